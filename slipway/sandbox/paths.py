@@ -1,0 +1,45 @@
+"""Where the sandbox keeps everything: one folder outside the clone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST_ADDRESS = "10.87.0.1"
+"""The machine's address for pods: on the loopback device, routed from every node's network namespace, not reachable from outside."""
+
+AWS_PORT = 4566
+REGISTRY_PORT = 5000
+
+
+@dataclass(frozen=True)
+class SandboxPaths:
+    """`$SLIPWAY_HOME` (default `~/.slipway`) and the folders in it."""
+
+    home: Path
+
+    @classmethod
+    def from_environment(cls) -> SandboxPaths:
+        """The folder that `SLIPWAY_HOME` names, or `~/.slipway`."""
+        return cls(Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".slipway").expanduser().resolve())
+
+    @property
+    def cache(self) -> Path:
+        """Built binaries and base images, by the hash of their sources; survives `slipway sandbox reset`."""
+        return self.home / "cache"
+
+    @property
+    def sandbox(self) -> Path:
+        """Everything the running sandbox knows; `slipway sandbox reset` removes it."""
+        return self.home / "sandbox"
+
+    @property
+    def run(self) -> Path:
+        """One JSON record per supervised process."""
+        return self.sandbox / "run"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per supervised process."""
+        return self.sandbox / "logs"

@@ -1,0 +1,181 @@
+"""Supervised processes: started detached, found again after a restart, stopped for sure.
+
+A process outlives the command that started it. Its record (`run/<name>.json`: pid, creation time, argv) is what finds it again; the
+creation time guards against a pid that was reused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from slipway.errors import OperationError
+from slipway.sandbox.paths import SandboxPaths
+
+READY_POLL_SECONDS = 0.1
+LOG_TAIL_LINES = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSpec:
+    """One process to keep."""
+
+    name: str
+    """Unique in the sandbox; also names its log: `dev-kubelet`."""
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment of the caller."""
+    cwd: Path | None = None
+    network_namespace: str = ""
+    """Name under /run/netns; entered with nsenter, because `ip netns exec` hides the cgroup mounts."""
+    user: str = ""
+    """Run as this account instead of root (postgres refuses root)."""
+    ready: Callable[[], bool] | None = None
+    """Polled until True; an exception it raises counts as not yet."""
+    ready_timeout_seconds: float = 60
+    stop_timeout_seconds: float = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessRecord:
+    """A process as its record says, alive or not."""
+
+    name: str
+    pid: int
+    created: float
+    argv: tuple[str, ...]
+
+    def process(self) -> psutil.Process | None:
+        """The live process, or None when it is gone (or its pid is another's by now)."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if alive else None
+
+
+class ProcessTable:
+    """All processes of one sandbox."""
+
+    def __init__(self, paths: SandboxPaths) -> None:
+        self._paths = paths
+
+    def ensure(self, spec: ProcessSpec) -> ProcessRecord:
+        """Start the process unless it runs already, and wait until it is ready.
+
+        Raises OperationError with the end of its log when it ends, or is not ready in time.
+        """
+        record = self.find(spec.name)
+        if record is None or record.process() is None:
+            record = self._start(spec)
+        self._wait_ready(spec, record)
+        return record
+
+    def find(self, name: str) -> ProcessRecord | None:
+        """The record of a process, alive or not."""
+        try:
+            raw = json.loads(self._record_path(name).read_text())
+            return ProcessRecord(name=name, pid=raw["pid"], created=raw["created"], argv=tuple(raw["argv"]))
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def records(self) -> Iterator[ProcessRecord]:
+        """Every record, in name order."""
+        for path in sorted(self._paths.run.glob("*.json")):
+            if record := self.find(path.stem):
+                yield record
+
+    def stop(self, name: str, *, timeout_seconds: float = 10) -> None:
+        """End the process and its children: SIGTERM, then SIGKILL; forget its record."""
+        record = self.find(name)
+        process = record.process() if record else None
+        if process is not None:
+            _end(process, timeout_seconds)
+        self._record_path(name).unlink(missing_ok=True)
+
+    def log_path(self, name: str) -> Path:
+        """Where the process writes standard output and error."""
+        return self._paths.logs / f"{name}.log"
+
+    def log_tail(self, name: str) -> str:
+        """The last lines of its log, for an error message."""
+        try:
+            lines = self.log_path(name).read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return ""
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def _record_path(self, name: str) -> Path:
+        return self._paths.run / f"{name}.json"
+
+    def _start(self, spec: ProcessSpec) -> ProcessRecord:
+        for folder in (self._paths.run, self._paths.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        argv = list(spec.argv)
+        if spec.network_namespace:
+            argv = ["nsenter", f"--net=/run/netns/{spec.network_namespace}", "--", *argv]
+        with self.log_path(spec.name).open("ab") as log:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=spec.cwd,
+                env={**os.environ, **spec.env},
+                user=spec.user or None,
+                group=spec.user or None,
+                extra_groups=[] if spec.user else None,
+                start_new_session=True,
+            )
+        record = ProcessRecord(name=spec.name, pid=child.pid, created=psutil.Process(child.pid).create_time(), argv=tuple(argv))
+        text = json.dumps({"pid": record.pid, "created": record.created, "argv": list(record.argv)})
+        temporary = self._record_path(spec.name).with_suffix(".tmp")
+        temporary.write_text(text)
+        temporary.replace(self._record_path(spec.name))
+        return record
+
+    def _wait_ready(self, spec: ProcessSpec, record: ProcessRecord) -> None:
+        deadline = time.monotonic() + spec.ready_timeout_seconds
+        while True:
+            if record.process() is None:
+                raise OperationError(f"{spec.name} ended at once:\n{self.log_tail(spec.name)}", where=str(self.log_path(spec.name)))
+            if spec.ready is None or _answers(spec.ready):
+                return
+            if time.monotonic() > deadline:
+                raise OperationError(
+                    f"{spec.name} was not ready after {spec.ready_timeout_seconds:.0f} s:\n{self.log_tail(spec.name)}",
+                    where=str(self.log_path(spec.name)),
+                )
+            time.sleep(READY_POLL_SECONDS)
+
+
+def _answers(ready: Callable[[], bool]) -> bool:
+    try:
+        return ready()
+    except Exception:  # noqa: BLE001 - a probe of a process that is still starting fails in its own library's ways
+        return False
+
+
+def _end(process: psutil.Process, timeout_seconds: float) -> None:
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for send in (signal.SIGTERM, signal.SIGKILL):
+        for member in family:
+            try:
+                member.send_signal(send)
+            except psutil.NoSuchProcess:
+                continue
+        _, family = psutil.wait_procs(family, timeout=timeout_seconds)
+        if not family:
+            return
