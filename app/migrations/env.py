@@ -1,0 +1,18 @@
+"""Alembic's entry: one connection, one transaction per revision, no model metadata (migrations are written by hand)."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from orders.settings import Settings
+
+
+def run() -> None:
+    """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
+    engine = create_engine(Settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    with engine.connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

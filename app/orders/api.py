@@ -1,0 +1,101 @@
+"""The HTTP API."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from orders.metrics import RequestMetrics
+from orders.settings import Settings
+from orders.store import NewOrder, OrderStore
+
+LOG = structlog.get_logger()
+PAGE_SIZE = 20
+
+
+class Service:
+    """The routes, their store, and whether the service is on its way out."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = OrderStore(settings.database_url, settings.database_pool_size)
+        self.draining = False
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+            Route("/version", self.version),
+            Route("/orders", self.list_orders, methods=["GET"]),
+            Route("/orders", self.add_order, methods=["POST"]),
+            Route("/orders/{order_id:int}", self.get_order),
+        ]
+        handlers = {SQLAlchemyError: self.on_database_error}
+        return Starlette(
+            routes=routes, middleware=[Middleware(RequestMetrics)], lifespan=self._lifespan, exception_handlers=handlers
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        LOG.info("started")
+        yield
+        await self._store.close()
+        LOG.info("stopped")
+
+    async def healthz(self, _: Request) -> Response:
+        """Alive: says nothing of the database, or its outage would restart every pod."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, _: Request) -> Response:
+        """Ready: the database answers, and the service is not shutting down."""
+        if self.draining:
+            return JSONResponse({"status": "draining"}, 503)
+        try:
+            return JSONResponse({"status": "ready", "schema": await self._store.schema()})
+        except SQLAlchemyError as error:
+            LOG.warning("database not reachable", error=type(error).__name__)
+            return JSONResponse({"status": "database not reachable"}, 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text format."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def version(self, _: Request) -> Response:
+        """Who answers: version, release, colour, and the schema it sees."""
+        settings = self._settings
+        schema = await self._store.schema()
+        return JSONResponse(
+            {"version": settings.app_version, "release": settings.app_release, "colour": settings.app_colour, "schema": schema}
+        )
+
+    async def list_orders(self, _: Request) -> Response:
+        """The newest orders."""
+        return JSONResponse([order.model_dump(mode="json") for order in await self._store.latest(PAGE_SIZE)])
+
+    async def add_order(self, request: Request) -> Response:
+        """Store one order; 422 names each field that is wrong."""
+        try:
+            order = NewOrder.model_validate_json(await request.body())
+        except ValidationError as error:
+            return JSONResponse({"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422)
+        return JSONResponse((await self._store.add(order)).model_dump(mode="json"), 201)
+
+    async def get_order(self, request: Request) -> Response:
+        """One order."""
+        order = await self._store.get(request.path_params["order_id"])
+        return JSONResponse(order.model_dump(mode="json")) if order else JSONResponse({"error": "no such order"}, 404)
+
+    async def on_database_error(self, request: Request, error: Exception) -> Response:
+        """A database failure is the server's fault and tells the client nothing of the database."""
+        LOG.error("database error", path=request.url.path, error=type(error).__name__)
+        return JSONResponse({"error": "the database did not answer"}, 503)
