@@ -11,7 +11,7 @@ from orders.logs import configure_logs
 from orders.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than a load balancer's idle timeout (ALB: 60 s), so that the balancer is the one who closes and never meets a closed connection."""
+"""Longer than a load balancer's idle timeout (ALB: 60 s): it closes first and never meets a closed connection."""
 SHUTDOWN_SECONDS = 20
 
 

@@ -75,7 +75,12 @@ class Service:
         settings = self._settings
         schema = await self._store.schema()
         return JSONResponse(
-            {"version": settings.app_version, "release": settings.app_release, "colour": settings.app_colour, "schema": schema}
+            {
+                "version": settings.app_version,
+                "release": settings.app_release,
+                "colour": settings.app_colour,
+                "schema": schema,
+            }
         )
 
     async def list_orders(self, _: Request) -> Response:
@@ -87,7 +92,9 @@ class Service:
         try:
             order = NewOrder.model_validate_json(await request.body())
         except ValidationError as error:
-            return JSONResponse({"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422)
+            return JSONResponse(
+                {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
+            )
         return JSONResponse((await self._store.add(order)).model_dump(mode="json"), 201)
 
     async def get_order(self, request: Request) -> Response:

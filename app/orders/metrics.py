@@ -6,7 +6,9 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Counter("http_requests_total", "Requests answered.", ["method", "route", "status"])
-SECONDS = Histogram("http_request_duration_seconds", "Seconds from request to the last byte of the response.", ["method", "route"])
+SECONDS = Histogram(
+    "http_request_duration_seconds", "Seconds from request to the last byte of the response.", ["method", "route"]
+)
 
 
 class RequestMetrics:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     app_version: str = VERSION_FILE.read_text().strip()
     port: int = 8080
     drain_seconds: float = 3
-    """How long the service goes on answering after SIGTERM while it says "not ready", so that load balancers turn away first."""
+    """Answering goes on for so long after SIGTERM, while /readyz says "not ready" and load balancers turn away."""
 
     @property
     def database_url(self) -> str:

@@ -35,13 +35,18 @@ class OrderStore:
             database_url,
             pool_size=pool_size,
             pool_pre_ping=True,  # a connection cut by a failover is replaced before a request meets it
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"},
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            },
         )
 
     async def add(self, order: NewOrder) -> Order:
         """Store a new order."""
         # Columns are named one by one: an expand migration may have added some that this version does not know.
-        statement = text("INSERT INTO orders (item, quantity) VALUES (:item, :quantity) RETURNING id, item, quantity, created_at")
+        statement = text(
+            "INSERT INTO orders (item, quantity) VALUES (:item, :quantity) RETURNING id, item, quantity, created_at"
+        )
         async with self._engine.begin() as connection:
             row = (await connection.execute(statement, order.model_dump())).mappings().one()
         return Order.model_validate(dict(row))
