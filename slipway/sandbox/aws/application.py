@@ -1,0 +1,140 @@
+"""The WSGI application: moto's dispatcher, one request at a time, saved and acted upon before the answer goes out."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import structlog
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import run_wsgi_app
+
+from slipway.sandbox.aws.faults import internal_failure, not_implemented
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.operations import Operation, recognise_operation
+
+SLOW_REQUEST_SECONDS = 1.0
+"""Requests that take longer are logged: a slow one keeps all others waiting."""
+OWN_PREFIX = "/_slipway/"
+
+log = structlog.get_logger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Answer = tuple[str, list[tuple[str, str]], list[bytes]]
+Route = Callable[[Environ], Answer]
+
+
+class ChangeListener(Protocol):
+    """Told of every change of the API's state, while the caller still waits for the answer."""
+
+    def on_api_change(self, service: str) -> None:
+        """`service`: moto's name of the service that the operation belongs to."""
+        ...
+
+
+class StateKeeper(Protocol):
+    """Keeps moto's state across restarts."""
+
+    def save(self, service: str) -> None:
+        """Write the state of one service now."""
+        ...
+
+    def save_soon(self) -> None:
+        """Write whatever changed anywhere, shortly."""
+        ...
+
+
+class AwsApplication:
+    """moto behind a lock, with our own routes under `/_slipway/` and a hook after every change."""
+
+    def __init__(self, state: StateKeeper) -> None:
+        self._state = state
+        self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        self._routes: dict[str, Route] = {}
+        self.listeners: list[ChangeListener] = []
+
+    def add_route(self, name: str, route: Route) -> None:
+        """Serve `/_slipway/<name>` and all below it by `route`."""
+        self._routes[name] = route
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI."""
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith(OWN_PREFIX):
+            status, headers, chunks = self._serve_own(path, environ)
+        else:
+            status, headers, chunks = self._serve_aws(environ)
+        start_response(status, headers)
+        return chunks
+
+    def _serve_own(self, path: str, environ: Environ) -> Answer:
+        route = self._routes.get(path.removeprefix(OWN_PREFIX).partition("/")[0])
+        if route is None:
+            return "404 Not Found", [("Content-Type", "text/plain")], [b"no such page\n"]
+        return route(environ)
+
+    def _serve_aws(self, environ: Environ) -> Answer:
+        body = _buffer_body(environ)
+        app = self._dispatcher.get_application(environ)
+        operation = recognise_operation(str(app.service), environ, body)
+        started = time.monotonic()
+        if operation.concurrent:
+            answer = _run(app, environ, operation)
+            self._save(operation)
+        else:
+            with API_LOCK:
+                answer = _run(app, environ, operation)
+                self._save(operation)
+        if operation.mutates:
+            self._notify(operation)
+        seconds = time.monotonic() - started
+        if seconds > SLOW_REQUEST_SECONDS:
+            log.warning("slow request", service=operation.service, operation=operation.name, seconds=round(seconds, 2))
+        return answer
+
+    def _save(self, operation: Operation) -> None:
+        if operation.saved_at_once:
+            self._state.save(operation.service)
+        if operation.mutates:
+            self._state.save_soon()
+
+    def _notify(self, operation: Operation) -> None:
+        for listener in self.listeners:
+            try:
+                listener.on_api_change(operation.service)
+            except Exception:
+                log.exception("a change could not be carried out", service=operation.service, operation=operation.name)
+
+
+def _buffer_body(environ: Environ) -> bytes:
+    """Read the body before the lock is taken: a slow sender must not keep the others waiting."""
+    stream = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        body = stream.read()
+    else:
+        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return body
+
+
+def _run(app: Any, environ: Environ, operation: Operation) -> Answer:
+    try:
+        chunks, status, headers = run_wsgi_app(app, environ, buffered=True)
+    except NotImplementedError as error:
+        return _answer(*not_implemented(operation, str(error)))
+    except Exception as error:
+        log.exception("operation failed", service=operation.service, operation=operation.name)
+        return _answer(*internal_failure(operation, error))
+    if status.startswith("404") and headers.get("Content-Type", "").startswith("text/html"):
+        # Flask's own page: moto has no route for this operation of the service.
+        return _answer(*not_implemented(operation, ""))
+    return status, list(headers.items()), list(chunks)
+
+
+def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    phrase = "Not Implemented" if status == 501 else "Internal Server Error"
+    return f"{status} {phrase}", [*headers, ("Content-Length", str(len(body)))], [body]

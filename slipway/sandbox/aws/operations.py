@@ -1,0 +1,81 @@
+"""Which AWS operation a request is: its service, its name, and whether it changes anything.
+
+The AWS protocols name the operation in three places: the form field `Action` (query and ec2), the header `X-Amz-Target`
+(json), or method and path (rest-json and rest-xml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+READ_PREFIXES = (
+    "Describe",
+    "List",
+    "Get",
+    "BatchGet",
+    "Head",
+    "Query",
+    "Scan",
+    "Select",
+    "Lookup",
+    "Search",
+    "Filter",
+    "Simulate",
+)
+READ_NAMES = frozenset({
+    "AssumeRole", "AssumeRoleWithWebIdentity", "BatchCheckLayerAvailability", "Decrypt", "Encrypt", "GenerateDataKey", "ReEncrypt",
+    "Sign", "TestMetricFilter", "TransactGetItems", "ValidateTemplate", "Verify",
+})  # fmt: skip
+"""Operations without a reading prefix that keep nothing a restart would miss, but AssumeRole: see MUTATING_NAMES."""
+MUTATING_NAMES = frozenset(
+    {"AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken", "GetFederationToken", "GetRandomPassword"}
+)
+"""AssumeRole and its like store the session that later calls are recognised by."""
+UNSAVED_NAMES = frozenset({"PutMetricData", "PutLogEvents", "ReceiveMessage"})
+"""Changes that come many times a second and are saved within half a second instead of before the answer."""
+CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch"})
+"""Operations that wait (long polling) or call out (HTTP subscriptions): they must not hold the lock that all others take."""
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One request to the AWS API."""
+
+    service: str
+    """moto's name of the service: `elbv2`, `dynamodb`, `eks`."""
+    name: str
+    """`ModifyListener`; for REST services the method and the path: `POST /clusters`."""
+    mutates: bool
+
+    @property
+    def saved_at_once(self) -> bool:
+        """Whether the change must be on disk before the answer goes out."""
+        return self.mutates and self.name not in UNSAVED_NAMES
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the operation runs beside others instead of alone."""
+        return self.name in CONCURRENT_NAMES
+
+
+def recognise_operation(service: str, environ: Mapping[str, object], body: bytes) -> Operation:
+    """The operation that a WSGI request to `service` asks for."""
+    name = _operation_name(environ, body)
+    if name:
+        mutates = name in MUTATING_NAMES or (name not in READ_NAMES and not name.startswith(READ_PREFIXES))
+        return Operation(service, name, mutates)
+    method = str(environ.get("REQUEST_METHOD", "GET"))
+    return Operation(service, f"{method} {environ.get('PATH_INFO', '/')}", method not in READ_METHODS)
+
+
+def _operation_name(environ: Mapping[str, object], body: bytes) -> str:
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+    if target:
+        return target.rpartition(".")[2]
+    query = parse_qs(str(environ.get("QUERY_STRING", "")))
+    if "Action" not in query and str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+        query = parse_qs(body.decode(errors="replace"))
+    return query.get("Action", [""])[0]

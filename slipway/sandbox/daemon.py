@@ -1,0 +1,107 @@
+"""The sandbox's daemon: `python -m slipway.sandbox.daemon`. Serves the AWS API and keeps the real things behind it.
+
+`--api-only` serves the API without clusters, databases and load balancers behind it (what moto simulates); tests use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from slipway.errors import SlipwayError
+from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, SandboxPaths
+
+PORT_VARIABLE = "SLIPWAY_AWS_PORT"
+"""Another port for the AWS API; 0 takes any free one. The port in use is in `$SLIPWAY_HOME/sandbox/endpoint.json`."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaemonOptions:
+    """How the daemon was started."""
+
+    port: int
+    api_only: bool
+    """No clusters, databases, registry or load balancers: only what moto simulates, on 127.0.0.1."""
+
+
+def parse_options(arguments: list[str]) -> DaemonOptions:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.daemon", description=__doc__)
+    parser.add_argument("--port", type=int, default=int(os.environ.get(PORT_VARIABLE, AWS_PORT)))
+    parser.add_argument("--api-only", action="store_true")
+    parsed = parser.parse_args(arguments)
+    return DaemonOptions(port=parsed.port, api_only=parsed.api_only)
+
+
+def run(paths: SandboxPaths, options: DaemonOptions) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    # moto reads its settings when it is imported, hence the imports below.
+    os.environ.update(_moto_settings(options))
+    from slipway.sandbox.aws.application import AwsApplication
+    from slipway.sandbox.aws.server import AwsServer
+    from slipway.sandbox.state import MotoState
+
+    state = MotoState(paths.sandbox / "aws")
+    restored = state.restore()
+    application = AwsApplication(state)
+    application.add_route("status", lambda _environ: _json_answer({"pid": os.getpid(), "faults": state.faults}))
+    addresses = ["127.0.0.1"] if options.api_only else ["127.0.0.1", HOST_ADDRESS]
+    server = AwsServer(application, addresses, options.port)
+    state.start()
+    server.start()
+    _write_endpoint(paths, server.port)
+    log.info("serving", port=server.port, addresses=addresses, restored=restored)
+    stop.wait()
+    log.info("stopping")
+    server.stop()
+    state.stop()
+
+
+def _moto_settings(options: DaemonOptions) -> dict[str, str]:
+    return {
+        "MOTO_PORT": str(options.port),
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # AttachRolePolicy knows arn:aws:iam::aws:policy/AmazonEKSClusterPolicy
+        "AWS_ACCESS_KEY_ID": "test",  # moto's own boto3 sessions must never find a person's credentials
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def _json_answer(value: object) -> tuple[str, list[tuple[str, str]], list[bytes]]:
+    body = json.dumps(value).encode()
+    return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], [body]
+
+
+def _write_endpoint(paths: SandboxPaths, port: int) -> None:
+    path = paths.sandbox / "endpoint.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": os.getpid()}))
+    temporary.replace(path)
+
+
+def main() -> int:
+    """Entry point; errors become one line on standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        run(SandboxPaths.from_environment(), parse_options(sys.argv[1:]))
+    except SlipwayError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the daemon's log
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

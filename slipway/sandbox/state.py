@@ -1,0 +1,135 @@
+"""moto's state on disk: one pickle per service, account and region, written before the answer of the change goes out.
+
+A pickle holds the attributes of one moto backend. References to other backends are kept by name, so that a load balancer does not
+drag the whole of EC2 along; the catalogues that moto ships (machine images, managed policies) are kept by position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import structlog
+from moto import __version__ as moto_version
+from moto.core.base_backend import BackendDict, BaseBackend
+
+from slipway.errors import MachineError
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catalogues, backend_of
+
+SAVE_SOON_SECONDS = 0.4
+UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "_metric_data_cache"), "logs": ()}
+"""Metrics are not kept over a restart: thousands a minute, and worthless after it."""
+UNSAVED_SERVICES = frozenset({"moto_api", "instance_metadata"})
+
+log = structlog.get_logger(__name__)
+
+
+class MotoState:
+    """Saves and restores all of moto's backends in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._digests: dict[Path, bytes] = {}
+        self._catalogues = Catalogues()
+        self._wanted = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.faults: dict[str, str] = {}
+        """Services whose state could not be saved, and why; shown by `slipway sandbox status`."""
+
+    def start(self) -> None:
+        """Write changes that nobody waits for in the background."""
+        self._thread = threading.Thread(target=self._run, name="state", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write everything that changed, and end."""
+        self._stopped.set()
+        self._wanted.set()
+        if self._thread:
+            self._thread.join()
+        self.save_all()
+
+    def save(self, service: str) -> None:
+        """Write the state of one service now, if it changed."""
+        for backend_dict in list(BackendDict._instances):
+            if backend_dict.service_name == service:
+                self._save_backends(backend_dict)
+
+    def save_soon(self) -> None:
+        """Write whatever changed in any service within half a second (an operation may change another service's state)."""
+        self._wanted.set()
+
+    def save_all(self) -> None:
+        """Write whatever changed in any service now."""
+        for backend_dict in list(BackendDict._instances):
+            self._save_backends(backend_dict)
+
+    def restore(self) -> list[str]:
+        """Load what was saved (call it before anything uses moto); the names of the services loaded. Raises MachineError when a file cannot be read."""
+        loaded: list[str] = []
+        for path in sorted(self._folder.glob("*/*.pickle")):
+            account, _, region = path.stem.partition("_")
+            backend = backend_of(path.parent.name, account, region)
+            try:
+                self._catalogues.complete(path.parent.name, backend, self._load(path))
+            except Exception as error:
+                raise MachineError(
+                    f"the saved state of {path.parent.name} cannot be read: {error}",
+                    where=str(path),
+                    remedy="start anew with `slipway sandbox reset`, or remove this one file to lose only that service's state",
+                ) from error
+            loaded.append(path.parent.name)
+        return loaded
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wanted.wait()
+            self._stopped.wait(SAVE_SOON_SECONDS)
+            self._wanted.clear()
+            for backend_dict in list(BackendDict._instances):
+                with API_LOCK:
+                    self._save_backends(backend_dict)
+
+    def _save_backends(self, backend_dict: BackendDict[Any]) -> None:
+        service = backend_dict.service_name
+        if service in UNSAVED_SERVICES:
+            return
+        with API_LOCK:
+            for account, region, backend in list(backend_dict.iter_backends()):
+                try:
+                    self._write(self._folder / service / f"{account}_{region}.pickle", self._dump(service, backend))
+                    self.faults.pop(service, None)
+                except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
+                    if service not in self.faults:
+                        log.exception("state cannot be saved", service=service)
+                    self.faults[service] = f"{type(error).__name__}: {error}"
+
+    def _dump(self, service: str, backend: BaseBackend) -> bytes:
+        skipped = UNSAVED_ATTRIBUTES.get(service, ())
+        attributes = {
+            name: value for name, value in self._catalogues.without(service, backend).items() if name not in skipped
+        }
+        stream = io.BytesIO()
+        BackendPickler(stream, self._catalogues).dump((moto_version, attributes))
+        return stream.getvalue()
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        with path.open("rb") as stream:
+            _, attributes = BackendUnpickler(stream, self._catalogues).load()
+        return attributes
+
+    def _write(self, path: Path, content: bytes) -> None:
+        digest = hashlib.blake2b(content).digest()
+        if self._digests.get(path) == digest:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+        self._digests[path] = digest
