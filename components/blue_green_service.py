@@ -1,0 +1,212 @@
+"""A service that runs as two colours, so that a new release can stand beside the old one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .errors import ArgsError
+from .load_balancer import COLOURS
+from .pod_template import PodSettings, render_pod_template
+
+BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourRelease:
+    """What one colour runs."""
+
+    release: str
+    """The release's id; shown by the service and by `kubectl get pods -L slipway.dev/release`."""
+    version: str
+    image: str
+    """Reference by digest, `<repository>@sha256:…`."""
+
+    def __post_init__(self) -> None:
+        if "@sha256:" not in self.image:
+            raise ArgsError("image", got=self.image, want="a reference by digest: <repository>@sha256:<64 hex digits>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlueGreenServiceArgs:
+    """What a blue-green pair is made from."""
+
+    service: str
+    """The service's name: namespace, Deployments `<service>-blue` and `<service>-green`, and labels carry it."""
+    colours: Mapping[str, ColourRelease | None]
+    """What each colour runs; None: no pods of that colour."""
+    target_group_arns: Mapping[str, pulumi.Input[str]]
+    """The load balancer's target group of each colour."""
+    environment: Mapping[str, pulumi.Input[str]]
+    """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`."""
+    minimum_replicas: int = 2
+    """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
+    maximum_replicas: int = 4
+    target_cpu_percent: int = 70
+    """The autoscaler adds pods above this share of the requested CPU."""
+    pod: PodSettings = field(default_factory=PodSettings)
+    """Port, resources and timing of a pod."""
+
+    def __post_init__(self) -> None:
+        if set(self.colours) != set(COLOURS):
+            raise ArgsError("colours", got=sorted(self.colours), want="blue and green")
+        if not 0 < self.minimum_replicas <= self.maximum_replicas:
+            raise ArgsError(
+                "minimum_replicas, maximum_replicas",
+                got=(self.minimum_replicas, self.maximum_replicas),
+                want="1 or more, in ascending order",
+            )
+
+
+class BlueGreenService(pulumi.ComponentResource):
+    """Two Deployments of one service, each behind a target group of its own, autoscaled and safe to drain.
+
+    Creates, in a namespace of its own: Secret and ServiceAccount; for each colour a Service and a TargetGroupBinding; for each
+    colour that runs a Deployment, a HorizontalPodAutoscaler and a PodDisruptionBudget.
+    Not: traffic. Weights belong to the load balancer's listener.
+    Outputs: namespace, deployment_names, secret_name - known at preview.
+    Errors: ArgsError on colours, image (not by digest) and replicas, before any resource.
+    Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods.
+    """
+
+    namespace: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BlueGreenServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:index:BlueGreenService", name, None, opts)
+        self._name = name
+        self._args = args
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = k8s.core.v1.Namespace(
+            f"{name}-namespace",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=args.service,
+                labels={
+                    "app.kubernetes.io/part-of": args.service,
+                    "pod-security.kubernetes.io/enforce": "restricted",
+                },
+            ),
+            opts=child,
+        )
+        self.namespace = namespace.metadata.name
+        self.secret_name = f"{args.service}-database"
+        secret = k8s.core.v1.Secret(
+            f"{name}-database",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=self.secret_name, namespace=self.namespace),
+            string_data=args.environment,
+            opts=child,
+        )
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=args.service, namespace=self.namespace),
+            automount_service_account_token=False,
+            opts=child,
+        )
+        for colour in COLOURS:
+            self._path(colour)
+            release = args.colours[colour]
+            if release is not None:
+                self._pods(colour, release, [secret, account])
+        self.deployment_names = {colour: f"{args.service}-{colour}" for colour in COLOURS}
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "deploymentNames": self.deployment_names,
+                "secretName": self.secret_name,
+            }
+        )
+
+    def _labels(self, colour: str) -> dict[str, str]:
+        return {"app.kubernetes.io/name": self._args.service, "slipway.dev/colour": colour}
+
+    def _metadata(self, colour: str, **more: Any) -> k8s.meta.v1.ObjectMetaArgs:
+        return k8s.meta.v1.ObjectMetaArgs(
+            name=f"{self._args.service}-{colour}", namespace=self.namespace, labels=self._labels(colour), **more
+        )
+
+    def _path(self, colour: str) -> None:
+        """How requests get from the colour's target group to its pods, whether there are any or not."""
+        child = pulumi.ResourceOptions(parent=self)
+        service = k8s.core.v1.Service(
+            f"{self._name}-{colour}",
+            # An idle colour has no pods: waiting for endpoints would never end.
+            metadata=self._metadata(colour, annotations={"pulumi.com/skipAwait": "true"}),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                selector=self._labels(colour),
+                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port=self._args.pod.port)],
+            ),
+            opts=child,
+        )
+        k8s.apiextensions.CustomResource(
+            f"{self._name}-{colour}-binding",
+            api_version=BINDING_API_VERSION,
+            kind="TargetGroupBinding",
+            metadata=self._metadata(colour),
+            spec={
+                "serviceRef": {"name": service.metadata.name, "port": 80},
+                "targetGroupARN": self._args.target_group_arns[colour],
+                "targetType": "ip",
+            },
+            opts=child,
+        )
+
+    def _pods(self, colour: str, release: ColourRelease, needs: list[pulumi.Resource]) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        args = self._args
+        deployment = k8s.apps.v1.Deployment(
+            f"{self._name}-{colour}",
+            metadata=self._metadata(colour, annotations={"pulumi.com/timeoutSeconds": "600"}),
+            spec=k8s.apps.v1.DeploymentSpecArgs(
+                replicas=args.minimum_replicas,
+                revision_history_limit=2,
+                progress_deadline_seconds=300,
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=self._labels(colour)),
+                strategy=k8s.apps.v1.DeploymentStrategyArgs(
+                    rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge="50%", max_unavailable=0)
+                ),
+                template=render_pod_template(
+                    service=args.service,
+                    labels=self._labels(colour),
+                    colour=colour,
+                    release=release.release,
+                    version=release.version,
+                    image=release.image,
+                    secret_name=self.secret_name,
+                    pod=args.pod,
+                ),
+            ),
+            # The autoscaler owns the number of pods once they run: declaring it again would shrink a busy service.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=["spec.replicas"]),
+        )
+        k8s.autoscaling.v2.HorizontalPodAutoscaler(
+            f"{self._name}-{colour}",
+            metadata=self._metadata(colour),
+            spec=k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs(
+                scale_target_ref=k8s.autoscaling.v2.CrossVersionObjectReferenceArgs(
+                    api_version="apps/v1", kind="Deployment", name=deployment.metadata.name
+                ),
+                min_replicas=args.minimum_replicas,
+                max_replicas=args.maximum_replicas,
+                metrics=[
+                    k8s.autoscaling.v2.MetricSpecArgs(
+                        type="Resource",
+                        resource=k8s.autoscaling.v2.ResourceMetricSourceArgs(
+                            name="cpu",
+                            target=k8s.autoscaling.v2.MetricTargetArgs(
+                                type="Utilization", average_utilization=args.target_cpu_percent
+                            ),
+                        ),
+                    )
+                ],
+            ),
+            opts=child,
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{self._name}-{colour}",
+            metadata=self._metadata(colour),
+            spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1, selector=k8s.meta.v1.LabelSelectorArgs(match_labels=self._labels(colour))
+            ),
+            opts=child,
+        )

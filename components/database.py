@@ -1,0 +1,141 @@
+"""A PostgreSQL database that only named clients reach."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from .errors import ArgsError
+
+POSTGRESQL_PORT = 5432
+LARGEST_STORAGE_GIB = 65_536  # gp3 limit for RDS PostgreSQL; source: RDS user guide, "Storage types", 2026
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """What a database is made from."""
+
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    """Private subnets in at least two zones."""
+    client_security_group_ids: Mapping[str, pulumi.Input[str]]
+    """Who may connect: security groups by a name that says who they are."""
+    key_arn: pulumi.Input[str]
+    """KMS key of storage, snapshots and the master password. Cannot be changed later without a new database."""
+    database_name: str
+    engine_version: str = "15"
+    """Major version; minor upgrades happen by themselves in the maintenance window."""
+    instance_class: str = "db.t4g.micro"
+    storage_gib: int = 20
+    """Storage, in GiB; grows by itself up to five times as much."""
+    multi_az: bool = False
+    """Keep a standby in another zone, which takes over within about a minute. Doubles the price."""
+    backup_days: int = 7
+    """Days of point-in-time recovery, 1 to 35."""
+    protect: bool = False
+    """Refuse to delete the database, in Pulumi and in AWS, and keep a last snapshot."""
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.storage_gib <= LARGEST_STORAGE_GIB:
+            raise ArgsError("storage_gib", got=self.storage_gib, want=f"20 to {LARGEST_STORAGE_GIB}")
+        if not 1 <= self.backup_days <= 35:
+            raise ArgsError("backup_days", got=self.backup_days, want="1 to 35")
+
+
+class Database(pulumi.ComponentResource):
+    """An encrypted RDS PostgreSQL whose password AWS makes and keeps, reachable from named security groups only.
+
+    Creates: RDS instance (holds data), subnet group, parameter group, security group, a Secrets Manager secret (made by RDS).
+    Not: read replicas, a proxy, per-service users.
+    Outputs: host, port, user, password (secret) - known after apply; environment - the five DATABASE_* variables, secret.
+    Errors: ArgsError on storage_gib and backup_days, before any resource.
+    """
+
+    host: pulumi.Output[str]
+    port: pulumi.Output[int]
+    instance_identifier: pulumi.Output[str]
+    environment: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:index:Database", name, None, opts)
+        self._name = name
+        child = pulumi.ResourceOptions(parent=self)
+        subnets = aws.rds.SubnetGroup(f"{name}-subnets", subnet_ids=args.subnet_ids, opts=child)
+        parameters = aws.rds.ParameterGroup(
+            f"{name}-parameters",
+            family=f"postgres{args.engine_version.split('.')[0]}",
+            parameters=[
+                aws.rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1", apply_method="immediate"),
+                aws.rds.ParameterGroupParameterArgs(
+                    name="log_min_duration_statement", value="1000", apply_method="immediate"
+                ),
+            ],
+            opts=child,
+        )
+        instance = aws.rds.Instance(
+            f"{name}-postgresql",
+            engine="postgres",
+            engine_version=args.engine_version,
+            instance_class=args.instance_class,
+            allocated_storage=args.storage_gib,
+            max_allocated_storage=args.storage_gib * 5,
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=args.key_arn,
+            db_name=args.database_name,
+            username="slipway",
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.key_arn,
+            port=POSTGRESQL_PORT,
+            db_subnet_group_name=subnets.name,
+            parameter_group_name=parameters.name,
+            vpc_security_group_ids=[self._door(args).id],
+            publicly_accessible=False,
+            multi_az=args.multi_az,
+            backup_retention_period=args.backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=args.protect,
+            skip_final_snapshot=not args.protect,
+            final_snapshot_identifier=f"{name}-final" if args.protect else None,
+            auto_minor_version_upgrade=True,
+            performance_insights_enabled=True,
+            enabled_cloudwatch_logs_exports=["postgresql"],
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        secret_arn = instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn)
+        version = aws.secretsmanager.get_secret_version_output(
+            secret_id=secret_arn, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        password = pulumi.Output.secret(version.secret_string.apply(lambda text: str(json.loads(text)["password"])))
+        self.host = instance.address
+        self.port = instance.port
+        self.instance_identifier = instance.identifier
+        self.environment = {
+            "DATABASE_HOST": instance.address,
+            "DATABASE_PORT": instance.port.apply(str),
+            "DATABASE_NAME": instance.db_name,
+            "DATABASE_USER": instance.username,
+            "DATABASE_PASSWORD": password,
+        }
+        self.register_outputs({"host": self.host, "port": self.port, "environment": self.environment})
+
+    def _door(self, args: DatabaseArgs) -> aws.ec2.SecurityGroup:
+        """A security group that lets the named clients in, and nobody out."""
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            f"{self._name}-door", description=f"PostgreSQL of {self._name}", vpc_id=args.vpc_id, opts=child
+        )
+        for client, group_id in args.client_security_group_ids.items():
+            aws.vpc.SecurityGroupIngressRule(
+                f"{self._name}-from-{client}",
+                security_group_id=group.id,
+                referenced_security_group_id=group_id,
+                ip_protocol="tcp",
+                from_port=POSTGRESQL_PORT,
+                to_port=POSTGRESQL_PORT,
+                description=f"PostgreSQL from {client}",
+                opts=child,
+            )
+        return group

@@ -1,0 +1,88 @@
+"""A service's image: built once from a folder, kept in a registry of its own, known by its digest."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_docker as docker
+
+from .build_context import hash_context
+from .errors import ArgsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageArgs:
+    """What an image is built from and where it is kept."""
+
+    repository_name: str
+    """Name of the ECR repository, such as `orders`."""
+    context: str
+    """The build context's folder, holding a Dockerfile."""
+    key_arn: pulumi.Input[str]
+    """KMS key of the repository. Cannot be changed later."""
+    keep_images: int = 50
+    """How many images the repository keeps; releases older than that cannot be rolled back to."""
+    platform: str = "linux/amd64"
+    """The nodes' platform."""
+
+    def __post_init__(self) -> None:
+        if self.keep_images < 2:
+            raise ArgsError("keep_images", got=self.keep_images, want="2 or more: a rollback needs the image before")
+        hash_context(Path(self.context))
+
+
+class Image(pulumi.ComponentResource):
+    """An ECR repository with immutable tags and scanning, and one image built and pushed into it.
+
+    The tag is the content of the build context, so an unchanged folder is never built twice and a changed one always is.
+    Creates: ECR repository (about 0.10 USD per GB and month), a pushed image.
+    Outputs: repository_url - known after apply; reference - `<repository>@sha256:…`, known after the push.
+    Errors: ArgsError on context (folder or Dockerfile missing) and keep_images, before any resource.
+    """
+
+    repository_url: pulumi.Output[str]
+    reference: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:index:Image", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        repository = aws.ecr.Repository(
+            f"{name}-repository",
+            name=args.repository_name,
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            encryption_configurations=[
+                aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=args.key_arn)
+            ],
+            force_delete=True,
+            opts=child,
+        )
+        rule = {
+            "rulePriority": 1,
+            "description": f"keep {args.keep_images} images",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": args.keep_images},
+            "action": {"type": "expire"},
+        }
+        aws.ecr.LifecyclePolicy(
+            f"{name}-lifecycle", repository=repository.name, policy=json.dumps({"rules": [rule]}), opts=child
+        )
+        credentials = aws.ecr.get_authorization_token_output(
+            registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        image = docker.Image(
+            f"{name}-image",
+            image_name=repository.repository_url.apply(lambda url: f"{url}:src-{hash_context(Path(args.context))}"),
+            build=docker.DockerBuildArgs(context=args.context, platform=args.platform),
+            build_on_preview=False,
+            registry=docker.RegistryArgs(
+                server=repository.repository_url,
+                username=credentials.user_name,
+                password=pulumi.Output.secret(credentials.password),
+            ),
+            opts=child,
+        )
+        self.repository_url = repository.repository_url
+        self.reference = image.repo_digest
+        self.register_outputs({"repositoryUrl": self.repository_url, "reference": self.reference})

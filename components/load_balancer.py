@@ -1,0 +1,221 @@
+"""A load balancer with two doors: one for everybody, one for trying a release before anybody sees it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+import pulumi_aws as aws
+
+from .errors import ArgsError
+
+COLOURS = ("blue", "green")
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+MAXIMUM_WEIGHT = 999  # source: ELB API reference, TargetGroupTuple, 2026
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """What a load balancer is made from."""
+
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    """Public subnets (private ones when `internal`) in at least two zones."""
+    weights: Mapping[str, int]
+    """Share of live requests by colour. Whoever moves traffic owns these numbers: pass what the ledger says, never a constant."""
+    test_colour: str
+    """The colour behind the test listener."""
+    target_port: int = 8080
+    """Port of the pods."""
+    health_check_path: str = "/readyz"
+    live_cidrs: Sequence[str] = ("0.0.0.0/0",)
+    """Who reaches the live listener."""
+    test_cidrs: Sequence[str] = ("10.0.0.0/8",)
+    """Who reaches the test listener; keep the internet out of it."""
+    test_port: int = 8080
+    certificate_arn: str | None = None
+    """ACM certificate: the live listener speaks HTTPS on 443 and port 80 redirects to it. None: HTTP on 80."""
+    internal: bool = False
+    deregistration_delay_seconds: int = 15
+    """How long a removed target may finish its requests. Above the slowest request, below the pods' grace period."""
+    protect: bool = False
+    """Refuse to delete the load balancer: its DNS name cannot be had back."""
+
+    def __post_init__(self) -> None:
+        if set(self.weights) != set(COLOURS) or not all(
+            0 <= weight <= MAXIMUM_WEIGHT for weight in self.weights.values()
+        ):
+            raise ArgsError("weights", got=dict(self.weights), want=f"blue and green, each 0 to {MAXIMUM_WEIGHT}")
+        if self.test_colour not in COLOURS:
+            raise ArgsError("test_colour", got=self.test_colour, want="blue or green")
+        for field in ("live_cidrs", "test_cidrs"):
+            _check_cidrs(field, getattr(self, field))
+
+
+def _check_cidrs(field: str, cidrs: Sequence[str]) -> None:
+    for cidr in cidrs:
+        try:
+            IPv4Network(cidr)
+        except ValueError as error:
+            raise ArgsError(field, got=cidr, want="IPv4 networks such as 203.0.113.0/24") from error
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """An ALB with a blue and a green target group, a live listener that divides requests between them, and a test listener.
+
+    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, security group.
+    Not: WAF, access logs, DNS records.
+    Outputs: dns_name, url, test_url, listener and target group ARNs, security_group_id - known after apply.
+    Errors: ArgsError on weights, test_colour and CIDRs, before any resource.
+    Promises: target groups are `<name>-blue` and `<name>-green` and are never replaced for a weight.
+    """
+
+    arn: pulumi.Output[str]
+    dns_name: pulumi.Output[str]
+    url: pulumi.Output[str]
+    test_url: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:index:LoadBalancer", name, None, opts)
+        self._name = name
+        self._child = pulumi.ResourceOptions(parent=self)
+        group = self._doors(args)
+        balancer = aws.lb.LoadBalancer(
+            name,
+            load_balancer_type="application",
+            internal=args.internal,
+            subnets=args.subnet_ids,
+            security_groups=[group.id],
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=args.protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.target_groups = {colour: self._target_group(colour, args) for colour in COLOURS}
+        live = self._live_listener(args, balancer)
+        test = aws.lb.Listener(
+            f"{name}-test",
+            load_balancer_arn=balancer.arn,
+            port=args.test_port,
+            protocol="HTTP",
+            default_actions=[
+                aws.lb.ListenerDefaultActionArgs(
+                    type="forward", target_group_arn=self.target_groups[args.test_colour].arn
+                )
+            ],
+            opts=self._child,
+        )
+        self.arn = balancer.arn
+        self.dns_name = balancer.dns_name
+        self.url = pulumi.Output.format("{}://{}", "https" if args.certificate_arn else "http", balancer.dns_name)
+        self.test_url = pulumi.Output.format("http://{}:{}", balancer.dns_name, args.test_port)
+        self.listener_arn = live.arn
+        self.test_listener_arn = test.arn
+        self.security_group_id = group.id
+        self.target_group_arns = {colour: target.arn for colour, target in self.target_groups.items()}
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "dnsName": self.dns_name,
+                "url": self.url,
+                "testUrl": self.test_url,
+                "listenerArn": self.listener_arn,
+                "testListenerArn": self.test_listener_arn,
+                "targetGroupArns": self.target_group_arns,
+                "securityGroupId": self.security_group_id,
+            }
+        )
+
+    def _doors(self, args: LoadBalancerArgs) -> aws.ec2.SecurityGroup:
+        group = aws.ec2.SecurityGroup(
+            f"{self._name}-doors", description=f"Load balancer {self._name}", vpc_id=args.vpc_id, opts=self._child
+        )
+        live_ports = (80, 443) if args.certificate_arn else (80,)
+        doors = [("live", port, cidr) for port in live_ports for cidr in args.live_cidrs]
+        doors += [("test", args.test_port, cidr) for cidr in args.test_cidrs]
+        for role, port, cidr in doors:
+            aws.vpc.SecurityGroupIngressRule(
+                f"{self._name}-{role}-{port}-{cidr.replace('/', '_')}",
+                security_group_id=group.id,
+                cidr_ipv4=cidr,
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                description=f"{role} listener",
+                opts=self._child,
+            )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self._name}-to-pods",
+            security_group_id=group.id,
+            cidr_ipv4="0.0.0.0/0",
+            ip_protocol="tcp",
+            from_port=args.target_port,
+            to_port=args.target_port,
+            description="requests and health checks to the pods",
+            opts=self._child,
+        )
+        return group
+
+    def _target_group(self, colour: str, args: LoadBalancerArgs) -> aws.lb.TargetGroup:
+        return aws.lb.TargetGroup(
+            f"{self._name}-{colour}",
+            vpc_id=args.vpc_id,
+            port=args.target_port,
+            protocol="HTTP",
+            target_type="ip",
+            deregistration_delay=args.deregistration_delay_seconds,
+            health_check=aws.lb.TargetGroupHealthCheckArgs(
+                path=args.health_check_path,
+                matcher="200",
+                interval=5,
+                timeout=3,
+                healthy_threshold=2,
+                unhealthy_threshold=2,
+            ),
+            opts=self._child,
+        )
+
+    def _live_listener(self, args: LoadBalancerArgs, balancer: aws.lb.LoadBalancer) -> aws.lb.Listener:
+        shares = aws.lb.ListenerDefaultActionForwardArgs(
+            target_groups=[
+                aws.lb.ListenerDefaultActionForwardTargetGroupArgs(
+                    arn=self.target_groups[colour].arn, weight=args.weights[colour]
+                )
+                for colour in COLOURS
+            ]
+        )
+        forward = aws.lb.ListenerDefaultActionArgs(type="forward", forward=shares)
+        if args.certificate_arn is None:
+            return aws.lb.Listener(
+                f"{self._name}-live",
+                load_balancer_arn=balancer.arn,
+                port=80,
+                protocol="HTTP",
+                default_actions=[forward],
+                opts=self._child,
+            )
+        aws.lb.Listener(
+            f"{self._name}-redirect",
+            load_balancer_arn=balancer.arn,
+            port=80,
+            protocol="HTTP",
+            default_actions=[
+                aws.lb.ListenerDefaultActionArgs(
+                    type="redirect",
+                    redirect=aws.lb.ListenerDefaultActionRedirectArgs(
+                        port="443", protocol="HTTPS", status_code="HTTP_301"
+                    ),
+                )
+            ],
+            opts=self._child,
+        )
+        return aws.lb.Listener(
+            f"{self._name}-live",
+            load_balancer_arn=balancer.arn,
+            port=443,
+            protocol="HTTPS",
+            ssl_policy=TLS_POLICY,
+            certificate_arn=args.certificate_arn,
+            default_actions=[forward],
+            opts=self._child,
+        )

@@ -1,0 +1,108 @@
+"""What a pod of a service looks like: bounded, unprivileged, probed, and slow to leave."""
+
+from dataclasses import dataclass
+
+import pulumi_kubernetes as k8s
+
+from .errors import ArgsError
+
+GRACE_MARGIN_SECONDS = 25
+"""Time between the drain and SIGKILL: longer than the slowest request that is allowed to finish."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodSettings:
+    """Port, resources and timing of a pod."""
+
+    port: int = 8080
+    cpu_millicores: int = 100
+    """Requested CPU; there is no CPU limit, because a limit throttles below the node's real load."""
+    memory_mib: int = 192
+    """Requested memory and its limit."""
+    drain_seconds: int = 5
+    """How long a pod that is told to go keeps serving, so that load balancers turn away first."""
+    user_id: int = 10001
+    """The image's unprivileged user."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65_536:
+            raise ArgsError("port", got=self.port, want="1 to 65535")
+        if self.cpu_millicores < 10 or self.memory_mib < 32:
+            raise ArgsError(
+                "cpu_millicores, memory_mib", got=(self.cpu_millicores, self.memory_mib), want="10 or more, 32 or more"
+            )
+
+
+def render_pod_template(
+    *,
+    service: str,
+    labels: dict[str, str],
+    colour: str,
+    release: str,
+    version: str,
+    image: str,
+    secret_name: str,
+    pod: PodSettings,
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The template of one colour's pods."""
+    plain = {"APP_COLOUR": colour, "APP_RELEASE": release, "APP_VERSION": version, "PORT": str(pod.port)}
+    container = k8s.core.v1.ContainerArgs(
+        name=service,
+        image=image,
+        ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=pod.port)],
+        env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in plain.items()],
+        env_from=[k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret_name))],
+        resources=k8s.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": f"{pod.cpu_millicores}m", "memory": f"{pod.memory_mib}Mi"},
+            limits={"memory": f"{pod.memory_mib}Mi"},
+        ),
+        startup_probe=_probe("/healthz", pod.port, period_seconds=1, failure_threshold=60),
+        readiness_probe=_probe("/readyz", pod.port, period_seconds=2, failure_threshold=2),
+        liveness_probe=_probe("/healthz", pod.port, period_seconds=10, failure_threshold=3),
+        lifecycle=k8s.core.v1.LifecycleArgs(
+            pre_stop=k8s.core.v1.LifecycleHandlerArgs(sleep=k8s.core.v1.SleepActionArgs(seconds=pod.drain_seconds))
+        ),
+        security_context=k8s.core.v1.SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+        ),
+        volume_mounts=[k8s.core.v1.VolumeMountArgs(name="temporary", mount_path="/tmp")],  # noqa: S108 - in the pod
+    )
+    return k8s.core.v1.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labels, "slipway.dev/release": release}),
+        spec=k8s.core.v1.PodSpecArgs(
+            containers=[container],
+            service_account_name=service,
+            automount_service_account_token=False,
+            termination_grace_period_seconds=pod.drain_seconds + GRACE_MARGIN_SECONDS,
+            security_context=k8s.core.v1.PodSecurityContextArgs(
+                run_as_non_root=True,
+                run_as_user=pod.user_id,
+                run_as_group=pod.user_id,
+                seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            topology_spread_constraints=[
+                k8s.core.v1.TopologySpreadConstraintArgs(
+                    max_skew=1,
+                    topology_key="topology.kubernetes.io/zone",
+                    when_unsatisfiable="ScheduleAnyway",
+                    label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
+                )
+            ],
+            volumes=[
+                k8s.core.v1.VolumeArgs(
+                    name="temporary", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit="64Mi")
+                )
+            ],
+        ),
+    )
+
+
+def _probe(path: str, port: int, *, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeArgs:
+    return k8s.core.v1.ProbeArgs(
+        http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=port),
+        period_seconds=period_seconds,
+        timeout_seconds=2,
+        failure_threshold=failure_threshold,
+    )

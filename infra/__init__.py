@@ -1,0 +1,1 @@
+"""The Pulumi program: one environment of one service, from network to traffic."""

@@ -1,0 +1,183 @@
+"""One environment, in reading order. The same code for every stack: differences are in the stack files only."""
+
+import os
+
+import pulumi
+import pulumi_aws as aws
+
+from components import (
+    BlueGreenService,
+    BlueGreenServiceArgs,
+    Cluster,
+    ClusterArgs,
+    Database,
+    DatabaseArgs,
+    Environment,
+    EnvironmentArgs,
+    Image,
+    ImageArgs,
+    LoadBalancer,
+    LoadBalancerArgs,
+    Monitoring,
+    MonitoringArgs,
+    PodSettings,
+)
+from infra.providers import build_aws_provider, build_docker_provider
+from infra.settings import StackSettings, load_settings
+from infra.wanted import load_wanted
+
+
+def deploy() -> None:
+    """Register everything of this stack and export what delivery needs to know of it."""
+    settings = load_settings()
+    environment_name = pulumi.get_stack()
+    service = settings.service
+    name = f"{service.name}-{environment_name}"
+    region = pulumi.Config("aws").require("region")
+
+    cloud = build_aws_provider(region, environment=environment_name, service=service.name, owner=settings.owner)
+    in_cloud = pulumi.ResourceOptions(providers=[cloud])
+    wanted = load_wanted(
+        table=settings.ledger_table,
+        environment=environment_name,
+        service=service.name,
+        opts=pulumi.InvokeOptions(provider=cloud),
+    )
+
+    environment = Environment(
+        name,
+        EnvironmentArgs(
+            cidr=settings.network.cidr,
+            zones=settings.network.zones,
+            nat_gateways=settings.network.nat_gateways,
+            protect=settings.database.protect,
+        ),
+        opts=in_cloud,
+    )
+    cluster = Cluster(
+        name,
+        ClusterArgs(
+            subnet_ids=environment.private_subnet_ids,
+            key_arn=environment.key_arn,
+            region=region,
+            kubernetes_version=settings.cluster.version,
+            instance_type=settings.cluster.nodes.instance_type,
+            minimum_nodes=settings.cluster.nodes.minimum,
+            desired_nodes=settings.cluster.nodes.desired,
+            maximum_nodes=settings.cluster.nodes.maximum,
+            public_endpoint=settings.cluster.public_endpoint,
+            admin_principal_arns=settings.cluster.admin_principal_arns,
+        ),
+        opts=in_cloud,
+    )
+    database = Database(
+        name,
+        DatabaseArgs(
+            vpc_id=environment.vpc_id,
+            subnet_ids=environment.private_subnet_ids,
+            client_security_group_ids={"pods": cluster.security_group_id},
+            key_arn=environment.key_arn,
+            database_name=service.name.replace("-", "_"),
+            engine_version=settings.database.engine_version,
+            instance_class=settings.database.instance_class,
+            storage_gib=settings.database.storage_gib,
+            multi_az=settings.database.multi_az,
+            backup_days=settings.database.backup_days,
+            protect=settings.database.protect,
+        ),
+        opts=in_cloud,
+    )
+    balancer = LoadBalancer(
+        name,
+        LoadBalancerArgs(
+            vpc_id=environment.vpc_id,
+            subnet_ids=environment.private_subnet_ids
+            if settings.load_balancer.internal
+            else environment.public_subnet_ids,
+            weights={**wanted.weights},
+            test_colour=wanted.test,
+            target_port=service.port,
+            live_cidrs=settings.load_balancer.live_cidrs,
+            test_cidrs=settings.load_balancer.test_cidrs,
+            certificate_arn=settings.load_balancer.certificate_arn,
+            internal=settings.load_balancer.internal,
+            protect=settings.load_balancer.protect,
+        ),
+        opts=in_cloud,
+    )
+    pair = BlueGreenService(
+        name,
+        BlueGreenServiceArgs(
+            service=service.name,
+            colours=wanted.releases(),
+            target_group_arns=balancer.target_group_arns,
+            environment=database.environment,
+            minimum_replicas=service.replicas.minimum,
+            maximum_replicas=service.replicas.maximum,
+            pod=PodSettings(
+                port=service.port,
+                cpu_millicores=service.cpu_millicores,
+                memory_mib=service.memory_mib,
+                drain_seconds=service.drain_seconds,
+            ),
+        ),
+        opts=pulumi.ResourceOptions(providers=[cluster.kubernetes]),
+    )
+    monitoring = Monitoring(
+        name,
+        MonitoringArgs(
+            service=service.name,
+            region=region,
+            load_balancer_arn=balancer.arn,
+            target_group_arns=balancer.target_group_arns,
+            database_identifier=database.instance_identifier,
+            key_arn=environment.key_arn,
+            alarms=settings.monitoring.alarms,
+            log_retention_days=settings.monitoring.log_retention_days,
+            subscriber_emails=settings.monitoring.subscriber_emails,
+        ),
+        opts=in_cloud,
+    )
+    image = _build_image(settings, cloud, environment)
+
+    pulumi.export("url", balancer.url)
+    pulumi.export(
+        "delivery",
+        {
+            "environment": environment_name,
+            "service": service.name,
+            "region": region,
+            "ledgerTable": settings.ledger_table,
+            "cluster": {"name": cluster.cluster_name, "namespace": pair.namespace},
+            "loadBalancer": {
+                "arn": balancer.arn,
+                "dnsName": balancer.dns_name,
+                "url": balancer.url,
+                "testUrl": balancer.test_url,
+                "listenerArn": balancer.listener_arn,
+                "testListenerArn": balancer.test_listener_arn,
+                "targetGroups": balancer.target_group_arns,
+            },
+            "deployments": pair.deployment_names,
+            "databaseSecretName": pair.secret_name,
+            "image": {"repository": image.repository_url, "reference": image.reference} if image else None,
+            "notifications": {
+                "webhookUrl": pulumi.Config("slipway").get_secret("webhookUrl"),
+                "topicArn": monitoring.topic_arn,
+            },
+            "rollout": settings.rollout.model_dump(by_alias=True),
+        },
+    )
+
+
+def _build_image(settings: StackSettings, cloud: aws.Provider, environment: Environment) -> Image | None:
+    """The service's image, where this stack builds it."""
+    if not settings.image.context:
+        return None
+    # Relative to where the program runs: an absolute path would differ from machine to machine and show as a change.
+    context = os.path.relpath(os.path.join(pulumi.get_root_directory(), settings.image.context))  # noqa: PTH118
+    return Image(
+        settings.service.name,
+        ImageArgs(repository_name=settings.service.name, context=context, key_arn=environment.key_arn),
+        opts=pulumi.ResourceOptions(providers=[cloud, build_docker_provider()]),
+    )

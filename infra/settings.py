@@ -1,0 +1,211 @@
+"""The stack file's settings: read once, checked whole, every fault reported together with its file and key."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pulumi
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+NAMESPACE = "slipway"
+
+
+class SettingsError(pulumi.RunError):
+    """The stack file cannot be used; the message names every fault. Shown without a traceback."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class NetworkSettings(_Settings):
+    """`slipway:network`"""
+
+    cidr: str
+    zones: Annotated[list[str], Field(min_length=2, max_length=8)]
+    nat_gateways: Literal["none", "single", "per-zone"] = "single"
+
+
+class NodeSettings(_Settings):
+    """`slipway:cluster.nodes`"""
+
+    instance_type: str = "t3.medium"
+    minimum: Annotated[int, Field(ge=1)] = 1
+    desired: Annotated[int, Field(ge=1)] = 1
+    maximum: Annotated[int, Field(ge=1)] = 3
+
+
+class ClusterSettings(_Settings):
+    """`slipway:cluster`"""
+
+    version: Annotated[str, Field(pattern=r"^1\.\d+$")]
+    nodes: NodeSettings = NodeSettings()
+    public_endpoint: bool = True
+    admin_principal_arns: list[str] = []
+
+
+class DatabaseSettings(_Settings):
+    """`slipway:database`"""
+
+    engine_version: str = "15"
+    instance_class: Annotated[str, Field(pattern=r"^db\.")] = "db.t4g.micro"
+    storage_gib: Annotated[int, Field(ge=20)] = 20
+    multi_az: bool = False
+    backup_days: Annotated[int, Field(ge=1, le=35)] = 7
+    protect: bool = False
+
+
+class ImageSettings(_Settings):
+    """`slipway:image`"""
+
+    context: str = ""
+    """Folder of the Dockerfile, relative to the project; empty where no image is built."""
+
+
+class ReplicaSettings(_Settings):
+    """`slipway:service.replicas`, per colour."""
+
+    minimum: Annotated[int, Field(ge=1)] = 2
+    maximum: Annotated[int, Field(ge=1)] = 4
+
+
+class ServiceSettings(_Settings):
+    """`slipway:service`"""
+
+    name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
+    replicas: ReplicaSettings = ReplicaSettings()
+    port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
+    cpu_millicores: Annotated[int, Field(ge=10)] = 100
+    memory_mib: Annotated[int, Field(ge=32)] = 192
+    drain_seconds: Annotated[int, Field(ge=0, le=120)] = 5
+
+
+class LoadBalancerSettings(_Settings):
+    """`slipway:loadBalancer`"""
+
+    certificate_arn: str | None = None
+    internal: bool = False
+    live_cidrs: list[str] = ["0.0.0.0/0"]
+    test_cidrs: list[str] = ["10.0.0.0/8"]
+    protect: bool = False
+
+
+class RolloutSettings(_Settings):
+    """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
+
+    strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
+    steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
+    bake_seconds: Annotated[int, Field(ge=0)] = 60
+    metric_window_seconds: Annotated[int, Field(ge=1)] = 60
+    max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
+    minimum_requests: Annotated[int, Field(ge=0)] = 20
+    on_no_data: Literal["fail", "hold", "pass"] = "hold"
+    rollback_window_seconds: Annotated[int, Field(ge=0)] = 3600
+    smoke_paths: list[Annotated[str, Field(pattern="^/")]] = ["/healthz", "/version"]
+    promote_from: str | None = None
+
+
+class MonitoringSettings(_Settings):
+    """`slipway:monitoring`"""
+
+    alarms: bool = False
+    log_retention_days: int = 30
+    subscriber_emails: list[str] = []
+
+
+class StackSettings(_Settings):
+    """Everything a stack file says about one environment."""
+
+    owner: Annotated[str, Field(min_length=1)]
+    ledger_table: str = "slipway-ledger"
+    network: NetworkSettings
+    cluster: ClusterSettings
+    database: DatabaseSettings = DatabaseSettings()
+    image: ImageSettings = ImageSettings()
+    service: ServiceSettings
+    load_balancer: LoadBalancerSettings = LoadBalancerSettings()
+    rollout: RolloutSettings = RolloutSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+
+
+SECRET_KEYS = frozenset({"webhookUrl"})
+"""Keys that only `Config.require_secret` may read; they never enter the settings object, which may be printed."""
+
+
+def parse_settings(raw: Mapping[str, str], *, file: str) -> StackSettings:
+    """Settings from config texts by key (without the namespace); raises SettingsError naming every fault at once."""
+    fields = {to_camel(name): field for name, field in StackSettings.model_fields.items()}
+    document: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, text in raw.items():
+        if key in SECRET_KEYS:
+            continue
+        annotation = fields[key].annotation if key in fields else None
+        try:
+            document[key] = text if annotation is str else json.loads(text)
+        except json.JSONDecodeError:
+            # A key that wants a block but holds a word: the validation below says what it wants.
+            document[key] = text
+    settings: StackSettings | None = None
+    try:
+        settings = StackSettings.model_validate(document)
+    except ValidationError as error:
+        faults = [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+    faults += _impossible(settings) if settings else []
+    if settings is None or faults:
+        raise SettingsError(f"{file} cannot be used:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return settings
+
+
+def load_settings() -> StackSettings:
+    """The settings of the stack that runs."""
+    config = pulumi.Config(NAMESPACE)
+    keys = [*(to_camel(name) for name in StackSettings.model_fields), *_foreign_keys()]
+    raw = {key: text for key in keys if (text := config.get(key)) is not None}
+    return parse_settings(raw, file=f"Pulumi.{pulumi.get_stack()}.yaml")
+
+
+def _foreign_keys() -> list[str]:
+    """Keys of our namespace that no field knows: a typo would otherwise pass unseen."""
+    known = {to_camel(name) for name in StackSettings.model_fields} | SECRET_KEYS
+    full = pulumi.runtime.config.CONFIG.get({})
+    keys = [key.split(":", 1)[1] for key in full if key.startswith(f"{NAMESPACE}:")]
+    return [key for key in keys if key not in known]
+
+
+def _describe(location: tuple[int | str, ...], message: str, got: object) -> str:
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    if message == "Field required":
+        return f"{NAMESPACE}:{key}: missing"
+    if message == "Extra inputs are not permitted":
+        return f"{NAMESPACE}:{key}: unknown key"
+    return f"{NAMESPACE}:{key}: {message[0].lower()}{message[1:]}, not {got!r}"
+
+
+def _impossible(settings: StackSettings) -> list[str]:
+    """Values that are each possible, but not together."""
+    faults: list[str] = []
+    replicas = settings.service.replicas
+    if replicas.minimum > replicas.maximum:
+        faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
+    nodes = settings.cluster.nodes
+    if not nodes.minimum <= nodes.desired <= nodes.maximum:
+        faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
+    steps = settings.rollout.steps
+    if steps != sorted(set(steps)) or steps[-1] != 100:
+        faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
+    if settings.image.context and settings.rollout.promote_from:
+        faults.append(
+            f"{NAMESPACE}:image.context and {NAMESPACE}:rollout.promoteFrom: an environment either builds images or takes"
+            " verified ones; remove one of the two"
+        )
+    if not settings.image.context and not settings.rollout.promote_from:
+        faults.append(
+            f"{NAMESPACE}:image.context and {NAMESPACE}:rollout.promoteFrom: neither is set, so no release could ever come"
+            " here; set one of the two"
+        )
+    if settings.database.multi_az and len(settings.network.zones) < 2:
+        faults.append(f"{NAMESPACE}:database.multiAz: needs two zones in {NAMESPACE}:network.zones")
+    return faults

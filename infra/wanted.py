@@ -1,0 +1,64 @@
+"""What is to run and how traffic is divided, as the ledger says: the program never decides either."""
+
+import json
+from typing import Annotated, Literal
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components import ColourRelease
+
+Colour = Literal["blue", "green"]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class WantedRelease(_Document):
+    """The release of one colour."""
+
+    release: str
+    version: str
+    image: str
+
+
+class Wanted(_Document):
+    """The ledger's document of one service in one environment."""
+
+    live: Colour | None
+    test: Colour
+    colours: dict[Colour, WantedRelease | None]
+    weights: dict[Colour, Annotated[int, Field(ge=0, le=100)]]
+
+    def releases(self) -> dict[str, ColourRelease | None]:
+        """What each colour runs, as the service component takes it."""
+        return {
+            colour: ColourRelease(release=wanted.release, version=wanted.version, image=wanted.image)
+            if (wanted := self.colours.get(colour))
+            else None
+            for colour in ("blue", "green")
+        }
+
+
+class LedgerError(pulumi.RunError):
+    """The ledger cannot be read. Shown without a traceback."""
+
+
+def load_wanted(*, table: str, environment: str, service: str, opts: pulumi.InvokeOptions) -> Wanted:
+    """Read the wanted state; raises LedgerError saying how to make it when it is not there."""
+    key = f'{{"pk": {{"S": "{environment}#{service}"}}, "sk": {{"S": "wanted"}}}}'
+    try:
+        item = aws.dynamodb.get_table_item(table_name=table, key=key, opts=opts).item
+        text = json.loads(item)["document"]["S"]
+        return Wanted.model_validate_json(text)
+    except ValidationError as error:
+        raise LedgerError(f"table {table}, item {environment}#{service}: {error}") from error
+    except (KeyError, ValueError) as error:
+        raise LedgerError(f"table {table}, item {environment}#{service}: not written by slipway: {error}") from error
+    except Exception as error:
+        raise LedgerError(
+            f"table {table} has no item for {environment}#{service} ({error}); "
+            f"run `slipway bootstrap {environment}` once, and look at slipway:ledgerTable in Pulumi.{environment}.yaml"
+        ) from error

@@ -1,0 +1,14 @@
+"""Where the policy runner enters. Absolute imports only: this file runs as a script."""
+
+from pulumi_policy import EnforcementLevel, PolicyPack
+
+from policies.encryption import ENCRYPTION
+from policies.exposure import NO_PUBLIC_ACCESS
+from policies.images import IMAGES_BY_DIGEST
+from policies.tags import REQUIRED_TAGS
+
+PolicyPack(
+    name="slipway",
+    enforcement_level=EnforcementLevel.MANDATORY,
+    policies=[ENCRYPTION, NO_PUBLIC_ACCESS, REQUIRED_TAGS, IMAGES_BY_DIGEST],
+)
