@@ -1,45 +1,67 @@
 """Nothing is reachable from the internet but the live ports of load balancers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from policies.rule import Properties, build_policy
+from policies.rule import Properties, build_policy, listing
 
 ANYWHERE = {"0.0.0.0/0", "::/0"}
 PUBLIC_PORTS = {80, 443}
 
 
+def _open_ports(cidr: object, rule: Properties) -> Iterator[str]:
+    from_port, to_port = rule.get("fromPort"), rule.get("toPort")
+    if cidr not in ANYWHERE or (from_port == to_port and from_port in PUBLIC_PORTS):
+        return
+    ports = f"ports {from_port:g} to {to_port:g}" if isinstance(from_port, (int, float)) and to_port else "every port"
+    yield f"{ports} open to {cidr}; name the networks that need it (only ports 80 and 443 may be public)"
+
+
+def _ingress_rule(properties: Properties) -> Iterator[str]:
+    yield from _open_ports(properties.get("cidrIpv4") or properties.get("cidrIpv6"), properties)
+
+
+def _classic_rule(properties: Properties) -> Iterator[str]:
+    if properties.get("type", "ingress") == "ingress":
+        for cidr in [*listing(properties, "cidrBlocks"), *listing(properties, "ipv6CidrBlocks")]:
+            yield from _open_ports(cidr, properties)
+
+
+def _inline_rules(properties: Properties) -> Iterator[str]:
+    for rule in listing(properties, "ingress"):
+        yield from _classic_rule({**rule, "type": "ingress"})
+
+
+def _database(properties: Properties) -> Iterator[str]:
+    if properties.get("publiclyAccessible"):
+        yield "the database is reachable from the internet; set publiclyAccessible to false"
+
+
+def _subnet(properties: Properties) -> Iterator[str]:
+    if properties.get("mapPublicIpOnLaunch"):
+        yield "whatever starts in this subnet gets a public address; set mapPublicIpOnLaunch to false"
+
+
+def _bucket(properties: Properties) -> Iterator[str]:
+    for switch in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
+        if properties.get(switch) is not True:
+            yield f"the bucket may become public; set {switch} to true"
+
+
+RULES: dict[str, Callable[[Properties], Iterator[str]]] = {
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _ingress_rule,
+    "aws:ec2/securityGroupRule:SecurityGroupRule": _classic_rule,
+    "aws:ec2/securityGroup:SecurityGroup": _inline_rules,
+    "aws:rds/instance:Instance": _database,
+    "aws:rds/clusterInstance:ClusterInstance": _database,
+    "aws:ec2/subnet:Subnet": _subnet,
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _bucket,
+}
+
+
 def exposed(resource_type: str, properties: Properties) -> Iterator[str]:
     """Doors that are open to everybody."""
-    if resource_type == "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
-        cidr = properties.get("cidrIpv4") or properties.get("cidrIpv6")
-        yield from _open_ports(cidr, properties.get("fromPort"), properties.get("toPort"))
-    elif resource_type == "aws:ec2/securityGroupRule:SecurityGroupRule" and properties.get("type") == "ingress":
-        for cidr in [*(properties.get("cidrBlocks") or []), *(properties.get("ipv6CidrBlocks") or [])]:
-            yield from _open_ports(cidr, properties.get("fromPort"), properties.get("toPort"))
-    elif resource_type == "aws:ec2/securityGroup:SecurityGroup":
-        for rule in properties.get("ingress") or []:
-            for cidr in [*(rule.get("cidrBlocks") or []), *(rule.get("ipv6CidrBlocks") or [])]:
-                yield from _open_ports(cidr, rule.get("fromPort"), rule.get("toPort"))
-    elif resource_type in {"aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"}:
-        if properties.get("publiclyAccessible"):
-            yield "the database is reachable from the internet; set publiclyAccessible to false"
-    elif resource_type == "aws:ec2/subnet:Subnet":
-        if properties.get("mapPublicIpOnLaunch"):
-            yield "whatever starts in this subnet gets a public address; set mapPublicIpOnLaunch to false"
-    elif resource_type == "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":
-        for switch in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
-            if properties.get(switch) is not True:
-                yield f"the bucket may become public; set {switch} to true"
-
-
-def _open_ports(cidr: object, from_port: float | None, to_port: float | None) -> Iterator[str]:
-    if cidr not in ANYWHERE:
-        return
-    if from_port != to_port or from_port not in PUBLIC_PORTS:
-        ports = (
-            "every port" if from_port is None or from_port == -1 else f"ports {from_port:g} to {to_port or from_port:g}"
-        )
-        yield f"{ports} open to {cidr}; name the networks that need it (only ports 80 and 443 may be public)"
+    if resource_type in RULES:
+        yield from RULES[resource_type](properties)
 
 
 NO_PUBLIC_ACCESS = build_policy(

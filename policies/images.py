@@ -1,30 +1,31 @@
 """What was tested is what runs: images are named by digest, never by a tag that can move."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from policies.rule import Properties, build_policy
+from policies.rule import Properties, block, build_policy, listing
 
-TEMPLATE_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+POD_SPEC_OF = {
+    "Pod": ("spec",),
+    "Deployment": ("spec", "template", "spec"),
+    "StatefulSet": ("spec", "template", "spec"),
+    "DaemonSet": ("spec", "template", "spec"),
+    "ReplicaSet": ("spec", "template", "spec"),
+    "Job": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+"""Where each kind keeps the pods' specification."""
 
 
 def images_by_tag(resource_type: str, properties: Properties) -> Iterator[str]:
     """Containers whose image is not pinned by digest."""
-    if not resource_type.startswith("kubernetes:"):
+    package, kind = resource_type.split(":", 1)[0], resource_type.rsplit(":", 1)[-1]
+    if package != "kubernetes" or kind not in POD_SPEC_OF:
         return
-    kind = resource_type.rsplit(":", 1)[-1]
-    spec: Mapping[str, Any] = properties.get("spec") or {}
-    if kind in TEMPLATE_KINDS:
-        spec = (spec.get("template") or {}).get("spec") or {}
-    elif kind == "CronJob":
-        job = (spec.get("jobTemplate") or {}).get("spec") or {}
-        spec = (job.get("template") or {}).get("spec") or {}
-    elif kind != "Pod":
-        return
-    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        image = container.get("image")
+    spec = block(properties, *POD_SPEC_OF[kind])
+    for container in [*listing(spec, "initContainers"), *listing(spec, "containers")]:
+        name, image = container.get("name"), container.get("image")
         if isinstance(image, str) and "@sha256:" not in image:
-            yield f"container {container.get('name')} runs {image}, which can change; name it by digest (<name>@sha256:…)"
+            yield f"container {name} runs {image}, which can change; name it by digest (<name>@sha256:…)"
 
 
 IMAGES_BY_DIGEST = build_policy("images-by-digest", "Containers name their image by digest.", images_by_tag)

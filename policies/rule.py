@@ -1,7 +1,7 @@
 """How a rule that yields violations becomes a policy: one adapter for all."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
@@ -20,3 +20,17 @@ def build_policy(name: str, description: str, rule: Rule) -> ResourceValidationP
     return ResourceValidationPolicy(
         name=name, description=description, validate=validate, enforcement_level=EnforcementLevel.MANDATORY
     )
+
+
+def block(parent: Properties, *path: str) -> Properties:
+    """The nested block at `path`, empty where there is none (or its value is not known yet)."""
+    for key in path:
+        value = parent.get(key)
+        parent = cast("Properties", value) if isinstance(value, Mapping) else {}
+    return parent
+
+
+def listing(parent: Properties, key: str) -> Sequence[Any]:
+    """The list under `key`, empty where there is none (or its value is not known yet)."""
+    value = parent.get(key)
+    return cast("Sequence[Any]", value) if isinstance(value, list) else ()

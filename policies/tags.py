@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from policies.rule import Properties, build_policy
+from policies.rule import Properties, block, build_policy
 
 REQUIRED = ("environment", "service", "owner", "managed-by")
 
@@ -12,10 +12,10 @@ def untagged(resource_type: str, properties: Properties) -> Iterator[str]:
     """AWS providers whose default tags lack a required one: they put tags on everything they make."""
     if resource_type != "pulumi:providers:aws":
         return
-    declared = properties.get("defaultTags") or {}
+    declared = properties.get("defaultTags")
     # Providers get their nested configuration as JSON text.
-    default_tags = json.loads(declared) if isinstance(declared, str) else declared
-    tags = default_tags.get("tags") or {}
+    default_tags: Properties = {"defaultTags": json.loads(declared)} if isinstance(declared, str) else properties
+    tags = block(default_tags, "defaultTags", "tags")
     missing = [tag for tag in REQUIRED if not tags.get(tag)]
     if missing:
         yield f"default tags lack {', '.join(missing)}; add them to defaultTags of the provider"
