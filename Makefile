@@ -1,0 +1,85 @@
+# The one entry: people and CI run the same targets. Caches live in $(SLIPWAY_HOME), outside the clone, and are rebuilt when missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+SLIPWAY := $(BIN)/slipway --sandbox
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# ------------------------------------------------------------------------------------------------- set-up
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11" >&2; exit 3; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "• installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	@echo "• installing Python packages into .venv (from requirements.lock, hashes checked)"
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^# bootstrap: //p' .ci/bootstrap.txt)"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed ## install the Python packages (.venv)
+
+.PHONY: lock
+lock: setup ## resolve requirements.lock and app/requirements.txt anew
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^# bootstrap: //p' .ci/bootstrap.txt)"
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --extra dev --extra app pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header app/requirements.in -o app/requirements.txt --constraint requirements.lock
+
+# ------------------------------------------------------------------------------------------------- the main job
+
+.PHONY: demo
+demo: setup ## take a real service from dev to prod on this machine, and watch a broken release roll back
+	@$(SLIPWAY) demo
+
+.PHONY: up
+up: setup ## start the sandbox and deploy the dev environment
+	@$(SLIPWAY) sandbox up
+	@$(SLIPWAY) bootstrap dev
+	@$(SLIPWAY) up dev --yes
+
+.PHONY: down
+down: setup ## stop the sandbox; everything in it is kept
+	@$(SLIPWAY) sandbox down
+
+.PHONY: clean
+clean: setup ## remove the sandbox and everything in it; built binaries and images stay cached
+	@$(SLIPWAY) sandbox reset --yes
+
+# ------------------------------------------------------------------------------------------------- checks
+
+.PHONY: test
+test: lint types unit integration e2e ## everything CI runs, on this machine
+
+.PHONY: lint
+lint: setup ## ruff (rules and format) and the layers between packages
+	@echo "• lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+.PHONY: types
+types: setup ## basedpyright, strict
+	@echo "• types"; $(BIN)/basedpyright
+
+.PHONY: unit
+unit: setup ## seconds; no process, no network
+	@echo "• unit tests"; $(BIN)/pytest tests/unit --disable-socket --allow-unix-socket
+
+.PHONY: integration
+integration: setup ## the engine with moto
+	@echo "• integration tests"; $(BIN)/pytest tests/integration
+
+.PHONY: e2e
+e2e: setup ## the sandbox: real pods, real traffic (needs root)
+	@echo "• end-to-end tests"; $(BIN)/pytest tests/e2e -p no:randomly
+
+.PHONY: bench
+bench: setup ## measure what docs/benchmarks.md reports
+	@$(BIN)/python -m tests.bench
