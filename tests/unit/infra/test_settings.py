@@ -1,0 +1,86 @@
+"""The stack files and what is said of faulty ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.settings import SettingsError, parse_settings
+
+ROOT = Path(__file__).parents[3]
+
+
+def raw_settings(environment: str) -> dict[str, str]:
+    """The config texts of a committed stack file, as Pulumi hands them to the program."""
+    config = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())["config"]
+    return {
+        key.removeprefix("slipway:"): value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+        if key.startswith("slipway:")
+    }
+
+
+def faults(raw: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(raw, file="Pulumi.dev.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_settings_are_accepted_as_committed(environment: str) -> None:
+    settings = parse_settings(raw_settings(environment), file=f"Pulumi.{environment}.yaml")
+    assert settings.service.name == "orders"
+
+
+def test_environments_differ_where_they_should() -> None:
+    dev, staging, prod = (parse_settings(raw_settings(name), file="") for name in ("dev", "staging", "prod"))
+    assert len({settings.network.cidr for settings in (dev, staging, prod)}) == 3
+    assert (dev.rollout.promote_from, staging.rollout.promote_from, prod.rollout.promote_from) == (
+        None,
+        "dev",
+        "staging",
+    )
+    assert dev.image.context == "app"
+    assert not staging.image.context
+    assert not prod.image.context
+    assert prod.database.protect
+    assert prod.database.multi_az
+
+
+def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
+    raw = raw_settings("dev") | {
+        "database": json.dumps({"storageGib": "many", "instanceClass": "t3.micro", "colour": "red"}),
+        "netwrok": "{}",
+    }
+    del raw["owner"]
+    message = faults(raw)
+    assert "Pulumi.dev.yaml cannot be used" in message
+    assert "slipway:owner: missing" in message
+    assert "slipway:netwrok: unknown key" in message
+    assert "slipway:database.storageGib: input should be a valid integer" in message
+    assert "slipway:database.instanceClass:" in message
+    assert "slipway:database.colour: unknown key" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("service", {"name": "orders", "replicas": {"minimum": 5, "maximum": 4}}, "slipway:service.replicas"),
+        ("cluster", {"version": "1.34", "nodes": {"minimum": 3, "desired": 1}}, "slipway:cluster.nodes"),
+        ("cluster", {"version": "34"}, "slipway:cluster.version"),
+        ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
+        ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
+        ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
+        ("image", {}, "no release could ever come here"),
+        ("network", {"cidr": "10.0.0.0/16", "zones": ["us-east-1a"]}, "slipway:network.zones"),
+        ("network", "wide", "slipway:network"),
+    ],
+)
+def test_refuses_impossible_combinations(key: str, value: object, says: str) -> None:
+    assert says in faults(raw_settings("dev") | {key: value if isinstance(value, str) else json.dumps(value)})
+
+
+def test_settings_never_hold_the_webhook_address() -> None:
+    settings = parse_settings(raw_settings("dev") | {"webhookUrl": "https://hooks.example/T0/secret"}, file="")
+    assert "hooks.example" not in repr(settings)
