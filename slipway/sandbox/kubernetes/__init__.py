@@ -1,0 +1,6 @@
+"""A real Kubernetes per sandbox cluster: control plane on the host, each node in a network namespace of its own."""
+
+from slipway.sandbox.kubernetes.cluster import ClusterInfo, ClusterManager
+from slipway.sandbox.kubernetes.state import NodeRecord
+
+__all__ = ["ClusterInfo", "ClusterManager", "NodeRecord"]
