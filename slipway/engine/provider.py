@@ -8,7 +8,7 @@ contain `UNKNOWN`, and outputs may; in a real run neither may. Secrets reach a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -148,6 +148,9 @@ class Provider:
     """False: the engine unwraps secrets on the way in and marks outputs named like secret inputs on the way out."""
     supports_preview: bool = False
     """True: `create` and `update` are called in previews too (with `preview=True`) and answer the outputs they know."""
+    on_message: Callable[[str, str, str], None] | None = None
+    """Set by whoever runs the provider; called from any thread with a URN, a severity (`status`, `debug`, `info`, `warning`, `error`) and a
+    text without secrets. `status` is what a resource waits for just now: it replaces the one before."""
 
     def check_config(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Check the provider's own configuration; nested values are JSON text, and stay so."""
