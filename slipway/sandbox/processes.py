@@ -21,6 +21,7 @@ from slipway.errors import OperationError
 from slipway.sandbox.paths import SandboxPaths
 
 READY_POLL_SECONDS = 0.1
+END_POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 15
 
 
@@ -136,7 +137,9 @@ class ProcessTable:
                 extra_groups=[] if spec.user else None,
                 start_new_session=True,
             )
-        record = ProcessRecord(name=spec.name, pid=child.pid, created=psutil.Process(child.pid).create_time(), argv=tuple(argv))
+        record = ProcessRecord(
+            name=spec.name, pid=child.pid, created=psutil.Process(child.pid).create_time(), argv=tuple(argv)
+        )
         text = json.dumps({"pid": record.pid, "created": record.created, "argv": list(record.argv)})
         temporary = self._record_path(spec.name).with_suffix(".tmp")
         temporary.write_text(text)
@@ -147,7 +150,9 @@ class ProcessTable:
         deadline = time.monotonic() + spec.ready_timeout_seconds
         while True:
             if record.process() is None:
-                raise OperationError(f"{spec.name} ended at once:\n{self.log_tail(spec.name)}", where=str(self.log_path(spec.name)))
+                raise OperationError(
+                    f"{spec.name} ended at once:\n{self.log_tail(spec.name)}", where=str(self.log_path(spec.name))
+                )
             if spec.ready is None or _answers(spec.ready):
                 return
             if time.monotonic() > deadline:
@@ -176,6 +181,22 @@ def _end(process: psutil.Process, timeout_seconds: float) -> None:
                 member.send_signal(send)
             except psutil.NoSuchProcess:
                 continue
-        _, family = psutil.wait_procs(family, timeout=timeout_seconds)
+        family = wait_ended(family, timeout_seconds)
         if not family:
             return
+
+
+def wait_ended(processes: Sequence[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended; returns those that have not. One that nobody has reaped yet has ended: it runs no more."""
+    deadline = time.monotonic() + timeout_seconds
+    left = list(processes)
+    while (left := [process for process in left if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(END_POLL_SECONDS)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
