@@ -1,0 +1,241 @@
+"""Keeps HAProxy running with what is desired: by commands where possible, by a reload where not, never by a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from slipway.errors import MachineError, OperationError, SlipwayError
+from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.traffic.command_line import CommandLine, parse_version, replace_map
+from slipway.sandbox.traffic.model import Target
+from slipway.sandbox.traffic.render import Desired, Files
+
+PROCESS_NAME = "haproxy"
+RELOAD_TIMEOUT_SECONDS = 15
+RELOAD_POLL_SECONDS = 0.01
+CHECK_TIMEOUT_SECONDS = 20
+MAINTENANCE = 1
+"""The bit of `srv_admin_state` that `set server … state maint` sets; source: HAProxy's management guide, 9.3."""
+
+log = structlog.get_logger(__name__)
+
+
+class DataPlane:
+    """One HAProxy for all load balancers."""
+
+    def __init__(self, files: Files, processes: ProcessTable) -> None:
+        self._files = files
+        self._processes = processes
+        self._command_line = CommandLine(files.master_socket)
+        self._lock = threading.RLock()
+        self._structure = ""
+        self._slots: dict[Path, tuple[str, ...]] = {}
+        self._live: dict[str, set[Target]] = {}
+        self._retired: dict[str, dict[Target, float]] = {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether HAProxy's master lives."""
+        record = self._processes.find(PROCESS_NAME)
+        return record is not None and record.process() is not None
+
+    def adopt(self) -> None:
+        """Find out what an HAProxy that outlived the daemon runs with."""
+        with self._lock:
+            if not self.is_running:
+                return
+            with contextlib.suppress(FileNotFoundError):
+                self._structure = self._structure_file.read_text()
+            self._read_servers()
+
+    def apply(self, desired: Desired, drain_seconds: Mapping[str, float]) -> None:
+        """Make HAProxy run with `desired`; it does when this returns.
+
+        `drain_seconds`: by backend, how long the requests of a removed server may still run.
+        """
+        with self._lock:
+            if desired.is_empty:
+                self.stop()
+                return
+            self._write(desired)
+            if not self.is_running:
+                self._start(desired)
+            elif desired.structure != self._structure:
+                self._reload(desired)
+            else:
+                self._change(desired, drain_seconds)
+
+    def reap(self) -> None:
+        """Delete removed servers whose requests have ended, or whose time is up."""
+        with self._lock:
+            if not any(self._retired.values()) or not self.is_running:
+                return
+            now = time.monotonic()
+            for backend, retired in self._retired.items():
+                for target, deadline in list(retired.items()):
+                    server = f"{backend}/{target.server}"
+                    if now >= deadline:
+                        self._broadcast([f"shutdown sessions server {server}"])
+                    answer = self._current([f"del server {server}"])[0]
+                    if "deleted" in answer or "No such server" in answer:
+                        del retired[target]
+
+    def stop(self) -> None:
+        """End HAProxy; the load balancers' ports are closed afterwards."""
+        with self._lock:
+            self._processes.stop(PROCESS_NAME)
+            self._structure = ""
+            self._slots, self._live, self._retired = {}, {}, {}
+
+    @property
+    def _structure_file(self) -> Path:
+        return self._files.root / "structure.cfg"
+
+    def _write(self, desired: Desired) -> None:
+        for path, text in desired.files.items():
+            _write_file(path, text)
+        for path, slots in desired.slots.items():
+            if self._slots.get(path) != slots or not path.exists():
+                _write_file(path, "".join(f"{slot} {backend}\n" for slot, backend in enumerate(slots)))
+        _write_file(self._files.configuration, desired.configuration)
+
+    def _check(self) -> None:
+        argv = ["haproxy", "-c", "-f", str(self._files.configuration)]
+        try:
+            check = subprocess.run(argv, capture_output=True, text=True, timeout=CHECK_TIMEOUT_SECONDS, check=False)
+        except FileNotFoundError as error:
+            raise MachineError("haproxy is not installed", remedy="apt-get install haproxy") from error
+        if check.returncode:
+            raise OperationError(
+                f"HAProxy does not accept its configuration:\n{check.stderr.strip()}",
+                where=str(self._files.configuration),
+            )
+
+    def _start(self, desired: Desired) -> None:
+        self._check()
+        spec = ProcessSpec(
+            name=PROCESS_NAME,
+            argv=[
+                "haproxy",
+                "-W",
+                "-S",
+                f"{self._files.master_socket},mode,600,level,admin",
+                "-f",
+                str(self._files.configuration),
+            ],
+            ready=lambda: self._command_line.workers().current is not None,
+        )
+        self._processes.ensure(spec)
+        self._running_with(desired)
+        log.info("load balancer started", frontends=desired.structure.count("\nfrontend "))
+
+    def _reload(self, desired: Desired) -> None:
+        self._check()
+        before = self._command_line.workers()
+        started = time.monotonic()
+        self._command_line.reload()
+        while True:
+            with contextlib.suppress(OSError, OperationError):
+                now = self._command_line.workers()
+                if now.failed_reloads > before.failed_reloads:
+                    tail = self._processes.log_tail(PROCESS_NAME)
+                    raise SlipwayError(f"HAProxy could not reload:\n{tail}", where=str(self._files.configuration))
+                if now.current not in (None, before.current):
+                    break
+            if time.monotonic() - started > RELOAD_TIMEOUT_SECONDS:
+                raise OperationError(
+                    f"HAProxy had no new worker {RELOAD_TIMEOUT_SECONDS} s after a reload:\n"
+                    f"{self._processes.log_tail(PROCESS_NAME)}"
+                )
+            time.sleep(RELOAD_POLL_SECONDS)
+        # The old worker answers each idle keep-alive connection once more: it must not use weights of the past.
+        old = [pid for pid in before.all if pid in now.old]
+        changed = {path: slots for path, slots in desired.slots.items() if path in self._slots}
+        for pid in old:
+            with contextlib.suppress(OSError, OperationError):
+                self._set_slots(pid, changed)
+        self._running_with(desired)
+        log.info("load balancer reloaded", seconds=round(time.monotonic() - started, 3))
+
+    def _running_with(self, desired: Desired) -> None:
+        self._structure = desired.structure
+        self._slots = dict(desired.slots)
+        self._live = {backend: set(targets) for backend, targets in desired.servers.items()}
+        self._retired = {}
+        _write_file(self._structure_file, desired.structure)
+
+    def _change(self, desired: Desired, drain_seconds: Mapping[str, float]) -> None:
+        changed = {path: slots for path, slots in desired.slots.items() if self._slots.get(path) != slots}
+        workers = self._command_line.workers()
+        for pid in workers.all:
+            try:
+                self._set_slots(pid, changed)
+            except (OSError, OperationError):
+                if pid == workers.current:
+                    raise
+        self._slots = dict(desired.slots)
+        for backend, wanted in desired.servers.items():
+            live = self._live.setdefault(backend, set())
+            for target in wanted - live:
+                self._add(backend, target, desired.server_options[backend])
+            for target in live - wanted:
+                self._retire(backend, target, drain_seconds.get(backend, 0))
+            self._live[backend] = set(wanted)
+
+    def _set_slots(self, pid: int, changed: Mapping[Path, tuple[str, ...]]) -> None:
+        for path, slots in changed.items():
+            version = parse_version(self._command_line.worker(pid, [f"prepare map {path}"])[0])
+            entries = [(str(slot), backend) for slot, backend in enumerate(slots)]
+            self._command_line.worker(pid, replace_map(path, entries, version))
+
+    def _add(self, backend: str, target: Target, options: str) -> None:
+        server = f"{backend}/{target.server}"
+        self._retired.setdefault(backend, {}).pop(target, None)
+        answers = self._current(
+            [f"add server {server} {target.address}:{target.port}{options}", f"set server {server} state ready"]
+        )
+        refused = "registered" not in answers[0] and "Already exists" not in answers[0]
+        if refused or answers[1]:
+            raise OperationError(f"HAProxy did not take the target {server}: {' '.join(answers)}")
+
+    def _retire(self, backend: str, target: Target, drain_seconds: float) -> None:
+        self._retired.setdefault(backend, {})[target] = time.monotonic() + drain_seconds
+        self._broadcast([f"set server {backend}/{target.server} state maint"])
+
+    def _current(self, commands: list[str]) -> list[str]:
+        pid = self._command_line.workers().current
+        if pid is None:
+            raise OperationError("HAProxy has no worker", where=str(self._processes.log_path(PROCESS_NAME)))
+        return self._command_line.worker(pid, commands)
+
+    def _broadcast(self, commands: list[str]) -> None:
+        for pid in self._command_line.workers().all:
+            with contextlib.suppress(OSError, OperationError):
+                self._command_line.worker(pid, commands)
+
+    def _read_servers(self) -> None:
+        for line in self._current(["show servers state"])[0].splitlines():
+            fields = line.split()
+            if line.startswith("#") or len(fields) < 7:
+                continue
+            backend, target = fields[1], Target.from_key(fields[3])
+            if int(fields[6]) & MAINTENANCE:
+                self._retired.setdefault(backend, {})[target] = time.monotonic()
+            else:
+                self._live.setdefault(backend, set()).add(target)
+
+
+def _write_file(path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,1 @@
+"""What moto's backends lack, added to their classes while the sandbox runs."""

@@ -1,0 +1,123 @@
+"""The load-balancing half of the sandbox, as one object that the daemon holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+import structlog
+
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.traffic.addresses import AddressBook
+from slipway.sandbox.traffic.checker import Checker
+from slipway.sandbox.traffic.data_plane import DataPlane
+from slipway.sandbox.traffic.health import Outcome
+from slipway.sandbox.traffic.model import Plan, Target
+from slipway.sandbox.traffic.moto_hooks import elbv2
+from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.observe import load_plan
+from slipway.sandbox.traffic.render import Files, render
+from slipway.sandbox.traffic.targets import TargetRow, Targets
+
+SUPERVISE_SECONDS = 1.0
+log = structlog.get_logger(__name__)
+
+
+class Traffic:
+    """Load balancers, target health, metrics and alarms, derived from moto's state.
+
+    Everything lives in `paths.sandbox/traffic`. HAProxy outlives this object: a new one takes it over without touching a request.
+    """
+
+    def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+        root = paths.sandbox / "traffic"
+        self._files = Files(root)
+        self._addresses = AddressBook(root / "addresses.json")
+        self._targets = Targets(root / "targets.json")
+        self._data_plane = DataPlane(self._files, processes)
+        self._checker = Checker(self._on_check)
+        self._patches = Patches()
+        self._plan = Plan()
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Install the hooks in moto, take over a running HAProxy, and serve what moto's state says."""
+        elbv2.install(self._patches, self)
+        self._data_plane.adopt()
+        self._checker.start()
+        self._converge()
+        supervisor = threading.Thread(target=self._supervise, name="traffic-supervisor", daemon=True)
+        self._threads.append(supervisor)
+        supervisor.start()
+
+    def stop(self) -> None:
+        """Stop watching and take the hooks out of moto. HAProxy goes on: ProcessTable ends it with the sandbox."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(5)
+        self._checker.stop()
+        self._patches.undo()
+
+    def on_api_change(self, service: str) -> None:
+        """Make a change of moto's state effective; it is when this returns. Other services than elbv2 need nothing.
+
+        Raises SlipwayError when HAProxy cannot be brought there.
+        """
+        if service == "elbv2":
+            self._converge()
+
+    def describe_target_health(self, tg_arn: str) -> list[TargetRow]:
+        """Registered and draining targets of a target group, with AWS's states and reason codes."""
+        return self.target_rows(tg_arn, ())
+
+    def address_of(self, arn: str) -> str:
+        """The loopback address of a load balancer."""
+        return self._addresses.address_of(arn)
+
+    def target_rows(self, arn: str, asked: Iterable[Target]) -> list[TargetRow]:
+        """Health of the targets `asked` for, or of all; an unknown target group has none."""
+        group = load_plan(self.address_of).target_groups.get(arn)
+        return self._targets.rows(group, asked) if group else []
+
+    def _converge(self) -> None:
+        with self._lock:
+            plan = self._plan = load_plan(self.address_of)
+            self._addresses.keep_only([balancer.arn for balancer in plan.load_balancers])
+            self._targets.follow(plan)
+            self._apply()
+            self._checker.follow(
+                {
+                    (group.arn, target): group.health_check
+                    for group in plan.target_groups.values()
+                    if group.in_use and group.health_check.enabled
+                    for target in group.targets
+                }
+            )
+
+    def _apply(self) -> None:
+        plan = self._plan
+        desired = render(plan, self._targets.serving(plan), self._files.root)
+        delays = {group.backend: float(group.deregistration_delay_seconds) for group in plan.target_groups.values()}
+        self._data_plane.apply(desired, delays)
+
+    def _on_check(self, arn: str, target: Target, outcome: Outcome) -> None:
+        with self._lock:
+            if self._stopping.is_set() or not self._targets.report(arn, target, outcome, self._plan):
+                return
+            (row,) = self._targets.rows(self._plan.target_groups[arn], [target])
+            log.info("target health", group=arn.rpartition(":")[2], target=target.key, state=row.health.state)
+            self._apply()
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(SUPERVISE_SECONDS):
+            try:
+                with self._lock:
+                    if not self._data_plane.is_running:
+                        self._apply()
+                    self._data_plane.reap()
+            except Exception:
+                # One bad round must not end supervision; the next one tries again.
+                log.exception("load balancer supervision failed")

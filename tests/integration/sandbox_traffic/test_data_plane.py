@@ -1,0 +1,285 @@
+"""Requests through a real HAProxy while weights, targets and listeners change.
+
+Not proven here: that pods are found and drained; see the e2e tests.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+PORT = 18080
+# HAProxy is meant to outlive the object that started it.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+def _two_groups(lab: Any, weights: tuple[int, int]) -> tuple[dict[str, Any], str, str, str]:
+    balancer = lab.load_balancer()
+    blue = lab.target_group("blue", lab.serve("blue"))
+    green = lab.target_group("green", lab.serve("green"))
+    listener = lab.listener(balancer, {blue: weights[0], green: weights[1]})
+    lab.wait_healthy(blue, green)
+    return balancer, listener, blue, green
+
+
+def test_requests_are_split_by_weight_when_connections_stay_open(lab: Any) -> None:
+    balancer, _, _, _ = _two_groups(lab, (90, 10))
+    address = balancer["DNSName"]
+    assert address.startswith("127.0.10.")
+    connection = http.client.HTTPConnection(address, PORT, timeout=10)
+    seen: list[str] = []
+    for _ in range(1000):
+        connection.request("GET", "/")
+        seen.append(connection.getresponse().read().decode().splitlines()[0])
+    connection.close()
+    assert seen.count("green") == 100
+    assert max(abs(seen[index : index + 100].count("green") - 10) for index in range(900)) <= 2
+
+
+def test_no_request_fails_and_none_reaches_a_group_of_weight_zero_when_weights_flip_under_load(lab: Any) -> None:
+    balancer, listener, blue, green = _two_groups(lab, (100, 0))
+    green_server = lab.servers[1]
+    slowest = 0.0
+    with lab.load(balancer["DNSName"]) as load:
+        for weights in [(50, 50), (0, 100), (100, 0)] * 5:
+            time.sleep(0.1)
+            started = time.monotonic()
+            lab.weigh(listener, {blue: weights[0], green: weights[1]})
+            slowest = max(slowest, time.monotonic() - started)
+        time.sleep(0.02)
+        settled = len(green_server.seen)
+        time.sleep(0.3)
+        assert len(green_server.seen) == settled
+    assert load.failures == []
+    assert load.answers["blue"] > 100
+    assert load.answers["green"] > 100
+    # The API call included: moto's own handling takes most of it.
+    assert slowest < 0.25
+
+
+def test_no_request_fails_when_targets_come_and_go_under_load(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    first, second = lab.serve("first"), lab.serve("second")
+    group = lab.target_group("blue", first, second)
+    lab.listener(balancer, {group: 1})
+    lab.wait_healthy(group)
+    with lab.load(balancer["DNSName"]) as load:
+        for _ in range(8):
+            lab.elbv2.deregister_targets(TargetGroupArn=group, Targets=[second.target])
+            time.sleep(0.15)
+            lab.elbv2.register_targets(TargetGroupArn=group, Targets=[second.target])
+            lab.wait_healthy(group)
+            time.sleep(0.1)
+    assert load.failures == []
+    assert load.answers["first"] > 100
+    assert load.answers["second"] > 50
+
+
+def test_no_request_fails_when_listeners_change_under_load(lab: Any) -> None:
+    balancer, listener, _blue, green = _two_groups(lab, (100, 0))
+    with lab.load(balancer["DNSName"], connections=8) as load:
+        for priority in range(1, 7):
+            lab.elbv2.create_rule(
+                ListenerArn=listener,
+                Priority=priority,
+                Conditions=[{"Field": "path-pattern", "Values": [f"/rule-{priority}/*"]}],
+                Actions=[{"Type": "forward", "TargetGroupArn": green}],
+            )
+            time.sleep(0.3)
+        lab.listener(balancer, {green: 1}, PORT + 1)
+        time.sleep(0.3)
+    assert load.failures == []
+    assert load.answers["green"] == 0
+    assert load.total > 500
+    assert lab.get(balancer["DNSName"], "/rule-3/x").body.startswith("green")
+    assert lab.get(balancer["DNSName"], port=PORT + 1).body.startswith("green")
+
+
+def test_no_request_fails_and_nothing_reloads_when_the_daemon_restarts_under_load(lab: Any) -> None:
+    balancer, listener, blue, green = _two_groups(lab, (50, 50))
+    lab.elbv2.register_targets(TargetGroupArn=blue, Targets=[lab.serve("extra").target])
+    lab.wait_healthy(blue)
+    before = lab.processes.find("haproxy")
+    with lab.load(balancer["DNSName"]) as load:
+        time.sleep(0.2)
+        lab.restart_daemon()
+        assert set(lab.health(blue).values()) == {("healthy", "")}
+        time.sleep(0.2)
+        lab.weigh(listener, {blue: 0, green: 100})
+        time.sleep(0.2)
+    assert load.failures == []
+    assert lab.processes.find("haproxy") == before
+    assert "Reloading" not in lab.processes.log_tail("haproxy")
+    assert lab.get(balancer["DNSName"]).body.startswith("green")
+
+
+def test_requests_finish_when_their_target_is_deregistered(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    slow = lab.serve("slow")
+    slow.delay_seconds = 1.5
+    group = lab.target_group("blue", slow, lab.serve("other"))
+    lab.listener(balancer, {group: 1})
+    lab.wait_healthy(group)
+    with lab.load(balancer["DNSName"], connections=4) as load:
+        time.sleep(0.5)
+        taken = len(slow.seen)
+        assert taken
+        lab.elbv2.deregister_targets(TargetGroupArn=group, Targets=[slow.target])
+        assert lab.health(group)[slow.port] == ("draining", "Target.DeregistrationInProgress")
+        time.sleep(2)
+        assert len(slow.seen) == taken
+    assert load.failures == []
+    assert load.answers["slow"] == taken
+
+
+def test_request_goes_to_another_target_when_a_connection_is_refused(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    alive, dead = lab.serve("alive"), lab.serve("dead")
+    group = lab.target_group("blue", alive, dead)
+    lab.listener(balancer, {group: 1})
+    lab.wait_healthy(group)
+    dead.shutdown()
+    dead.server_close()
+    answers = [lab.get(balancer["DNSName"]) for _ in range(20)]
+    assert {(answer.status, answer.body.splitlines()[0]) for answer in answers} == {(200, "alive")}
+
+
+def test_share_of_an_empty_group_is_answered_503_as_an_alb_does(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    blue, empty = lab.target_group("blue", lab.serve("blue")), lab.target_group("empty")
+    lab.listener(balancer, {blue: 50, empty: 50})
+    lab.wait_healthy(blue)
+    answers = [lab.get(balancer["DNSName"]) for _ in range(100)]
+    statuses = [answer.status for answer in answers]
+    assert 48 <= statuses.count(503) <= 52
+    assert {answer.headers["server"] for answer in answers if answer.status == 503} == {"awselb/2.0"}
+
+
+def test_unhealthy_targets_get_requests_only_when_no_other_is_healthy(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    good, bad = lab.serve("good"), lab.serve("bad")
+    bad.health = 500
+    group = lab.target_group("blue", good, bad, UnhealthyThresholdCount=2)
+    lab.listener(balancer, {group: 1})
+    lab.wait(lambda: lab.health(group)[good.port][0] == "healthy", "the good target is healthy")
+    assert lab.health(group)[bad.port] == ("initial", "Elb.InitialHealthChecking")
+    assert {lab.get(balancer["DNSName"]).body.splitlines()[0] for _ in range(10)} == {"good"}
+    unhealthy = ("unhealthy", "Target.ResponseCodeMismatch")
+    lab.wait(lambda: lab.health(group)[bad.port] == unhealthy, "the bad target is unhealthy")
+    lab.elbv2.deregister_targets(TargetGroupArn=group, Targets=[good.target])
+    assert {lab.get(balancer["DNSName"]).body.splitlines()[0] for _ in range(10)} == {"bad"}
+
+
+def test_rules_choose_by_path_host_header_method_and_query(lab: Any) -> None:
+    balancer, listener, _, green = _two_groups(lab, (100, 0))
+    conditions = [
+        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/img/*", "/it's/?.js"]}},
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.Green.example"]}},
+        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Colour", "Values": ["gr*n"]}},
+        {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "colour", "Value": "green"}]}},
+    ]
+    for priority, condition in enumerate(conditions, start=1):
+        lab.elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[condition],
+            Actions=[{"Type": "forward", "TargetGroupArn": green}],
+        )
+    address = balancer["DNSName"]
+
+    def colour(path: str = "/", **headers: str) -> str:
+        return lab.get(address, path, **headers).body.splitlines()[0]
+
+    assert colour() == "blue"
+    assert colour("/img/a/b.png") == "green"
+    assert colour("/it's/a.js") == "green"
+    assert colour("/it's/ab.js") == "blue"
+    assert colour(Host="www.green.example:80") == "green"
+    assert colour(X_Colour="Green") == "green"
+    assert colour("/?a=1&colour=green") == "green"
+    assert colour("/?a=1&colour=greener") == "blue"
+
+
+def test_fixed_response_and_redirect_answer_without_a_target(lab: Any) -> None:
+    balancer, listener, _, _ = _two_groups(lab, (100, 0))
+    body = 'it\'s "100 %"\n#{path}'
+    fixed = {"StatusCode": "418", "ContentType": "text/plain", "MessageBody": body}
+    redirect = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    for priority, (path, action) in enumerate(
+        [
+            ("/fixed", {"Type": "fixed-response", "FixedResponseConfig": fixed}),
+            ("/away*", {"Type": "redirect", "RedirectConfig": redirect}),
+        ],
+        start=1,
+    ):
+        lab.elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[{"Field": "path-pattern", "Values": [path]}],
+            Actions=[action],
+        )
+    address = balancer["DNSName"]
+    answer = lab.get(address, "/fixed")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (418, body, "text/plain")
+    assert (
+        lab.get(address, "/away/x?y=1", Host="shop.example").headers["location"]
+        == "https://shop.example:443/away/x?y=1"
+    )
+    assert lab.get(address, "/away", Host="shop.example").headers["location"] == "https://shop.example:443/away"
+
+
+def test_targets_see_the_headers_that_an_alb_adds(lab: Any) -> None:
+    balancer, _, _, _ = _two_groups(lab, (100, 0))
+    seen = lab.get(balancer["DNSName"], X_Forwarded_For="203.0.113.9", X_Amzn_Trace_Id="Root=1-67891233-abc").body
+    headers = dict(line.split(": ", 1) for line in seen.splitlines()[1:])
+    assert headers["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
+    assert headers["x-forwarded-proto"] == "http"
+    assert headers["x-forwarded-port"] == str(PORT)
+    assert headers["x-amzn-trace-id"].startswith("Self=1-")
+    assert headers["x-amzn-trace-id"].endswith(";Root=1-67891233-abc")
+    plain = dict(line.split(": ", 1) for line in lab.get(balancer["DNSName"]).body.splitlines()[1:])
+    root, started, identifier = plain["x-amzn-trace-id"].split("-")
+    assert root == "Root=1"
+    assert abs(int(started, 16) - time.time()) < 5
+    assert len(identifier) == 24
+
+
+def test_refuses_a_listener_when_the_port_is_taken(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    blue = lab.target_group("blue")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((balancer["DNSName"], PORT))
+        other.listen()
+        with pytest.raises(
+            ClientError, match=rf"cannot listen on {balancer['DNSName']}:{PORT}.*in use.*another listener port"
+        ):
+            lab.listener(balancer, {blue: 1})
+    lab.listener(balancer, {blue: 1})
+    with pytest.raises(ClientError, match="listener with the specified port already exists"):
+        lab.listener(balancer, {blue: 1})
+
+
+def test_refuses_what_the_data_plane_cannot_serve(lab: Any) -> None:
+    with pytest.raises(ClientError, match="does not support load balancers of type 'network'"):
+        lab.elbv2.create_load_balancer(Name="net", Subnets=lab.subnet_ids, Type="network")
+    group = lab.target_group("blue")
+    with pytest.raises(ClientError, match="does not support sticky sessions"):
+        lab.elbv2.modify_target_group_attributes(
+            TargetGroupArn=group, Attributes=[{"Key": "stickiness.enabled", "Value": "true"}]
+        )
+
+
+def test_ports_close_and_address_is_free_when_the_load_balancer_is_deleted(lab: Any) -> None:
+    balancer, _, blue, _ = _two_groups(lab, (100, 0))
+    assert lab.health(blue)
+    lab.elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+    with pytest.raises(ConnectionRefusedError):
+        lab.get(balancer["DNSName"])
+    assert set(lab.health(blue).values()) == {("unused", "Target.NotInUse")}
+    assert lab.load_balancer("next")["DNSName"] == balancer["DNSName"]
