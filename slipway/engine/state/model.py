@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from slipway.engine.values import PropertyMap, Value
@@ -24,8 +24,8 @@ class ResourceState:
     id: str = ""
     delete: bool = False
     """True: superseded by a replacement under the same URN, still to be deleted."""
-    inputs: PropertyMap = field(default_factory=dict)
-    outputs: PropertyMap = field(default_factory=dict)
+    inputs: PropertyMap = field(default_factory=dict[str, Value])
+    outputs: PropertyMap = field(default_factory=dict[str, Value])
     parent: str = ""
     protect: bool = False
     taint: bool = False
@@ -34,12 +34,12 @@ class ResourceState:
     init_errors: tuple[str, ...] = ()
     provider: str = ""
     """`<provider urn>::<provider id>`; empty for components and providers."""
-    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     pending_replacement: bool = False
     additional_secret_outputs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     """Only while a run lasts: normalized away when the snapshot is saved."""
-    custom_timeouts: Mapping[str, float] = field(default_factory=dict)
+    custom_timeouts: Mapping[str, float] = field(default_factory=dict[str, float])
     """Seconds by `create`, `update`, `delete`, `read`."""
     import_id: str = ""
     retain_on_delete: bool = False
@@ -55,12 +55,12 @@ class ResourceState:
     replacement_trigger: Value = None
     refresh_before_update: bool = False
     view_of: str = ""
-    resource_hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    resource_hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Keys of the file that this engine does not understand, kept as they were."""
 
 
-class OperationType(str, Enum):
+class OperationType(StrEnum):
     """What was under way when the record was written."""
 
     CREATING = "creating"
@@ -85,6 +85,6 @@ class Snapshot:
     resources: tuple[ResourceState, ...] = ()
     pending_operations: tuple[PendingOperation, ...] = ()
     manifest_time: datetime | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Keys of the deployment that this engine does not understand, kept as they were."""
