@@ -1,0 +1,1 @@
+"""One operation on one stack: registrations in, steps out, the snapshot kept true after each of them."""

@@ -1,0 +1,202 @@
+"""Runs an unmodified Pulumi Python program inside this process, against a monitor that is a plain Python object.
+
+As the language host does it: working directory, `sys.argv`, `sys.path`, configuration, a fresh event loop in a fresh context. The
+modules of the program are forgotten after the run, so that the next one loads them anew. Only one program runs at a time in a process,
+because the working directory, `sys.argv` and `sys.modules` belong to the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import importlib
+import logging
+import os
+import runpy
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from slipway.engine.output_capture import capture_output
+
+EXECUTOR_THREADS = 256
+"""Each registration in flight occupies one thread until it is answered; threads are only made when needed."""
+_ORGANIZATION = "organization"
+"""The file backend's one organization is called just that."""
+
+_one_program = threading.Lock()
+
+
+class Reportable(Protocol):
+    """Receives what the program prints."""
+
+    def __call__(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramRun:
+    """How a program is run."""
+
+    project: str
+    stack: str
+    root: Path
+    working_directory: Path
+    entry: Path | Callable[[], Any]
+    """The file or folder of `main`, or an inline program."""
+    preview: bool
+    parallel: int
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_keys: Iterable[str] = ()
+
+
+class ProgramFailedError(Exception):
+    """The program raised; the message is for its author: what, and where in their own code."""
+
+
+def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Reportable) -> None:
+    """Run the program to its end; raises ProgramFailedError with the user's own frames when it raises.
+
+    Returns when everything the program has asked of the monitor is answered, also after a failure.
+    """
+    with _one_program, _as_its_process(run), capture_output(on_output) as mark_as_program:
+        context = contextvars.copy_context()
+        context.run(mark_as_program)
+        context.run(_run_in_context, run, monitor, engine)
+
+
+def _run_in_context(run: ProgramRun, monitor: Any, engine: Any) -> None:
+    import pulumi  # imported here: it costs a second, and most commands never run a program
+    from pulumi.runtime import set_all_config
+    from pulumi.runtime.settings import ROOT, Settings, configure
+    from pulumi.runtime.stack import run_in_stack
+
+    ROOT.set(None)
+    configure(
+        Settings(
+            project=run.project,
+            stack=run.stack,
+            monitor=monitor,
+            engine=engine,
+            parallel=run.parallel,
+            dry_run=run.preview,
+            organization=_ORGANIZATION,
+            root_directory=str(run.root),
+        )
+    )
+    set_all_config(dict(run.config), list(run.secret_keys))
+    # After a failure unfinished futures are the rule, not a fault of the program's.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    loop = asyncio.new_event_loop()
+    executor = ThreadPoolExecutor(max_workers=EXECUTOR_THREADS, thread_name_prefix="program")
+    loop.set_default_executor(executor)
+    try:
+        loop.run_until_complete(run_in_stack(_entry_point(run.entry)))
+    except pulumi.RunError as error:
+        raise ProgramFailedError(str(error)) from error
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise ProgramFailedError(f"the program exited with code {error.code}") from error
+        raise ProgramFailedError(
+            "the program called exit() before it ended; a Pulumi program ends by itself"
+        ) from error
+    except Exception as error:
+        raise ProgramFailedError(describe_failure(error, run)) from error
+    finally:
+        _settle_tasks(loop)
+        executor.shutdown(wait=True)
+        loop.close()
+
+
+def _settle_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+def _entry_point(entry: Path | Callable[[], Any]) -> Callable[[], Any]:
+    if not isinstance(entry, Path):
+        return entry
+
+    def run() -> None:
+        if not entry.exists() or (entry.is_dir() and not (entry / "__main__.py").exists()):
+            raise FileNotFoundError(f"no Python program at {entry}: want a file, or a folder with __main__.py")
+        runpy.run_path(str(entry), run_name="__main__")
+
+    return run
+
+
+@contextlib.contextmanager
+def _as_its_process(run: ProgramRun) -> Generator[None]:
+    """Give the program the working directory, arguments and import path it would have as a process of its own."""
+    directory, arguments, search_path = Path.cwd(), sys.argv, list(sys.path)
+    loaded = set(sys.modules)
+    if isinstance(run.entry, Path):
+        os.chdir(run.working_directory)
+        sys.argv = [str(run.entry)]
+        sys.path.insert(0, str(run.working_directory))
+        importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = search_path
+        sys.argv = arguments
+        os.chdir(directory)
+        if isinstance(run.entry, Path):
+            _forget_modules(loaded, run.root)
+
+
+def _forget_modules(loaded: set[str], root: Path) -> None:
+    """Forget what the program imported from its own project, but nothing of an environment inside it, nor of this package."""
+    own_package = __name__.partition(".")[0]
+    for name in set(sys.modules) - loaded:
+        source = getattr(sys.modules.get(name), "__file__", None)
+        if not source or name.partition(".")[0] == own_package:
+            continue
+        path = Path(source)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            del sys.modules[name]
+
+
+def describe_failure(error: BaseException, run: ProgramRun) -> str:
+    """The exception with the frames of the user's own code: `infra/__main__.py:12 in <module>: bucket = ...`."""
+    cause = _deepest_cause(error)
+    lines = [f"the program failed: {type(cause).__name__}: {cause}"]
+    for frame in _own_frames(cause.__traceback__, run):
+        shown = Path(frame.filename)
+        with contextlib.suppress(ValueError):
+            shown = shown.relative_to(run.root)
+        lines.append(f"  {shown}:{frame.lineno} in {frame.name}: {frame.line or ''}".rstrip())
+    return "\n".join(lines)
+
+
+def _deepest_cause(error: BaseException) -> BaseException:
+    # The SDK re-raises failures of registrations from the exception that has the user's frames.
+    while error.__cause__ is not None and type(error.__cause__) is type(error):
+        error = error.__cause__
+    return error
+
+
+def _own_frames(trace: TracebackType | None, run: ProgramRun) -> list[traceback.FrameSummary]:
+    frames = traceback.extract_tb(trace)
+    engine_folder = Path(__file__).parent
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename
+        and not frame.filename.startswith("<frozen")
+        and not Path(frame.filename).is_relative_to(engine_folder)
+        and not Path(frame.filename).is_relative_to(Path(os.__file__).parent)
+    ]
+    if isinstance(run.entry, Path):
+        inside = [frame for frame in own if Path(frame.filename).is_relative_to(run.root)]
+        return inside or own
+    return own

@@ -1,0 +1,164 @@
+"""One operation put together: deployment, program, monitor, policies; run to its end, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from slipway.engine.config import StackConfig
+from slipway.engine.deployment.builtin import BuiltinProvider, LoadStack
+from slipway.engine.deployment.context import Deployment, DeploymentOptions, StackIdentity, TerminatedError
+from slipway.engine.deployment.deletion import delete_leftovers
+from slipway.engine.deployment.execution import NoHooks, StepRunner
+from slipway.engine.deployment.providers import ProviderSource
+from slipway.engine.deployment.refresh import refresh_all
+from slipway.engine.deployment.registration import NoPolicies, Policies
+from slipway.engine.deployment.writing import StepWriter
+from slipway.engine.events import Event, PreludeEvent, StdoutEvent
+from slipway.engine.plugin_source import PluginSource
+from slipway.engine.project import Project
+from slipway.engine.provider import Provider
+from slipway.engine.state.model import OperationType
+from slipway.engine.urn import STACK_TYPE
+from slipway.engine.values import PropertyMap
+from slipway.errors import SlipwayError
+
+
+class OperationKind(str, Enum):
+    """What is done; values as in the stack's history."""
+
+    PREVIEW = "preview"
+    UPDATE = "update"
+    REFRESH = "refresh"
+    DESTROY = "destroy"
+
+
+class Operation:
+    """One run of one operation."""
+
+    def __init__(
+        self,
+        kind: OperationKind,
+        *,
+        project: Project,
+        identity: StackIdentity,
+        options: DeploymentOptions,
+        preview: bool,
+        refresh: bool,
+        clear_pending_creates: bool,
+        config: StackConfig,
+        writer: StepWriter,
+        plugins: PluginSource,
+        policy_packs: Sequence[Path],
+        program: Callable[[], Any] | None,
+        load_stack: LoadStack,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.kind = kind
+        self.interrupted = False
+        self._project = project
+        self._refreshes_first = refresh
+        self._clear_pending_creates = clear_pending_creates
+        self._plugins = plugins
+        self._policy_packs = policy_packs
+        self._program = program
+        self._load_stack = load_stack
+        self.deployment = Deployment(
+            identity,
+            preview=preview,
+            options=options,
+            config=config,
+            writer=writer,
+            load_provider=self._load_provider,
+            emit=emit,
+        )
+
+    def run(self) -> PropertyMap:
+        """Do it; returns the stack's outputs. Failures are in `deployment.errors`, except those before anything began, which are raised."""
+        deployment = self.deployment
+        masked = {
+            key: "[secret]" if key in deployment.config.secret_keys else text
+            for key, text in deployment.config.values.items()
+        }
+        deployment.emit(PreludeEvent(config=masked))
+        self._warn_of_pending()
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            self.cancel()
+            return {}
+        finally:
+            deployment.providers.close()
+
+    def cancel(self) -> None:
+        """Let nothing new start."""
+        self.interrupted = True
+        self.deployment.cancel()
+
+    def _run(self) -> PropertyMap:
+        if self.kind is OperationKind.REFRESH:
+            refresh_all(self.deployment, self._plain_runner(), clear_pending_creates=self._clear_pending_creates)
+            return self._old_outputs()
+        if self._refreshes_first:
+            refresh_all(self.deployment, self._plain_runner())
+        if self.kind is OperationKind.DESTROY:
+            if self.deployment.ok:
+                self._delete(self._plain_runner())
+            return {}
+        return self._run_program()
+
+    def _run_program(self) -> PropertyMap:
+        # Imported here: the SDK costs a quarter of a second, and refresh and destroy do without it.
+        from slipway.engine.session import ProgramSession
+
+        session = ProgramSession(self.deployment, self._policies(), on_end=self._delete)
+        try:
+            session.run(
+                self._project, self._program, on_output=lambda text: self.deployment.emit(StdoutEvent(message=text))
+            )
+        finally:
+            outputs = session.finish()
+        return outputs
+
+    def _delete(self, runner: StepRunner) -> None:
+        if not self.deployment.ok:
+            return
+        try:
+            delete_leftovers(self.deployment, runner)
+        except TerminatedError:
+            return
+        except SlipwayError as error:
+            self.deployment.fail(str(error))
+
+    def _policies(self) -> Policies:
+        return NoPolicies()
+
+    def _plain_runner(self) -> StepRunner:
+        return StepRunner(self.deployment, NoHooks())
+
+    def _old_outputs(self) -> PropertyMap:
+        states = [place.state for place in self.deployment.remaining]
+        return next((state.outputs for state in states if state.type == STACK_TYPE and not state.delete), {})
+
+    def _load_provider(self, source: ProviderSource) -> Provider:
+        if source.package == BuiltinProvider.name:
+            return BuiltinProvider(self.deployment, self._load_stack)
+        return self._plugins.load(source)
+
+    def _warn_of_pending(self) -> None:
+        pending = self.deployment.writer.base.pending_operations
+        if not pending:
+            return
+        lines = [f"  * {one.resource.urn}, interrupted while {one.type.value}" for one in pending]
+        creating = any(one.type is OperationType.CREATING for one in pending)
+        self.deployment.diagnose(
+            f"an earlier operation was interrupted with {len(pending)} operation(s) under way:\n"
+            + "\n".join(lines)
+            + (
+                "\nwhat was being created may exist; `refresh` with clearing pending creates forgets it"
+                if creating
+                else ""
+            )
+        )
