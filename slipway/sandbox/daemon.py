@@ -47,26 +47,41 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda _number, _frame: stop.set())
     # moto reads its settings when it is imported, hence the imports below.
     os.environ.update(_moto_settings(options))
-    from slipway.sandbox.aws.application import AwsApplication
-    from slipway.sandbox.aws.server import AwsServer
-    from slipway.sandbox.state import MotoState
+    from slipway.sandbox.aws.answers import json_answer  # noqa: PLC0415
+    from slipway.sandbox.aws.application import AwsApplication  # noqa: PLC0415
+    from slipway.sandbox.aws.install import install_backends  # noqa: PLC0415
+    from slipway.sandbox.aws.server import AwsServer  # noqa: PLC0415
+    from slipway.sandbox.state import MotoState  # noqa: PLC0415
+    from slipway.sandbox.status import daemon_report  # noqa: PLC0415
 
+    install_backends()
     state = MotoState(paths.sandbox / "aws")
     restored = state.restore()
     application = AwsApplication(state)
-    application.add_route("status", lambda _environ: _json_answer({"pid": os.getpid(), "faults": state.faults}))
     addresses = ["127.0.0.1"] if options.api_only else ["127.0.0.1", HOST_ADDRESS]
     server = AwsServer(application, addresses, options.port)
+    parts = None
+    if not options.api_only:
+        from slipway.sandbox.parts import Parts  # noqa: PLC0415
+
+        parts = Parts(paths, application, state, server.port)
+    application.add_route("status", lambda _environ: json_answer(daemon_report(server.port, parts, state)))
     state.start()
+    if parts:
+        parts.start_traffic()
     server.start()
+    if parts:
+        parts.start()
     _write_endpoint(paths, server.port)
-    log.info("serving", port=server.port, addresses=addresses, restored=restored)
+    log.info("serving", port=server.port, addresses=addresses, restored=sorted(set(restored)))
     stop.wait()
     log.info("stopping")
     server.stop()
+    if parts:
+        parts.stop()
     state.stop()
 
 
@@ -77,11 +92,6 @@ def _moto_settings(options: DaemonOptions) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",  # moto's own boto3 sessions must never find a person's credentials
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-
-
-def _json_answer(value: object) -> tuple[str, list[tuple[str, str]], list[bytes]]:
-    body = json.dumps(value).encode()
-    return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], [body]
 
 
 def _write_endpoint(paths: SandboxPaths, port: int) -> None:
@@ -95,6 +105,15 @@ def _write_endpoint(paths: SandboxPaths, port: int) -> None:
 def main() -> int:
     """Entry point; errors become one line on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Plain tracebacks: the default ones print local variables, and those hold passwords.
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
     try:
         run(SandboxPaths.from_environment(), parse_options(sys.argv[1:]))
     except SlipwayError as error:

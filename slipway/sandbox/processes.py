@@ -32,7 +32,7 @@ class ProcessSpec:
     name: str
     """Unique in the sandbox; also names its log: `dev-kubelet`."""
     argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
     """Added to the environment of the caller."""
     cwd: Path | None = None
     network_namespace: str = ""

@@ -4,6 +4,10 @@ A pickle holds the attributes of one moto backend. References to other backends 
 drag the whole of EC2 along; the catalogues that moto ships (machine images, managed policies) are kept by position.
 """
 
+# moto is not typed strictly.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 import hashlib
@@ -57,7 +61,7 @@ class MotoState:
 
     def save(self, service: str) -> None:
         """Write the state of one service now, if it changed."""
-        for backend_dict in list(BackendDict._instances):
+        for backend_dict in _in_use():
             if backend_dict.service_name == service:
                 self._save_backends(backend_dict)
 
@@ -67,11 +71,11 @@ class MotoState:
 
     def save_all(self) -> None:
         """Write whatever changed in any service now."""
-        for backend_dict in list(BackendDict._instances):
+        for backend_dict in _in_use():
             self._save_backends(backend_dict)
 
     def restore(self) -> list[str]:
-        """Load what was saved (call it before anything uses moto); the names of the services loaded. Raises MachineError when a file cannot be read."""
+        """Load what was saved, before anything uses moto; the names of the services. Raises MachineError when a file cannot be read."""
         loaded: list[str] = []
         for path in sorted(self._folder.glob("*/*.pickle")):
             account, _, region = path.stem.partition("_")
@@ -92,7 +96,7 @@ class MotoState:
             self._wanted.wait()
             self._stopped.wait(SAVE_SOON_SECONDS)
             self._wanted.clear()
-            for backend_dict in list(BackendDict._instances):
+            for backend_dict in _in_use():
                 with API_LOCK:
                     self._save_backends(backend_dict)
 
@@ -133,3 +137,9 @@ class MotoState:
         temporary.write_bytes(content)
         temporary.replace(path)
         self._digests[path] = digest
+
+
+def _in_use() -> list[BackendDict[Any]]:
+    """moto's services that have any state; it offers no other way to ask."""
+    instances: list[BackendDict[Any]] = BackendDict._instances
+    return list(instances)

@@ -11,6 +11,7 @@ import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import run_wsgi_app
 
+from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.faults import internal_failure, not_implemented
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, recognise_operation
@@ -21,9 +22,7 @@ OWN_PREFIX = "/_slipway/"
 
 log = structlog.get_logger(__name__)
 
-Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-Answer = tuple[str, list[tuple[str, str]], list[bytes]]
 Route = Callable[[Environ], Answer]
 
 
@@ -89,7 +88,7 @@ class AwsApplication:
                 answer = _run(app, environ, operation)
                 self._save(operation)
         if operation.mutates:
-            self._notify(operation)
+            answer = self._notify(operation, answer)
         seconds = time.monotonic() - started
         if seconds > SLOW_REQUEST_SECONDS:
             log.warning("slow request", service=operation.service, operation=operation.name, seconds=round(seconds, 2))
@@ -101,12 +100,15 @@ class AwsApplication:
         if operation.mutates:
             self._state.save_soon()
 
-    def _notify(self, operation: Operation) -> None:
+    def _notify(self, operation: Operation, answer: Answer) -> Answer:
+        """Have the change carried out; the answer becomes an error when it was not."""
         for listener in self.listeners:
             try:
                 listener.on_api_change(operation.service)
-            except Exception:
+            except Exception as error:
                 log.exception("a change could not be carried out", service=operation.service, operation=operation.name)
+                return _answer(*internal_failure(operation, error))
+        return answer
 
 
 def _buffer_body(environ: Environ) -> bytes:

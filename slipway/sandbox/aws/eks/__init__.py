@@ -1,0 +1,1 @@
+"""EKS: moto's backend, completed, with a real Kubernetes behind each cluster."""

@@ -1,0 +1,272 @@
+"""The wire of EKS: moto's operations, and those it lacks."""
+
+# moto is not typed strictly.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+from urllib.parse import unquote
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.eks.exceptions import InvalidParameterException
+from moto.eks.models import eks_backends
+from moto.eks.responses import EKSResponse
+
+from slipway.sandbox.aws.callers import caller_arn
+from slipway.sandbox.aws.eks import additions
+from slipway.sandbox.aws.eks.access import POLICY_ARN_PREFIX, POLICY_GROUPS
+from slipway.sandbox.aws.eks.models import BUILT_IN_ADDONS, DEFAULT_VERSION, RealEksBackend, Update
+
+CREATE_FIELDS = {
+    "name": "name",
+    "version": "version",
+    "role_arn": "roleArn",
+    "resources_vpc_config": "resourcesVpcConfig",
+    "kubernetes_network_config": "kubernetesNetworkConfig",
+    "logging": "logging",
+    "client_request_token": "clientRequestToken",
+    "tags": "tags",
+    "encryption_config": "encryptionConfig",
+    "remote_network_config": "remoteNetworkConfig",
+}
+
+
+class EksResponse(EKSResponse):
+    """Decodes, calls the backend, encodes."""
+
+    @property
+    def backend(self) -> RealEksBackend:
+        """Of the request's account and region."""
+        return cast(RealEksBackend, eks_backends[self.current_account][self.region])
+
+    def create_cluster(self) -> ActionResult:
+        """CreateCluster."""
+        wanted = {ours: self._get_param(theirs) for ours, theirs in CREATE_FIELDS.items()}
+        creator = caller_arn(self.current_account, self.access_key)
+        return ActionResult({"cluster": self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator)})
+
+    def update_cluster_config(self) -> ActionResult:
+        """UpdateClusterConfig: the network, the logging or the access mode; nothing of it changes what runs."""
+        name = self._name()
+        cluster = self.backend.describe_cluster(name)
+        changes = {
+            field: self._get_param(field)
+            for field in ("resourcesVpcConfig", "logging", "accessConfig", "upgradePolicy")
+        }
+        changes = {field: value for field, value in changes.items() if value}
+        if not changes:
+            raise InvalidParameterException(message="No changes needed for the cluster update")
+        cluster.resources_vpc_config = cluster.resources_vpc_config | dict(changes.get("resourcesVpcConfig") or {})
+        cluster.logging = changes.get("logging") or cluster.logging
+        cluster.access_config = cluster.access_config | dict(changes.get("accessConfig") or {})
+        cluster.upgrade_policy = changes.get("upgradePolicy") or cluster.upgrade_policy
+        kind = (
+            "LoggingUpdate"
+            if "logging" in changes
+            else "EndpointAccessUpdate"
+            if "resourcesVpcConfig" in changes
+            else "ConfigUpdate"
+        )
+        params = [{"type": field, "value": json.dumps(value)} for field, value in changes.items()]
+        return self._updated(Update(kind, params))
+
+    def update_cluster_version(self) -> ActionResult:
+        """UpdateClusterVersion: recorded; the sandbox runs one version of Kubernetes."""
+        cluster = self.backend.describe_cluster(self._name())
+        cluster.version = str(self._get_param("version"))
+        return self._updated(Update("VersionUpdate", [{"type": "Version", "value": cluster.version}]))
+
+    def update_nodegroup_config(self) -> ActionResult:
+        """UpdateNodegroupConfig: a changed size starts or stops nodes."""
+        name, group_name = self._name(), unquote(str(self._get_param("nodegroupName")))
+        scaling = self._get_param("scalingConfig")
+        self.backend.update_nodegroup_config(
+            cluster_name=name,
+            nodegroup_name=group_name,
+            labels=self._get_param("labels"),
+            taints=self._get_param("taints"),
+            scaling_config=scaling,
+            update_config=self._get_param("updateConfig"),
+            node_repair_config=self._get_param("nodeRepairConfig"),
+        )
+        update = Update("ConfigUpdate", [{"type": "DesiredSize", "value": json.dumps(scaling)}])
+        if scaling:
+            self.backend.start_nodegroup(self.backend.describe_nodegroup(name, group_name), update)
+        return self._updated(update)
+
+    def update_nodegroup_version(self) -> ActionResult:
+        """UpdateNodegroupVersion: recorded; the sandbox runs one version of Kubernetes."""
+        group = self.backend.describe_nodegroup(self._name(), unquote(str(self._get_param("nodegroupName"))))
+        group.version = self._get_param("version") or self.backend.describe_cluster(self._name()).version
+        group.release_version = self._get_param("releaseVersion") or group.release_version
+        return self._updated(Update("VersionUpdate", [{"type": "Version", "value": str(group.version)}]))
+
+    def describe_update(self) -> ActionResult:
+        """DescribeUpdate."""
+        return ActionResult(
+            {"update": additions.find_update(self.backend, self._name(), str(self._get_param("updateId")))}
+        )
+
+    def list_updates(self) -> ActionResult:
+        """ListUpdates."""
+        return self._page("updateIds", list(self.backend.extras_of(self._name()).updates))
+
+    def create_access_entry(self) -> ActionResult:
+        """CreateAccessEntry."""
+        fields = {field: self._get_param(field) for field in ("kubernetesGroups", "username", "type", "tags")}
+        return ActionResult(
+            {"accessEntry": additions.create_access_entry(self.backend, self._name(), self._principal(), fields)}
+        )
+
+    def describe_access_entry(self) -> ActionResult:
+        """DescribeAccessEntry."""
+        return ActionResult({"accessEntry": additions.find_access_entry(self.backend, self._name(), self._principal())})
+
+    def update_access_entry(self) -> ActionResult:
+        """UpdateAccessEntry."""
+        fields = {field: self._get_param(field) for field in ("kubernetesGroups", "username")}
+        return ActionResult(
+            {"accessEntry": additions.update_access_entry(self.backend, self._name(), self._principal(), fields)}
+        )
+
+    def delete_access_entry(self) -> ActionResult:
+        """DeleteAccessEntry."""
+        additions.find_access_entry(self.backend, self._name(), self._principal())
+        del self.backend.extras_of(self._name()).access_entries[self._principal()]
+        return EmptyResult()
+
+    def list_access_entries(self) -> ActionResult:
+        """ListAccessEntries."""
+        policy = self._get_param("associatedPolicyArn")
+        entries = self.backend.extras_of(self._name()).access_entries
+        return self._page(
+            "accessEntries", [arn for arn, entry in entries.items() if not policy or policy in entry.policies]
+        )
+
+    def associate_access_policy(self) -> ActionResult:
+        """AssociateAccessPolicy."""
+        policy, scope = str(self._get_param("policyArn")), dict(self._get_param("accessScope") or {})
+        association = additions.associate_policy(self.backend, self._name(), self._principal(), policy, scope)
+        return ActionResult(
+            {"clusterName": self._name(), "principalArn": self._principal(), "associatedAccessPolicy": association}
+        )
+
+    def disassociate_access_policy(self) -> ActionResult:
+        """DisassociateAccessPolicy."""
+        entry = additions.find_access_entry(self.backend, self._name(), self._principal())
+        entry.policies.pop(unquote(str(self._get_param("policyArn"))), None)
+        return EmptyResult()
+
+    def list_associated_access_policies(self) -> ActionResult:
+        """ListAssociatedAccessPolicies."""
+        entry = additions.find_access_entry(self.backend, self._name(), self._principal())
+        more = {"clusterName": self._name(), "principalArn": self._principal()}
+        return self._page("associatedAccessPolicies", list(entry.policies.values()), more)
+
+    def list_access_policies(self) -> ActionResult:
+        """ListAccessPolicies."""
+        return self._page(
+            "accessPolicies", [{"name": name, "arn": POLICY_ARN_PREFIX + name} for name in sorted(POLICY_GROUPS)]
+        )
+
+    def create_addon(self) -> ActionResult:
+        """CreateAddon."""
+        fields = ("addonName", "addonVersion", "tags", "serviceAccountRoleArn", "configurationValues")
+        wanted = {field: self._get_param(field) for field in fields}
+        return ActionResult({"addon": additions.create_addon(self.backend, self._name(), wanted)})
+
+    def describe_addon(self) -> ActionResult:
+        """DescribeAddon."""
+        return ActionResult(
+            {"addon": additions.find_addon(self.backend, self._name(), str(self._get_param("addonName")))}
+        )
+
+    def update_addon(self) -> ActionResult:
+        """UpdateAddon."""
+        wanted = {
+            field: self._get_param(field) for field in ("addonVersion", "serviceAccountRoleArn", "configurationValues")
+        }
+        update = additions.update_addon(self.backend, self._name(), str(self._get_param("addonName")), wanted)
+        return ActionResult({"update": update})
+
+    def delete_addon(self) -> ActionResult:
+        """DeleteAddon."""
+        addon = additions.find_addon(self.backend, self._name(), str(self._get_param("addonName")))
+        del self.backend.extras_of(self._name()).addons[addon.addon_name]
+        addon.status = "DELETING"
+        return ActionResult({"addon": addon})
+
+    def list_addons(self) -> ActionResult:
+        """ListAddons."""
+        return self._page("addons", sorted(self.backend.extras_of(self._name()).addons))
+
+    def describe_addon_versions(self) -> ActionResult:
+        """DescribeAddonVersions: those that the sandbox's clusters have built in."""
+        wanted = self._get_param("addonName")
+        compatible = [
+            {"clusterVersion": self._get_param("kubernetesVersion") or DEFAULT_VERSION, "defaultVersion": True}
+        ]
+        addons = [
+            {
+                "addonName": name,
+                "type": "networking",
+                "owner": "aws",
+                "publisher": "eks",
+                "addonVersions": [{"addonVersion": version, "architecture": ["amd64"], "compatibilities": compatible}],
+            }
+            for name, version in BUILT_IN_ADDONS.items()
+            if not wanted or name == wanted
+        ]
+        return self._page("addons", addons)
+
+    def create_pod_identity_association(self) -> ActionResult:
+        """CreatePodIdentityAssociation."""
+        wanted = {field: self._get_param(field) for field in ("namespace", "serviceAccount", "roleArn", "tags")}
+        return ActionResult({"association": additions.create_association(self.backend, self._name(), wanted)})
+
+    def describe_pod_identity_association(self) -> ActionResult:
+        """DescribePodIdentityAssociation."""
+        return ActionResult(
+            {"association": additions.find_association(self.backend, self._name(), self._association())}
+        )
+
+    def update_pod_identity_association(self) -> ActionResult:
+        """UpdatePodIdentityAssociation."""
+        association = additions.find_association(self.backend, self._name(), self._association())
+        association.role_arn = str(self._get_param("roleArn") or association.role_arn)
+        return ActionResult({"association": association})
+
+    def delete_pod_identity_association(self) -> ActionResult:
+        """DeletePodIdentityAssociation."""
+        association = additions.find_association(self.backend, self._name(), self._association())
+        del self.backend.extras_of(self._name()).associations[association.association_id]
+        return ActionResult({"association": association})
+
+    def list_pod_identity_associations(self) -> ActionResult:
+        """ListPodIdentityAssociations."""
+        namespace, account = self._get_param("namespace"), self._get_param("serviceAccount")
+        found = [
+            each
+            for each in self.backend.extras_of(self._name()).associations.values()
+            if namespace in (None, each.namespace) and account in (None, each.service_account)
+        ]
+        return self._page("associations", found)
+
+    def _name(self) -> str:
+        return unquote(str(self._get_param("name")))
+
+    def _principal(self) -> str:
+        return unquote(str(self._get_param("principalArn")))
+
+    def _association(self) -> str:
+        return unquote(str(self._get_param("associationId")))
+
+    def _updated(self, update: Update) -> ActionResult:
+        return ActionResult({"update": additions.record_update(self.backend, self._name(), update)})
+
+    def _page(self, key: str, items: list[Any], more: dict[str, Any] | None = None) -> ActionResult:
+        shown, token = additions.page(items, self._get_int_param("maxResults"), self._get_param("nextToken"))
+        return ActionResult({key: shown, "nextToken": token} | (more or {}))

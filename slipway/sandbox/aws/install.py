@@ -1,0 +1,32 @@
+"""Puts our backends in the place of moto's. Called once, before anything uses moto."""
+
+# moto is not typed strictly.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from moto.ecr.models import ecr_backends
+from moto.eks.models import eks_backends
+from moto.rds.models import rds_backends
+from moto.sts.models import STSBackend
+
+from slipway.sandbox.aws.ecr.models import RegistryBackend
+from slipway.sandbox.aws.eks.models import RealEksBackend
+from slipway.sandbox.aws.rds.models import PostgresBackend, replace_secret_text
+
+_original_identity = STSBackend.get_caller_identity
+
+
+def install_backends() -> None:
+    """From here on, moto makes our backends for the services that have something real behind them."""
+    ecr_backends.backend = RegistryBackend
+    eks_backends.backend = RealEksBackend
+    rds_backends.backend = PostgresBackend
+    replace_secret_text()
+    STSBackend.get_caller_identity = _caller_identity
+
+
+def _caller_identity(backend: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:
+    """moto names its default user `arn:aws:sts::…:user/…`, which no IAM policy or access entry can name."""
+    user_id, arn, account = _original_identity(backend, access_key_id, region)
+    return user_id, arn.replace(":sts:", ":iam:") if ":user/" in arn else arn, account

@@ -1,0 +1,1 @@
+"""RDS: moto's backend with a real PostgreSQL behind each instance."""

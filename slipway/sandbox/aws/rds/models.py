@@ -1,0 +1,284 @@
+"""RDS instances that exist: each change of a DB instance changes a PostgreSQL server.
+
+Only engine `postgres` has a server behind it. Any other engine, clusters, replicas and point-in-time restores are refused, because an
+"available" instance that nobody can connect to is worse than an error.
+"""
+
+# moto is not typed strictly.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any, cast
+
+import structlog
+from moto.rds.exceptions import RDSClientError
+from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend, rds_backends
+
+from slipway.sandbox.aws.world import in_background, world
+from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
+
+ENGINE = "postgres"
+NEW, STARTING, AVAILABLE, FAILED = "creating", "starting", "available", "failed"
+MODIFYING, STOPPING, STOPPED, REBOOTING = "modifying", "stopping", "stopped", "rebooting"
+
+log = structlog.get_logger(__name__)
+
+
+class RealInstance(DBInstance):
+    """A DB instance with a server; its address and port are the server's."""
+
+    source_snapshot: str = ""
+    """Name of the data copy it was made from."""
+    fault: str = ""
+    """Why it failed."""
+
+    @property
+    def address(self) -> str:
+        """Where pods and this machine reach the server."""
+        return HOST_ADDRESS
+
+    @property
+    def server_name(self) -> str:
+        """The server's name in the sandbox."""
+        return f"{self.region}-{self.db_instance_identifier}"
+
+    def spec(self) -> DatabaseSpec:
+        """What the server must be like."""
+        group = self.db_parameter_groups()[0]
+        return DatabaseSpec(
+            name=self.server_name,
+            port=int(self.port or 0),
+            master_username=str(self.master_username),
+            master_password=self.current_password(),
+            database=self.db_name or "",
+            parameters={
+                name: str(facts["ParameterValue"])
+                for name, facts in group.parameters.items()
+                if "ParameterValue" in facts
+            },
+        )
+
+    def current_password(self) -> str:
+        """The master password: the managed secret's, or the one that was given."""
+        if self.manage_master_user_password:
+            # By ARN: the object in hand may be older than the secret (it was restored, or the secret was rotated).
+            managed = self.master_user_secret
+            secret: Any = managed.secretsmanager.secrets[managed.secret_arn]
+            return str(json.loads(secret.secret_string)["password"])
+        return str(self._master_user_password)
+
+
+class PostgresBackend(RDSBackend):
+    """moto's RDS with servers. Without a PostgreSQL in the world it is moto's."""
+
+    def create_db_instance(self, db_kwargs: dict[str, Any]) -> DBInstance:
+        """Start a server in the background; the instance is `creating` until it answers."""
+        postgres = world().postgres
+        if postgres is None:
+            return super().create_db_instance(db_kwargs)
+        wanted = dict(db_kwargs.items())
+        _refuse_unsupported(wanted)
+        snapshot = str(wanted.pop("source_snapshot", ""))
+        wanted["engine_version"] = wanted.get("engine_version") or postgres.version()
+        made = super().create_db_instance(wanted)
+        # moto names its class inside; the attributes are the same.
+        made.__class__ = RealInstance
+        database = cast(RealInstance, made)
+        database.source_snapshot = snapshot
+        database.port = postgres.free_port(_ports_in_use())
+        if int(database.engine_version.split(".")[0]) != int(postgres.version().split(".")[0]):
+            log.warning("another version than asked for", asked=database.engine_version, runs=postgres.version())
+        self._start(postgres, database, NEW)
+        return database
+
+    def modify_db_instance(self, db_instance_identifier: str, db_kwargs: dict[str, Any]) -> DBInstance:
+        """Apply a new password or parameter group to the server; anything else is moto's."""
+        postgres = world().postgres
+        if postgres is None:
+            return super().modify_db_instance(db_instance_identifier, db_kwargs)
+        if "new_db_instance_identifier" in db_kwargs:
+            raise RDSClientError(
+                "InvalidParameterCombination",
+                "The sandbox does not rename DB instances; make a new one from a snapshot.",
+            )
+        wanted = dict(db_kwargs.items())
+        wanted.pop("port", None)
+        rotate = wanted.pop("rotate_master_user_password", None)
+        database = super().modify_db_instance(db_instance_identifier, wanted)
+        if isinstance(database, RealInstance) and database.status == AVAILABLE:
+            if rotate:
+                _renew_secret(database)
+            self._apply(postgres, database)
+        return database
+
+    def reboot_db_instance(self, db_instance_identifier: str) -> DBInstance:
+        """Restart the server; static parameters take effect."""
+        database = super().reboot_db_instance(db_instance_identifier)
+        postgres = world().postgres
+        if postgres is not None and isinstance(database, RealInstance):
+            postgres.stop(database.server_name)
+            self._start(postgres, database, REBOOTING)
+        return database
+
+    def stop_db_instance(self, db_instance_identifier: str, db_snapshot_identifier: str | None = None) -> DBInstance:
+        """Stop the server; data stays."""
+        database = super().stop_db_instance(db_instance_identifier, db_snapshot_identifier)
+        postgres = world().postgres
+        if postgres is not None and isinstance(database, RealInstance):
+            postgres.stop(database.server_name)
+        return database
+
+    def start_db_instance(self, db_instance_identifier: str) -> DBInstance:
+        """Start a stopped server."""
+        database = super().start_db_instance(db_instance_identifier)
+        postgres = world().postgres
+        if postgres is not None and isinstance(database, RealInstance):
+            self._start(postgres, database, STARTING)
+        return database
+
+    def delete_db_instance(self, db_instance_identifier: str, *args: Any, **kwargs: Any) -> DBInstance:
+        """Copy the data if a final snapshot is wanted, then remove the server and its data."""
+        database = super().delete_db_instance(db_instance_identifier, *args, **kwargs)
+        postgres = world().postgres
+        if postgres is not None and isinstance(database, RealInstance):
+            postgres.delete(database.server_name)
+        return database
+
+    def create_db_snapshot(
+        self, db_instance_identifier: str, db_snapshot_identifier: str, *args: Any, **kwargs: Any
+    ) -> DBSnapshot:
+        """Copy the server's data."""
+        snapshot = super().create_db_snapshot(db_instance_identifier, db_snapshot_identifier, *args, **kwargs)
+        database = self.databases[db_instance_identifier]
+        postgres = world().postgres
+        if postgres is not None and isinstance(database, RealInstance) and postgres.running(database.server_name):
+            postgres.snapshot(database.server_name, int(database.port or 0), self._copy_name(db_snapshot_identifier))
+        return snapshot
+
+    def delete_db_snapshot(self, db_snapshot_identifier: str) -> DBSnapshot:
+        """Remove the copy."""
+        snapshot = super().delete_db_snapshot(db_snapshot_identifier)
+        postgres = world().postgres
+        if postgres is not None:
+            postgres.delete_snapshot(self._copy_name(snapshot.db_snapshot_identifier))
+        return snapshot
+
+    def restore_db_instance_from_db_snapshot(self, from_snapshot_id: str, overrides: dict[str, Any]) -> DBInstance:
+        """A new server from a copy of another one's data."""
+        if world().postgres is not None:
+            name = from_snapshot_id.rpartition(":")[2]
+            overrides = dict(overrides.items()) | {"source_snapshot": self._copy_name(name)}
+        return super().restore_db_instance_from_db_snapshot(from_snapshot_id, overrides)
+
+    def restore_db_instance_to_point_in_time(self, *args: Any, **kwargs: Any) -> DBInstance:
+        """Not in the sandbox: no write-ahead log is archived."""
+        if world().postgres is not None:
+            raise RDSClientError(
+                "InvalidParameterCombination", "The sandbox restores DB instances from snapshots only."
+            )
+        return super().restore_db_instance_to_point_in_time(*args, **kwargs)
+
+    def create_db_instance_read_replica(self, db_kwargs: dict[str, Any]) -> DBInstance:
+        """Not in the sandbox."""
+        if world().postgres is not None:
+            raise RDSClientError("InvalidParameterCombination", "The sandbox does not run read replicas.")
+        return super().create_db_instance_read_replica(db_kwargs)
+
+    def resume(self) -> None:
+        """After the daemon or the machine came back: run what should run, finish what was begun."""
+        postgres = world().postgres
+        if postgres is None:
+            return
+        for database in self.databases.values():
+            if isinstance(database, RealInstance) and database.status not in (STOPPED, FAILED):
+                self._start(postgres, database, NEW if database.status == NEW else STARTING)
+
+    def _start(self, postgres: PostgresInstances, database: RealInstance, status: str) -> None:
+        database.status = status
+        spec, snapshot = database.spec(), database.source_snapshot
+
+        def failed(error: Exception) -> None:
+            database.status = FAILED
+            database.fault = str(error)
+
+        def done() -> None:
+            database.status = AVAILABLE
+            database.fault = ""
+
+        in_background(
+            "rds", database.server_name, lambda: postgres.create(spec, snapshot=snapshot), done=done, failed=failed
+        )
+
+    def _apply(self, postgres: PostgresInstances, database: RealInstance) -> None:
+        spec = database.spec()
+        postgres.configure(spec)
+        postgres.set_master(spec)
+        postgres.reload(spec.name)
+
+    def _copy_name(self, snapshot: str) -> str:
+        return f"{self.region_name}-{snapshot}"
+
+
+def replace_secret_text() -> None:
+    """moto writes a fixed user and password into managed secrets; write the instance's user and a random one."""
+    MasterUserSecret._generate_secret_string = _managed_secret_text  # pyright: ignore[reportPrivateUsage]
+
+
+def resume_instances() -> None:
+    """Run every instance that should run."""
+    for _, _, backend in list(rds_backends.iter_backends()):
+        if isinstance(backend, PostgresBackend):
+            backend.resume()
+
+
+def keep_instances() -> None:
+    """Start again what ended by itself (killed, out of memory), as RDS restarts a database that crashed."""
+    postgres = world().postgres
+    for database in real_instances():
+        if postgres is not None and database.status == AVAILABLE and not postgres.running(database.server_name):
+            log.warning("database ended; starting it again", database=database.server_name)
+            postgres.start(database.server_name, int(database.port or 0))
+
+
+def real_instances() -> list[RealInstance]:
+    """Every instance with a server, in all regions."""
+    backends = [backend for _, _, backend in rds_backends.iter_backends()]
+    found = [database for backend in backends for database in backend.databases.values()]
+    return [database for database in found if isinstance(database, RealInstance)]
+
+
+def _managed_secret_text(secret: MasterUserSecret) -> str:
+    return json.dumps({"username": secret.resource.master_username, "password": secrets.token_urlsafe(24)})
+
+
+def _renew_secret(database: RealInstance) -> None:
+    secret = database.master_user_secret
+    secret.secretsmanager.put_secret_value(
+        secret_id=secret.secret.arn,
+        secret_string=_managed_secret_text(secret),
+        secret_binary=None,
+        client_request_token=None,
+        version_stages=["AWSCURRENT"],
+    )
+
+
+def _ports_in_use() -> set[int]:
+    return {int(database.port or 0) for database in real_instances()}
+
+
+def _refuse_unsupported(wanted: dict[str, Any]) -> None:
+    if wanted.get("engine") != ENGINE:
+        raise RDSClientError(
+            "InvalidParameterValue", f"The sandbox runs engine postgres only, not {wanted.get('engine')}."
+        )
+    if wanted.get("db_cluster_identifier"):
+        raise RDSClientError("InvalidParameterCombination", "The sandbox does not run DB clusters.")
+    if not wanted.get("manage_master_user_password") and not wanted.get("master_user_password"):
+        raise RDSClientError("InvalidParameterValue", "The parameter MasterUserPassword must be provided.")
+    if not wanted.get("master_username"):
+        raise RDSClientError("InvalidParameterValue", "The parameter MasterUsername must be provided.")

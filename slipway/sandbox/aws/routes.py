@@ -1,0 +1,76 @@
+"""The daemon's own pages under `/_slipway/`: token reviews for API servers, images for the registry's proxy, status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from slipway.sandbox.aws.answers import Answer, Environ, json_answer, manifest_error, passed_on
+from slipway.sandbox.aws.callers import find_caller
+from slipway.sandbox.aws.eks.access import same_principal
+from slipway.sandbox.aws.eks.models import find_cluster
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.token_review import Identity, decode_request, review
+from slipway.sandbox.images.source import ImageSource
+
+MAXIMUM_REVIEW_BYTES = 1 << 20
+MAXIMUM_MANIFEST_BYTES = 4 << 20
+"""The registry's own limit."""
+
+
+def token_review_route(environ: Environ) -> Answer:
+    """POST /_slipway/token-review/<cluster>: a TokenReview."""
+    if environ["REQUEST_METHOD"] != "POST":
+        return json_answer({"error": "send a TokenReview by POST"}, "405 Method Not Allowed")
+    cluster = str(environ["PATH_INFO"]).rpartition("/")[2]
+    body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_REVIEW_BYTES))
+    with API_LOCK:
+        answer = review(
+            decode_request(body), cluster, secret_of=_secret_of, identity_of=cluster_identity, now=datetime.now(UTC)
+        )
+    return json_answer(answer)
+
+
+def cluster_identity(cluster_name: str, caller: str) -> Identity | None:
+    """The Kubernetes user that a cluster's access entries make of a caller; None when no entry lets it in."""
+    found = find_cluster(cluster_name)
+    if found is None:
+        return None
+    backend, _ = found
+    for entry in backend.extras_of(cluster_name).access_entries.values():
+        if same_principal(entry.principal_arn, caller):
+            username, groups = entry.identity(caller)
+            return Identity(username=username, groups=tuple(groups), arn=caller)
+    return None
+
+
+def registry_route(
+    source: ImageSource, write: Callable[[str, str, bytes, str], Answer | None]
+) -> Callable[[Environ], Answer]:
+    """/_slipway/registry/v2/<repository>/manifests/<reference>, as the registry's proxy sends them here.
+
+    Reading may make a stand-in. `write` gets repository, reference, content and media type, and answers None for a path it refuses.
+    """
+
+    def route(environ: Environ) -> Answer:
+        path = str(environ["PATH_INFO"]).partition("/v2/")[2]
+        repository, _, reference = path.rpartition("/manifests/")
+        method = environ["REQUEST_METHOD"]
+        if method == "PUT":
+            length = min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_MANIFEST_BYTES)
+            content = environ["wsgi.input"].read(length)
+            answer = write(repository, reference, content, str(environ.get("CONTENT_TYPE", "")))
+            return answer or manifest_error("404 Not Found", "NAME_UNKNOWN", f"no repository {repository}")
+        found = source.manifest(repository, reference)
+        if found is None:
+            return manifest_error("404 Not Found", "MANIFEST_UNKNOWN", f"no image {repository}:{reference}")
+        return passed_on(found, with_body=method != "HEAD")
+
+    return route
+
+
+def _secret_of(access_key: str) -> tuple[str, str] | None:
+    caller = find_caller(DEFAULT_ACCOUNT_ID, access_key)
+    return (caller.arn, caller.secret_key) if caller else None

@@ -1,0 +1,104 @@
+"""The Docker engine that builds images: the machine's own when one answers, else one of the sandbox's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import docker
+import docker.errors
+
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.registry import REGISTRY_ADDRESS
+
+PROBE_TIMEOUT_SECONDS = 3
+BRIDGE_ADDRESS = "10.87.1.1/24"
+"""The engine's bridge; outside Docker's default range, so that it cannot collide with another engine's."""
+SOCKET_PATH_LIMIT = 100
+"""Unix socket paths end at 107 bytes; the engine adds nothing, but containerd's are longer."""
+
+
+class DockerEngine:
+    """Finds or runs the engine."""
+
+    def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+        self._folder = paths.sandbox / "docker"
+        self._processes = processes
+        self._run = Path("/run/slipway-docker")
+
+    @property
+    def host(self) -> str:
+        """DOCKER_HOST of the engine in use: the environment's, the machine's, or the sandbox's own."""
+        recorded = self._folder / "host"
+        return recorded.read_text() if recorded.exists() else f"unix://{self._run}/docker.sock"
+
+    def start(self) -> str:
+        """Have an engine; its DOCKER_HOST. Raises OperationError with the engine's log when it does not come up."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        host = self._foreign_host() or self._start_own()
+        (self._folder / "host").write_text(host)
+        return host
+
+    def stop(self) -> None:
+        """End the sandbox's own engine (and its containers); one of the machine's is left alone."""
+        self._processes.stop("docker", timeout_seconds=20)
+
+    def remove(self) -> None:
+        """Remove the sandbox's own engine's images and containers."""
+        self.stop()
+        shutil.rmtree(self._run, ignore_errors=True)
+
+    def _foreign_host(self) -> str:
+        record = self._processes.find("docker")
+        if record is not None and record.process() is not None:
+            return ""
+        for host in (os.environ.get("DOCKER_HOST", ""), "unix:///var/run/docker.sock"):
+            if host and str(self._run) not in host and engine_answers(host):
+                return host
+        return ""
+
+    def _start_own(self) -> str:
+        self._run.mkdir(parents=True, exist_ok=True)
+        host = f"unix://{self._run}/docker.sock"
+        configuration = self._folder / "daemon.json"
+        configuration.write_text(json.dumps(self._settings(host), indent=2))
+        self._processes.ensure(
+            ProcessSpec(
+                name="docker",
+                argv=["dockerd", "--config-file", str(configuration)],
+                ready=lambda: engine_answers(host),
+                ready_timeout_seconds=60,
+                stop_timeout_seconds=20,
+            )
+        )
+        return host
+
+    def _settings(self, host: str) -> dict[str, object]:
+        return {
+            "hosts": [host],
+            "data-root": str(self._folder / "data"),
+            # Under /run, because the sockets in it have a limit of 107 bytes and a home folder may be deep.
+            "exec-root": str(self._run / "exec"),
+            "pidfile": str(self._run / "docker.pid"),
+            "bip": BRIDGE_ADDRESS,
+            "storage-driver": "overlay2",
+            "registry-mirrors": [f"http://{REGISTRY_ADDRESS}"],
+            "live-restore": False,
+            "log-level": "warn",
+            "features": {"buildkit": False},
+        }
+
+
+def engine_answers(host: str) -> bool:
+    """Whether a Docker engine answers there."""
+    try:
+        client = docker.DockerClient(base_url=host, timeout=PROBE_TIMEOUT_SECONDS)
+        try:
+            return bool(client.ping())
+        finally:
+            client.close()
+    except (docker.errors.DockerException, OSError):
+        return False

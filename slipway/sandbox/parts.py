@@ -1,0 +1,139 @@
+"""The real things behind the API, held together by the daemon: started, kept running, reported."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from slipway.errors import SlipwayError
+from slipway.sandbox.aws.application import AwsApplication
+from slipway.sandbox.aws.ecr.models import write_manifest
+from slipway.sandbox.aws.eks.models import resume_clusters
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.rds.models import keep_instances, resume_instances
+from slipway.sandbox.aws.routes import registry_route, token_review_route
+from slipway.sandbox.aws.rows import cluster_rows, database_rows, load_balancer_rows
+from slipway.sandbox.aws.world import World, use_world
+from slipway.sandbox.docker import DockerEngine
+from slipway.sandbox.images import ImageBuilder, ImageSource
+from slipway.sandbox.images.oci import RegistryClient
+from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.postgres import PostgresInstances
+from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.registry import BACKEND_URL, MIRROR_ROUTE, REGISTRY_ADDRESS, Registry
+from slipway.sandbox.state import MotoState
+from slipway.sandbox.status import StatusRow
+from slipway.sandbox.traffic import Traffic
+
+KEEP_SECONDS = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+class Parts:
+    """Registry, engine, databases, clusters and load balancers of the daemon."""
+
+    def __init__(self, paths: SandboxPaths, application: AwsApplication, state: MotoState, aws_port: int) -> None:
+        processes = ProcessTable(paths)
+        self._registry = Registry(paths, processes)
+        self._docker = DockerEngine(paths, processes)
+        self._clusters = ClusterManager(paths, processes)
+        self._traffic = Traffic(paths, processes)
+        self._stopping = threading.Event()
+        self._attached: set[str] = set()
+        self.resumed = threading.Event()
+        """Set when everything that ran before runs again, or failed to."""
+        self.faults: dict[str, str] = {}
+        """What does not run, and why."""
+        client = RegistryClient(BACKEND_URL)
+        source = ImageSource(ImageBuilder(paths.cache / "images", client), client)
+        application.add_route("token-review", token_review_route)
+        application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest))
+        application.listeners.append(self._traffic)
+        use_world(
+            World(
+                clusters=self._clusters,
+                postgres=PostgresInstances(paths, processes),
+                registry=client,
+                token_webhook_url=f"http://127.0.0.1:{aws_port}/_slipway/token-review/",
+                save=state.save,
+                cluster_started=self._attach,
+                cluster_stopping=self._detach,
+            )
+        )
+
+    def start_traffic(self) -> None:
+        """Before the API serves: its load balancers work from the first request on."""
+        self._traffic.start()
+
+    def start(self) -> None:
+        """Bring back what ran before, in the background, and keep it running."""
+        threading.Thread(target=self._run, name="parts", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop watching; the processes go on."""
+        self._stopping.set()
+        self._traffic.stop()
+
+    def rows(self) -> list[StatusRow]:
+        """One row for each part, cluster, database and load balancer."""
+        rows = [
+            StatusRow(name="registry", kind="registry", address=REGISTRY_ADDRESS, state=self._state_of("registry")),
+            StatusRow(name="docker", kind="engine", address=self._docker.host, state=self._state_of("docker")),
+        ]
+        with API_LOCK:
+            return [*rows, *cluster_rows(), *database_rows(), *load_balancer_rows()]
+
+    def _state_of(self, part: str) -> str:
+        return "failed" if part in self.faults else "running"
+
+    def _run(self) -> None:
+        self._try("registry", self._registry.start)
+        self._try("docker", self._docker.start)
+        self._try("databases", resume_instances)
+        self._try("clusters", self._resume_clusters)
+        self.resumed.set()
+        while not self._stopping.wait(KEEP_SECONDS):
+            self._try("registry", self._registry.start)
+            self._try("docker", self._docker.start)
+            self._try("databases", keep_instances)
+
+    def _resume_clusters(self) -> None:
+        self._clusters.resume()
+        resume_clusters()
+        for name in self._clusters.names():
+            self._attach(name)
+
+    def _attach(self, name: str) -> None:
+        if name in self._attached:
+            return
+        try:
+            self._traffic.attach_cluster(name, self._clusters.info(name).admin_kubeconfig)
+        except Exception as error:
+            # The cluster itself is fine; without this its creation would be reported as failed.
+            log.exception("target group bindings are not watched", cluster=name)
+            self.faults[f"bindings of {name}"] = str(error)
+        else:
+            self._attached.add(name)
+
+    def _detach(self, name: str) -> None:
+        if name in self._attached:
+            self._attached.discard(name)
+            self._traffic.detach_cluster(name)
+
+    def _try(self, part: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except SlipwayError as error:
+            if self.faults.get(part) != str(error):
+                log.error("does not run", part=part, why=str(error))
+            self.faults[part] = str(error)
+        except Exception as error:
+            if part not in self.faults:
+                log.exception("does not run", part=part)
+            self.faults[part] = f"{type(error).__name__}: {error}"
+        else:
+            self.faults.pop(part, None)

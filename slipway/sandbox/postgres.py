@@ -1,0 +1,323 @@
+"""Real PostgreSQL servers, one per RDS instance: own data folder, own port, on the two loopback addresses.
+
+The master user is no superuser, as on RDS; the superuser is the sandbox's own and its password never leaves the instance's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import structlog
+from psycopg import sql
+
+from slipway.errors import MachineError, OperationError
+from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
+from slipway.sandbox.processes import ProcessSpec, ProcessTable
+
+FIRST_PORT = 15432
+ACCOUNT = "postgres"
+SUPERUSER = "rdsadmin"
+CONNECT_TIMEOUT_SECONDS = 3
+COMMAND_TIMEOUT_SECONDS = 120
+SHARED_BUFFERS = "32MB"
+"""Three environments share this machine; RDS would give a quarter of the instance's memory."""
+AS_POSTGRES = (
+    "setpriv",
+    f"--reuid={ACCOUNT}",
+    f"--regid={ACCOUNT}",
+    "--init-groups",
+    # The data folder may lie below a home folder that this account cannot enter.
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+)
+MASTER_ROLE: tuple[LiteralString, ...] = (
+    "CREATE ROLE rds_superuser NOLOGIN",
+    "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION",
+)
+HOST_BASED_ACCESS = """\
+# TYPE DATABASE USER ADDRESS METHOD
+host all         all 0.0.0.0/0    scram-sha-256
+host replication rdsadmin 127.0.0.1/32 scram-sha-256
+"""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSpec:
+    """One instance as RDS was asked for it."""
+
+    name: str
+    """Unique in the sandbox: `<region>-<identifier>`."""
+    port: int
+    master_username: str
+    master_password: str
+    database: str = ""
+    """Made at creation when given."""
+    parameters: Mapping[str, str] | None = None
+    """Of the parameter group; those that PostgreSQL does not know (`rds.*`) are ignored, and logged."""
+
+
+class PostgresInstances:
+    """All PostgreSQL servers of one sandbox. Every operation may be repeated."""
+
+    def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+        self._folder = paths.sandbox / "postgres"
+        self._processes = processes
+        self._programs = _programs_folder()
+
+    def free_port(self, taken: set[int]) -> int:
+        """The first port from 15432 up that no instance has and nothing listens on."""
+        for port in range(FIRST_PORT, FIRST_PORT + 1000):
+            if port not in taken and not _listens(port):
+                return port
+        raise MachineError(
+            f"no free port from {FIRST_PORT} up for a database", remedy="delete databases that are not needed"
+        )
+
+    def version(self) -> str:
+        """Of the installed PostgreSQL: `15.18`."""
+        argv = [str(self._programs / "postgres"), "--version"]
+        text = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+        return text.split()[2]
+
+    def create(self, spec: DatabaseSpec, *, snapshot: str = "") -> None:
+        """Make the data folder (from a snapshot if named), start the server, and give it its master user and database."""
+        data = self._data(spec.name)
+        if not (data / "PG_VERSION").exists():
+            self._make_data(spec.name, snapshot)
+        self.configure(spec)
+        self.start(spec.name, spec.port)
+        self.set_master(spec)
+
+    def start(self, name: str, port: int) -> None:
+        """Run the server; returns when it answers queries."""
+        data = self._data(name)
+        if not (data / "PG_VERSION").exists():
+            raise OperationError(
+                f"the data folder of {name} is gone", where=str(data), remedy="delete the DB instance and make it anew"
+            )
+        if self._processes.find(f"postgres-{name}") is None or not self.running(name):
+            # Left behind by kill -9 or a reboot; its pid may be another process's by now, and PostgreSQL would refuse.
+            (data / "postmaster.pid").unlink(missing_ok=True)
+        self._processes.ensure(
+            ProcessSpec(
+                name=f"postgres-{name}",
+                argv=[*AS_POSTGRES, str(self._programs / "postgres"), "-D", str(data)],
+                cwd=Path("/"),
+                ready=lambda: self._answers(name, port),
+                ready_timeout_seconds=60,
+            )
+        )
+
+    def stop(self, name: str) -> None:
+        """End the server; data stays."""
+        self._processes.stop(f"postgres-{name}", timeout_seconds=20)
+
+    def running(self, name: str) -> bool:
+        """Whether the server's process lives."""
+        record = self._processes.find(f"postgres-{name}")
+        return record is not None and record.process() is not None
+
+    def delete(self, name: str) -> None:
+        """End the server and remove its data; none is fine."""
+        self.stop(name)
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def configure(self, spec: DatabaseSpec) -> list[str]:
+        """Write the server's configuration; the parameters that PostgreSQL does not know, which are left out."""
+        known = self._known_parameters()
+        wanted = dict(spec.parameters or {})
+        ignored = sorted(name for name, value in wanted.items() if name not in known or "{" in value)
+        lines = {
+            "listen_addresses": f"127.0.0.1,{HOST_ADDRESS}",
+            "port": str(spec.port),
+            "unix_socket_directories": "",
+            "password_encryption": "scram-sha-256",
+            "shared_buffers": SHARED_BUFFERS,
+            "max_connections": "60",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        } | {name: value for name, value in wanted.items() if name not in ignored}
+        text = "".join(f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in lines.items())
+        path = self._data(spec.name) / "postgresql.conf"
+        path.write_text(text)
+        _give_to_postgres(path)
+        if ignored:
+            log.info("parameters without effect in the sandbox", database=spec.name, parameters=ignored)
+        return ignored
+
+    def set_master(self, spec: DatabaseSpec) -> None:
+        """Create the master user and the database, or set the user's password."""
+        user = sql.Identifier(spec.master_username)
+        with self._connect(spec.name, spec.port) as connection:
+            if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", "rds_superuser"):
+                for statement in MASTER_ROLE:
+                    connection.execute(statement)
+            if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", spec.master_username):
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser").format(user)
+                )
+            password = sql.Literal(spec.master_password)
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, password))
+            if spec.database and _absent(connection, "SELECT 1 FROM pg_database WHERE datname = %s", spec.database):
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(spec.database), user))
+
+    def reload(self, name: str) -> None:
+        """Have the running server read its configuration again."""
+        record = self._processes.find(f"postgres-{name}")
+        process = record.process() if record else None
+        if process is not None:
+            process.send_signal(signal.SIGHUP)
+
+    def snapshot(self, name: str, port: int, snapshot: str) -> None:
+        """Copy the running server's data (pg_basebackup) under the snapshot's name."""
+        target = self._snapshot(snapshot)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f"{target.name}.partial")
+        shutil.rmtree(temporary, ignore_errors=True)
+        argv = [str(self._programs / "pg_basebackup"), "-D", str(temporary), "-X", "stream", "-c", "fast", "--no-sync"]
+        argv += ["-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER]
+        _run(argv, f"copying {name}", environment={"PGPASSWORD": self._superuser_password(name)})
+        shutil.copyfile(self._password_file(name), temporary / "superuser")
+        temporary.rename(target)
+
+    def delete_snapshot(self, snapshot: str) -> None:
+        """Remove a snapshot; none is fine."""
+        shutil.rmtree(self._snapshot(snapshot), ignore_errors=True)
+
+    def remove_all(self) -> None:
+        """End every server and remove all data."""
+        for record in list(self._processes.records()):
+            if record.name.startswith("postgres-"):
+                self._processes.stop(record.name)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make_data(self, name: str, snapshot: str) -> None:
+        home = self._folder / name
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        shutil.chown(home, ACCOUNT, ACCOUNT)
+        home.chmod(0o700)
+        if snapshot:
+            source = self._snapshot(snapshot)
+            if not source.exists():
+                raise OperationError(f"the snapshot {snapshot} holds no data", where=str(source))
+            subprocess.run(
+                ["cp", "-a", str(source), str(self._data(name))], check=True, timeout=COMMAND_TIMEOUT_SECONDS
+            )
+            (self._data(name) / "superuser").rename(self._password_file(name))
+            _give_to_postgres(self._data(name), recursive=True)
+            return
+        password_file = self._password_file(name)
+        password_file.touch(mode=0o600)
+        password_file.write_text(secrets.token_urlsafe(24))
+        _give_to_postgres(password_file)
+        argv = [*AS_POSTGRES, str(self._programs / "initdb"), "-D", str(self._data(name)), "--username", SUPERUSER]
+        argv += [
+            "--pwfile",
+            str(password_file),
+            "--auth",
+            "scram-sha-256",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+            "--no-sync",
+        ]
+        try:
+            _run(argv, f"making the data folder of {name}")
+        except OperationError:
+            shutil.rmtree(self._data(name), ignore_errors=True)
+            raise
+        (self._data(name) / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
+
+    def _connect(self, name: str, port: int) -> AbstractContextManager[psycopg.Connection]:
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            user=SUPERUSER,
+            password=self._superuser_password(name),
+            dbname="postgres",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            autocommit=True,
+        )
+
+    def _answers(self, name: str, port: int) -> bool:
+        with self._connect(name, port) as connection:
+            return connection.execute("SELECT 1").fetchone() is not None
+
+    def _known_parameters(self) -> set[str]:
+        argv = [*AS_POSTGRES, str(self._programs / "postgres"), "--describe-config"]
+        lines = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout.splitlines()
+        return {line.partition("\t")[0] for line in lines}
+
+    def _data(self, name: str) -> Path:
+        return self._folder / name / "data"
+
+    def _snapshot(self, snapshot: str) -> Path:
+        return self._folder / "snapshots" / snapshot
+
+    def _password_file(self, name: str) -> Path:
+        return self._folder / name / "superuser"
+
+    def _superuser_password(self, name: str) -> str:
+        return self._password_file(name).read_text()
+
+
+def _absent(connection: psycopg.Connection, query: LiteralString, argument: str) -> bool:
+    return connection.execute(query, [argument]).fetchone() is None
+
+
+def _programs_folder() -> Path:
+    """Debian keeps the server's programs off PATH, by major version: the newest."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise MachineError(
+            "PostgreSQL's server is not installed",
+            remedy="run `slipway sandbox up`, which installs it, or `apt-get install postgresql-15`",
+        )
+    return found[-1].parent
+
+
+def _give_to_postgres(path: Path, *, recursive: bool = False) -> None:
+    owner = pwd.getpwnam(ACCOUNT)
+    paths = [path, *path.rglob("*")] if recursive else [path]
+    for each in paths:
+        os.chown(each, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _run(argv: list[str], what: str, environment: Mapping[str, str] | None = None) -> None:
+    try:
+        subprocess.run(
+            argv,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_SECONDS,
+            cwd="/",
+            env={**os.environ, **(environment or {})},
+        )
+    except subprocess.CalledProcessError as error:
+        raise OperationError(f"{what} failed: {str(error.stderr).strip()[-500:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OperationError(f"{what} took longer than {COMMAND_TIMEOUT_SECONDS} s") from error
