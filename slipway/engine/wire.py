@@ -66,6 +66,8 @@ class Options:
     keep_resources: bool = False
     keep_output_values: bool = False
     skip_nulls: bool = False
+    elide_assets: bool = False
+    """True: of an asset or archive only the hash is sent (old inputs and outputs, whose files may be gone)."""
     skip_internal_keys: bool = False
     """True: top-level keys that start with `__` are left out."""
 
@@ -215,6 +217,8 @@ def _encode_marker(value: Value, options: Options, message: struct_pb2.Value) ->
         return _encode_output(value, options, message)
     if isinstance(value, ResourceRef):
         return _encode_reference(value, options, message)
+    if options.elide_assets and isinstance(value, (Asset, Archive)):
+        value = type(value)(hash=value.hash)
     fields = encode_fields(value)
     if fields is not None:
         return _encode_into(fields, options, message)
