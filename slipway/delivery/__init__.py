@@ -1,0 +1,36 @@
+"""Delivery: brings a release through the environments, moves its traffic step by step, and turns it back by itself when it is bad."""
+
+from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
+from slipway.delivery.model.pace import Pace
+from slipway.delivery.ports import Context, Place
+from slipway.delivery.reporting import bootstrap, history, status
+from slipway.delivery.service import (
+    Outcome,
+    abort,
+    contract,
+    promote,
+    release,
+    resume,
+    retire,
+    rollback,
+)
+
+__all__ = [
+    "Context",
+    "LeaseLostError",
+    "Outcome",
+    "Pace",
+    "Place",
+    "RefusedError",
+    "ReleaseRolledBackError",
+    "abort",
+    "bootstrap",
+    "contract",
+    "history",
+    "promote",
+    "release",
+    "resume",
+    "retire",
+    "rollback",
+    "status",
+]

@@ -1,0 +1,41 @@
+"""How delivery calls AWS: one session, bounded calls, and AWS's refusals as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from slipway.errors import OperationError
+
+CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+"""A call that hangs must not hold a rollout longer than a bake; retries cover throttling."""
+
+
+def session(region: str) -> boto3.Session:
+    """The caller's own credentials, from wherever the AWS SDK finds them."""
+    return boto3.Session(region_name=region)
+
+
+def client(service: str, region: str) -> Any:
+    """A bounded client of one service. `Any`: the caller names the type, boto3's own overloads cannot."""
+    factory: Any = session(region)
+    return factory.client(service, config=CONFIG)
+
+
+@contextmanager
+def aws_errors(doing: str) -> Generator[None]:
+    """Failures inside the block as OperationError that says what was being done."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise OperationError(f"cannot {doing}: {error}", remedy="check the AWS credentials and the endpoint") from error
+
+
+def is_conditional_failure(error: ClientError) -> bool:
+    """Whether DynamoDB refused because somebody else wrote first."""
+    return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"

@@ -1,0 +1,97 @@
+"""The checkout: what a release made from it would be."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway.delivery.migrations.history import load_revisions
+from slipway.delivery.ports import SourceFacts
+from slipway.errors import UsageError
+
+PROGRAM_FOLDERS = ("infra", "components")
+LOCK_FILE = "requirements.lock"
+GIT_TIMEOUT_SECONDS = 20
+UNVERSIONED = "none"
+
+
+class Checkout:
+    """Implements `ports.Source` for a project folder. Reading again gives what is there then: a demo changes it between releases."""
+
+    def __init__(self, project_dir: Path, app_dir: Path) -> None:
+        self._project = project_dir
+        self._app = app_dir
+
+    def facts(self) -> SourceFacts:
+        """See `Source.facts`."""
+        return SourceFacts(
+            version=_version(self._app),
+            git_commit=_git_commit(self._project),
+            program_hash=hash_files(
+                self._project, (path for folder in PROGRAM_FOLDERS for path in (self._project / folder).rglob("*.py"))
+            ),
+            lock_hash=hash_files(self._project, [self._project / LOCK_FILE]),
+            config_hash=hash_files(self._project, self._project.glob("Pulumi*.yaml")),
+            policy_version=_policy_version(self._project / "policies"),
+            revisions=load_revisions(self._app),
+        )
+
+
+def hash_files(root: Path, files: Iterable[Path]) -> str:
+    """Hex SHA-256 over names and contents, in the order of the names; files that are not there are left out."""
+    digest = hashlib.sha256()
+    for path in sorted(file for file in files if file.is_file()):
+        name, content = str(path.relative_to(root)).encode(), path.read_bytes()
+        # Lengths keep "ab" + "c" apart from "a" + "bc".
+        digest.update(f"{len(name)}:{len(content)}:".encode() + name + content)
+    return digest.hexdigest()
+
+
+def _version(app: Path) -> str:
+    plain = app / "VERSION"
+    if plain.is_file() and plain.read_text().strip():
+        return plain.read_text().strip()
+    project = app / "pyproject.toml"
+    version = tomllib.loads(project.read_text()).get("project", {}).get("version") if project.is_file() else None
+    if not version:
+        raise UsageError(
+            "the service has no version", where=str(plain), remedy="write it into that file, for example 1.4.0"
+        )
+    return str(version)
+
+
+def _git_commit(project: Path) -> str:
+    commit = _git(project, "rev-parse", "HEAD")
+    if not commit:
+        return UNVERSIONED
+    return f"{commit}+dirty" if _git(project, "status", "--porcelain", "--", ".") else commit
+
+
+def _git(project: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _policy_version(policies: Path) -> str:
+    """The pack's own version and a digest of its rules: a changed rule is another policy, whatever its file says."""
+    pack = policies / "PulumiPolicy.yaml"
+    if not pack.is_file():
+        return UNVERSIONED
+    document: dict[str, Any] = yaml.safe_load(pack.read_text()) or {}
+    version = document.get("version", "0")
+    return f"{version}+{hash_files(policies, policies.rglob('*.py'))[:8]}"

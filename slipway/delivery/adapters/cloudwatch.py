@@ -1,0 +1,94 @@
+"""CloudWatch: what the load balancer counted per target group.
+
+Source: "CloudWatch metrics for your Application Load Balancer" (AWS documentation): RequestCount, HTTPCode_Target_5XX_Count,
+TargetConnectionErrorCount and TargetResponseTime, dimensions LoadBalancer and TargetGroup, which are the last parts of their ARNs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from slipway.delivery.adapters.aws import aws_errors
+from slipway.delivery.adapters.aws import client as aws_client
+from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import LoadBalancerRef
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+NAMESPACE = "AWS/ApplicationELB"
+SHORT_PERIODS_SECONDS = (30, 10, 5, 1)
+"""Periods below a minute that CloudWatch knows, for metrics of high resolution."""
+QUERIES = {
+    "requests": ("RequestCount", "Sum"),
+    "target_errors": ("HTTPCode_Target_5XX_Count", "Sum"),
+    "connection_errors": ("TargetConnectionErrorCount", "Sum"),
+    "p99": ("TargetResponseTime", "p99"),
+}
+
+
+class CloudWatchMetrics:
+    """Implements `ports.Metrics`."""
+
+    def __init__(self, reference: LoadBalancerRef, region: str, client: CloudWatchClient | None = None) -> None:
+        self._reference = reference
+        self._client: CloudWatchClient = client or aws_client("cloudwatch", region)
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        """See `Metrics.compare`."""
+        period = period_seconds((until - since).total_seconds())
+        colours = {"candidate": candidate} | ({"live": live} if live else {})
+        queries = [
+            self._query(f"{side}_{name}", colour, name, period) for side, colour in colours.items() for name in QUERIES
+        ]
+        values: dict[str, list[float]] = {}
+        with aws_errors("read CloudWatch"):
+            paginator = self._client.get_paginator("get_metric_data")
+            for page in paginator.paginate(MetricDataQueries=queries, StartTime=since, EndTime=until):
+                for result in page["MetricDataResults"]:
+                    values.setdefault(result.get("Id", ""), []).extend(result.get("Values", []))
+        samples = {side: _sample({name: values.get(f"{side}_{name}", []) for name in QUERIES}) for side in colours}
+        return Comparison(source="cloudwatch", candidate=samples["candidate"], live=samples.get("live"))
+
+    def _query(self, identity: str, colour: Colour, name: str, period: int) -> Any:
+        metric, statistic = QUERIES[name]
+        dimensions = [
+            {"Name": "LoadBalancer", "Value": load_balancer_dimension(self._reference.arn)},
+            {"Name": "TargetGroup", "Value": target_group_dimension(self._reference.target_group(colour))},
+        ]
+        return {
+            "Id": identity,
+            "MetricStat": {
+                "Metric": {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions},
+                "Period": period,
+                "Stat": statistic,
+            },
+        }
+
+
+def period_seconds(window_seconds: float) -> int:
+    """The longest period that CloudWatch accepts and the window holds."""
+    if window_seconds >= 60:
+        return int(window_seconds // 60) * 60
+    return next((period for period in SHORT_PERIODS_SECONDS if period <= window_seconds), 1)
+
+
+def load_balancer_dimension(arn: str) -> str:
+    """`app/<name>/<id>` of a load balancer's ARN."""
+    return arn.partition(":loadbalancer/")[2]
+
+
+def target_group_dimension(arn: str) -> str:
+    """`targetgroup/<name>/<id>` of a target group's ARN."""
+    return arn.rpartition(":")[2]
+
+
+def _sample(values: dict[str, list[float]]) -> Sample:
+    return Sample(
+        requests=int(sum(values["requests"])),
+        errors=int(sum(values["target_errors"]) + sum(values["connection_errors"])),
+        # Several periods have several percentiles; the worst one is the honest summary.
+        p99_seconds=max(values["p99"], default=None),
+    )

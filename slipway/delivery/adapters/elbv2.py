@@ -1,0 +1,97 @@
+"""The application load balancer: weights of the live listener's default action, the test listener, target health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slipway.delivery.adapters.aws import aws_errors
+from slipway.delivery.adapters.aws import client as aws_client
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.target import LoadBalancerRef
+from slipway.errors import OperationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+
+LEAVING = frozenset({"draining", "unhealthy.draining"})
+
+
+class Elbv2LoadBalancer:
+    """Implements `ports.LoadBalancer`. Only weights and targets of the two groups are touched; stickiness and other actions stay."""
+
+    def __init__(
+        self, reference: LoadBalancerRef, region: str, client: ElasticLoadBalancingv2Client | None = None
+    ) -> None:
+        self._reference = reference
+        self._client: ElasticLoadBalancingv2Client = client or aws_client("elbv2", region)
+
+    def read(self) -> BalancerState:
+        """See `LoadBalancer.read`."""
+        with aws_errors("read the listeners"):
+            arns = [self._reference.listener_arn, self._reference.test_listener_arn]
+            answer = self._client.describe_listeners(ListenerArns=arns)
+        actions = {item.get("ListenerArn", ""): item.get("DefaultActions", []) for item in answer["Listeners"]}
+        live = self._percentages(actions.get(self._reference.listener_arn, []))
+        test = self._percentages(actions.get(self._reference.test_listener_arn, []))
+        return BalancerState(
+            weights=Weights(blue=live[Colour.BLUE], green=live[Colour.GREEN]) if live else None,
+            test=next((colour for colour in Colour if test and test[colour] == 100), None),
+        )
+
+    def move(self, weights: Weights) -> None:
+        """See `LoadBalancer.move`."""
+        self._forward(self._reference.listener_arn, {colour: weights.of(colour) for colour in Colour})
+
+    def point_test(self, colour: Colour) -> None:
+        """See `LoadBalancer.point_test`."""
+        self._forward(self._reference.test_listener_arn, {colour: 100, colour.other: 0})
+
+    def health(self, colour: Colour) -> Health:
+        """See `LoadBalancer.health`."""
+        with aws_errors(f"read the health of {colour}'s targets"):
+            answer = self._client.describe_target_health(TargetGroupArn=self._reference.target_group(colour))
+        states = [
+            item.get("TargetHealth", {}).get("State", "unavailable") for item in answer["TargetHealthDescriptions"]
+        ]
+        present = [state for state in states if state not in LEAVING]
+        healthy = present.count("healthy")
+        return Health(healthy=healthy, unhealthy=len(present) - healthy)
+
+    def _forward(self, listener_arn: str, weights: Mapping[Colour, int]) -> None:
+        with aws_errors("set the listener's weights"):
+            listeners = self._client.describe_listeners(ListenerArns=[listener_arn])["Listeners"]
+            if not listeners:
+                raise OperationError(f"the listener {listener_arn} does not exist", remedy="run `slipway up`")
+            actions: list[Any] = [self._weighted(action, weights) for action in listeners[0].get("DefaultActions", [])]
+            self._client.modify_listener(ListenerArn=listener_arn, DefaultActions=actions)
+
+    def _weighted(self, action: Any, weights: Mapping[Colour, int]) -> Any:
+        if action.get("Type") != "forward":
+            return action
+        groups = [
+            {"TargetGroupArn": self._reference.target_group(colour), "Weight": weights[colour]} for colour in Colour
+        ]
+        config = {"TargetGroups": groups}
+        stickiness = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig")
+        if stickiness:
+            config["TargetGroupStickinessConfig"] = stickiness
+        order = {"Order": action["Order"]} if "Order" in action else {}
+        return {"Type": "forward", "ForwardConfig": config, **order}
+
+    def _percentages(self, actions: Sequence[Any]) -> dict[Colour, int] | None:
+        """Shares in percent; None when anything else than the two groups gets traffic, or the shares are no whole percentages."""
+        forward = next((action for action in actions if action.get("Type") == "forward"), None)
+        if forward is None:
+            return None
+        groups = forward.get("ForwardConfig", {}).get("TargetGroups") or [
+            {"TargetGroupArn": forward.get("TargetGroupArn"), "Weight": 1}
+        ]
+        # A group alone may come without a weight; it gets everything.
+        raw = {group.get("TargetGroupArn"): int(group.get("Weight", 1)) for group in groups}
+        total = sum(raw.values())
+        shares = {colour: raw.pop(self._reference.target_group(colour), 0) for colour in Colour}
+        if any(raw.values()) or total == 0 or any(share * 100 % total for share in shares.values()):
+            return None
+        return {colour: share * 100 // total for colour, share in shares.items()}

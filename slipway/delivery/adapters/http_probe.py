@@ -1,0 +1,111 @@
+"""Requests of our own: the smoke test, and synthetic requests that give a candidate numbers while nobody visits it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+
+from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import RolloutSettings, Target
+from slipway.errors import OperationError
+
+TIMEOUT_SECONDS = 5.0
+STREAK = 3
+"""Passes in a row that a smoke test needs: one good answer may come from the only good pod."""
+PAUSE_SECONDS = 0.2
+MAXIMUM_SYNTHETIC_REQUESTS = 20
+"""Per analysis: evidence, not load."""
+
+
+class HttpProbe:
+    """Implements `ports.Probe` and, through the test listener, `ports.Metrics`."""
+
+    def __init__(
+        self, target: Target, client: httpx.Client | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._target = target
+        self._settings = target.rollout
+        # Connections are not kept: each request is to be balanced anew, over all targets.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits, follow_redirects=False)
+        self._sleep = sleep
+
+    def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
+        """See `Probe.smoke`."""
+        base = self._target.load_balancer.url if live else self._target.load_balancer.test_url
+        deadline = time.monotonic() + deadline_seconds
+        streak, last = 0, ""
+        while streak < STREAK:
+            last = self._fault(base, colour, release)
+            streak = 0 if last else streak + 1
+            if streak == STREAK:
+                return
+            if time.monotonic() >= deadline:
+                raise OperationError(
+                    f"the smoke test did not pass within {deadline_seconds:g} s: {last or 'too few passes in a row'}",
+                    where=base,
+                )
+            self._sleep(PAUSE_SECONDS)
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        """See `Metrics.compare`. The window is now: the requests are made here.
+
+        The load balancer counts them too, which gives a candidate that nobody visits the numbers that the other sources need.
+        """
+        del candidate, live, since, until
+        count, errors = synthetic_requests(self._settings), 0
+        for number in range(count):
+            path = self._settings.smoke_paths[number % len(self._settings.smoke_paths)]
+            try:
+                errors += self._client.get(f"{self._target.load_balancer.test_url}{path}").status_code >= 500
+            except httpx.HTTPError:
+                errors += 1
+        # No answer times: a handful of requests has no 99th percentile.
+        return Comparison(
+            source="probe", candidate=Sample(requests=count, errors=errors), live=None, synthetic=True, required=False
+        )
+
+    def _fault(self, base: str, colour: Colour, release: str) -> str:
+        """What is wrong with the first path that is not right; "" when all are."""
+        for path in self._settings.smoke_paths:
+            try:
+                response = self._client.get(f"{base}{path}")
+            except httpx.HTTPError as error:
+                return f"GET {path}: {type(error).__name__}: {error}"
+            if not response.is_success:
+                return f"GET {path} answered {response.status_code}"
+            wrong = _wrong_identity(response, colour, release)
+            if wrong:
+                return f"GET {path} {wrong}"
+        return ""
+
+
+def synthetic_requests(settings: RolloutSettings) -> int:
+    """So many per analysis that the minimum is reached within one window, were there no others."""
+    window = min(settings.metric_window_seconds, max(settings.bake_seconds, settings.analysis_interval_seconds))
+    analyses = max(1, int(window / settings.analysis_interval_seconds))
+    return min(math.ceil(settings.minimum_requests / analyses), MAXIMUM_SYNTHETIC_REQUESTS)
+
+
+def _wrong_identity(response: httpx.Response, colour: Colour, release: str) -> str:
+    """A page that names a release and a colour must name the right ones, or the test has asked somebody else."""
+    if "json" not in response.headers.get("content-type", ""):
+        return ""
+    try:
+        body = response.json()
+    except ValueError:
+        return "answered JSON that cannot be read"
+    if not isinstance(body, dict):
+        return ""
+    wanted = {"release": release, "colour": str(colour)}
+    wrong = [
+        f"{key} {body[key]!r} instead of {value!r}"
+        for key, value in wanted.items()
+        if key in body and body[key] != value
+    ]
+    return f"comes from {', '.join(wrong)}" if wrong else ""

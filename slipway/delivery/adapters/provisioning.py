@@ -1,0 +1,126 @@
+"""What must exist before the first stack: the ledger's table, and for real accounts a bucket and a key for Pulumi's state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from slipway.delivery.adapters.aws import aws_errors
+from slipway.delivery.adapters.aws import client as aws_client
+from slipway.delivery.ports import StateBackend
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
+
+KEY_ALIAS = "alias/slipway-state"
+
+
+class AwsProvisioner:
+    """Implements `ports.Provisioner` in the caller's account."""
+
+    def __init__(self, table: str, region: str) -> None:
+        self._table, self._region = table, region
+
+    def ensure_table(self, *, deletion_protection: bool) -> bool:
+        """See `Provisioner.ensure_table`."""
+        return ensure_table(self._table, self._region, deletion_protection=deletion_protection)
+
+    def ensure_state_backend(self, bucket: str) -> StateBackend:
+        """See `Provisioner.ensure_state_backend`."""
+        return ensure_state_backend(bucket, self._region)
+
+
+def ensure_table(name: str, region: str, *, deletion_protection: bool) -> bool:
+    """The ledger's table: on demand, encrypted, with point-in-time recovery. True when it was made now; repeating is harmless."""
+    client: DynamoDBClient = aws_client("dynamodb", region)
+    with aws_errors(f"make the ledger's table {name}"):
+        made = _create_table(client, name, deletion_protection=deletion_protection)
+        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        recovery = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        if recovery.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+            client.update_continuous_backups(
+                TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            )
+    return made
+
+
+def _create_table(client: DynamoDBClient, name: str, *, deletion_protection: bool) -> bool:
+    try:
+        client.create_table(
+            TableName=name,
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            BillingMode="PAY_PER_REQUEST",
+            SSESpecification={"Enabled": True, "SSEType": "KMS"},
+            DeletionProtectionEnabled=deletion_protection,
+            Tags=[{"Key": "managed-by", "Value": "slipway"}],
+        )
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ResourceInUseException":
+            raise
+        return False
+    return True
+
+
+def ensure_state_backend(bucket: str, region: str) -> StateBackend:
+    """A versioned, encrypted, private bucket for state and a rotating key for its secrets. Repeating is harmless."""
+    with aws_errors(f"make the state bucket {bucket}"):
+        key_id = _ensure_key(region)
+        client: S3Client = aws_client("s3", region)
+        _create_bucket(client, bucket, region)
+        client.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        client.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [
+                    {
+                        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_id},
+                        "BucketKeyEnabled": True,
+                    }
+                ]
+            },
+        )
+    return StateBackend(
+        backend_url=f"s3://{bucket}?region={region}", secrets_provider=f"awskms://{KEY_ALIAS}?region={region}"
+    )
+
+
+def _create_bucket(client: S3Client, bucket: str, region: str) -> None:
+    # us-east-1 is the one region that must not be named.
+    place: dict[str, Any] = (
+        {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    )
+    try:
+        client.create_bucket(Bucket=bucket, **place)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "BucketAlreadyOwnedByYou":
+            raise
+
+
+def _ensure_key(region: str) -> str:
+    client: KMSClient = aws_client("kms", region)
+    for page in client.get_paginator("list_aliases").paginate():
+        for alias in page["Aliases"]:
+            if alias.get("AliasName") == KEY_ALIAS and alias.get("TargetKeyId"):
+                return alias.get("TargetKeyId", "")
+    key_id = client.create_key(
+        Description="Secrets in Pulumi's state", Tags=[{"TagKey": "managed-by", "TagValue": "slipway"}]
+    )["KeyMetadata"]["KeyId"]
+    client.enable_key_rotation(KeyId=key_id)
+    client.create_alias(AliasName=KEY_ALIAS, TargetKeyId=key_id)
+    return key_id

@@ -1,0 +1,1 @@
+"""Judging a candidate by numbers."""

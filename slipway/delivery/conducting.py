@@ -1,0 +1,217 @@
+"""Conducting a rollout: what all verbs share, from finding an interrupted one to driving a new one to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from slipway.delivery.errors import RefusedError, ReleaseRolledBackError
+from slipway.delivery.events import Notice
+from slipway.delivery.gates import GateFacts, Refusal, evaluate_gates
+from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.model.pace import Pace
+from slipway.delivery.model.release import Release
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.schema import plan_migrations
+from slipway.delivery.model.target import RolloutSettings, Target, parse_target
+from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.planning import (
+    Plan,
+    as_colour_release,
+    begin_rollout,
+    find_contract,
+    window_closes_at,
+)
+from slipway.delivery.ports import Context, Place
+from slipway.delivery.runner import Runner
+from slipway.errors import NotFoundError, OperationError
+
+ABORT_WAIT_SECONDS = 300.0
+"""How long `abort` waits for a running owner to bring the traffic back before it gives up."""
+HISTORY_DEPTH = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a verb did."""
+
+    status: Literal["completed", "unchanged", "rolled-back", "planned"]
+    text: str
+    release: Release | None = None
+    rollout: Rollout | None = None
+    plan: Plan | None = None
+
+
+def run_contract(ctx: Context, keeper: LeaseKeeper, target: Target, live: Release, *, force: bool) -> Outcome:
+    wanted = ctx.ledger.wanted(ctx.place)
+    refuse_open_window(ctx, wanted, target, force=force)
+    rollout = begin_rollout(
+        kind=Kind.CONTRACT,
+        place=ctx.place,
+        actor=ctx.owner.name,
+        now=ctx.clock.now(),
+        wanted=wanted,
+        candidate=None,
+        settings=target.rollout,
+        migrations=find_contract(live, ctx.ledger.schema(ctx.place)),
+    )
+    return run(ctx, keeper, target, rollout, live)
+
+
+def roll_out(
+    ctx: Context,
+    keeper: LeaseKeeper,
+    target: Target,
+    chosen: Release,
+    *,
+    promoted_from: str | None,
+    force: bool,
+    pace: Pace | None,
+) -> Outcome:
+    wanted = ctx.ledger.wanted(ctx.place)
+    running = wanted.colour(wanted.live) if wanted.live else None
+    if running and running.release == chosen.id:
+        return Outcome(status="unchanged", text=f"{chosen.id} is live already", release=chosen)
+    settings = settings_of(target, pace)
+    _contract_first(ctx, keeper, target, chosen, settings)
+    refusals = find_refusals(
+        ctx, target, chosen, Kind.RELEASE, promote_from=promoted_from or target.rollout.promote_from
+    )
+    pass_gates(ctx, refusals, force=force)
+    if force:
+        ctx.ledger.remove_hold(ctx.place, chosen.id)
+    rollout = begin_rollout(
+        kind=Kind.RELEASE,
+        place=ctx.place,
+        actor=ctx.owner.name,
+        now=ctx.clock.now(),
+        wanted=ctx.ledger.wanted(ctx.place),
+        candidate=as_colour_release(chosen),
+        settings=settings,
+        migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place)).expand,
+        forced=refusals,
+        promoted_from=promoted_from,
+    )
+    return run(ctx, keeper, target, rollout, chosen)
+
+
+def _contract_first(
+    ctx: Context, keeper: LeaseKeeper, target: Target, chosen: Release, settings: RolloutSettings
+) -> None:
+    """Run the live release's contract migrations when they come before the new release's own and nothing holds them back."""
+    wanted = ctx.ledger.wanted(ctx.place)
+    if wanted.live is None or not plan_migrations(chosen, ctx.ledger.schema(ctx.place)).first:
+        return
+    live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
+    pending = find_contract(live, ctx.ledger.schema(ctx.place))
+    closes_at = window_closes_at(wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), settings.rollback_window_seconds)
+    if pending and (closes_at is None or closes_at <= ctx.clock.now()):
+        run_contract(ctx, keeper, target, live, force=True)
+
+
+def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, chosen: Release | None) -> Outcome:
+    ended = _drive(ctx, keeper, target, rollout, resumed=False)
+    if ended.phase is Phase.ROLLED_BACK:
+        if ended.reason == "aborted":
+            return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
+        raise ReleaseRolledBackError(ended)
+    return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+
+
+def _drive(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, *, resumed: bool) -> Rollout:
+    world = ctx.connect(target)
+    ctx.ledger.register(target)
+    try:
+        return Runner(ctx, world, keeper).run(rollout, resumed=resumed)
+    finally:
+        world.notifier.flush()
+
+
+def finish_unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
+    """Continue a rollout that its process did not end; None: there was none."""
+    ctx.ledger.ensure(ctx.place)
+    rollout = ctx.ledger.rollout(ctx.place)
+    if rollout is None:
+        return None
+    if rollout.phase.ended:
+        # The process may have died between the last journal entry and the history.
+        ctx.ledger.put_history(ctx.place, rollout)
+        return None
+    _tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
+    return _drive(ctx, keeper, require_target(ctx), rollout, resumed=True)
+
+
+def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
+    """The release asked for is the one whose interrupted rollout has just turned out bad."""
+    if resumed and resumed.phase is Phase.ROLLED_BACK and resumed.candidate and resumed.candidate.release == chosen.id:
+        raise ReleaseRolledBackError(resumed)
+
+
+def bring_up(ctx: Context) -> Target:
+    _tell(ctx, f"bringing the stack {ctx.place.environment} up")
+    ctx.stack.up()
+    return require_target(ctx)
+
+
+def find_refusals(
+    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, promote_from: str | None
+) -> tuple[Refusal, ...]:
+    source = ctx.source.facts() if promote_from else None
+    required = target.rollout.promote_from if target else None
+    facts = GateFacts(
+        now=ctx.clock.now(),
+        kind=kind,
+        environment=ctx.place.environment,
+        release=chosen,
+        promote_from=required or promote_from,
+        freeze_windows=target.rollout.freeze_windows if target else (),
+        holds=ctx.ledger.holds(ctx.place),
+        schema=ctx.ledger.schema(ctx.place),
+        program_hash=source.program_hash if source else None,
+        lock_hash=source.lock_hash if source else None,
+    )
+    return evaluate_gates(facts)
+
+
+def pass_gates(ctx: Context, refusals: tuple[Refusal, ...], *, force: bool) -> None:
+    standing = tuple(refusal for refusal in refusals if not (force and refusal.can_be_forced))
+    if standing:
+        raise RefusedError(standing, where=str(ctx.place))
+
+
+def refuse_open_window(ctx: Context, wanted: Wanted, target: Target, *, force: bool) -> None:
+    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    closes_at = window_closes_at(wanted, history, target.rollout.rollback_window_seconds)
+    if closes_at and ctx.clock.now() < closes_at and not force:
+        raise OperationError(
+            f"the rollback window is open until {closes_at:%Y-%m-%d %H:%M:%S} UTC",
+            where=str(ctx.place),
+            remedy="wait until then, or give up the instant way back with --force",
+        )
+
+
+def live_release(ctx: Context, place: Place) -> str:
+    wanted = ctx.ledger.wanted(place)
+    running = wanted.colour(wanted.live) if wanted.live else None
+    if running is None:
+        raise NotFoundError(
+            f"nothing is live for {place}", remedy=f"bring a release to 100 % in {place.environment} first"
+        )
+    return running.release
+
+
+def known_target(ctx: Context) -> Target | None:
+    outputs = ctx.stack.outputs()
+    return parse_target(outputs) if "delivery" in outputs else None
+
+
+def require_target(ctx: Context) -> Target:
+    return parse_target(ctx.stack.outputs())
+
+
+def settings_of(target: Target, pace: Pace | None) -> RolloutSettings:
+    return pace.applied_to(target.rollout) if pace else target.rollout
+
+
+def _tell(ctx: Context, text: str) -> None:
+    ctx.progress(Notice(at=ctx.clock.now(), environment=ctx.place.environment, service=ctx.place.service, text=text))

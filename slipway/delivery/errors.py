@@ -1,0 +1,38 @@
+"""Delivery's own errors, beside those of `slipway.errors`."""
+
+from __future__ import annotations
+
+from slipway.delivery.gates.facts import Refusal
+from slipway.delivery.model.rollout import Rollout
+from slipway.errors import LockedError, PolicyError, RolledBackError
+
+
+class LeaseLostError(LockedError):
+    """Another owner took the lease; whatever this process wanted to write was refused."""
+
+
+class ReleaseRolledBackError(RolledBackError):
+    """The release was bad; `rollout` has the reason, the numbers that were bad, and the seconds."""
+
+    def __init__(self, rollout: Rollout) -> None:
+        release = rollout.candidate.release if rollout.candidate else "the release"
+        timings = rollout.timings
+        super().__init__(
+            f"{release} was rolled back: {rollout.reason}: {rollout.reason_text} "
+            f"(detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more)",
+            where=f"{rollout.service} in {rollout.environment}",
+            remedy=f"look at `slipway history {rollout.environment}`, correct it and release again; {release} is on hold here",
+        )
+        self.rollout = rollout
+
+
+class RefusedError(PolicyError):
+    """Gates refused; nothing was changed. `refusals` has all of them."""
+
+    def __init__(self, refusals: tuple[Refusal, ...], *, where: str) -> None:
+        super().__init__(
+            "; ".join(refusal.text for refusal in refusals),
+            where=where,
+            remedy="; ".join(dict.fromkeys(refusal.remedy for refusal in refusals)),
+        )
+        self.refusals = refusals

@@ -1,0 +1,1 @@
+"""Migrations before they run: read from Alembic's folder, checked, linted."""

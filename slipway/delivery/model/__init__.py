@@ -1,0 +1,1 @@
+"""Frozen values of delivery: what is, what is wanted, what is under way. Nothing here reads a clock or talks to anything."""

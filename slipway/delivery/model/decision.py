@@ -1,0 +1,131 @@
+"""What the machine decides: act and look again, go to another phase, or wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.release import Revision
+from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.wanted import Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteWanted:
+    """Write the intent into the ledger. Always comes before the world is changed."""
+
+    wanted: Wanted
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveWeights:
+    """Set the live listener's weights; the next observation reads them back."""
+
+    weights: Weights
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"set the load balancer to {self.weights}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointTestListener:
+    """Let the test listener forward to one colour."""
+
+    colour: Colour
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"point the test listener to {self.colour}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converge:
+    """Run the Pulumi program, so that the world is what the ledger says."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrate:
+    """Run the migrations up to and with the last of `revisions`, with the candidate's own image."""
+
+    revisions: tuple[Revision, ...]
+    mark: str
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"migrate the database to {self.revisions[-1].id} ({len(self.revisions)} {self.revisions[-1].phase})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeTest:
+    """Ask the candidate over the test listener, or over the live one once it has all the traffic."""
+
+    live: bool
+    mark: str
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"smoke test over the {'live' if self.live else 'test'} listener"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordVerified:
+    """Note on the release that it is verified in this environment."""
+
+    release: str
+    mark: str = "verified"
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"mark {self.release} verified"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordHold:
+    """Keep automation from bringing this release back."""
+
+    release: str
+    because: str
+    mark: str = "held"
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"hold {self.release}: {self.because}"
+
+
+Action = WriteWanted | MoveWeights | PointTestListener | Converge | Migrate | SmokeTest | RecordVerified | RecordHold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """Do this, then look again."""
+
+    action: Action
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enter:
+    """The rollout goes on in another phase (or in another step of it)."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Nothing to do for now."""
+
+    seconds: float
+    text: str
+
+
+Decision = Act | Enter | Wait

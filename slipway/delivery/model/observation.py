@@ -1,0 +1,72 @@
+"""What the machine is shown of the world before it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.rollout import Reason
+from slipway.delivery.model.wanted import Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancerState:
+    """The load balancer's own answer, read back, never what was asked of it."""
+
+    weights: Weights | None
+    """None: the live listener forwards to something else than the two target groups."""
+    test: Colour | None
+    """The colour behind the test listener; None: neither, or both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """The targets of one colour as the load balancer sees them."""
+
+    healthy: int
+    unhealthy: int
+    """Registered and not healthy (initial and unhealthy; draining ones are left out)."""
+    expected: int = 0
+    """How many pods the colour's Deployment wants; 0: not asked."""
+    pods_ready: bool = True
+    """The Deployment has rolled out: every pod is of the newest template and ready."""
+
+    @property
+    def all_healthy(self) -> bool:
+        """At least the expected number, none that is not healthy."""
+        return self.pods_ready and self.healthy >= max(self.expected, 1) and self.unhealthy == 0
+
+    def __str__(self) -> str:
+        return f"{self.healthy} healthy, {self.unhealthy} not healthy, {self.expected} expected"
+
+
+class VerdictKind(StrEnum):
+    """What the analysis says."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    NO_DATA = "no-data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The analysis of one window, in words that a person on call understands, and in numbers."""
+
+    kind: VerdictKind
+    text: str
+    reason: Reason = Reason.NONE
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """The world at one moment. Fields that the phase does not need are None."""
+
+    wanted: Wanted
+    balancer: BalancerState | None = None
+    health: Health | None = None
+    verdict: Verdict | None = None
+    abort: str | None = None
+    """Who asked to abort, and why; None: nobody."""

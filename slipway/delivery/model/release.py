@@ -1,0 +1,84 @@
+"""A release: one immutable object that moves through the environments, the image by digest and all that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+
+
+class MigrationPhase(StrEnum):
+    """When a migration may run: before the release that brings it takes traffic, or after nothing older can come back."""
+
+    EXPAND = "expand"
+    CONTRACT = "contract"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One migration by its Alembic id."""
+
+    id: str
+    phase: MigrationPhase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What is delivered. Equal fingerprints mean the same release, whenever and wherever it was asked for."""
+
+    id: str
+    """`r-<date>-<eight hex digits of the fingerprint>`; never reused."""
+    service: str
+    version: str
+    image: str
+    """Reference by digest: `repository@sha256:…`. A tag can move, so it is refused."""
+    git_commit: str
+    """Full commit id, with `+dirty` when the work tree had changes; `none` outside a repository."""
+    program_hash: str
+    """Hex SHA-256 over the sources of the infrastructure program and its components."""
+    lock_hash: str
+    """Hex SHA-256 of the dependency lock file."""
+    config_hash: str
+    """Hex SHA-256 over the stack files."""
+    policy_version: str
+    revisions: tuple[Revision, ...]
+    """Every migration the image knows, oldest first."""
+    created_at: datetime
+    verified_in: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    """Environments in which this very release reached 100 % and passed its checks, and when."""
+
+    def __post_init__(self) -> None:
+        if not DIGEST.search(self.image):
+            raise ValueError(
+                f"image of a release: got {self.image!r}, want a reference by digest (repository@sha256:…)"
+            )
+
+    @property
+    def schema_head(self) -> str | None:
+        """The newest migration the image knows; None without migrations."""
+        return self.revisions[-1].id if self.revisions else None
+
+    @property
+    def digest(self) -> str:
+        """The `sha256:…` part of the image reference."""
+        return self.image.rpartition("@")[2]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over everything that makes this release what it is; neither id nor times are part of it."""
+        content = {key: value for key, value in asdict(self).items() if key not in {"id", "created_at", "verified_in"}}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+    def named(self) -> Release:
+        """The same release under the id that its content and its day give it."""
+        return replace(self, id=f"r-{self.created_at:%Y%m%d}-{self.fingerprint[:8]}")
+
+    def verified(self, environment: str, at: datetime) -> Release:
+        """The same release with one more environment it was verified in; the first verification's time is kept."""
+        return replace(self, verified_in={environment: at, **self.verified_in})

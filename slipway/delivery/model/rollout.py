@@ -1,0 +1,205 @@
+"""One rollout: everything needed to continue it from a ledger item alone, on any machine, after any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
+
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.release import Revision
+from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.model.wanted import ColourRelease, Wanted
+
+
+class Kind(StrEnum):
+    """What the rollout is for; each kind has its own route through the phases."""
+
+    RELEASE = "release"
+    """A release goes up in the idle colour and takes the traffic step by step."""
+    ROLLBACK = "rollback"
+    """An older release goes up in the idle colour and takes the traffic at once."""
+    SWITCH = "switch"
+    """Traffic goes back at once to the old colour, which is still warm."""
+    RETIRE = "retire"
+    """The warm old colour goes away."""
+    CONTRACT = "contract"
+    """The warm old colour goes away, then the contract migrations run."""
+
+
+class Phase(StrEnum):
+    """Where a rollout is. One phase at a time; there are no flags beside it."""
+
+    MIGRATING = "migrating"
+    DEPLOYING = "deploying"
+    WAITING = "waiting-for-targets"
+    SMOKING = "smoke-testing"
+    SHIFTING = "shifting"
+    BAKING = "baking"
+    VERIFYING = "verifying"
+    SETTLING = "settling"
+    RETIRING = "retiring"
+    CONTRACTING = "contracting"
+    COMPLETED = "completed"
+    RETURNING = "returning-traffic"
+    CLEANING = "cleaning-up"
+    ROLLED_BACK = "rolled-back"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self in {Phase.COMPLETED, Phase.ROLLED_BACK}
+
+
+ROUTES: Mapping[Kind, tuple[Phase, ...]] = {
+    Kind.RELEASE: (
+        Phase.MIGRATING,
+        Phase.DEPLOYING,
+        Phase.WAITING,
+        Phase.SMOKING,
+        Phase.SHIFTING,
+        Phase.BAKING,
+        Phase.VERIFYING,
+        Phase.SETTLING,
+        Phase.COMPLETED,
+    ),
+    Kind.ROLLBACK: (
+        Phase.DEPLOYING,
+        Phase.WAITING,
+        Phase.SMOKING,
+        Phase.SHIFTING,
+        Phase.BAKING,
+        Phase.VERIFYING,
+        Phase.SETTLING,
+        Phase.COMPLETED,
+    ),
+    Kind.SWITCH: (Phase.WAITING, Phase.SHIFTING, Phase.SETTLING, Phase.COMPLETED),
+    Kind.RETIRE: (Phase.RETIRING, Phase.COMPLETED),
+    Kind.CONTRACT: (Phase.RETIRING, Phase.CONTRACTING, Phase.COMPLETED),
+}
+
+
+class Reason(StrEnum):
+    """Why a rollout turned back; NONE while it goes forward."""
+
+    NONE = ""
+    ERRORS_ABOVE_LIMIT = "errors-above-limit"
+    LATENCY_ABOVE_LIMIT = "latency-above-limit"
+    PROBE_FAILED = "probe-failed"
+    NO_DATA = "no-data"
+    TARGETS_UNHEALTHY = "targets-unhealthy"
+    SMOKE_TEST_FAILED = "smoke-test-failed"
+    MIGRATION_FAILED = "migration-failed"
+    DEPLOYMENT_FAILED = "deployment-failed"
+    WEIGHTS_NOT_CONFIRMED = "weights-not-confirmed"
+    WORLD_UNREADABLE = "world-unreadable"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One share of traffic and what must hold before the next one."""
+
+    percent: int
+    """The candidate's share of the live traffic."""
+    bake_seconds: float
+    analyse: bool
+    """False: only the targets' health is watched while it bakes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalEntry:
+    """One line of a rollout's journal, written before and after everything that changes the world."""
+
+    at: datetime
+    phase: Phase
+    event: str
+    """`entered`, `started`, `finished`, `failed`, `resumed`."""
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """The whole state of a rollout. `machine.decide` reads nothing else but what it is shown of the world."""
+
+    id: str
+    kind: Kind
+    environment: str
+    service: str
+    actor: str
+    started_at: datetime
+    colour: Colour
+    """The colour that shall get the traffic (or, to retire: the one that goes away)."""
+    candidate: ColourRelease | None
+    """What `colour` shall run; None when it goes away."""
+    original: Wanted
+    """The wanted state at the start: where a failed rollout brings the traffic back to."""
+    steps: tuple[Step, ...]
+    settings: RolloutSettings
+    migrations: tuple[Revision, ...] = ()
+    """Migrations that this rollout runs, oldest first."""
+    promoted_from: str | None = None
+    """The environment it was promoted from; None: it was released here."""
+    forced: tuple[str, ...] = ()
+    """Gates that were overridden by hand, with what each one said."""
+    phase: Phase
+    phase_started_at: datetime
+    path: tuple[Phase, ...] = ()
+    """Every phase entered so far, in order."""
+    step: int = 0
+    baking_since: datetime | None = None
+    extensions: int = 0
+    """How often the bake of this step was extended for want of data."""
+    marks: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    """Effects known to have happened, and when; each is also safe to repeat."""
+    reason: Reason = Reason.NONE
+    reason_text: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The measurements that decided against the release."""
+    timings: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Seconds per phase, and `detect` and `weights_back` of a rollback."""
+    journal: tuple[JournalEntry, ...] = ()
+    ended_at: datetime | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """The weights of the current step."""
+        return Weights.towards(self.colour, self.steps[self.step].percent)
+
+    @property
+    def bake_ends_at(self) -> datetime:
+        """When the current step has baked, extensions and the metric store's delay included."""
+        if self.baking_since is None:
+            raise ValueError(f"rollout {self.id} is {self.phase} and does not bake")
+        step = self.steps[self.step]
+        delay = self.settings.metric_delay_seconds if step.analyse else 0
+        extension = max(step.bake_seconds, self.settings.analysis_interval_seconds)
+        return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.extensions * extension)
+
+    @property
+    def next_phase(self) -> Phase:
+        """The phase that follows on this kind's route."""
+        route = ROUTES[self.kind]
+        return route[route.index(self.phase) + 1]
+
+
+@cache
+def _adapter() -> TypeAdapter[Rollout]:
+    return TypeAdapter(Rollout)
+
+
+def dump_rollout(rollout: Rollout) -> str:
+    """The rollout as JSON text."""
+    return _adapter().dump_json(rollout).decode()
+
+
+def load_rollout(document: str) -> Rollout:
+    """The reverse of `dump_rollout`; raises ValueError on anything else."""
+    try:
+        return _adapter().validate_json(document)
+    except ValidationError as error:
+        raise ValueError(f"the ledger's rollout cannot be read: {error}") from None

@@ -1,0 +1,52 @@
+"""What `status` answers: plain values, ready for a table, a page or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.wanted import ColourRelease
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourStatus:
+    """One colour of one place."""
+
+    running: ColourRelease | None
+    wanted_percent: int
+    actual_percent: int | None
+    """As the load balancer says; None: it was not asked, or did not answer."""
+    healthy: int | None
+    unhealthy: int | None
+    live: bool
+    warm: bool
+    """Runs the release that was live before, ready to take over at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceStatus:
+    """One service in one environment."""
+
+    environment: str
+    service: str
+    url: str
+    live: Colour | None
+    colours: Mapping[Colour, ColourStatus]
+    rollout: Rollout | None
+    """The one under way; None: nothing is."""
+    lease: str
+    """Who is at work, "" when nobody."""
+    holds: Mapping[str, str]
+    """Why, by release id."""
+    pending_contract: tuple[str, ...]
+    """Contract migrations the live release waits for."""
+    warm_until: datetime | None
+    """Until when the warm old colour is kept; it stays until somebody retires it."""
+    verified: Mapping[str, datetime]
+    """Where the live release was verified."""
+    history: tuple[Rollout, ...]
+    problem: str
+    """Why some of this could not be read; "" when all could."""

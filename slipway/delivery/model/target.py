@@ -1,0 +1,137 @@
+"""What delivery knows of a stack: its output `delivery`, checked field by field.
+
+A fault is reported with its path in the output (`delivery.loadBalancer.listenerArn`), all faults at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from slipway.delivery.model.colour import Colour
+from slipway.errors import UsageError
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class Part(BaseModel):
+    """A part of the output: camelCase outside, frozen inside; keys of newer programs are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+
+class ClusterRef(Part):
+    """The EKS cluster and the namespace the service runs in."""
+
+    name: str
+    namespace: str
+
+
+class LoadBalancerRef(Part):
+    """The load balancer's two listeners and the two target groups."""
+
+    arn: str
+    dns_name: str
+    url: str
+    test_url: str
+    listener_arn: str
+    test_listener_arn: str
+    target_groups: dict[Colour, str]
+
+    def target_group(self, colour: Colour) -> str:
+        """ARN of the colour's target group."""
+        return self.target_groups[colour]
+
+
+class ImageRef(Part):
+    """The image built by this stack; `reference` is by digest."""
+
+    repository: str
+    reference: str
+
+
+class Notifications(Part):
+    """Where the environment wants to be told; `webhook_url` is a secret."""
+
+    webhook_url: str | None = Field(default=None, repr=False)
+    topic_arn: str | None = None
+
+
+class FreezeWindow(Part):
+    """A span in which nothing is released."""
+
+    start: str
+    """ISO 8601 with an offset: `2026-12-23T18:00:00+01:00`."""
+    end: str
+    reason: str = ""
+
+
+class RolloutSettings(Part):
+    """How traffic moves and when a release counts as bad. Units are in the names."""
+
+    strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
+    steps: tuple[Percent, ...] = (10, 50, 100)
+    """Canary: the shares; linear: the first is the increment. The other strategies go to 100 at once."""
+    bake_seconds: float = Field(default=60, ge=0)
+    max_error_ratio: float = Field(default=0.01, ge=0, le=1)
+    error_factor: float = Field(default=2.0, ge=1)
+    """A candidate above `max_error_ratio` is still tolerated while the live colour is as bad, up to this factor."""
+    max_p99_seconds: float = Field(default=1.0, gt=0)
+    minimum_requests: int = Field(default=20, ge=0)
+    """Fewer requests than this in a window are no data."""
+    on_no_data: Literal["fail", "hold", "pass"] = "hold"
+    """`hold` bakes on, up to `max_extensions` times, and then fails."""
+    max_extensions: int = Field(default=5, ge=0)
+    metric_window_seconds: float = Field(default=60, gt=0)
+    metric_delay_seconds: float = Field(default=0, ge=0)
+    """How late the metric store publishes; the bake waits that much longer. About 120 s for an ALB's metrics in CloudWatch."""
+    analysis_interval_seconds: float = Field(default=10, gt=0)
+    """A bad window is looked for this often during a bake, not only at its end."""
+    synthetic_requests: bool = True
+    """Ask the candidate over the test listener during the bake, so that a quiet service has numbers too."""
+    rollback_window_seconds: float = Field(default=3600, ge=0)
+    smoke_paths: tuple[str, ...] = ("/healthz", "/version")
+    smoke_seconds: float = Field(default=30, gt=0)
+    """The smoke test must have passed after this long."""
+    health_seconds: float = Field(default=300, gt=0)
+    """All targets of the idle colour must be healthy at the load balancer after this long."""
+    promote_from: str | None = None
+    """The environment a release must have been verified in; None: releases begin here."""
+    freeze_windows: tuple[FreezeWindow, ...] = ()
+
+
+class Target(Part):
+    """One service in one environment, as its stack describes it."""
+
+    environment: str
+    service: str
+    region: str
+    ledger_table: str
+    cluster: ClusterRef
+    load_balancer: LoadBalancerRef
+    deployments: dict[Colour, str]
+    database_secret_name: str | None = None
+    image: ImageRef | None = None
+    notifications: Notifications = Notifications()
+    rollout: RolloutSettings = RolloutSettings()
+
+
+def parse_target(outputs: Mapping[str, Any]) -> Target:
+    """The stack's output `delivery`; UsageError names every field that is missing or wrong."""
+    if "delivery" not in outputs:
+        raise UsageError(
+            "the stack has no output `delivery`", remedy="run `slipway up` first, or export it from the program"
+        )
+    try:
+        return Target.model_validate(outputs["delivery"])
+    except ValidationError as error:
+        faults = "; ".join(
+            f"delivery.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise UsageError(
+            f"the stack's output cannot be used: {faults}", remedy="compare it with the delivery reference"
+        ) from None

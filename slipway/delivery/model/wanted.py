@@ -1,0 +1,95 @@
+"""The wanted state of one service in one environment: the document that the Pulumi program and the rollout both obey."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from slipway.delivery.model.colour import Colour, Weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourRelease:
+    """What one colour runs."""
+
+    release: str
+    image: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which colour is live, what each runs, who gets which share. A colour without a release has no Deployment."""
+
+    live: Colour | None
+    """None until the first release has reached 100 %."""
+    test: Colour
+    """Where the test listener forwards to: the colour that is not live."""
+    blue: ColourRelease | None
+    green: ColourRelease | None
+    weights: Weights
+    revision: int
+    """Counts writes; a write names the revision it read, so that two writers cannot both win."""
+
+    def __post_init__(self) -> None:
+        for colour in Colour:
+            if self.live is not None and self.weights.of(colour) > 0 and self.colour(colour) is None:
+                raise ValueError(f"{colour} would get {self.weights.of(colour)} % of the traffic and run nothing")
+
+    @classmethod
+    def initial(cls) -> Wanted:
+        """A service that was never released: blue has the (empty) traffic, green is next."""
+        return cls(live=None, test=Colour.GREEN, blue=None, green=None, weights=Weights(blue=100, green=0), revision=1)
+
+    @property
+    def idle(self) -> Colour:
+        """The colour that the next release goes to."""
+        return self.live.other if self.live else Colour.GREEN
+
+    def colour(self, colour: Colour) -> ColourRelease | None:
+        """What `colour` runs."""
+        return self.blue if colour is Colour.BLUE else self.green
+
+    def releases(self) -> Mapping[Colour, ColourRelease]:
+        """The colours that run something."""
+        return {colour: running for colour in Colour if (running := self.colour(colour))}
+
+    def running(self, colour: Colour, release: ColourRelease | None) -> Wanted:
+        """The same state with another release in `colour`."""
+        return replace(self, blue=release) if colour is Colour.BLUE else replace(self, green=release)
+
+    def same_as(self, other: Wanted) -> bool:
+        """Equal in everything but the write counter."""
+        return replace(self, revision=0) == replace(other, revision=0)
+
+
+def dump_wanted(wanted: Wanted) -> str:
+    """The ledger's document. Its layout is read by the Pulumi program: a change of it is a change of an interface."""
+    running = {
+        colour: (asdict(release) if release else None) for colour in Colour for release in (wanted.colour(colour),)
+    }
+    document = {
+        "live": wanted.live,
+        "test": wanted.test,
+        "colours": running,
+        "weights": {"blue": wanted.weights.blue, "green": wanted.weights.green},
+        "revision": wanted.revision,
+    }
+    return json.dumps(document)
+
+
+def load_wanted(document: str) -> Wanted:
+    """The reverse of `dump_wanted`; raises ValueError or KeyError on anything else."""
+    raw = json.loads(document)
+    running = {
+        colour: (ColourRelease(**raw["colours"][colour]) if raw["colours"][colour] else None) for colour in Colour
+    }
+    return Wanted(
+        live=Colour(raw["live"]) if raw["live"] else None,
+        test=Colour(raw["test"]),
+        blue=running[Colour.BLUE],
+        green=running[Colour.GREEN],
+        weights=Weights(blue=int(raw["weights"]["blue"]), green=int(raw["weights"]["green"])),
+        revision=int(raw["revision"]),
+    )

@@ -1,0 +1,131 @@
+"""From a wish to a rollout that can begin: pure construction, and the checks that need no world."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from slipway.delivery.gates.facts import Hold, Refusal
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.release import MigrationPhase, Release, Revision
+from slipway.delivery.model.rollout import ROUTES, Kind, Rollout, Step
+from slipway.delivery.model.schema import MigrationPlan, Schema, find_incompatibilities
+from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.ports import Place, SourceFacts
+from slipway.delivery.strategies import plan_steps
+from slipway.delivery.strategies.all_at_once import plan_all_at_once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a command would do, for `--dry-run` and for the journal."""
+
+    kind: Kind
+    release: Release | None
+    colour: Colour
+    steps: tuple[Step, ...] = ()
+    migrations: MigrationPlan = field(default_factory=MigrationPlan)
+    refusals: tuple[Refusal, ...] = ()
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What `up` would change, by operation."""
+
+
+def as_colour_release(release: Release) -> ColourRelease:
+    """What a colour runs when it runs `release`."""
+    return ColourRelease(release=release.id, image=release.image, version=release.version)
+
+
+def build_release(service: str, image: str, source: SourceFacts, now: datetime) -> Release:
+    """The release object of this checkout and this image."""
+    return Release(
+        id="",
+        service=service,
+        version=source.version,
+        image=image,
+        git_commit=source.git_commit,
+        program_hash=source.program_hash,
+        lock_hash=source.lock_hash,
+        config_hash=source.config_hash,
+        policy_version=source.policy_version,
+        revisions=source.revisions,
+        created_at=now,
+    ).named()
+
+
+def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple[Step, ...]:
+    """Releases go by the stack's strategy; the first one ever and every way back go to 100 % at once.
+
+    Without a live colour there is nobody to protect and nobody to compare with; on the way back every second counts.
+    """
+    if kind in {Kind.RETIRE, Kind.CONTRACT}:
+        return ()
+    if kind is not Kind.RELEASE or wanted.live is None:
+        return plan_all_at_once(settings)
+    return plan_steps(settings)
+
+
+def begin_rollout(
+    *,
+    kind: Kind,
+    place: Place,
+    actor: str,
+    now: datetime,
+    wanted: Wanted,
+    candidate: ColourRelease | None,
+    settings: RolloutSettings,
+    migrations: Sequence[Revision] = (),
+    forced: Sequence[Refusal] = (),
+    promoted_from: str | None = None,
+) -> Rollout:
+    """A rollout at the start of its route."""
+    first = ROUTES[kind][0]
+    return Rollout(
+        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        kind=kind,
+        environment=place.environment,
+        service=place.service,
+        actor=actor,
+        started_at=now,
+        colour=wanted.idle,
+        candidate=candidate,
+        original=wanted,
+        steps=choose_steps(kind, wanted, settings),
+        settings=settings,
+        migrations=tuple(migrations),
+        promoted_from=promoted_from,
+        forced=tuple(f"{refusal.gate}: {refusal.text}" for refusal in forced),
+        phase=first,
+        phase_started_at=now,
+        path=(first,),
+    )
+
+
+def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window_seconds: float) -> datetime | None:
+    """Until when the warm old colour is kept; None: nothing warm, or the traffic never moved here."""
+    if wanted.live is None or wanted.colour(wanted.idle) is None:
+        return None
+    moved = [item for item in history if item.ended_at and item.steps and item.phase.ended and not item.reason]
+    return moved[0].ended_at + timedelta(seconds=rollback_window_seconds) if moved and moved[0].ended_at else None
+
+
+def find_contract(release: Release, schema: Schema) -> tuple[Revision, ...]:
+    """Contract migrations that the live release waits for; empty when an expand migration is pending before them."""
+    pending = [revision for revision in release.revisions if not schema.has(revision)]
+    if any(revision.phase is MigrationPhase.EXPAND for revision in pending):
+        return ()
+    return tuple(pending)
+
+
+def choose_rollback(
+    history: Sequence[Rollout], releases: Mapping[str, Release], live: str, holds: Mapping[str, Hold], schema: Schema
+) -> Release | None:
+    """The newest release that was live here before, is not on hold, and can live with the schema as it is."""
+    for past in history:
+        name = past.candidate.release if past.candidate and not past.reason else ""
+        release = releases.get(name)
+        if release and name != live and name not in holds and not find_incompatibilities(release, schema):
+            return release
+    return None

@@ -1,0 +1,323 @@
+"""What delivery needs of the world: one small protocol per neighbour. Adapters implement them; tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from slipway.delivery.events import Event
+from slipway.delivery.gates.facts import Hold
+from slipway.delivery.model.analysis import Comparison
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.lease import Lease, Owner
+from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.release import Release, Revision
+from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.schema import Schema
+from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import ColourRelease, Wanted
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """The time, with a zone."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One service in one environment: the ledger's unit."""
+
+    environment: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.service} in {self.environment}"
+
+
+class Ledger(Protocol):
+    """The ledger. Writes that take a lease fail with LeaseLostError once somebody else holds a newer one."""
+
+    def ensure(self, place: Place) -> Wanted:
+        """The wanted state, its first item made when there is none."""
+        ...
+
+    def wanted(self, place: Place) -> Wanted:
+        """The wanted state; NotFoundError when the place was never made."""
+        ...
+
+    def write_wanted(self, place: Place, wanted: Wanted, lease: Lease) -> Wanted:
+        """Write on top of `wanted.revision` and answer the state with the next revision."""
+        ...
+
+    def rollout(self, place: Place) -> Rollout | None:
+        """The rollout under way, or the last one."""
+        ...
+
+    def write_rollout(self, place: Place, rollout: Rollout, lease: Lease) -> None:
+        """Write the rollout with its journal."""
+        ...
+
+    def acquire(self, place: Place, owner: Owner, purpose: str, now: datetime) -> Lease | None:
+        """The lease with a new fence, or None while another owner has it."""
+        ...
+
+    def take_over(self, place: Place, seen: Lease, owner: Owner, purpose: str, now: datetime) -> Lease | None:
+        """Take the lease from `seen`; None when it was renewed or taken meanwhile."""
+        ...
+
+    def renew(self, place: Place, lease: Lease, now: datetime) -> Lease:
+        """Keep the lease for another term."""
+        ...
+
+    def release_lease(self, place: Place, lease: Lease) -> None:
+        """Give the lease back; one that was lost already is no error."""
+        ...
+
+    def lease(self, place: Place) -> Lease | None:
+        """Who has the lease."""
+        ...
+
+    def put_release(self, release: Release) -> Release:
+        """Keep a release; the one kept before under the same id wins, and is answered."""
+        ...
+
+    def release(self, service: str, release_id: str) -> Release:
+        """A release by its id; NotFoundError otherwise."""
+        ...
+
+    def releases(self, service: str) -> Sequence[Release]:
+        """All releases of a service, newest first."""
+        ...
+
+    def mark_verified(self, service: str, release_id: str, environment: str, at: datetime) -> None:
+        """Note that a release was verified; the first time is kept."""
+        ...
+
+    def holds(self, place: Place) -> Mapping[str, Hold]:
+        """Holds by release id."""
+        ...
+
+    def put_hold(self, place: Place, hold: Hold) -> None:
+        """Put a release on hold."""
+        ...
+
+    def remove_hold(self, place: Place, release_id: str) -> None:
+        """Lift a hold; none is no error."""
+        ...
+
+    def history(self, place: Place, limit: int) -> Sequence[Rollout]:
+        """Ended rollouts, newest first."""
+        ...
+
+    def put_history(self, place: Place, rollout: Rollout) -> None:
+        """Keep an ended rollout; the same one twice is kept once."""
+        ...
+
+    def schema(self, place: Place) -> Schema:
+        """The migrations applied in this place."""
+        ...
+
+    def write_schema(self, place: Place, schema: Schema, lease: Lease) -> None:
+        """Note applied migrations."""
+        ...
+
+    def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
+        """Ask whoever runs this rollout to turn back."""
+        ...
+
+    def abort_request(self, place: Place, rollout_id: str) -> str | None:
+        """What was asked, if it was asked of this rollout."""
+        ...
+
+    def register(self, target: Target) -> None:
+        """Remember where a place is, without its secrets, for `status`."""
+        ...
+
+    def targets(self) -> Sequence[Target]:
+        """Every place that was ever released to."""
+        ...
+
+
+class LoadBalancer(Protocol):
+    """The live and the test listener, and the targets behind them."""
+
+    def read(self) -> BalancerState:
+        """The weights and the test colour as the load balancer has them."""
+        ...
+
+    def move(self, weights: Weights) -> None:
+        """Ask for new weights; `read` tells when they hold."""
+        ...
+
+    def point_test(self, colour: Colour) -> None:
+        """Ask for another colour behind the test listener."""
+        ...
+
+    def health(self, colour: Colour) -> Health:
+        """The colour's targets; `expected` is 0."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pods:
+    """A colour's Deployment."""
+
+    wanted: int
+    ready: bool
+    """The newest template is rolled out: updated, available, none of an older template left."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes cluster the service runs in."""
+
+    def pods(self, colour: Colour) -> Pods | None:
+        """The colour's Deployment; None: there is none."""
+        ...
+
+    def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
+        """Run the migrations up to and with the last one, once; OperationError when they fail."""
+        ...
+
+
+class Metrics(Protocol):
+    """A source of measurements."""
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        """Both colours over the same window."""
+        ...
+
+
+class Probe(Protocol):
+    """Requests of our own."""
+
+    def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
+        """Every smoke path answers 2xx and says it is `release`; OperationError with what it said instead."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackResult:
+    """What an operation on the stack did."""
+
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
+    seconds: float = 0.0
+    report: Any = None
+    """The engine's own result or the CLI's JSON, for the preview report."""
+
+
+class Stack(Protocol):
+    """The Pulumi stack, whoever runs it. Failures are OperationError, with what was done recorded in the state."""
+
+    def preview(self) -> StackResult:
+        """What `up` would do."""
+        ...
+
+    def up(self) -> StackResult:
+        """Bring the world to what program and ledger say."""
+        ...
+
+    def refresh(self) -> StackResult:
+        """Bring the state to what the world is."""
+        ...
+
+    def destroy(self) -> StackResult:
+        """Remove everything."""
+        ...
+
+    def outputs(self) -> Mapping[str, Any]:
+        """The outputs in plain text, secrets included: never to be logged. Empty: never brought up."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """What the checkout says about the release that would be made of it."""
+
+    version: str
+    git_commit: str
+    program_hash: str
+    lock_hash: str
+    config_hash: str
+    policy_version: str
+    revisions: tuple[Revision, ...]
+
+
+class Source(Protocol):
+    """The checkout."""
+
+    def facts(self) -> SourceFacts:
+        """Read and hash it; UsageError when migrations are missing a phase, fork, or are dangerous."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateBackend:
+    """Where Pulumi's state is kept, as PULUMI_BACKEND_URL and `secretsprovider` want it."""
+
+    backend_url: str
+    secrets_provider: str
+
+
+class Provisioner(Protocol):
+    """Makes what must exist before the first stack. Repeating is harmless."""
+
+    def ensure_table(self, *, deletion_protection: bool) -> bool:
+        """The ledger's table; True when it was made now."""
+        ...
+
+    def ensure_state_backend(self, bucket: str) -> StateBackend:
+        """A versioned, encrypted, private bucket for Pulumi's state, and a key for its secrets."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells others. Never raises, never takes longer than its own bound."""
+
+    def notify(self, name: str, event: Event, facts: Mapping[str, Any]) -> None:
+        """Send one notification under its Argo-style name."""
+        ...
+
+    def flush(self) -> None:
+        """Wait, bounded, for what is on its way."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The neighbours of one target."""
+
+    balancer: LoadBalancer
+    cluster: Cluster
+    metrics: tuple[Metrics, ...]
+    probe: Probe
+    notifier: Notifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything the service functions need; `wiring.build_context` makes it."""
+
+    place: Place
+    ledger: Ledger
+    stack: Stack
+    source: Source
+    connect: Callable[[Target], World]
+    provisioner: Provisioner
+    clock: Clock
+    owner: Owner
+    owner_is_dead: Callable[[Owner], bool]
+    """True only when this machine knows it: the process ran here and is gone."""
+    progress: Callable[[Event], None]
+    lease_wait_seconds: float = 0.0
+    """How long to wait for another owner's lease before giving up with its name."""
+    project_dir: Path = Path()

@@ -1,0 +1,116 @@
+"""What needs no lease: making the ledger, and reading it and the load balancers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.release import Release
+from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.status import ColourStatus, PlaceStatus
+from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.planning import find_contract, window_closes_at
+from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place, StateBackend
+from slipway.errors import NotFoundError, SlipwayError
+
+STATUS_HISTORY = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrapped:
+    """What `bootstrap` made, or found."""
+
+    table_made: bool
+    wanted: Wanted
+    state: StateBackend | None
+
+
+def bootstrap(ctx: Context, *, deletion_protection: bool = False, state_bucket: str | None = None) -> Bootstrapped:
+    """Make the ledger's table and this place's first item; with `state_bucket` also a bucket and a key for Pulumi's state.
+
+    Repeating is harmless: what is there stays as it is.
+    """
+    state = ctx.provisioner.ensure_state_backend(state_bucket) if state_bucket else None
+    made = ctx.provisioner.ensure_table(deletion_protection=deletion_protection)
+    return Bootstrapped(table_made=made, wanted=ctx.ledger.ensure(ctx.place), state=state)
+
+
+def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatus, ...]:
+    """Every place in this ledger, as wanted and as its load balancer says. Changes nothing, needs no lease."""
+    return read_status(ctx.ledger, (lambda target: ctx.connect(target).balancer) if ask_load_balancers else None)
+
+
+def history(ctx: Context, limit: int = 20) -> Sequence[Rollout]:
+    """Ended rollouts of this place, newest first, each with its whole journal."""
+    return ctx.ledger.history(ctx.place, limit)
+
+
+def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | None) -> tuple[PlaceStatus, ...]:
+    """Every place that was ever released to, in the order of environments. `balancer_of` None: the load balancers are not asked."""
+    return tuple(_place_status(ledger, target, balancer_of) for target in ledger.targets())
+
+
+def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target], LoadBalancer] | None) -> PlaceStatus:
+    place = Place(environment=target.environment, service=target.service)
+    wanted = ledger.wanted(place)
+    history = ledger.history(place, STATUS_HISTORY)
+    rollout = ledger.rollout(place)
+    lease = ledger.lease(place)
+    live = _live_release(ledger, place, wanted)
+    state, health, problem = _ask(target, balancer_of)
+    return PlaceStatus(
+        environment=target.environment,
+        service=target.service,
+        url=target.load_balancer.url,
+        live=wanted.live,
+        colours={colour: _colour_status(wanted, colour, state, health.get(colour)) for colour in Colour},
+        rollout=rollout if rollout and not rollout.phase.ended else None,
+        lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
+        holds={release: hold.because for release, hold in ledger.holds(place).items()},
+        pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
+        warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
+        verified=live.verified_in if live else {},
+        history=tuple(history),
+        problem=problem,
+    )
+
+
+def _colour_status(wanted: Wanted, colour: Colour, state: BalancerState | None, health: Health | None) -> ColourStatus:
+    actual = state.weights.of(colour) if state and state.weights else None
+    return ColourStatus(
+        running=wanted.colour(colour),
+        wanted_percent=wanted.weights.of(colour),
+        actual_percent=actual,
+        healthy=health.healthy if health else None,
+        unhealthy=health.unhealthy if health else None,
+        live=colour is wanted.live,
+        warm=wanted.live is not None
+        and colour is not wanted.live
+        and wanted.colour(colour) is not None
+        and wanted.weights.of(colour) == 0,
+    )
+
+
+def _ask(
+    target: Target, balancer_of: Callable[[Target], LoadBalancer] | None
+) -> tuple[BalancerState | None, dict[Colour, Health], str]:
+    if balancer_of is None:
+        return None, {}, ""
+    try:
+        balancer = balancer_of(target)
+        return balancer.read(), {colour: balancer.health(colour) for colour in Colour}, ""
+    except SlipwayError as error:
+        return None, {}, error.what  # one environment that does not answer must not hide the others
+
+
+def _live_release(ledger: Ledger, place: Place, wanted: Wanted) -> Release | None:
+    running = wanted.colour(wanted.live) if wanted.live else None
+    if running is None:
+        return None
+    try:
+        return ledger.release(place.service, running.release)
+    except NotFoundError:
+        return None

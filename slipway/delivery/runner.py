@@ -1,0 +1,287 @@
+"""The runner: observe, decide, act, journal, until the rollout has ended.
+
+The journal is written before and after everything that changes the world, and with every phase. A process that dies between two writes
+leaves a rollout that the next one continues by observing: nothing is remembered only in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from slipway.delivery.analysis.judge import judge
+from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.events import (
+    ActionStarted,
+    Analysed,
+    Event,
+    EventFacts,
+    LogLine,
+    PhaseEntered,
+    RolloutEnded,
+    RolloutStarted,
+    Waiting,
+    WeightsConfirmed,
+)
+from slipway.delivery.gates.facts import Hold
+from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.machine import POLL_SECONDS, after_failure, decide, fold, turn_back
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.decision import (
+    Act,
+    Action,
+    Converge,
+    Enter,
+    Migrate,
+    MoveWeights,
+    PointTestListener,
+    RecordHold,
+    RecordVerified,
+    SmokeTest,
+    WriteWanted,
+)
+from slipway.delivery.model.observation import Health, Observation, Verdict, VerdictKind
+from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
+from slipway.delivery.notifications import facts_of, notification_names
+from slipway.delivery.ports import Context, World
+from slipway.errors import OperationError, SlipwayError
+
+READ_ATTEMPTS = 5
+"""A look at the world that fails so often in a row counts as failed."""
+REPEAT_SECONDS = 5.0
+"""A change that the world does not follow is asked for again this often."""
+PERSISTENCE_SECONDS = 900.0
+"""How long bringing traffic back is tried again when the load balancer's API fails."""
+
+NEEDS_BALANCER = frozenset(
+    {Phase.SMOKING, Phase.SHIFTING, Phase.BAKING, Phase.VERIFYING, Phase.RETIRING, Phase.RETURNING, Phase.CLEANING}
+)
+
+
+class Runner:
+    """Drives one rollout in one world, under one lease."""
+
+    def __init__(self, ctx: Context, world: World, keeper: LeaseKeeper) -> None:
+        self._ctx = ctx
+        self._world = world
+        self._keeper = keeper
+        self._last_action: Action | None = None
+        self._last_acted_at = ctx.clock.now()
+
+    def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
+        """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
+        rollout = self._journal(
+            rollout, "resumed" if resumed else "entered", f"{rollout.kind} by {self._ctx.owner.name}"
+        )
+        self._emit(RolloutStarted(**self._base(_title(rollout)), rollout=rollout, resumed=resumed))
+        while not rollout.phase.ended:
+            self._keeper.check()
+            rollout = self._step(rollout)
+        self._ctx.ledger.put_history(self._ctx.place, rollout)
+        live = self._ctx.ledger.wanted(self._ctx.place).live
+        self._emit(RolloutEnded(**self._base(_ending(rollout)), rollout=rollout, live=live))
+        return rollout
+
+    def _step(self, rollout: Rollout) -> Rollout:
+        try:
+            seen = self._observe_patiently(rollout)
+        except LeaseLostError:
+            raise
+        except SlipwayError as error:
+            return self._turn_or_raise(rollout, error, Reason.WORLD_UNREADABLE)
+        decision = decide(rollout, seen, self._ctx.clock.now())
+        if isinstance(decision, Enter):
+            return self._enter(rollout, decision.rollout)
+        if isinstance(decision, Act):
+            return self._act(rollout, decision.action)
+        self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=decision.seconds))
+        self._ctx.clock.sleep(decision.seconds)
+        return rollout
+
+    def _enter(self, old: Rollout, new: Rollout) -> Rollout:
+        self._last_action = None
+        text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
+        if old.phase is new.phase:
+            text = f"the bake is extended for want of data ({new.extensions} of {new.settings.max_extensions})"
+        written = self._journal(new, "entered", text)
+        if old.phase is Phase.SHIFTING and new.phase is not Phase.RETURNING:
+            self._emit(
+                WeightsConfirmed(
+                    **self._base(f"load balancer confirms {new.weights}"), rollout=written, weights=new.weights
+                )
+            )
+        self._emit(PhaseEntered(**self._base(text), rollout=written, phase=new.phase))
+        return written
+
+    def _act(self, rollout: Rollout, action: Action) -> Rollout:
+        now = self._ctx.clock.now()
+        again = action == self._last_action
+        if again:
+            # The world has not followed yet: neither the journal nor the API gains from being asked in a tight loop.
+            self._refuse_stalled(rollout, action)
+            self._ctx.clock.sleep(POLL_SECONDS)
+            if now < self._last_acted_at + timedelta(seconds=REPEAT_SECONDS):
+                return rollout
+        else:
+            rollout = self._journal(rollout, "started", action.text)
+            self._emit(ActionStarted(**self._base(action.text), rollout=rollout))
+        self._last_acted_at = now
+        self._last_action = action
+        try:
+            self._perform(rollout, action)
+        except LeaseLostError:
+            raise
+        except SlipwayError as error:
+            return self._turn_or_raise(rollout, error, None)
+        done = fold(rollout, action, self._ctx.clock.now())
+        return done if again else self._journal(done, "finished", action.text)
+
+    def _refuse_stalled(self, rollout: Rollout, action: Action) -> None:
+        if self._ctx.clock.now() < rollout.phase_started_at + timedelta(seconds=PERSISTENCE_SECONDS):
+            return
+        raise OperationError(
+            f"{rollout.phase}: tried for {PERSISTENCE_SECONDS:g} s to {action.text}, and the load balancer does not confirm it",
+            where=str(self._ctx.place),
+            remedy=f"look at the listener in the AWS console, then `slipway resume {self._ctx.place.environment}`",
+        )
+
+    def _turn_or_raise(self, rollout: Rollout, error: SlipwayError, reason: Reason | None) -> Rollout:
+        now = self._ctx.clock.now()
+        turned = after_failure(rollout, error.what, now)
+        if turned is not None:
+            if reason is not None:
+                turned = turn_back(rollout, reason, error.what, now)
+            self._last_action = None
+            written = self._journal(turned, "failed", f"{turned.reason}: {error.what}")
+            self._emit(
+                PhaseEntered(**self._base(f"{turned.reason}: {error.what}"), rollout=written, phase=written.phase)
+            )
+            return written
+        persists = rollout.phase is Phase.RETURNING and now < rollout.phase_started_at + timedelta(
+            seconds=PERSISTENCE_SECONDS
+        )
+        if persists:
+            # Users are on a bad release: giving up because one API call failed would leave them there.
+            self._ctx.clock.sleep(1.0)
+            return rollout
+        self._journal(rollout, "failed", error.what)
+        raise OperationError(
+            f"{rollout.phase} failed: {error.what}",
+            where=str(self._ctx.place),
+            remedy=f"mend it, then `slipway resume {self._ctx.place.environment}` continues from here",
+        ) from error
+
+    def _perform(self, rollout: Rollout, action: Action) -> None:
+        ctx, world = self._ctx, self._world
+        now = ctx.clock.now()
+        if isinstance(action, WriteWanted):
+            ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
+        elif isinstance(action, MoveWeights):
+            world.balancer.move(action.weights)
+        elif isinstance(action, PointTestListener):
+            world.balancer.point_test(action.colour)
+        elif isinstance(action, Converge):
+            ctx.stack.up()
+        elif isinstance(action, Migrate):
+            self._migrate(rollout, action)
+        elif isinstance(action, SmokeTest):
+            self._smoke(rollout, action)
+        elif isinstance(action, RecordVerified):
+            ctx.ledger.mark_verified(ctx.place.service, action.release, ctx.place.environment, now)
+        else:
+            self._hold(action, now)
+
+    def _hold(self, action: RecordHold, now: datetime) -> None:
+        self._ctx.ledger.put_hold(self._ctx.place, Hold(release=action.release, because=action.because, at=now))
+
+    def _migrate(self, rollout: Rollout, action: Migrate) -> None:
+        running = rollout.candidate or rollout.original.colour(rollout.colour.other)
+        if running is None:
+            raise OperationError("no release runs here whose migrations could be run", where=str(self._ctx.place))
+        self._world.cluster.migrate(
+            running, action.revisions, lambda line: self._emit(LogLine(**self._base(line), source="migration"))
+        )
+        schema = self._ctx.ledger.schema(self._ctx.place).with_applied(action.revisions)
+        self._ctx.ledger.write_schema(self._ctx.place, schema, self._keeper.lease)
+
+    def _smoke(self, rollout: Rollout, action: SmokeTest) -> None:
+        if rollout.candidate is None:
+            return
+        deadline = rollout.settings.smoke_seconds
+        self._world.probe.smoke(
+            live=action.live, colour=rollout.colour, release=rollout.candidate.release, deadline_seconds=deadline
+        )
+
+    def _observe_patiently(self, rollout: Rollout) -> Observation:
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                return self._observe(rollout)
+            except LeaseLostError:
+                raise
+            except SlipwayError:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                self._ctx.clock.sleep(POLL_SECONDS * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _observe(self, rollout: Rollout) -> Observation:
+        phase, ctx = rollout.phase, self._ctx
+        return Observation(
+            wanted=ctx.ledger.wanted(ctx.place),
+            balancer=self._world.balancer.read() if phase in NEEDS_BALANCER else None,
+            health=self._health(rollout) if phase in {Phase.WAITING, Phase.BAKING} else None,
+            verdict=self._analyse(rollout) if phase is Phase.BAKING else None,
+            abort=ctx.ledger.abort_request(ctx.place, rollout.id),
+        )
+
+    def _health(self, rollout: Rollout) -> Health:
+        health = self._world.balancer.health(rollout.colour)
+        if rollout.phase is Phase.BAKING:
+            return health
+        pods = self._world.cluster.pods(rollout.colour)
+        return replace(health, expected=pods.wanted if pods else 0, pods_ready=bool(pods and pods.ready))
+
+    def _analyse(self, rollout: Rollout) -> Verdict | None:
+        if not rollout.steps[rollout.step].analyse or rollout.baking_since is None:
+            return None
+        now, settings = self._ctx.clock.now(), rollout.settings
+        until = now - timedelta(seconds=settings.metric_delay_seconds)
+        since = max(rollout.baking_since, until - timedelta(seconds=settings.metric_window_seconds))
+        if until <= since:
+            return Verdict(kind=VerdictKind.NO_DATA, text="the first window has just begun", reason=Reason.NO_DATA)
+        live: Colour | None = rollout.original.live
+        try:
+            comparisons = [source.compare(rollout.colour, live, since, until) for source in self._world.metrics]
+        except SlipwayError as error:
+            return Verdict(
+                kind=VerdictKind.NO_DATA, text=f"measurements cannot be read: {error.what}", reason=Reason.NO_DATA
+            )
+        verdict = judge(comparisons, settings, final=now >= rollout.bake_ends_at)
+        self._emit(Analysed(**self._base(f"{verdict.kind}: {verdict.text}"), rollout=rollout, numbers=verdict.numbers))
+        return verdict
+
+    def _journal(self, rollout: Rollout, event: str, text: str) -> Rollout:
+        entry = JournalEntry(at=self._ctx.clock.now(), phase=rollout.phase, event=event, text=text)
+        written = replace(rollout, journal=(*rollout.journal, entry))
+        self._ctx.ledger.write_rollout(self._ctx.place, written, self._keeper.lease)
+        return written
+
+    def _base(self, text: str) -> EventFacts:
+        place = self._ctx.place
+        return {"at": self._ctx.clock.now(), "environment": place.environment, "service": place.service, "text": text}
+
+    def _emit(self, event: Event) -> None:
+        self._ctx.progress(event)
+        for name in notification_names(event):
+            self._world.notifier.notify(name, event, facts_of(event))
+
+
+def _title(rollout: Rollout) -> str:
+    what = f"{rollout.candidate.release} ({rollout.candidate.version})" if rollout.candidate else "nothing"
+    return f"{rollout.kind}: {rollout.colour} shall run {what}"
+
+
+def _ending(rollout: Rollout) -> str:
+    if rollout.phase is Phase.ROLLED_BACK:
+        return f"rolled back: {rollout.reason}: {rollout.reason_text}"
+    return f"{rollout.kind} completed"

@@ -1,0 +1,205 @@
+"""The ledger in memory, with the same refusals as the table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.gates.facts import Hold
+from slipway.delivery.model.lease import Lease, Owner
+from slipway.delivery.model.release import Release
+from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
+from slipway.delivery.model.schema import Schema
+from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import Wanted, dump_wanted, load_wanted
+from slipway.delivery.ports import Place
+from slipway.errors import NotFoundError
+
+TERM = timedelta(seconds=30)
+WriteHook = Callable[[str], None]
+
+
+def _no_hook(_what: str) -> None:
+    pass
+
+
+class MemoryLedger:
+    """Implements `ports.Ledger`. Documents go through their JSON text, so that what a table could not keep is not kept here either."""
+
+    def __init__(self) -> None:
+        self.before_write: WriteHook = _no_hook
+        """Called before every write with what is written; raising there is a crash before the write."""
+        self.after_write: WriteHook = _no_hook
+        """Called after every write; raising there is a crash after it."""
+        self.wanted_log: list[Wanted] = []
+        """Every wanted state ever written, oldest first."""
+        self._documents: dict[tuple[Place, str], str] = {}
+        self._fences: dict[tuple[Place, str], int] = defaultdict(int)
+        self._leases: dict[Place, Lease | None] = {}
+        self._lease_fences: dict[Place, int] = defaultdict(int)
+        self._releases: dict[tuple[str, str], Release] = {}
+        self._holds: dict[Place, dict[str, Hold]] = defaultdict(dict)
+        self._history: dict[Place, dict[str, Rollout]] = defaultdict(dict)
+        self._schemas: dict[Place, Schema] = {}
+        self._aborts: dict[Place, tuple[str, str]] = {}
+        self._targets: dict[str, Target] = {}
+
+    def _write(self, what: str, change: Callable[[], Any]) -> None:
+        self.before_write(what)
+        change()
+        self.after_write(what)
+
+    def _check(self, place: Place, sk: str, lease: Lease) -> None:
+        if self._fences[place, sk] > lease.fence:
+            raise LeaseLostError("somebody else has written meanwhile; this write was refused", where=str(place))
+
+    def ensure(self, place: Place) -> Wanted:
+        """See `Ledger.ensure`."""
+        self._documents.setdefault((place, "wanted"), dump_wanted(Wanted.initial()))
+        return self.wanted(place)
+
+    def wanted(self, place: Place) -> Wanted:
+        """See `Ledger.wanted`."""
+        if (place, "wanted") not in self._documents:
+            raise NotFoundError(f"the ledger knows no {place}", remedy=f"run `slipway bootstrap {place.environment}`")
+        return load_wanted(self._documents[place, "wanted"])
+
+    def write_wanted(self, place: Place, wanted: Wanted, lease: Lease) -> Wanted:
+        """See `Ledger.write_wanted`."""
+        self._check(place, "wanted", lease)
+        if self.wanted(place).revision != wanted.revision:
+            raise LeaseLostError("somebody else has written meanwhile; this write was refused", where=str(place))
+        following = replace(wanted, revision=wanted.revision + 1)
+
+        def change() -> None:
+            self._documents[place, "wanted"] = dump_wanted(following)
+            self.wanted_log.append(following)
+
+        self._write("wanted", change)
+        return following
+
+    def rollout(self, place: Place) -> Rollout | None:
+        """See `Ledger.rollout`."""
+        document = self._documents.get((place, "rollout"))
+        return load_rollout(document) if document else None
+
+    def write_rollout(self, place: Place, rollout: Rollout, lease: Lease) -> None:
+        """See `Ledger.write_rollout`."""
+        self._check(place, "rollout", lease)
+        last = rollout.journal[-1] if rollout.journal else None
+        what = f"{last.event} {last.phase}: {last.text}" if last else "rollout"
+        self._write(what, lambda: self._documents.update({(place, "rollout"): dump_rollout(rollout)}))
+
+    def acquire(self, place: Place, owner: Owner, purpose: str, now: datetime) -> Lease | None:
+        """See `Ledger.acquire`."""
+        return None if self._leases.get(place) else self._take(place, owner, purpose, now)
+
+    def take_over(self, place: Place, seen: Lease, owner: Owner, purpose: str, now: datetime) -> Lease | None:
+        """See `Ledger.take_over`."""
+        return self._take(place, owner, purpose, now) if self._leases.get(place) == seen else None
+
+    def _take(self, place: Place, owner: Owner, purpose: str, now: datetime) -> Lease:
+        fence = self._lease_fences[place] + 1
+        lease = Lease(
+            owner=owner, fence=fence, purpose=purpose, acquired_at=now, heartbeat_at=now, expires_at=now + TERM
+        )
+        self._leases[place], self._lease_fences[place] = lease, fence
+        for sk in ("wanted", "rollout", "schema"):
+            self._fences[place, sk] = fence
+        return lease
+
+    def renew(self, place: Place, lease: Lease, now: datetime) -> Lease:
+        """See `Ledger.renew`."""
+        current = self._leases.get(place)
+        if current is None or current.fence != lease.fence:
+            raise LeaseLostError("the lease was taken", where=str(place))
+        renewed = replace(lease, heartbeat_at=now, expires_at=now + TERM)
+        self._leases[place] = renewed
+        return renewed
+
+    def release_lease(self, place: Place, lease: Lease) -> None:
+        """See `Ledger.release_lease`."""
+        current = self._leases.get(place)
+        if current and current.fence == lease.fence:
+            self._leases[place] = None
+
+    def lease(self, place: Place) -> Lease | None:
+        """See `Ledger.lease`."""
+        return self._leases.get(place)
+
+    def put_release(self, release: Release) -> Release:
+        """See `Ledger.put_release`."""
+        known = next((item for item in self._releases.values() if item.fingerprint == release.fingerprint), None)
+        if known is None:
+            self._releases[release.service, release.id] = release
+        return known or release
+
+    def release(self, service: str, release_id: str) -> Release:
+        """See `Ledger.release`."""
+        if (service, release_id) not in self._releases:
+            raise NotFoundError(f"no release {release_id} of {service}")
+        return self._releases[service, release_id]
+
+    def releases(self, service: str) -> Sequence[Release]:
+        """See `Ledger.releases`."""
+        found = [item for (owner, _), item in self._releases.items() if owner == service]
+        return sorted(found, key=lambda item: item.created_at, reverse=True)
+
+    def mark_verified(self, service: str, release_id: str, environment: str, at: datetime) -> None:
+        """See `Ledger.mark_verified`."""
+        release = self.release(service, release_id)
+        self._write(
+            "verified", lambda: self._releases.update({(service, release_id): release.verified(environment, at)})
+        )
+
+    def holds(self, place: Place) -> Mapping[str, Hold]:
+        """See `Ledger.holds`."""
+        return dict(self._holds[place])
+
+    def put_hold(self, place: Place, hold: Hold) -> None:
+        """See `Ledger.put_hold`."""
+        self._write("hold", lambda: self._holds[place].update({hold.release: hold}))
+
+    def remove_hold(self, place: Place, release_id: str) -> None:
+        """See `Ledger.remove_hold`."""
+        self._holds[place].pop(release_id, None)
+
+    def history(self, place: Place, limit: int) -> Sequence[Rollout]:
+        """See `Ledger.history`."""
+        newest = sorted(self._history[place].items(), reverse=True)
+        return [rollout for _, rollout in newest][:limit]
+
+    def put_history(self, place: Place, rollout: Rollout) -> None:
+        """See `Ledger.put_history`."""
+        ended = rollout.ended_at.isoformat() if rollout.ended_at else ""
+        self._write("history", lambda: self._history[place].update({f"{ended}#{rollout.id}": rollout}))
+
+    def schema(self, place: Place) -> Schema:
+        """See `Ledger.schema`."""
+        return self._schemas.get(place, Schema())
+
+    def write_schema(self, place: Place, schema: Schema, lease: Lease) -> None:
+        """See `Ledger.write_schema`."""
+        self._check(place, "schema", lease)
+        self._write("schema", lambda: self._schemas.update({place: schema}))
+
+    def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
+        """See `Ledger.request_abort`."""
+        self._aborts[place] = (rollout_id, text)
+
+    def abort_request(self, place: Place, rollout_id: str) -> str | None:
+        """See `Ledger.abort_request`."""
+        asked = self._aborts.get(place)
+        return asked[1] if asked and asked[0] == rollout_id else None
+
+    def register(self, target: Target) -> None:
+        """See `Ledger.register`."""
+        self._targets[f"{target.environment}#{target.service}"] = target
+
+    def targets(self) -> Sequence[Target]:
+        """See `Ledger.targets`."""
+        return [self._targets[key] for key in sorted(self._targets)]

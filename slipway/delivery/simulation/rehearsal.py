@@ -1,0 +1,99 @@
+"""Several simulated environments on one ledger and one clock, and contexts to run delivery's verbs in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from slipway.delivery.events import Event
+from slipway.delivery.model.lease import Owner
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
+from slipway.delivery.simulation.clock import ManualClock
+from slipway.delivery.simulation.ledger import MemoryLedger
+from slipway.delivery.simulation.world import SimulatedEnvironment, SimulatedStack
+
+QUICK: Mapping[str, Any] = {
+    "strategy": "canary",
+    "steps": [10, 50, 100],
+    "bakeSeconds": 5,
+    "metricWindowSeconds": 5,
+    "analysisIntervalSeconds": 1,
+    "minimumRequests": 10,
+    "rollbackWindowSeconds": 600,
+}
+FACTS = SourceFacts(
+    version="1.0.0",
+    git_commit="c" * 40,
+    program_hash="p" * 64,
+    lock_hash="l" * 64,
+    config_hash="f" * 64,
+    policy_version="0.1.0",
+    revisions=(Revision(id="0001", phase=MigrationPhase.EXPAND),),
+)
+
+
+@dataclass
+class Rehearsal:
+    """The simulated company: environments, a checkout, a process."""
+
+    ledger: Ledger = field(default_factory=MemoryLedger)
+    clock: ManualClock = field(default_factory=ManualClock)
+    environments: dict[str, SimulatedEnvironment] = field(default_factory=dict[str, SimulatedEnvironment])
+    facts_now: SourceFacts = FACTS
+    """What the checkout says; `check_out` changes it."""
+    events: list[Event] = field(default_factory=list[Event])
+    dead: set[int] = field(default_factory=set[int])
+    """Process ids that are gone."""
+
+    def environment(self, name: str, **rollout: Any) -> SimulatedEnvironment:
+        """The environment, made with the first call; `rollout` overrides its quick settings."""
+        if name not in self.environments:
+            place = Place(environment=name, service="orders")
+            self.ledger.ensure(place)
+            self.environments[name] = SimulatedEnvironment(
+                place=place, ledger=self.ledger, clock=self.clock, rollout={**QUICK, **rollout}
+            )
+        return self.environments[name]
+
+    def check_out(
+        self, version: str, *, revisions: Sequence[Revision] | None = None, building: str | None = "dev"
+    ) -> None:
+        """Another version of the service in the work tree, and its image where it is built."""
+        self.facts_now = replace(
+            self.facts_now, version=version, revisions=tuple(revisions or self.facts_now.revisions)
+        )
+        if building:
+            digest = version.encode().hex().ljust(64, "0")[:64]
+            self.environment(building).image = f"registry/orders@sha256:{digest}"
+
+    def context(self, name: str, *, pid: int = 1, lease_wait_seconds: float = 0.0) -> Context:
+        """A context as one process would have it."""
+        environment = self.environment(name)
+        return Context(
+            place=environment.place,
+            ledger=self.ledger,
+            stack=SimulatedStack(environment),
+            source=self,
+            connect=lambda _target: environment.world(),
+            provisioner=self,
+            clock=self.clock,
+            owner=Owner(user="ada", host="bench", pid=pid, started=float(pid)),
+            owner_is_dead=lambda owner: owner.pid in self.dead,
+            progress=self.events.append,
+            lease_wait_seconds=lease_wait_seconds,
+        )
+
+    def facts(self) -> SourceFacts:
+        """See `Source.facts`."""
+        return self.facts_now
+
+    def ensure_table(self, *, deletion_protection: bool) -> bool:
+        """See `Provisioner.ensure_table`: memory needs none."""
+        del deletion_protection
+        return False
+
+    def ensure_state_backend(self, bucket: str) -> StateBackend:
+        """See `Provisioner.ensure_state_backend`: memory needs none."""
+        return StateBackend(backend_url=f"mem://{bucket}", secrets_provider="passphrase")

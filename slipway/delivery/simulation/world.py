@@ -1,0 +1,260 @@
+"""One environment in memory: stack, load balancer, pods, database, metrics and probes, all following one ledger and one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from slipway.delivery.events import Event
+from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.release import Revision
+from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
+from slipway.delivery.simulation.clock import ManualClock
+from slipway.errors import OperationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How a release behaves once it runs."""
+
+    error_ratio: float = 0.0
+    p99_seconds: float = 0.05
+    healthy: bool = True
+    smoke_fault: str = ""
+
+
+@dataclass(kw_only=True)
+class SimulatedEnvironment:
+    """The state of the simulated world and the adapters onto it. Public fields are knobs; change them at any time."""
+
+    place: Place
+    ledger: Ledger
+    clock: ManualClock
+    rollout: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The stack's `rollout` settings, in the output's own camelCase."""
+    image: str | None = None
+    """What the stack builds; None: it takes images from upstream."""
+    behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
+    """By release id; releases not named behave well."""
+    requests_per_second: float = 50.0
+    startup_seconds: float = 2.0
+    weight_lag_seconds: float = 0.4
+    up_seconds: float = 1.0
+    up_fault: str = ""
+    migration_fault: str = ""
+    balancer_fault: str = ""
+    running: dict[Colour, tuple[ColourRelease, datetime]] = field(
+        default_factory=dict[Colour, tuple[ColourRelease, datetime]]
+    )
+    """What really runs, and since when."""
+    weights: Weights = field(default_factory=lambda: Weights(blue=100, green=0))
+    test: Colour = Colour.GREEN
+    applied: list[str] = field(default_factory=list[str])
+    """Migrations run, in order, repetitions included."""
+    ups: int = 0
+    exists: bool = False
+    moves: list[Weights] = field(default_factory=list[Weights])
+    """Every weight change asked of the load balancer."""
+    notifications: list[str] = field(default_factory=list[str])
+    _asked: list[tuple[datetime, Weights]] = field(default_factory=list[tuple[datetime, Weights]])
+
+    def world(self) -> World:
+        """The adapters."""
+        return World(
+            balancer=_Balancer(self),
+            cluster=_Cluster(self),
+            metrics=(_Metrics(self),),
+            probe=_Probe(self),
+            notifier=_Notifier(self),
+        )
+
+    def outputs(self) -> Mapping[str, Any]:
+        """The stack's outputs; none before the first `up`."""
+        if not self.exists:
+            return {}
+        place = f"{self.place.environment}/{self.place.service}"
+        return {
+            "delivery": {
+                "environment": self.place.environment,
+                "service": self.place.service,
+                "region": "us-east-1",
+                "ledgerTable": "slipway-ledger",
+                "cluster": {"name": f"{self.place.service}-{self.place.environment}", "namespace": self.place.service},
+                "loadBalancer": {
+                    "arn": f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{place}",
+                    "dnsName": "127.0.10.1",
+                    "url": "http://127.0.10.1",
+                    "testUrl": "http://127.0.10.1:8080",
+                    "listenerArn": f"listener/{place}/live",
+                    "testListenerArn": f"listener/{place}/test",
+                    "targetGroups": {"blue": f"targetgroup/{place}/blue", "green": f"targetgroup/{place}/green"},
+                },
+                "deployments": {"blue": "orders-blue", "green": "orders-green"},
+                "databaseSecretName": "orders-database",
+                "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
+                "rollout": dict(self.rollout),
+            }
+        }
+
+    def healthy(self, colour: Colour) -> bool:
+        """Whether the colour's pods answer."""
+        if colour not in self.running:
+            return False
+        release, since = self.running[colour]
+        ready = self.clock.now() >= since + timedelta(seconds=self.startup_seconds)
+        return ready and self.behaviour_of(release).healthy
+
+    def behaviour_of(self, release: ColourRelease) -> Behaviour:
+        """How a release behaves."""
+        return self.behaviour.get(release.release, Behaviour())
+
+    def settle_weights(self) -> None:
+        """Weights asked for hold once their lag is over."""
+        while self._asked and self._asked[0][0] <= self.clock.now():
+            self.weights = self._asked.pop(0)[1]
+
+    def ask_weights(self, weights: Weights) -> None:
+        """Change the weights, after the lag."""
+        if self.balancer_fault:
+            raise OperationError(self.balancer_fault)
+        self.moves.append(weights)
+        self._asked = [(self.clock.now() + timedelta(seconds=self.weight_lag_seconds), weights)]
+
+    def converge(self) -> StackResult:
+        """What `up` does: everything follows the ledger."""
+        self.clock.sleep(self.up_seconds)
+        self.ups += 1
+        if self.up_fault:
+            raise OperationError(self.up_fault)
+        self.exists = True
+        wanted = self.ledger.wanted(self.place)
+        for colour in Colour:
+            release = wanted.colour(colour)
+            if release is None:
+                self.running.pop(colour, None)
+            elif colour not in self.running or self.running[colour][0] != release:
+                self.running[colour] = (release, self.clock.now())
+        self.weights, self.test = wanted.weights, wanted.test
+        self._asked.clear()
+        return StackResult(changes={"same": 1}, seconds=self.up_seconds)
+
+
+class SimulatedStack:
+    """Implements `ports.Stack`."""
+
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def preview(self) -> StackResult:
+        """See `Stack.preview`."""
+        return StackResult(changes={"same": 1})
+
+    def up(self) -> StackResult:
+        """See `Stack.up`."""
+        return self._environment.converge()
+
+    def refresh(self) -> StackResult:
+        """See `Stack.refresh`."""
+        return StackResult(changes={"same": 1})
+
+    def destroy(self) -> StackResult:
+        """See `Stack.destroy`."""
+        self._environment.running.clear()
+        return StackResult(changes={"delete": 1})
+
+    def outputs(self) -> Mapping[str, Any]:
+        """See `Stack.outputs`."""
+        return self._environment.outputs()
+
+
+class _Balancer:
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def read(self) -> BalancerState:
+        if self._environment.balancer_fault:
+            raise OperationError(self._environment.balancer_fault)
+        self._environment.settle_weights()
+        return BalancerState(weights=self._environment.weights, test=self._environment.test)
+
+    def move(self, weights: Weights) -> None:
+        self._environment.ask_weights(weights)
+
+    def point_test(self, colour: Colour) -> None:
+        self._environment.test = colour
+
+    def health(self, colour: Colour) -> Health:
+        healthy = self._environment.healthy(colour)
+        present = colour in self._environment.running
+        return Health(healthy=2 if healthy else 0, unhealthy=0 if healthy or not present else 2)
+
+
+class _Cluster:
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def pods(self, colour: Colour) -> Pods | None:
+        return Pods(wanted=2, ready=self._environment.healthy(colour)) if colour in self._environment.running else None
+
+    def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
+        if self._environment.migration_fault:
+            raise OperationError(self._environment.migration_fault)
+        for revision in revisions:
+            tell(f"Running upgrade -> {revision.id} with {release.version}")
+            self._environment.applied.append(revision.id)
+
+
+class _Metrics:
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        seconds = (until - since).total_seconds()
+        peer = self._sample(live, seconds) if live else None
+        return Comparison(source="simulation", candidate=self._sample(candidate, seconds), live=peer)
+
+    def _sample(self, colour: Colour, seconds: float) -> Sample:
+        world = self._environment
+        share = world.weights.of(colour) / 100
+        requests = int(world.requests_per_second * seconds * share)
+        if not requests or colour not in world.running:
+            return Sample(requests=0, errors=0)
+        behaviour = world.behaviour_of(world.running[colour][0])
+        return Sample(
+            requests=requests, errors=int(requests * behaviour.error_ratio), p99_seconds=behaviour.p99_seconds
+        )
+
+
+class _Probe:
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
+        world = self._environment
+        answering = colour if not live or world.weights.of(colour) == 100 else colour.other
+        if not live and world.test is not colour:
+            answering = world.test
+        running = world.running.get(answering)
+        if running is None or not world.healthy(answering):
+            world.clock.sleep(deadline_seconds)
+            raise OperationError(f"the smoke test did not pass within {deadline_seconds:g} s: 503")
+        fault = world.behaviour_of(running[0]).smoke_fault
+        if fault or running[0].release != release:
+            raise OperationError(f"the smoke test did not pass: {fault or running[0].release}")
+
+
+class _Notifier:
+    def __init__(self, environment: SimulatedEnvironment) -> None:
+        self._environment = environment
+
+    def notify(self, name: str, event: Event, facts: Mapping[str, Any]) -> None:
+        del event, facts
+        self._environment.notifications.append(name)
+
+    def flush(self) -> None:
+        pass

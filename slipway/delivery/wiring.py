@@ -1,0 +1,201 @@
+"""Joins ports and adapters: the only module that knows both sides."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from slipway.delivery.adapters.checkout import Checkout
+from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
+from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
+from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
+from slipway.delivery.adapters.http_probe import HttpProbe
+from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
+from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
+from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
+from slipway.delivery.adapters.provisioning import AwsProvisioner
+from slipway.delivery.adapters.table import Table
+from slipway.delivery.events import Progress, ignore_events
+from slipway.delivery.model.target import Target
+from slipway.delivery.ports import Context, Metrics, Place, Stack, World
+from slipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from slipway.engine import Engine
+
+DEFAULT_LEDGER_TABLE = "slipway-ledger"
+WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
+WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
+PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
+PROMETHEUS_QUERIES_VARIABLE = "SLIPWAY_PROMETHEUS_QUERIES"
+"""JSON with `requests`, `errors` and `p99_seconds`, each a query with `{colour}` and `{window}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFacts:
+    """What delivery must know of a stack file before the stack was ever brought up."""
+
+    service: str
+    ledger_table: str
+    region: str
+    app_dir: Path
+
+
+def build_context(
+    project_dir: Path,
+    environment: str,
+    *,
+    engine: Engine | None = None,
+    stack: Stack | None = None,
+    progress: Progress = ignore_events,
+    lease_wait_seconds: float = 0.0,
+) -> Context:
+    """The context of one environment. `engine`: run the stack in this process; neither `engine` nor `stack`: by the `pulumi` CLI.
+
+    AWS is reached as the environment says (AWS_ENDPOINT_URL, credentials). UsageError when the stack file lacks service or region.
+    """
+    facts = read_project(project_dir, environment)
+    return Context(
+        place=Place(environment=environment, service=facts.service),
+        ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
+        stack=stack or _stack(project_dir, environment, engine),
+        source=Checkout(project_dir, facts.app_dir),
+        connect=connect,
+        provisioner=AwsProvisioner(facts.ledger_table, facts.region),
+        clock=SystemClock(),
+        owner=this_owner(),
+        owner_is_dead=owner_is_dead,
+        progress=progress,
+        lease_wait_seconds=lease_wait_seconds,
+        project_dir=project_dir,
+    )
+
+
+def connect(target: Target) -> World:
+    """The neighbours that a stack's output names."""
+    from slipway.delivery.adapters.eks import build_api_client  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+    from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster  # noqa: PLC0415
+
+    probe = HttpProbe(target)
+    cluster = KubernetesCluster(
+        lambda: build_api_client(target.cluster.name, target.region),
+        namespace=target.cluster.namespace,
+        service=target.service,
+        deployments=target.deployments,
+        secret_name=target.database_secret_name,
+    )
+    metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region)]
+    if os.environ.get(PROMETHEUS_URL_VARIABLE):
+        metrics.append(_prometheus())
+    if target.rollout.synthetic_requests:
+        metrics.append(probe)
+    return World(
+        balancer=Elbv2LoadBalancer(target.load_balancer, target.region),
+        cluster=cluster,
+        metrics=tuple(metrics),
+        probe=probe,
+        notifier=Notifiers(_channels(target)),
+    )
+
+
+class _ServiceBlock(BaseModel):
+    name: str
+
+
+class _ImageBlock(BaseModel):
+    context: str = ""
+
+
+class _StackConfig(BaseModel):
+    """The few keys of a stack file that delivery reads; the program checks the rest."""
+
+    service: _ServiceBlock = Field(alias="slipway:service")
+    image: _ImageBlock = Field(default=_ImageBlock(), alias="slipway:image")
+    ledger_table: str = Field(default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable")
+    region: str = Field(alias="aws:region")
+
+
+def read_project(project_dir: Path, environment: str) -> ProjectFacts:
+    """Service, ledger and region from `Pulumi.<environment>.yaml`, with the defaults of `Pulumi.yaml`."""
+    file = project_dir / f"Pulumi.{environment}.yaml"
+    if not file.is_file():
+        names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project_dir.glob("Pulumi.*.yaml"))
+        raise UsageError(
+            f"no environment {environment!r}",
+            where=str(file),
+            remedy=f"there are: {', '.join(sorted(names)) or 'none'}",
+        )
+    defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
+    merged = {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
+    try:
+        config = _StackConfig.model_validate(merged)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}" for fault in error.errors()
+        )
+        raise UsageError(faults, where=file.name) from None
+    return ProjectFacts(
+        service=config.service.name,
+        ledger_table=config.ledger_table,
+        region=config.region,
+        app_dir=project_dir / (config.image.context or "app"),
+    )
+
+
+def _stack(project_dir: Path, environment: str, engine: Engine | None) -> Stack:
+    if engine is not None:
+        from slipway.delivery.adapters.engine_stack import EngineStack  # noqa: PLC0415 - the two adapters exclude each other
+
+        return EngineStack(engine)
+    from slipway.delivery.adapters.automation_stack import AutomationStack  # noqa: PLC0415
+
+    pack = project_dir / "policies"
+    return AutomationStack(
+        project_dir, environment, policy_packs=[pack] if (pack / "PulumiPolicy.yaml").is_file() else []
+    )
+
+
+def _channels(target: Target) -> list[Channel]:
+    channels: list[Channel] = []
+    if target.notifications.webhook_url:
+        channels.append(slack_channel(target.notifications.webhook_url))
+    if target.notifications.topic_arn:
+        channels.append(sns_channel(target.notifications.topic_arn, target.region))
+    url, secret = os.environ.get(WEBHOOK_URL_VARIABLE), os.environ.get(WEBHOOK_SECRET_VARIABLE)
+    if url and not secret:
+        raise UsageError(
+            f"{WEBHOOK_URL_VARIABLE} is set without a secret to sign with", remedy=f"set {WEBHOOK_SECRET_VARIABLE} too"
+        )
+    if url and secret:
+        channels.append(signed_channel(url, secret))
+    return channels
+
+
+def _prometheus() -> PrometheusMetrics:
+    text = os.environ.get(PROMETHEUS_QUERIES_VARIABLE, "")
+    try:
+        queries = PrometheusQueries.model_validate_json(text)
+    except ValueError as error:
+        raise UsageError(f"cannot be used: {error}", where=PROMETHEUS_QUERIES_VARIABLE) from None
+    return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)
+
+
+def _load_config(file: Path) -> dict[str, Any]:
+    try:
+        document: Any = yaml.safe_load(file.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(file)) from None
+    return cast("dict[str, Any]", document.get("config") or {})
+
+
+def _default(value: Any) -> Any:
+    """A project's config entry is a plain value, or a block with `value` or `default`."""
+    if not isinstance(value, dict):
+        return value
+    block = cast("dict[str, Any]", value)
+    return block.get("value", block.get("default"))
