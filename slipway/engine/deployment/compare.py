@@ -129,6 +129,10 @@ def settle_diff(
     if has_init_errors and any(path_contains(path, (INIT_ERRORS_KEY,)) for path in wanted):
         replace_keys.append(INIT_ERRORS_KEY)
         changed = True
+    if not own_detail:
+        for text, one in detailed.items():
+            if _top(text) in replace_keys:
+                detailed[text] = replace(one, kind=_replacing(one.kind))
     if changed and (own_detail or wanted):
         replace_keys += [_top(text) for text, one in detailed.items() if one.kind.value.endswith("-replace")]
     return Change(
