@@ -180,8 +180,10 @@ def describe_failure(error: BaseException, run: ProgramRun) -> str:
 
 def _deepest_cause(error: BaseException) -> BaseException:
     # The SDK re-raises failures of registrations from the exception that has the user's frames.
-    while error.__cause__ is not None and type(error.__cause__) is type(error):
-        error = error.__cause__
+    seen = {id(error)}  # it also raises an exception from itself
+    while (cause := error.__cause__) is not None and type(cause) is type(error) and id(cause) not in seen:
+        seen.add(id(cause))
+        error = cause
     return error
 
 

@@ -21,6 +21,7 @@ from slipway.engine.callbacks import Callbacks
 from slipway.engine.decoding import decode_goal, decode_inputs, decode_read
 from slipway.engine.deployment.context import Deployment, Registered, TerminatedError
 from slipway.engine.deployment.functions import Functions
+from slipway.engine.deployment.goal import Goal
 from slipway.engine.deployment.outputs import ComponentOutputs
 from slipway.engine.deployment.reading import Reader
 from slipway.engine.deployment.registration import Registrar
@@ -144,10 +145,13 @@ class Monitor:
         _refuse("state migrations", request.state_migrations)
         _refuse("error hooks", request.HasField("hooks") and request.hooks.on_error)
         _refuse("environment mappings of providers", request.envVarMappings)
-        request = self.callbacks.transform(request)
         identity = self.deployment.identity
-        goal = decode_goal(request, root=identity.root, directory=identity.program_directory)
-        answer = self.registrar.register(goal)
+
+        def make_goal() -> Goal:
+            transformed = self.callbacks.transform(request)
+            return decode_goal(transformed, root=identity.root, directory=identity.program_directory)
+
+        answer = self.registrar.register(request.parent, request.type, request.name, make_goal)
         return resource_pb2.RegisterResourceResponse(
             urn=answer.urn,
             id=answer.id,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from slipway.engine.deployment.providers import ProviderSource
+from slipway.engine.plugins.client import resolve_provider
 from slipway.engine.project import Project
 from slipway.engine.provider import Provider
-from slipway.errors import UsageError
 
 
 class PluginSource:
@@ -16,6 +16,7 @@ class PluginSource:
     def __init__(
         self, providers: Mapping[str, Callable[[], Provider]], *, project: Project, environ: Mapping[str, str]
     ) -> None:
+        """`providers`: in-process ones by package; they come before any plugin."""
         self._providers = dict(providers)
         self._project = project
         self._environ = environ
@@ -25,8 +26,10 @@ class PluginSource:
         make = self._providers.get(source.package)
         if make is not None:
             return make()
-        raise UsageError(
-            f"no provider for package '{source.package}'",
-            remedy=f"pass one to the engine, set PULUMI_DEBUG_PROVIDERS={source.package}:<port>, "
-            f"or install pulumi-resource-{source.package}",
+        return resolve_provider(
+            source.package,
+            source.version,
+            environ=self._environ,
+            local_paths=self._project.provider_paths,
+            project_directory=self._project.program_directory,
         )

@@ -63,9 +63,12 @@ class Registrar:
         self.policies = policies
         self.resolution = ProviderResolution(deployment, self._register)
 
-    def register(self, goal: Goal) -> Registered:
-        """Register; raises TerminatedError when the operation has failed, by this registration or before it."""
-        return self.guarded(goal.parent, goal.type, goal.name, lambda: self._register(goal))
+    def register(self, parent: str, type_token: str, name: str, make_goal: Callable[[], Goal]) -> Registered:
+        """Register; raises TerminatedError when the operation has failed, by this registration or before it.
+
+        `make_goal` runs the program's transforms, so it may fail too; the names are known before it, and no transform changes them.
+        """
+        return self.guarded(parent, type_token, name, lambda: self._register(make_goal()))
 
     def guarded(self, parent: str, type_token: str, name: str, work: Callable[[], Registered]) -> Registered:
         """Do `work`; report what goes wrong, and answer `failed` if the operation continues on errors."""
