@@ -11,7 +11,7 @@ from slipway.delivery.gates import GateFacts, Refusal, evaluate_gates
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.schema import plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target, parse_target
 from slipway.delivery.model.wanted import Wanted
@@ -110,12 +110,16 @@ def _contract_first(
 
 
 def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, chosen: Release | None) -> Outcome:
-    ended = _drive(ctx, keeper, target, rollout, resumed=False)
-    if ended.phase is Phase.ROLLED_BACK:
-        if ended.reason == "aborted":
-            return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
-        raise ReleaseRolledBackError(ended)
-    return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+    return conclude(_drive(ctx, keeper, target, rollout, resumed=False), chosen)
+
+
+def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
+    """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check turned it back."""
+    if ended.phase is Phase.COMPLETED:
+        return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+    if ended.reason is Reason.ABORTED:
+        return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
+    raise ReleaseRolledBackError(ended)
 
 
 def _drive(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, *, resumed: bool) -> Rollout:
@@ -128,15 +132,18 @@ def _drive(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, 
 
 
 def finish_unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
-    """Continue a rollout that its process did not end; None: there was none."""
+    """The rollout that a dead process left, brought to its end; None: there was none."""
     ctx.ledger.ensure(ctx.place)
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None:
         return None
     if rollout.phase.ended:
-        # The process may have died between the last journal entry and the history.
+        newest = ctx.ledger.history(ctx.place, 1)
+        if newest and newest[0].id == rollout.id:
+            return None
+        # Its process died between the last journal entry and the history: it has ended, and nobody was told.
         ctx.ledger.put_history(ctx.place, rollout)
-        return None
+        return rollout
     _tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
     return _drive(ctx, keeper, require_target(ctx), rollout, resumed=True)
 

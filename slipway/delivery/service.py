@@ -8,6 +8,7 @@ from __future__ import annotations
 from slipway.delivery.conducting import (
     Outcome,
     bring_up,
+    conclude,
     find_refusals,
     finish_unfinished,
     known_target,
@@ -21,11 +22,10 @@ from slipway.delivery.conducting import (
     run_contract,
     settings_of,
 )
-from slipway.delivery.errors import ReleaseRolledBackError
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.schema import MigrationPlan, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import Wanted
@@ -113,8 +113,10 @@ def rollback(
     if under_way and not under_way.phase.ended and under_way.kind is Kind.RELEASE and to is None and not dry_run:
         return abort(ctx, because=because)
     with hold_lease(ctx, f"slipway rollback {ctx.place.environment}") as keeper:
-        if not dry_run:
-            finish_unfinished(ctx, keeper)
+        resumed = None if dry_run else finish_unfinished(ctx, keeper)
+        if resumed and resumed.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(resumed)}:
+            # It was this very rollback that a dead process had begun: going back once more would undo it.
+            return conclude(resumed, None)
         wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
         if wanted.live is None or target is None:
             raise UsageError(
@@ -156,9 +158,7 @@ def resume(ctx: Context) -> Outcome:
         resumed = finish_unfinished(ctx, keeper)
         if resumed is None:
             return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
-        if resumed.phase is Phase.ROLLED_BACK:
-            raise ReleaseRolledBackError(resumed)
-        return Outcome(status="completed", text=f"{resumed.kind} completed", rollout=resumed)
+        return conclude(resumed, None)
 
 
 def abort(ctx: Context, *, because: str = "") -> Outcome:
@@ -267,24 +267,27 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     )
 
 
+def _release_of(rollout: Rollout) -> str | None:
+    return rollout.candidate.release if rollout.candidate else None
+
+
 def _choose_rollback(ctx: Context, wanted: Wanted, to: str | None) -> Release:
     live = wanted.colour(wanted.live) if wanted.live else None
     if to:
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))
         return ctx.ledger.release(ctx.place.service, to)
-    warm = wanted.colour(wanted.idle)
-    if warm:
+    warm, holds = wanted.colour(wanted.idle), ctx.ledger.holds(ctx.place)
+    if warm and warm.release not in holds:
         return ctx.ledger.release(ctx.place.service, warm.release)
+    # A warm release on hold is the one that was rolled away from: it comes back only by name.
     past = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     known = {item.id: item for item in ctx.ledger.releases(ctx.place.service)}
-    chosen = choose_rollback(
-        past, known, live.release if live else "", ctx.ledger.holds(ctx.place), ctx.ledger.schema(ctx.place)
-    )
+    chosen = choose_rollback(past, known, live.release if live else "", holds, ctx.ledger.schema(ctx.place))
     if chosen is None:
         raise NotFoundError(
-            "no earlier release works with the schema as it is",
+            "there is no earlier release that is not on hold and works with the schema as it is",
             where=str(ctx.place),
-            remedy="go forward with a corrected release",
+            remedy="go forward with a corrected release, or name one with --to",
         )
     return chosen

@@ -1,0 +1,220 @@
+"""Killed at every single write of the ledger, before it and after it, every verb ends in the same place when it is run again.
+
+Not proven here: a process killed inside `up` itself; that is the engine's own test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from slipway import delivery
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.planning import build_release
+from slipway.delivery.simulation.ledger import MemoryLedger
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.simulation.world import Behaviour
+from slipway.errors import NotFoundError
+
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0003", phase=MigrationPhase.CONTRACT)
+
+
+class KilledError(BaseException):
+    """Stands for kill -9: nothing may catch it, and nothing is written after it."""
+
+
+@dataclass
+class Story:
+    """A prepared company, the verb under test, and the environment it is about."""
+
+    rehearsal: Rehearsal
+    verb: Callable[[delivery.Context], Any]
+    environment: str = "dev"
+
+
+def first_release() -> Story:
+    rehearsal = Rehearsal()
+    rehearsal.check_out("1.0.0", revisions=[EXPAND])
+    return Story(rehearsal, delivery.release)
+
+
+def second_release() -> Story:
+    story = first_release()
+    delivery.release(story.rehearsal.context("dev"))
+    story.rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
+    return story
+
+
+def bad_release() -> Story:
+    story = second_release()
+    dev = story.rehearsal.environment("dev")
+    release = build_release("orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now())
+    dev.behaviour[release.id] = Behaviour(error_ratio=0.3)
+    return story
+
+
+def unhealthy_release() -> Story:
+    story = bad_release()
+    dev = story.rehearsal.environment("dev")
+    dev.behaviour = {name: Behaviour(healthy=False) for name in dev.behaviour}
+    return story
+
+
+def promotion() -> Story:
+    story = first_release()
+    delivery.release(story.rehearsal.context("dev"))
+    story.rehearsal.environment("staging", promoteFrom="dev")
+    return Story(story.rehearsal, lambda ctx: delivery.promote(ctx, "dev"), "staging")
+
+
+def switch_back() -> Story:
+    story = second_release()
+    delivery.release(story.rehearsal.context("dev"))
+    return Story(story.rehearsal, delivery.rollback)
+
+
+def cold_rollback() -> Story:
+    story = switch_back()
+    delivery.retire(story.rehearsal.context("dev"), force=True)
+    return story
+
+
+def retirement() -> Story:
+    story = switch_back()
+    return Story(story.rehearsal, lambda ctx: delivery.retire(ctx, force=True))
+
+
+def contraction() -> Story:
+    story = switch_back()
+    return Story(story.rehearsal, lambda ctx: delivery.contract(ctx, force=True))
+
+
+STORIES = [
+    first_release,
+    second_release,
+    bad_release,
+    unhealthy_release,
+    promotion,
+    switch_back,
+    cold_rollback,
+    retirement,
+    contraction,
+]
+
+
+def run(story: Story, *, pid: int, verb: Callable[[delivery.Context], Any] | None = None) -> str:
+    """The verb's status, or its refusal in words that do not depend on ids and times."""
+    ctx = story.rehearsal.context(story.environment, pid=pid)
+    try:
+        return str((verb or story.verb)(ctx).status)
+    except delivery.ReleaseRolledBackError as error:
+        return f"rolled back: {error.rollout.reason}"
+
+
+def end_state(story: Story) -> dict[str, Any]:
+    """Everything that must be equal, however often the work was interrupted."""
+    environment = story.rehearsal.environment(story.environment)
+    ledger, place = story.rehearsal.ledger, environment.place
+    history = ledger.history(place, 50)
+    return {
+        "wanted": replace(ledger.wanted(place), revision=0),
+        "weights": environment.weights,
+        "test": environment.test,
+        "running": {colour: release.release for colour, (release, _) in environment.running.items()},
+        "verified": {item.id: sorted(item.verified_in) for item in ledger.releases("orders")},
+        "holds": sorted(ledger.holds(place)),
+        "schema": ledger.schema(place),
+        "ended": [(item.kind, item.phase, item.reason) for item in history],
+        "lease": ledger.lease(place),
+    }
+
+
+def count_writes(story: Story) -> int:
+    ledger, writes = memory(story), 0
+
+    def count(_what: str) -> None:
+        nonlocal writes
+        writes += 1
+
+    ledger.after_write = count
+    run(story, pid=1)
+    return writes
+
+
+def memory(story: Story) -> MemoryLedger:
+    assert isinstance(story.rehearsal.ledger, MemoryLedger)
+    return story.rehearsal.ledger
+
+
+def kill_at(story: Story, number: int, *, after: bool) -> None:
+    """Run the verb as process 7 and kill it at its write `number`; its lease stays behind, as with a real kill -9."""
+    ledger, seen = memory(story), 0
+
+    def kill(_what: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            raise KilledError
+
+    release_lease = ledger.release_lease
+    ledger.release_lease = lambda *_: None  # type: ignore[method-assign]
+    setattr(ledger, "after_write" if after else "before_write", kill)
+    with pytest.raises(KilledError):
+        run(story, pid=7)
+    ledger.before_write = ledger.after_write = lambda _what: None
+    ledger.release_lease = release_lease  # type: ignore[method-assign]
+    story.rehearsal.dead.add(7)
+    assert_traffic_is_served(story)
+
+
+def assert_traffic_is_served(story: Story) -> None:
+    """At the moment of the kill, whoever has traffic at the load balancer runs something."""
+    environment = story.rehearsal.environment(story.environment)
+    live = story.rehearsal.ledger.wanted(environment.place).live
+    if live is None:
+        return
+    for colour in Colour:
+        assert environment.weights.of(colour) == 0 or colour in environment.running
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("make", STORIES, ids=lambda make: make.__name__)
+def test_killed_process_changes_nothing_about_the_end_when_the_work_is_taken_up_again(
+    make: Callable[[], Story], after: bool
+) -> None:
+    undisturbed = make()
+    writes = count_writes(undisturbed)
+    expected = end_state(undisturbed)
+    assert writes > 5
+    for number in range(1, writes + 1):
+        story = make()
+        kill_at(story, number, after=after)
+        # Both ways back in, in turn: every write is killed before and after, one of the two is resumed by name.
+        if number % 2 == after:
+            run(story, pid=8, verb=delivery.resume)
+        if end_state(story) != expected:
+            # Killed before the first rollout was written there is nothing to resume: the verb itself is run again.
+            outcome = run_again(story)
+            assert outcome in {"completed", "unchanged", "refused"} or outcome.startswith("rolled back")
+        assert end_state(story) == expected, f"killed {'after' if after else 'before'} write {number} of {writes}"
+
+
+def test_same_verb_after_the_last_write_does_not_undo_a_rollback() -> None:
+    story = switch_back()
+    run(story, pid=1)
+    expected = end_state(story)
+    assert run_again(story) == "refused"
+    assert end_state(story) == expected
+
+
+def run_again(story: Story) -> str:
+    try:
+        return run(story, pid=9)
+    except (delivery.RefusedError, NotFoundError):
+        return "refused"  # the interrupted rollout was finished first, and its release is on hold now

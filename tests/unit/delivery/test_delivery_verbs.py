@@ -1,0 +1,476 @@
+"""The verbs, in a simulated company. Fidelity of the simulation: see its package; real AWS calls are in the integration tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from slipway import delivery
+from slipway.delivery.events import LogLine, WeightsConfirmed
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.pace import Pace
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Kind, Phase, Reason
+from slipway.delivery.planning import build_release
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
+from slipway.errors import LockedError, NotFoundError, OperationError, UsageError
+
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0003", phase=MigrationPhase.CONTRACT)
+FOURTH = Revision(id="0004", phase=MigrationPhase.EXPAND)
+FIRST_RELEASE_WEIGHTS = [Weights(blue=0, green=100)]
+
+
+def company(*versions: str, **rollout: Any) -> Rehearsal:
+    """A dev environment that has released `versions`, one after the other."""
+    rehearsal = Rehearsal()
+    rehearsal.environment("dev", **rollout)
+    for version in versions:
+        rehearsal.check_out(version, revisions=[EXPAND])
+        delivery.release(rehearsal.context("dev"))
+    return rehearsal
+
+
+def check_out_bad(rehearsal: Rehearsal, version: str, **behaviour: Any) -> str:
+    """A version that behaves badly in dev; its release id."""
+    rehearsal.check_out(version)
+    dev = rehearsal.environment("dev")
+    made = build_release("orders", str(dev.image), rehearsal.facts(), rehearsal.clock.now())
+    dev.behaviour[made.id] = Behaviour(**behaviour)
+    return made.id
+
+
+def live_version(environment: SimulatedEnvironment) -> str:
+    """What the users get, by the load balancer's weights and the running pods."""
+    colour = next(colour for colour in Colour if environment.weights.of(colour) == 100)
+    return environment.running[colour][0].version
+
+
+def test_first_release_goes_to_green_and_takes_all_traffic_at_once() -> None:
+    rehearsal = company()
+    rehearsal.check_out("1.0.0", revisions=[EXPAND])
+    outcome = delivery.release(rehearsal.context("dev"))
+    dev = rehearsal.environment("dev")
+    assert outcome.status == "completed"
+    assert (live_version(dev), dev.moves) == ("1.0.0", FIRST_RELEASE_WEIGHTS)
+    assert dev.applied == ["0001"]
+    assert rehearsal.ledger.wanted(dev.place).live is Colour.GREEN
+    assert list(rehearsal.ledger.releases("orders")[0].verified_in) == ["dev"]
+
+
+def test_second_release_moves_step_by_step_and_keeps_the_old_colour_warm() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    assert dev.moves[1:] == [Weights(blue=10, green=90), Weights(blue=50, green=50), Weights(blue=100, green=0)]
+    assert live_version(dev) == "2.0.0"
+    assert {colour: release.version for colour, (release, _) in dev.running.items()} == {
+        "blue": "2.0.0",
+        "green": "1.0.0",
+    }
+    assert dev.test is Colour.GREEN
+
+
+def test_release_tells_every_confirmed_step_and_the_end() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.environment("dev").notifications.clear()
+    rehearsal.check_out("2.0.0")
+    delivery.release(rehearsal.context("dev"))
+    assert rehearsal.environment("dev").notifications == [
+        "on-rollout-started",
+        "on-rollout-step-completed",
+        "on-rollout-step-completed",
+        "on-rollout-step-completed",
+        "on-rollout-completed",
+    ]
+    confirmed = [event.weights.blue for event in rehearsal.events if isinstance(event, WeightsConfirmed)]
+    assert confirmed == [0, 10, 50, 100]
+
+
+def test_delivery_adds_little_to_the_configured_bakes() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    outcome = delivery.release(rehearsal.context("dev"))
+    assert outcome.rollout
+    spent = sum(seconds for name, seconds in outcome.rollout.timings.items() if name in set(Phase))
+    world = 2 * 1.0 + 2.0 + 3 * 0.4  # two `up`s, the pods' start, three weight changes, as the simulation has them
+    assert spent - 3 * 5 - world < 1
+
+
+def test_release_of_what_is_live_changes_nothing() -> None:
+    rehearsal = company("1.0.0")
+    before = rehearsal.ledger.wanted(rehearsal.environment("dev").place)
+    assert delivery.release(rehearsal.context("dev")).status == "unchanged"
+    assert rehearsal.ledger.wanted(rehearsal.environment("dev").place) == before
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ({"error_ratio": 0.3}, Reason.ERRORS_ABOVE_LIMIT),
+        ({"p99_seconds": 4.0}, Reason.LATENCY_ABOVE_LIMIT),
+        ({"healthy": False}, Reason.TARGETS_UNHEALTHY),
+        ({"smoke_fault": "GET /version answered 500"}, Reason.SMOKE_TEST_FAILED),
+    ],
+)
+def test_bad_release_rolls_back_by_itself_and_is_held(behaviour: dict[str, Any], reason: Reason) -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    bad = check_out_bad(rehearsal, "2.0.0", **behaviour)
+    with pytest.raises(delivery.ReleaseRolledBackError) as caught:
+        delivery.release(rehearsal.context("dev"))
+    assert caught.value.exit_code == 10
+    assert caught.value.rollout.reason is reason
+    assert caught.value.rollout.timings["weights_back"] < 2
+    assert live_version(dev) == "1.0.0"
+    assert list(dev.running) == [Colour.GREEN]
+    assert list(rehearsal.ledger.holds(dev.place)) == [bad]
+    assert rehearsal.ledger.release("orders", bad).verified_in == {}
+
+
+def test_bad_release_is_detected_at_the_first_bad_window_not_at_the_end_of_the_bake() -> None:
+    rehearsal = company("1.0.0", bakeSeconds=60)
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
+    with pytest.raises(delivery.ReleaseRolledBackError) as caught:
+        delivery.release(rehearsal.context("dev"))
+    assert caught.value.rollout.timings["detect"] < 5
+
+
+def test_release_as_bad_as_the_live_one_goes_on_because_going_back_would_not_help() -> None:
+    rehearsal = company("1.0.0", maxErrorRatio=0.01)
+    dev = rehearsal.environment("dev")
+    live = rehearsal.ledger.wanted(dev.place).green
+    assert live
+    dev.behaviour[live.release] = Behaviour(error_ratio=0.3)
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
+    with pytest.raises(delivery.ReleaseRolledBackError) as caught:
+        delivery.release(rehearsal.context("dev"))
+    # At 10 and 50 % it was no worse than its peer; at 100 % there is no peer left, and the absolute limit decides.
+    assert caught.value.rollout.step == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("up_fault", Reason.DEPLOYMENT_FAILED), ("migration_fault", Reason.MIGRATION_FAILED)]
+)
+def test_failed_step_before_traffic_moves_leaves_the_old_release_alone(fault: str, reason: Reason) -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND])
+    dev = rehearsal.environment("dev")
+    original_up = dev.converge
+
+    def converge() -> Any:
+        # The first `up` builds the image; the fault belongs to the one that deploys the colour.
+        if fault == "up_fault" and rehearsal.ledger.wanted(dev.place).blue:
+            dev.up_fault = "pods of orders-blue do not start"
+        elif dev.up_fault:
+            dev.up_fault = ""
+        return original_up()
+
+    dev.converge = converge  # type: ignore[method-assign]
+    if fault == "migration_fault":
+        dev.migration_fault = "relation orders exists"
+    with pytest.raises(delivery.ReleaseRolledBackError) as caught:
+        delivery.release(rehearsal.context("dev"))
+    assert caught.value.rollout.reason is reason
+    assert live_version(dev) == "1.0.0"
+    assert dev.moves == FIRST_RELEASE_WEIGHTS
+
+
+def test_refuses_a_release_on_hold_until_it_is_forced() -> None:
+    rehearsal = company("1.0.0")
+    bad = check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    with pytest.raises(delivery.RefusedError, match="on hold in dev") as caught:
+        delivery.release(rehearsal.context("dev"))
+    assert caught.value.exit_code == 5
+    rehearsal.environment("dev").behaviour.clear()
+    outcome = delivery.release(rehearsal.context("dev"), force=True)
+    assert outcome.rollout
+    assert outcome.rollout.forced[0].startswith("hold: ")
+    assert bad not in rehearsal.ledger.holds(rehearsal.environment("dev").place)
+
+
+def test_promotion_brings_the_same_digest() -> None:
+    rehearsal = company("1.0.0")
+    staging = rehearsal.environment("staging", promoteFrom="dev")
+    outcome = delivery.promote(rehearsal.context("staging"), "dev")
+    dev = rehearsal.environment("dev")
+    assert outcome.rollout
+    assert outcome.rollout.promoted_from == "dev"
+    assert staging.running[Colour.GREEN][0] == dev.running[Colour.GREEN][0]
+    assert sorted(rehearsal.ledger.releases("orders")[0].verified_in) == ["dev", "staging"]
+    assert "on-promotion-completed" in staging.notifications
+
+
+def test_refuses_a_promotion_of_what_was_not_verified_upstream_and_touches_nothing() -> None:
+    rehearsal = company("1.0.0")
+    prod = rehearsal.environment("prod", promoteFrom="staging")
+    prod.exists = True
+    with pytest.raises(delivery.RefusedError, match="not verified in staging; verified: dev"):
+        delivery.promote(rehearsal.context("prod"), "dev", force=True)
+    assert (prod.ups, prod.running) == (0, {})
+
+
+def test_refuses_a_promotion_with_other_sources_than_the_release_was_made_from() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.environment("staging", promoteFrom="dev")
+    rehearsal.facts_now = replace(rehearsal.facts_now, program_hash="q" * 64)
+    with pytest.raises(delivery.RefusedError, match="infrastructure program here is not the one"):
+        delivery.promote(rehearsal.context("staging"), "dev")
+    assert delivery.promote(rehearsal.context("staging"), "dev", force=True).status == "completed"
+
+
+def test_refuses_a_release_where_only_promotions_arrive() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.environment("staging", promoteFrom="dev").image = "registry/orders@sha256:" + "0" * 64
+    with pytest.raises(UsageError, match="takes releases from dev only"):
+        delivery.release(rehearsal.context("staging"))
+
+
+def test_refuses_a_release_inside_a_freeze_window() -> None:
+    window = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-06T00:00:00+00:00", "reason": "stocktaking"}
+    rehearsal = company(freezeWindows=[window])
+    rehearsal.check_out("1.0.0")
+    with pytest.raises(delivery.RefusedError, match="frozen until 2026-01-06T00:00:00\\+00:00: stocktaking"):
+        delivery.release(rehearsal.context("dev"))
+    assert delivery.release(rehearsal.context("dev"), force=True).status == "completed"
+
+
+def test_rollback_switches_to_the_warm_colour_without_an_up_before_the_weights() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    ups = dev.ups
+    outcome = delivery.rollback(rehearsal.context("dev"), because="complaints")
+    assert outcome.rollout
+    assert (outcome.rollout.kind, live_version(dev), dev.ups - ups) == (Kind.SWITCH, "1.0.0", 1)
+    assert sum(outcome.rollout.timings[phase] for phase in (Phase.WAITING, Phase.SHIFTING)) < 1
+    (held,) = rehearsal.ledger.holds(dev.place).values()
+    assert "complaints" in held.because
+    with pytest.raises(delivery.RefusedError):
+        delivery.release(rehearsal.context("dev"))
+
+
+def test_rollback_deploys_an_older_release_when_nothing_is_warm() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    delivery.retire(rehearsal.context("dev"), force=True)
+    outcome = delivery.rollback(rehearsal.context("dev"))
+    assert outcome.rollout
+    assert (outcome.rollout.kind, live_version(dev)) == (Kind.ROLLBACK, "1.0.0")
+    assert outcome.rollout.steps[0].percent == 100
+
+
+def test_refuses_a_rollback_to_a_release_that_the_schema_has_left_behind() -> None:
+    rehearsal = company("1.0.0")
+    old = rehearsal.ledger.releases("orders")[0].id
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    delivery.contract(rehearsal.context("dev"), force=True)
+    with pytest.raises(delivery.RefusedError, match="does not know contract migration 0003"):
+        delivery.rollback(rehearsal.context("dev"), old, force=True)
+    with pytest.raises(NotFoundError, match="no earlier release"):
+        delivery.rollback(rehearsal.context("dev"))
+
+
+def test_contract_waits_for_the_rollback_window_and_takes_the_old_colour_away_first() -> None:
+    rehearsal = company("1.0.0", rollbackWindowSeconds=600)
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    assert dev.applied == ["0001", "0002"]
+    with pytest.raises(OperationError, match="rollback window is open until"):
+        delivery.contract(rehearsal.context("dev"))
+    rehearsal.clock.sleep(601)
+    outcome = delivery.contract(rehearsal.context("dev"))
+    assert outcome.rollout
+    assert outcome.rollout.path == (Phase.RETIRING, Phase.CONTRACTING, Phase.COMPLETED)
+    assert (dev.applied, list(dev.running)) == (["0001", "0002", "0003"], [Colour.BLUE])
+    assert delivery.contract(rehearsal.context("dev")).status == "unchanged"
+    assert any(isinstance(event, LogLine) and "0003" in event.text for event in rehearsal.events)
+
+
+def test_pending_contract_blocks_the_next_expand_until_the_window_is_closed_and_then_goes_first() -> None:
+    rehearsal = company("1.0.0", rollbackWindowSeconds=600)
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND, SECOND, CONTRACT, FOURTH])
+    with pytest.raises(delivery.RefusedError, match="contract migration 0003 is pending"):
+        delivery.release(rehearsal.context("dev"), force=True)
+    rehearsal.clock.sleep(601)
+    delivery.release(rehearsal.context("dev"))
+    assert dev.applied == ["0001", "0002", "0003", "0004"]
+    assert live_version(dev) == "3.0.0"
+
+
+def test_second_process_is_refused_with_the_first_ones_name() -> None:
+    rehearsal = company("1.0.0")
+    place = rehearsal.environment("dev").place
+    owner = rehearsal.context("dev", pid=41).owner
+    rehearsal.ledger.acquire(place, owner, "slipway release dev", rehearsal.clock.now())
+    with pytest.raises(LockedError, match=r"ada@bench \(process 41\) is at work here: `slipway release dev`") as caught:
+        delivery.release(rehearsal.context("dev", pid=42))
+    assert caught.value.exit_code == 4
+
+
+def test_waiting_process_goes_on_when_the_owner_dies() -> None:
+    rehearsal = company("1.0.0")
+    place = rehearsal.environment("dev").place
+    rehearsal.ledger.acquire(
+        place, rehearsal.context("dev", pid=41).owner, "slipway release dev", rehearsal.clock.now()
+    )
+    rehearsal.dead.add(41)
+    assert delivery.release(rehearsal.context("dev", pid=42)).status == "unchanged"
+    assert any("took the lease over from ada@bench (process 41)" in event.text for event in rehearsal.events)
+
+
+def test_lease_on_another_machine_is_taken_only_after_it_was_not_renewed_for_a_term() -> None:
+    rehearsal = company("1.0.0")
+    place = rehearsal.environment("dev").place
+    rehearsal.ledger.acquire(
+        place, rehearsal.context("dev", pid=41).owner, "slipway release dev", rehearsal.clock.now()
+    )
+    began = rehearsal.clock.now()
+    assert delivery.release(rehearsal.context("dev", pid=42, lease_wait_seconds=120)).status == "unchanged"
+    assert 30 <= (rehearsal.clock.now() - began).total_seconds() < 35
+
+
+def test_writer_whose_lease_was_taken_is_fenced_off() -> None:
+    rehearsal = company("1.0.0")
+    place, ledger = rehearsal.environment("dev").place, rehearsal.ledger
+    stale = ledger.acquire(place, rehearsal.context("dev", pid=41).owner, "release", rehearsal.clock.now())
+    assert stale
+    fresh = ledger.take_over(place, stale, rehearsal.context("dev", pid=42).owner, "release", rehearsal.clock.now())
+    assert fresh
+    with pytest.raises(delivery.LeaseLostError):
+        ledger.write_wanted(place, ledger.wanted(place), stale)
+    ledger.write_wanted(place, ledger.wanted(place), fresh)
+
+
+def test_abort_turns_the_running_rollout_back() -> None:
+    rehearsal = company("1.0.0")
+    dev, ledger = rehearsal.environment("dev"), rehearsal.ledger
+    rehearsal.check_out("2.0.0")
+
+    def ask(event: Any) -> None:
+        if isinstance(event, WeightsConfirmed) and event.weights.blue == 50:
+            ledger.request_abort(dev.place, event.rollout.id, "aborted by grace: wrong day")
+
+    outcome = delivery.release(replace(rehearsal.context("dev"), progress=ask))
+    assert (outcome.status, outcome.text) == ("rolled-back", "aborted by grace: wrong day")
+    assert live_version(dev) == "1.0.0"
+
+
+def test_abort_finishes_the_way_back_itself_when_the_owner_is_dead() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+
+    def die(event: Any) -> None:
+        if isinstance(event, WeightsConfirmed) and event.weights.blue == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        delivery.release(replace(rehearsal.context("dev"), progress=die))
+    outcome = delivery.abort(rehearsal.context("dev", pid=2), because="interrupted")
+    assert outcome.status == "rolled-back"
+    assert live_version(rehearsal.environment("dev")) == "1.0.0"
+    with pytest.raises(NotFoundError, match="no rollout"):
+        delivery.abort(rehearsal.context("dev"))
+
+
+def test_resume_after_an_interrupt_ends_what_was_begun() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+
+    def die(event: Any) -> None:
+        if isinstance(event, WeightsConfirmed) and event.weights.blue == 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        delivery.release(replace(rehearsal.context("dev"), progress=die))
+    assert delivery.resume(rehearsal.context("dev", pid=2)).status == "completed"
+    assert live_version(rehearsal.environment("dev")) == "2.0.0"
+    assert delivery.resume(rehearsal.context("dev")).status == "unchanged"
+
+
+def test_plain_up_in_the_middle_of_a_rollout_moves_no_traffic() -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0")
+    seen: list[tuple[Weights, Weights]] = []
+
+    def up(event: Any) -> None:
+        if isinstance(event, WeightsConfirmed):
+            before = dev.weights
+            dev.converge()
+            seen.append((before, dev.weights))
+
+    delivery.release(replace(rehearsal.context("dev"), progress=up))
+    assert len(seen) == 3
+    assert all(before == after for before, after in seen)
+
+
+def test_load_balancer_that_fails_on_the_way_back_is_asked_until_it_obeys() -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
+    asked = dev.ask_weights
+    failures = iter(["throttled"] * 4)
+
+    def ask(weights: Weights) -> None:
+        if weights == Weights(blue=0, green=100) and next(failures, ""):
+            raise OperationError("throttled")
+        asked(weights)
+
+    dev.ask_weights = ask  # type: ignore[method-assign]
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    assert live_version(dev) == "1.0.0"
+
+
+def test_dry_run_says_what_would_happen_and_changes_nothing() -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
+    before = (rehearsal.ledger.wanted(dev.place), dev.ups, len(rehearsal.ledger.releases("orders")))
+    plan = delivery.release(rehearsal.context("dev"), dry_run=True).plan
+    assert plan
+    assert (plan.migrations.expand, plan.migrations.contract) == ((SECOND,), (CONTRACT,))
+    assert [step.percent for step in plan.steps] == [10, 50, 100]
+    assert before == (rehearsal.ledger.wanted(dev.place), dev.ups, len(rehearsal.ledger.releases("orders")))
+
+
+def test_pace_overrides_the_stack_for_one_rollout() -> None:
+    rehearsal = company("1.0.0", bakeSeconds=3600)
+    rehearsal.check_out("2.0.0")
+    outcome = delivery.release(rehearsal.context("dev"), pace=Pace(bake_seconds=2))
+    assert outcome.rollout
+    assert outcome.rollout.timings[Phase.BAKING] < 10
+
+
+def test_status_tells_both_colours_the_hold_and_the_history() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    bad = check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    (row,) = delivery.status(rehearsal.context("dev"))
+    assert (row.environment, row.service, row.live, row.rollout, row.lease) == ("dev", "orders", Colour.BLUE, None, "")
+    blue, green = row.colours[Colour.BLUE], row.colours[Colour.GREEN]
+    assert (blue.wanted_percent, blue.actual_percent, blue.live, blue.healthy) == (100, 100, True, 2)
+    assert (green.running, green.warm) == (None, False)
+    assert list(row.holds) == [bad]
+    assert [item.phase for item in row.history] == [Phase.ROLLED_BACK, Phase.COMPLETED, Phase.COMPLETED]
+    assert delivery.history(rehearsal.context("dev"), 1) == [row.history[0]]
+
+
+def test_status_shows_the_other_environments_when_one_load_balancer_does_not_answer() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.environment("dev").balancer_fault = "cannot read the listeners: timed out"
+    (row,) = delivery.status(rehearsal.context("dev"))
+    assert row.problem == "cannot read the listeners: timed out"
+    assert row.colours[Colour.GREEN].wanted_percent == 100
+    assert row.colours[Colour.GREEN].actual_percent is None
