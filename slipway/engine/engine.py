@@ -15,7 +15,7 @@ from slipway.engine.config import StackConfig, load_stack_config
 from slipway.engine.deployment.context import DeploymentOptions, StackIdentity
 from slipway.engine.deployment.writing import MemoryWriter, StepWriter
 from slipway.engine.event_stream import EventStream
-from slipway.engine.events import CancelEvent, DiagnosticEvent, Event, Step, SummaryEvent, plain_json
+from slipway.engine.events import BLINDED, CancelEvent, DiagnosticEvent, Event, Step, SummaryEvent, plain_json
 from slipway.engine.operation import Operation, OperationKind
 from slipway.engine.plugin_source import PluginSource
 from slipway.engine.project import Project, load_project
@@ -196,38 +196,53 @@ class Engine:
         if kind in (OperationKind.REFRESH, OperationKind.DESTROY):
             self._load()
         with self._environment():
+            config = load_stack_config(self.project, self.stack, store.secrets)
             if dry_run:
-                config = load_stack_config(self.project, self.stack, store.secrets)
-                return self._operate(kind, options, config, MemoryWriter(store.load() or Snapshot()), dry_run=True)
-            with store.lock():
-                return self._run_locked(kind, options, store)
+                writer = MemoryWriter(store.load() or Snapshot())
+                operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=True)
+            else:
+                with store.lock():
+                    operation, result = self._run_locked(kind, options, config, store)
+        self._raise_failure(operation, result, options, dry_run=dry_run)
+        return result
 
-    def _run_locked(self, kind: OperationKind, options: Options, store: StackStore) -> Result:
+    def _run_locked(
+        self, kind: OperationKind, options: Options, config: StackConfig, store: StackStore
+    ) -> tuple[Operation, Result]:
         started = datetime.now(UTC)
-        config = load_stack_config(self.project, self.stack, store.secrets)
         if not store.exists():
             store.create()
         writer = store.writer()
         result: Result | None = None
         try:
-            result = self._operate(kind, options, config, writer, dry_run=False)
+            operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=False)
+            return operation, result
         finally:
-            writer.close()
-            store.record_update(
-                UpdateRecord(
-                    kind=kind.value,
-                    start_time=started,
-                    end_time=datetime.now(UTC),
-                    result="succeeded" if result is not None else "failed",
-                    message=options.message,
-                    resource_changes=dict(result.changes) if result is not None else {},
+            try:
+                writer.close()
+            finally:
+                store.record_update(
+                    UpdateRecord(
+                        kind=kind.value,
+                        start_time=started,
+                        end_time=datetime.now(UTC),
+                        result="succeeded" if result is not None and result.ok else "failed",
+                        message=options.message,
+                        resource_changes=dict(result.changes) if result is not None else {},
+                        config=_history_config(config),
+                    )
                 )
-            )
-        return result
 
     def _operate(
-        self, kind: OperationKind, options: Options, config: StackConfig, writer: StepWriter, *, dry_run: bool
-    ) -> Result:
+        self,
+        kind: OperationKind,
+        options: Options,
+        config: StackConfig,
+        writer: StepWriter,
+        warnings: Sequence[str],
+        *,
+        dry_run: bool,
+    ) -> tuple[Operation, Result]:
         started = time.monotonic()
         diagnostics: list[DiagnosticEvent] = []
         with EventStream(self._on_event) as stream:
@@ -257,9 +272,12 @@ class Engine:
                 policy_packs=self._policy_packs,
                 program=self._program,
                 load_stack=self._load_other_stack,
+                environ=self._environ,
                 emit=emit,
             )
             self._running = operation
+            for warning in warnings:
+                operation.deployment.diagnose(warning)
             try:
                 outputs = operation.run()
             finally:
@@ -272,6 +290,7 @@ class Engine:
                         duration_seconds=duration_seconds,
                         is_preview=dry_run,
                         ok=deployment.ok,
+                        policy_packs=operation.policy_packs,
                     )
                 )
                 emit(CancelEvent())
@@ -283,8 +302,7 @@ class Engine:
             duration_seconds=duration_seconds,
             ok=deployment.ok,
         )
-        self._raise_failure(operation, result, options, dry_run=dry_run)
-        return result
+        return operation, result
 
     def _raise_failure(self, operation: Operation, result: Result, options: Options, *, dry_run: bool) -> None:
         deployment = operation.deployment
@@ -332,3 +350,11 @@ class Engine:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def _history_config(config: StackConfig) -> dict[str, Any]:
+    """The configuration as the history keeps it; secrets stay in the stack's own file alone."""
+    return {
+        key: {"value": BLINDED if key in config.secret_keys else text, "secret": key in config.secret_keys}
+        for key, text in config.values.items()
+    }

@@ -169,13 +169,18 @@ def _forget_modules(loaded: set[str], root: Path) -> None:
 def describe_failure(error: BaseException, run: ProgramRun) -> str:
     """The exception with the frames of the user's own code: `infra/__main__.py:12 in <module>: bucket = ...`."""
     cause = _deepest_cause(error)
-    lines = [f"the program failed: {type(cause).__name__}: {cause}"]
+    what = cause.msg if isinstance(cause, SyntaxError) else cause
+    lines = [f"the program failed: {type(cause).__name__}: {what}"]
     for frame in _own_frames(cause.__traceback__, run):
-        shown = Path(frame.filename)
-        with contextlib.suppress(ValueError):
-            shown = shown.relative_to(run.root)
-        lines.append(f"  {shown}:{frame.lineno} in {frame.name}: {frame.line or ''}".rstrip())
+        lines.append(f"  {_shown(frame.filename, run)}:{frame.lineno} in {frame.name}: {frame.line or ''}".rstrip())
+    if isinstance(cause, SyntaxError):
+        lines.append(f"  {_shown(cause.filename or '?', run)}:{cause.lineno}: {(cause.text or '').strip()}".rstrip())
     return "\n".join(lines)
+
+
+def _shown(filename: str, run: ProgramRun) -> Path:
+    path = Path(filename)
+    return path.relative_to(run.root) if path.is_relative_to(run.root) else path
 
 
 def _deepest_cause(error: BaseException) -> BaseException:

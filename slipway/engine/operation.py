@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from slipway.engine.deployment.deletion import delete_leftovers
 from slipway.engine.deployment.execution import NoHooks, StepRunner
 from slipway.engine.deployment.providers import ProviderSource
 from slipway.engine.deployment.refresh import refresh_all
-from slipway.engine.deployment.registration import NoPolicies, Policies
 from slipway.engine.deployment.writing import StepWriter
 from slipway.engine.events import Event, PreludeEvent, StdoutEvent
 from slipway.engine.plugin_source import PluginSource
@@ -54,6 +53,7 @@ class Operation:
         policy_packs: Sequence[Path],
         program: Callable[[], Any] | None,
         load_stack: LoadStack,
+        environ: Mapping[str, str],
         emit: Callable[[Event], None],
     ) -> None:
         self.kind = kind
@@ -65,6 +65,9 @@ class Operation:
         self._policy_packs = policy_packs
         self._program = program
         self._load_stack = load_stack
+        self._environ = environ
+        self.policy_packs: Mapping[str, str] = {}
+        """Version by name of the packs that judged, once the operation has ended."""
         self.deployment = Deployment(
             identity,
             preview=preview,
@@ -111,16 +114,27 @@ class Operation:
 
     def _run_program(self) -> PropertyMap:
         # Imported here: the SDK costs a quarter of a second, and refresh and destroy do without it.
-        from slipway.engine.session import ProgramSession
+        from slipway.engine.judging import PolicyReview  # noqa: PLC0415
+        from slipway.engine.session import ProgramSession  # noqa: PLC0415
 
-        session = ProgramSession(self.deployment, self._policies(), on_end=self._delete)
+        review = PolicyReview(self.deployment, self._policy_packs, environ=self._environ)
+
+        def end(runner: StepRunner) -> None:
+            review.review_stack()
+            self._delete(runner)
+
         try:
-            session.run(
-                self._project, self._program, on_output=lambda text: self.deployment.emit(StdoutEvent(message=text))
-            )
+            session = ProgramSession(self.deployment, review, on_end=end)
+            try:
+                session.run(
+                    self._project, self._program, on_output=lambda text: self.deployment.emit(StdoutEvent(message=text))
+                )
+            finally:
+                outputs = session.finish()
+            self.policy_packs = review.versions() if self.deployment.ok else {}
+            return outputs
         finally:
-            outputs = session.finish()
-        return outputs
+            review.close()
 
     def _delete(self, runner: StepRunner) -> None:
         if not self.deployment.ok:
@@ -131,9 +145,6 @@ class Operation:
             return
         except SlipwayError as error:
             self.deployment.fail(str(error))
-
-    def _policies(self) -> Policies:
-        return NoPolicies()
 
     def _plain_runner(self) -> StepRunner:
         return StepRunner(self.deployment, NoHooks())

@@ -30,7 +30,9 @@ class NotImplementedByProviderError(ProviderError):
 class InitializationError(ProviderError):
     """The resource exists but did not become ready: its state is saved with the reasons, and the next run updates it."""
 
-    def __init__(self, *, id: str, outputs: PropertyMap, reasons: Sequence[str], inputs: PropertyMap | None = None) -> None:  # noqa: A002
+    def __init__(
+        self, *, id: str, outputs: PropertyMap, reasons: Sequence[str], inputs: PropertyMap | None = None
+    ) -> None:  # noqa: A002
         super().__init__("; ".join(reasons))
         self.id = id
         self.outputs = outputs
@@ -148,6 +150,9 @@ class Provider:
     """False: the engine unwraps secrets on the way in and marks outputs named like secret inputs on the way out."""
     supports_preview: bool = False
     """True: `create` and `update` are called in previews too (with `preview=True`) and answer the outputs they know."""
+    resumes_creates: bool = False
+    """True: `create`, called again with the same inputs after a crash lost its answer, finds what the first call made instead of
+    failing or making another. The engine then gives `check` the interrupted create's inputs, so that generated names stay the same."""
     on_message: Callable[[str, str, str], None] | None = None
     """Set by whoever runs the provider; called from any thread with a URN, a severity (`status`, `debug`, `info`, `warning`, `error`) and a
     text without secrets. `status` is what a resource waits for just now: it replaces the one before."""
@@ -156,7 +161,9 @@ class Provider:
         """Check the provider's own configuration; nested values are JSON text, and stay so."""
         return CheckResult(inputs=news)
 
-    def diff_config(self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:
+    def diff_config(
+        self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:
         """Compare two configurations; a replace here replaces everything the provider made."""
         return DiffResult()
 
@@ -167,7 +174,9 @@ class Provider:
         """Validate and complete inputs. `olds` are the old INPUTS, empty at the first create and at a replacement."""
         return CheckResult(inputs=news)
 
-    def diff(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:  # noqa: A002
+    def diff(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:  # noqa: A002
         """Say what an update to `news` (checked inputs) would do."""
         return DiffResult()
 
@@ -179,7 +188,9 @@ class Provider:
         """Read the live resource; empty `inputs` and `outputs` mean an import by id alone."""
         raise NotImplementedByProviderError(f"{self.name}: cannot read {ctx.type}")
 
-    def update(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> PropertyMap:  # noqa: A002
+    def update(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> PropertyMap:  # noqa: A002
         """Change the resource in place and answer its new outputs."""
         raise NotImplementedByProviderError(f"{self.name}: cannot update {ctx.type}")
 

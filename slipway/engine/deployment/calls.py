@@ -37,6 +37,11 @@ class ProviderCalls:
         self.configured = configured
         self._preview = preview
 
+    @property
+    def resumes_creates(self) -> bool:
+        """See `Provider.resumes_creates`."""
+        return self.provider.resumes_creates
+
     def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Validated inputs; the program's own when the provider cannot be asked yet."""
         if not self.configured:

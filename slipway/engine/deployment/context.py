@@ -216,7 +216,11 @@ class Deployment:
         """Report an error; unless the operation continues on errors, nothing new starts after it."""
         self.fail_softly(message, urn=urn)
         if not self.options.continue_on_error:
-            self._stopping.set()
+            self.stop()
+
+    def stop(self) -> None:
+        """Let nothing new start; what runs is finished and recorded."""
+        self._stopping.set()
 
     def fail_softly(self, message: str, *, urn: str = "") -> None:
         """Report an error that fails the operation in the end, but does not stop what is independent of it."""

@@ -36,6 +36,8 @@ Answer = TypeVar("Answer")
 class ResourceCalls(Protocol):
     """What a step needs of a provider; fulfilled by providers and by the registry for provider resources."""
 
+    @property
+    def resumes_creates(self) -> bool: ...
     def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult: ...
     def diff(self, ctx: CallContext, old: ResourceState, news: PropertyMap) -> DiffResult: ...
     def create(self, ctx: CallContext, inputs: PropertyMap) -> CreateResult: ...
@@ -46,6 +48,8 @@ class ResourceCalls(Protocol):
 
 class ProviderResourceCalls:
     """A provider resource's lifecycle: checking and comparing its configuration, and configuring it."""
+
+    resumes_creates = False
 
     def __init__(self, registry: ProviderRegistry) -> None:
         self._registry = registry

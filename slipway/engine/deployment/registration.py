@@ -253,9 +253,8 @@ class Registrar:
 
         Generated names then stay as they were, and the provider finds what the first attempt made instead of making another.
         """
-        pending = self._interrupted_create(new.urn)
-        provider = getattr(calls, "provider", None)
-        return pending.resource.inputs if pending is not None and getattr(provider, "resumes_creates", False) else {}
+        pending = self._interrupted_create(new.urn) if calls.resumes_creates else None
+        return pending.resource.inputs if pending is not None else {}
 
     def _interrupted_create(self, urn: str) -> PendingOperation | None:
         for pending in self.deployment.writer.base.pending_operations:
@@ -331,7 +330,7 @@ class Registrar:
     def _create(self, new: ResourceState, calls: ResourceCalls | None) -> ResourceState:
         state = self.runner.create(Step(op=Op.CREATE, urn=new.urn, new=new), new, calls, replaces=None)
         pending = self._interrupted_create(new.urn)
-        if pending is not None and getattr(getattr(calls, "provider", None), "resumes_creates", False):
+        if pending is not None and calls is not None and calls.resumes_creates:
             self.deployment.writer.forget(pending)
         return state
 

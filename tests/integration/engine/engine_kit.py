@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,7 @@ class MemoryStack:
         preview: bool = False,
         refresh: bool = False,
         clear_pending_creates: bool = False,
+        policy_packs: tuple[Path, ...] = (),
         **options: Any,
     ) -> Run:
         self.cloud.calls.clear()
@@ -180,9 +182,10 @@ class MemoryStack:
             config=self.config,
             writer=writer,
             plugins=_Plugins(lambda: self.make_provider()),  # type: ignore[arg-type]
-            policy_packs=(),
+            policy_packs=policy_packs,
             program=program,
             load_stack=lambda name: self.other_stacks[name],
+            environ=dict(os.environ),
             emit=events.append,
         )
         outputs = operation.run()

@@ -1,0 +1,129 @@
+"""Policy packs in force: every resource is judged before its step, the whole stack after the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from slipway.engine.deployment.context import Deployment, StepFailedError
+from slipway.engine.deployment.goal import Goal
+from slipway.engine.events import PolicyEvent
+from slipway.engine.policy import PackContext, PolicyPack, PolicySubject, Violation
+from slipway.engine.policy_config import EnforcementLevel
+from slipway.engine.state.model import ResourceState
+from slipway.engine.urn import name_of, parse_provider_reference
+
+
+class PolicyReview:
+    """The packs of one operation. They start in the background when this is made; `close` ends them."""
+
+    def __init__(self, deployment: Deployment, packs: Sequence[Path], *, environ: Mapping[str, str]) -> None:
+        """Raises UsageError when a folder holds no pack."""
+        self._deployment = deployment
+        identity, config = deployment.identity, deployment.config
+        context = PackContext(
+            project=identity.project,
+            stack=identity.stack,
+            preview=deployment.preview,
+            config=config.values,
+            secret_keys=sorted(config.secret_keys),
+        )
+        self._packs = [PolicyPack(path, context, environ=environ, on_output=self._take_output) for path in packs]
+
+    def review(self, goal: Goal, state: ResourceState) -> ResourceState:
+        """The record with the packs' remedies. In a real run a mandatory violation raises StepFailedError: nothing is done for it."""
+        for pack in self._packs:
+            for remedy in pack.remediate(self._subject(goal, state)):
+                if remedy.properties is None:
+                    self._deployment.diagnose(f"policy {remedy.policy}: {remedy.diagnostic}", urn=state.urn)
+                else:
+                    state = replace(state, inputs=remedy.properties)
+                    self._tell(
+                        remedy.pack, remedy.pack_version, remedy.policy, "remediated", remedy.description, state.urn
+                    )
+        subject = self._subject(goal, state)
+        broken = [violation for pack in self._packs for violation in pack.analyze(subject) if self._report(violation)]
+        # A preview goes on, so that all violations are told at once.
+        if broken and not self._deployment.preview:
+            raise StepFailedError(state.urn)
+        return state
+
+    def review_stack(self) -> None:
+        """Judge all resources together, by what they are now."""
+        if not self._packs:
+            return
+        deployment = self._deployment
+        with deployment.lock:
+            states = [state for urn, state in deployment.states.items() if urn in deployment.goals]
+        subjects = [
+            self._subject(deployment.goals[state.urn], replace(state, inputs=state.outputs)) for state in states
+        ]
+        for pack in self._packs:
+            for violation in pack.analyze_stack(subjects):
+                self._report(violation)
+
+    def versions(self) -> dict[str, str]:
+        """Version by name of the packs."""
+        return {pack.name: pack.version for pack in self._packs}
+
+    def close(self) -> None:
+        """End the packs' processes."""
+        for pack in self._packs:
+            pack.close()
+
+    def _subject(self, goal: Goal, state: ResourceState) -> PolicySubject:
+        return PolicySubject(
+            urn=state.urn,
+            type=state.type,
+            properties=state.inputs,
+            parent=state.parent,
+            protect=state.protect,
+            ignore_changes=state.ignore_changes,
+            delete_before_replace=goal.delete_before_replace,
+            additional_secret_outputs=state.additional_secret_outputs,
+            aliases=state.aliases,
+            custom_timeouts=state.custom_timeouts,
+            provider=self._provider(state),
+            dependencies=state.dependencies,
+            property_dependencies=state.property_dependencies,
+        )
+
+    def _provider(self, state: ResourceState) -> PolicySubject | None:
+        if not state.provider:
+            return None
+        with self._deployment.lock:
+            provider = self._deployment.states.get(parse_provider_reference(state.provider).urn)
+        return provider and PolicySubject(urn=provider.urn, type=provider.type, properties=provider.inputs)
+
+    def _report(self, violation: Violation) -> bool:
+        """Tell a violation; True if it must not pass."""
+        level = violation.level
+        if level is EnforcementLevel.DISABLED:
+            return False
+        is_binding = level is not EnforcementLevel.ADVISORY
+        word = "mandatory" if is_binding else "advisory"
+        self._tell(violation.pack, violation.pack_version, violation.policy, word, violation.message, violation.urn)
+        if is_binding:
+            deployment = self._deployment
+            subject = f"{name_of(violation.urn)} ({violation.urn})" if violation.urn else "the stack"
+            text = f"  {violation.policy} ({violation.pack}): {subject}: {violation.message}"
+            with deployment.lock:
+                deployment.policy_errors.append(text)
+                deployment.errors.append(text.strip())
+                if violation.urn:
+                    deployment.failed.add(violation.urn)
+            if not deployment.preview:
+                deployment.stop()
+        return is_binding
+
+    def _tell(self, pack: str, version: str, policy: str, enforcement: str, message: str, urn: str) -> None:
+        self._deployment.emit(
+            PolicyEvent(
+                message=message, policy=policy, pack=pack, pack_version=version, enforcement=enforcement, urn=urn
+            )
+        )
+
+    def _take_output(self, severity: str, line: str) -> None:
+        if severity in ("info", "warning", "error"):
+            self._deployment.diagnose(line, "warning" if severity == "warning" else "info")
