@@ -39,6 +39,7 @@ def parse_options(arguments: list[str]) -> DaemonOptions:
     parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.daemon", description=__doc__)
     parser.add_argument("--port", type=int, default=int(os.environ.get(PORT_VARIABLE, AWS_PORT)))
     parser.add_argument("--api-only", action="store_true")
+    parser.add_argument("--code", default="", help="hash of the sources; tells `up` whether the daemon runs these")
     parsed = parser.parse_args(arguments)
     return DaemonOptions(port=parsed.port, api_only=parsed.api_only)
 
@@ -105,6 +106,7 @@ def _write_endpoint(paths: SandboxPaths, port: int) -> None:
 def main() -> int:
     """Entry point; errors become one line on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # Plain tracebacks: the default ones print local variables, and those hold passwords.
     structlog.configure(
         processors=[

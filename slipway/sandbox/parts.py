@@ -37,7 +37,7 @@ class Parts:
     """Registry, engine, databases, clusters and load balancers of the daemon."""
 
     def __init__(self, paths: SandboxPaths, application: AwsApplication, state: MotoState, aws_port: int) -> None:
-        processes = ProcessTable(paths)
+        self._processes = processes = ProcessTable(paths)
         self._registry = Registry(paths, processes)
         self._docker = DockerEngine(paths, processes)
         self._clusters = ClusterManager(paths, processes)
@@ -100,6 +100,11 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
+            if self._some_process_ended():
+                self._try("clusters", self._clusters.resume)
+
+    def _some_process_ended(self) -> bool:
+        return any(record.process() is None for record in self._processes.records())
 
     def _resume_clusters(self) -> None:
         self._clusters.resume()
@@ -120,6 +125,7 @@ class Parts:
             self._attached.add(name)
 
     def _detach(self, name: str) -> None:
+        self.faults.pop(f"bindings of {name}", None)
         if name in self._attached:
             self._attached.discard(name)
             self._traffic.detach_cluster(name)

@@ -76,7 +76,6 @@ class PostgresInstances:
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
         self._folder = paths.sandbox / "postgres"
         self._processes = processes
-        self._programs = _programs_folder()
 
     def free_port(self, taken: set[int]) -> int:
         """The first port from 15432 up that no instance has and nothing listens on."""
@@ -89,7 +88,7 @@ class PostgresInstances:
 
     def version(self) -> str:
         """Of the installed PostgreSQL: `15.18`."""
-        argv = [str(self._programs / "postgres"), "--version"]
+        argv = [str(_programs_folder() / "postgres"), "--version"]
         text = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
         return text.split()[2]
 
@@ -115,7 +114,7 @@ class PostgresInstances:
         self._processes.ensure(
             ProcessSpec(
                 name=f"postgres-{name}",
-                argv=[*AS_POSTGRES, str(self._programs / "postgres"), "-D", str(data)],
+                argv=[*AS_POSTGRES, str(_programs_folder() / "postgres"), "-D", str(data)],
                 cwd=Path("/"),
                 ready=lambda: self._answers(name, port),
                 ready_timeout_seconds=60,
@@ -189,7 +188,16 @@ class PostgresInstances:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{target.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
-        argv = [str(self._programs / "pg_basebackup"), "-D", str(temporary), "-X", "stream", "-c", "fast", "--no-sync"]
+        argv = [
+            str(_programs_folder() / "pg_basebackup"),
+            "-D",
+            str(temporary),
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "--no-sync",
+        ]
         argv += ["-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER]
         _run(argv, f"copying {name}", environment={"PGPASSWORD": self._superuser_password(name)})
         shutil.copyfile(self._password_file(name), temporary / "superuser")
@@ -226,7 +234,7 @@ class PostgresInstances:
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(24))
         _give_to_postgres(password_file)
-        argv = [*AS_POSTGRES, str(self._programs / "initdb"), "-D", str(self._data(name)), "--username", SUPERUSER]
+        argv = [*AS_POSTGRES, str(_programs_folder() / "initdb"), "-D", str(self._data(name)), "--username", SUPERUSER]
         argv += [
             "--pwfile",
             str(password_file),
@@ -261,7 +269,7 @@ class PostgresInstances:
             return connection.execute("SELECT 1").fetchone() is not None
 
     def _known_parameters(self) -> set[str]:
-        argv = [*AS_POSTGRES, str(self._programs / "postgres"), "--describe-config"]
+        argv = [*AS_POSTGRES, str(_programs_folder() / "postgres"), "--describe-config"]
         lines = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout.splitlines()
         return {line.partition("\t")[0] for line in lines}
 

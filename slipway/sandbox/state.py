@@ -4,9 +4,10 @@ A pickle holds the attributes of one moto backend. References to other backends 
 drag the whole of EC2 along; the catalogues that moto ships (machine images, managed policies) are kept by position.
 """
 
-# moto is not typed strictly.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 

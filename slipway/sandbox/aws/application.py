@@ -1,5 +1,10 @@
 """The WSGI application: moto's dispatcher, one request at a time, saved and acted upon before the answer goes out."""
 
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import io
@@ -77,7 +82,7 @@ class AwsApplication:
 
     def _serve_aws(self, environ: Environ) -> Answer:
         body = _buffer_body(environ)
-        app = self._dispatcher.get_application(environ)
+        app: Any = self._dispatcher.get_application(environ)
         operation = recognise_operation(str(app.service), environ, body)
         started = time.monotonic()
         if operation.concurrent:
@@ -113,11 +118,8 @@ class AwsApplication:
 
 def _buffer_body(environ: Environ) -> bytes:
     """Read the body before the lock is taken: a slow sender must not keep the others waiting."""
-    stream = environ["wsgi.input"]
-    if environ.get("wsgi.input_terminated"):
-        body = stream.read()
-    else:
-        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = None if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length) if length is not None else environ["wsgi.input"].read()
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return body

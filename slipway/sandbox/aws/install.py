@@ -1,7 +1,9 @@
 """Puts our backends in the place of moto's. Called once, before anything uses moto."""
 
-# moto is not typed strictly.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def install_backends() -> None:
     STSBackend.get_caller_identity = _caller_identity
 
 
-def _caller_identity(backend: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:
+def _caller_identity(self: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:
     """moto names its default user `arn:aws:sts::…:user/…`, which no IAM policy or access entry can name."""
-    user_id, arn, account = _original_identity(backend, access_key_id, region)
+    user_id, arn, account = _original_identity(self, access_key_id, region)
     return user_id, arn.replace(":sts:", ":iam:") if ":user/" in arn else arn, account

@@ -1,5 +1,10 @@
 """How one moto backend becomes bytes and comes back: what is kept by name, by position, or made anew."""
 
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import pickle
@@ -7,7 +12,7 @@ import threading
 import types
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import dill
 from cryptography.hazmat.primitives import serialization
@@ -110,16 +115,16 @@ class BackendPickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """What pickle cannot write: locks (made anew), private keys (PKCS #8), functions made inside functions (dill)."""
-        kind = type(obj)
+        kind: type[Any] = type(obj)
         if kind is type(threading.RLock()):
             return threading.RLock, ()
         if kind is type(threading.Lock()):
             return threading.Lock, ()
         if kind is types.FunctionType and "<" in obj.__qualname__:
             return dill.loads, (dill.dumps(obj),)
-        if isinstance(obj, defaultdict) and kind is not defaultdict:
+        if issubclass(kind, defaultdict) and kind is not defaultdict:
             # Its own __reduce__ would call a constructor that takes other arguments (moto's ParameterDict).
-            mapping: defaultdict[Any, Any] = obj
+            mapping = cast(defaultdict[Any, Any], obj)
             return _new_mapping, (kind, mapping.default_factory), mapping.__dict__, None, iter(mapping.items())
         if kind.__module__.startswith("cryptography.hazmat.bindings") and hasattr(obj, "private_bytes"):
             encryption = serialization.NoEncryption()

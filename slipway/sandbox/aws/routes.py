@@ -1,5 +1,10 @@
 """The daemon's own pages under `/_slipway/`: token reviews for API servers, images for the registry's proxy, status."""
 
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable

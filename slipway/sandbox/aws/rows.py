@@ -1,10 +1,13 @@
 """What stands behind the API, read from moto's state for the status page. The caller holds the API's lock."""
 
-# moto is not typed strictly.
+# moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
+
+from typing import Any
 
 from moto.eks.models import eks_backends
 from moto.elbv2.models import elbv2_backends
@@ -15,15 +18,16 @@ from slipway.sandbox.status import StatusRow
 
 def cluster_rows() -> list[StatusRow]:
     """EKS clusters with their node groups."""
+    backends: list[Any] = [backend for _, _, backend in list(eks_backends.iter_backends())]
     return [
         StatusRow(
-            name=name,
+            name=str(name),
             kind="cluster",
             address=str(cluster.endpoint or ""),
             state=str(cluster.status),
             detail=_cluster_detail(cluster),
         )
-        for _, _, backend in list(eks_backends.iter_backends())
+        for backend in backends
         for name, cluster in backend.clusters.items()
     ]
 
@@ -45,7 +49,8 @@ def database_rows() -> list[StatusRow]:
 def load_balancer_rows() -> list[StatusRow]:
     """Load balancers with their listeners' ports."""
     rows: list[StatusRow] = []
-    for _, _, backend in list(elbv2_backends.iter_backends()):
+    backends: list[Any] = [backend for _, _, backend in list(elbv2_backends.iter_backends())]
+    for backend in backends:
         for balancer in backend.load_balancers.values():
             ports = ", ".join(str(listener.port) for listener in balancer.listeners.values())
             rows.append(

@@ -1,5 +1,10 @@
 """The HTTP server of the AWS API: threads, keep-alive, several addresses."""
 
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import logging

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import structlog
@@ -49,12 +50,15 @@ IdentityOf = Callable[[str, str], Identity | None]
 
 
 def review(
-    request: dict[str, object], cluster: str, *, secret_of: SecretOf, identity_of: IdentityOf, now: datetime
-) -> dict[str, object]:
+    request: dict[str, Any], cluster: str, *, secret_of: SecretOf, identity_of: IdentityOf, now: datetime
+) -> dict[str, Any]:
     """Answer a TokenReview."""
-    spec = request.get("spec")
-    token = str(spec.get("token", "")) if isinstance(spec, dict) else ""
-    answer = {"apiVersion": str(request.get("apiVersion", "authentication.k8s.io/v1")), "kind": "TokenReview"}
+    spec: Any = request.get("spec")
+    token = str(cast(dict[str, Any], spec).get("token", "")) if isinstance(spec, dict) else ""
+    answer: dict[str, Any] = {
+        "apiVersion": str(request.get("apiVersion", "authentication.k8s.io/v1")),
+        "kind": "TokenReview",
+    }
     try:
         caller = verify_token(token, cluster, secret_of=secret_of, now=now)
         identity = identity_of(cluster, caller)
@@ -125,10 +129,10 @@ def _signature(secret: str, scope: str, timestamp: str, request: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def decode_request(body: bytes) -> dict[str, object]:
+def decode_request(body: bytes) -> dict[str, Any]:
     """The TokenReview in a request's body; an empty one when it is none."""
     try:
-        value = json.loads(body)
+        value: Any = json.loads(body)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}

@@ -69,7 +69,7 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         Recipe(
             name="python",
-            tags=r"(latest|slim|(3|3\.11)(\.\d+)?(-slim)?(-bookworm)?|slim-bookworm|bookworm)",
+            tags=r"(latest|slim|3(\.11(\.\d+)?)?(-slim)?(-bookworm)?|slim-bookworm|bookworm)",
             parent="debian",
             packages=("python3.11", "python3.11-venv", "python3-pip", "netbase"),
             script="python.sh",

@@ -3,9 +3,10 @@
 Repositories of all regions share one registry, so a name means the same images in every region.
 """
 
-# moto is not typed strictly.
+# moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from moto.ecr.exceptions import InvalidParameterException
@@ -139,13 +140,16 @@ class RegistryBackend(ECRBackend):
         for digest, response in found.items():
             image = known.get(digest) or self._image(repository, digest, response)
             image.image_tags = sorted(tags.get(digest, []))
-            image.image_tag = image.image_tags[-1] if image.image_tags else None
+            image.image_tag = cast(str, image.image_tags[-1] if image.image_tags else None)
             images.append(image)
         repository.images = images
 
     def _image(self, repository: Repository, digest: str, response: httpx.Response) -> Image:
         kind = response.headers.get("Content-Type", MANIFEST_TYPE)
-        return RegistryImage(self.account_id, "", response.text, repository.name, kind, digest, repository.registry_id)
+        image: Any = RegistryImage(
+            self.account_id, "", response.text, repository.name, kind, digest, repository.registry_id
+        )
+        return image
 
 
 def write_manifest(repository_name: str, reference: str, content: bytes, media_type: str) -> Answer | None:
@@ -175,7 +179,8 @@ def write_manifest(repository_name: str, reference: str, content: bytes, media_t
 
 
 def _find_repository(name: str) -> Repository | None:
-    for _, _, backend in list(ecr_backends.iter_backends()):
+    backends: list[Any] = [backend for _, _, backend in list(ecr_backends.iter_backends())]
+    for backend in backends:
         if name in backend.repositories:
             return backend.repositories[name]
     return None

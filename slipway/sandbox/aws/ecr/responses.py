@@ -1,7 +1,9 @@
 """The wire of ECR: moto's, with an authorization token that leads to the sandbox's registry."""
 
-# moto is not typed strictly.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Access entries, add-ons and pod identities of a cluster: checked and kept."""
 
-# moto is not typed strictly.
+# moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 

@@ -4,16 +4,17 @@ A cluster is `CREATING` until its API server answers, a node group until its nod
 API behaves as moto's: everything is active at once and nothing runs.
 """
 
-# moto is not typed strictly.
+# moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import structlog
@@ -102,6 +103,15 @@ class Extras:
     updates: dict[str, Update] = field(default_factory=dict[str, Update])
 
 
+class RealCluster(Cluster):
+    """moto's Cluster with the fields it lacks."""
+
+    endpoint: str | None  # pyright: ignore[reportIncompatibleVariableOverride]
+    access_config: dict[str, Any]
+    health: dict[str, Any]
+    upgrade_policy: dict[str, Any]
+
+
 class RealEksBackend(EKSBackend):
     """moto's EKS, completed."""
 
@@ -109,11 +119,18 @@ class RealEksBackend(EKSBackend):
         super().__init__(region_name, account_id)
         self.extras: dict[str, Extras] = {}
 
-    def begin_cluster(self, wanted: dict[str, Any], access_config: dict[str, Any], creator_arn: str) -> Cluster:
+    def describe_cluster(self, name: str) -> RealCluster:
+        """A cluster; raises ResourceNotFoundException."""
+        return cast(RealCluster, super().describe_cluster(name))
+
+    def begin_cluster(self, wanted: dict[str, Any], access_config: dict[str, Any], creator_arn: str) -> RealCluster:
         """Start a control plane in the background; the cluster is `CREATING` until it answers."""
         name = str(wanted["name"])
         _refuse_name_of_other_region(name, self)
-        cluster = super().create_cluster(**wanted)
+        made = super().create_cluster(**wanted)
+        # moto names its class inside; the attributes are the same.
+        made.__class__ = RealCluster
+        cluster = cast(RealCluster, made)
         cluster.version = wanted.get("version") or DEFAULT_VERSION
         cluster.platformVersion = "eks.1"
         issuer = f"https://oidc.eks.{self.region_name}.amazonaws.com/id/{uuid4().hex.upper()}"
@@ -132,7 +149,7 @@ class RealEksBackend(EKSBackend):
         self.start_cluster(cluster)
         return cluster
 
-    def start_cluster(self, cluster: Cluster) -> None:
+    def start_cluster(self, cluster: RealCluster) -> None:
         """Bring the cluster up, or finish bringing it up; again after the daemon came back."""
         clusters = world().clusters
         if clusters is None:
@@ -152,7 +169,7 @@ class RealEksBackend(EKSBackend):
             cluster.certificate_authority = {"data": base64.b64encode(info.ca_pem.encode()).decode()}
             cluster.kubernetes_network_config["serviceIpv4Cidr"] = info.service_cidr
             cluster.status = ACTIVE
-            if not str(info.version).removeprefix("v").startswith(f"{cluster.version}."):
+            if not f"{info.version}.".removeprefix("v").startswith(f"{cluster.version}."):
                 log.warning("another Kubernetes version than asked for", asked=cluster.version, runs=info.version)
 
         def failed(error: Exception) -> None:
@@ -272,7 +289,7 @@ class RealEksBackend(EKSBackend):
         """Finish what was begun when the daemon ended."""
         for cluster in list(self.clusters.values()):
             if cluster.status == CREATING:
-                self.start_cluster(cluster)
+                self.start_cluster(cast(RealCluster, cluster))
             elif cluster.status == DELETING:
                 cluster.status = ACTIVE
                 self.delete_cluster(cluster.name)

@@ -1,5 +1,10 @@
 """Routes: moto's, and those of access entries, add-ons, pod identities and updates that it lacks."""
 
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from typing import Any

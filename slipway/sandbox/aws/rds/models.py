@@ -4,9 +4,10 @@ Only engine `postgres` has a server behind it. Any other engine, clusters, repli
 "available" instance that nobody can connect to is worse than an error.
 """
 
-# moto is not typed strictly.
+# moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
 
 from __future__ import annotations
 
@@ -66,10 +67,11 @@ class RealInstance(DBInstance):
     def current_password(self) -> str:
         """The master password: the managed secret's, or the one that was given."""
         if self.manage_master_user_password:
-            # By ARN: the object in hand may be older than the secret (it was restored, or the secret was rotated).
+            # From the service: the object in hand may be older than the secret (it was restored, or the secret was rotated).
             managed = self.master_user_secret
-            secret: Any = managed.secretsmanager.secrets[managed.secret_arn]
-            return str(json.loads(secret.secret_string)["password"])
+            secretsmanager: Any = managed.secretsmanager
+            text = secretsmanager.get_secret_value(managed.secret_arn, None, "AWSCURRENT")["SecretString"]
+            return str(json.loads(text)["password"])
         return str(self._master_user_password)
 
 
@@ -247,18 +249,19 @@ def keep_instances() -> None:
 
 def real_instances() -> list[RealInstance]:
     """Every instance with a server, in all regions."""
-    backends = [backend for _, _, backend in rds_backends.iter_backends()]
+    backends = [backend for _, _, backend in list(rds_backends.iter_backends()) if isinstance(backend, RDSBackend)]
     found = [database for backend in backends for database in backend.databases.values()]
     return [database for database in found if isinstance(database, RealInstance)]
 
 
-def _managed_secret_text(secret: MasterUserSecret) -> str:
-    return json.dumps({"username": secret.resource.master_username, "password": secrets.token_urlsafe(24)})
+def _managed_secret_text(self: MasterUserSecret) -> str:
+    return json.dumps({"username": self.resource.master_username, "password": secrets.token_urlsafe(24)})
 
 
 def _renew_secret(database: RealInstance) -> None:
     secret = database.master_user_secret
-    secret.secretsmanager.put_secret_value(
+    secretsmanager: Any = secret.secretsmanager
+    secretsmanager.put_secret_value(
         secret_id=secret.secret.arn,
         secret_string=_managed_secret_text(secret),
         secret_binary=None,
