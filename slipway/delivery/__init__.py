@@ -3,6 +3,7 @@
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.preview_report import MarkdownReport, preview_markdown
 from slipway.delivery.reporting import bootstrap, history, status
 from slipway.delivery.service import (
     Outcome,
@@ -18,6 +19,7 @@ from slipway.delivery.service import (
 __all__ = [
     "Context",
     "LeaseLostError",
+    "MarkdownReport",
     "Outcome",
     "Pace",
     "Place",
@@ -27,6 +29,7 @@ __all__ = [
     "bootstrap",
     "contract",
     "history",
+    "preview_markdown",
     "promote",
     "release",
     "resume",

@@ -14,6 +14,7 @@ from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.preview import Preview
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
@@ -211,8 +212,8 @@ class StackResult:
 
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
     seconds: float = 0.0
-    report: Any = None
-    """The engine's own result or the CLI's JSON, for the preview report."""
+    preview: Preview | None = None
+    """What a preview planned, step by step; None for other operations."""
 
 
 class Stack(Protocol):

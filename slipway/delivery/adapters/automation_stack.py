@@ -9,9 +9,11 @@ from typing import Any
 
 from pulumi import automation
 from pulumi.automation import errors as automation_errors
+from pulumi.automation.events import StepEventMetadata
 
-from slipway.delivery.adapters.scrubbing import scrub
+from slipway.delivery.model.preview import PlannedStep, Preview, name_unknowns
 from slipway.delivery.ports import StackResult
+from slipway.delivery.scrubbing import scrub
 from slipway.errors import LockedError, MachineError, NotFoundError, OperationError
 
 TAIL_CHARACTERS = 2000
@@ -36,7 +38,7 @@ class AutomationStack:
         self._opened: automation.Stack | None = None
 
     def preview(self) -> StackResult:
-        """See `Stack.preview`. `report` is the list of the CLI's engine events."""
+        """See `Stack.preview`."""
         events: list[automation.EngineEvent] = []
         began = time.monotonic()
         result = self._call(
@@ -47,7 +49,7 @@ class AutomationStack:
         changes = {
             getattr(operation, "value", str(operation)): count for operation, count in result.change_summary.items()
         }
-        return StackResult(changes=changes, seconds=time.monotonic() - began, report=events)
+        return StackResult(changes=changes, seconds=time.monotonic() - began, preview=as_preview(events, changes))
 
     def up(self) -> StackResult:
         """See `Stack.up`."""
@@ -100,3 +102,33 @@ class AutomationStack:
 
 def _tail(error: Exception) -> str:
     return scrub(str(error))[-TAIL_CHARACTERS:]
+
+
+def as_preview(events: Sequence[automation.EngineEvent], changes: Mapping[str, int]) -> Preview:
+    """The CLI's event log as the report reads it; the CLI has blinded the secrets."""
+    steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
+    policy = [event.policy_event for event in events if event.policy_event]
+    problems = [event.diagnostic_event for event in events if event.diagnostic_event]
+    return Preview(
+        steps=tuple(
+            _planned(step)
+            for step in steps
+            if step.logical is not False and not step.type.startswith("pulumi:providers:")
+        ),
+        changes=dict(changes),
+        policy=tuple(f"{item.enforcement_level}: {item.policy_name}: {item.message.strip()}" for item in policy),
+        problems=tuple(item.message.strip() for item in problems if item.severity in {"error", "warning"}),
+    )
+
+
+def _planned(step: StepEventMetadata) -> PlannedStep:
+    return PlannedStep(
+        op=step.op.value,
+        urn=step.urn,
+        changed=tuple(step.detailed_diff or step.diffs or ()),
+        replaces_because=tuple(step.keys or ()),
+        provider=step.provider.rpartition("::")[0],
+        protected=bool(step.new and step.new.protect),
+        old=name_unknowns(dict(step.old.inputs or {})) if step.old else {},
+        new=name_unknowns(dict(step.new.inputs or {})) if step.new else {},
+    )

@@ -16,11 +16,11 @@ from urllib3.exceptions import HTTPError
 
 from slipway.delivery.adapters.eks import CALL_TIMEOUT_SECONDS
 from slipway.delivery.adapters.migration_job import DEADLINE_SECONDS, is_lock_timeout, job_manifest, job_name
-from slipway.delivery.adapters.scrubbing import scrub
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
+from slipway.delivery.scrubbing import scrub
 from slipway.errors import OperationError
 
 LOCK_ATTEMPTS = 8

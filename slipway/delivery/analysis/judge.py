@@ -14,9 +14,9 @@ from slipway.delivery.model.observation import Verdict, VerdictKind
 from slipway.delivery.model.rollout import Reason
 from slipway.delivery.model.target import RolloutSettings
 
-CERTAINTY_Z = 1.645
-"""One-sided 95 %: the normal quantile of the Wilson bound."""
-SYNTHETIC_LIMIT_RATIO = 0.25
+CERTAINTY_Z = 2.326
+"""One-sided 99 %: the normal quantile of the Wilson bound. An analysis is made many times in a bake, and each may err."""
+SYNTHETIC_LIMIT_RATIO = 0.15
 """A handful of requests of our own must fail clearly: one timeout on a busy machine is no bad release."""
 
 

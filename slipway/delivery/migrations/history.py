@@ -22,11 +22,13 @@ def load_revisions(app_dir: Path) -> tuple[Revision, ...]:
     if not ini.is_file():
         return ()
     try:
-        config = Config(str(ini))
+        config = Config(str(ini.resolve()))
         # Alembic resolves a relative script_location against the current folder, which is not the app's here.
         location = config.get_main_option("script_location") or ""
         if location and not Path(location).is_absolute():
-            config.set_main_option("script_location", str(app_dir / location))
+            config.set_main_option("script_location", str(app_dir.resolve() / location))
+        # Reading migrations must not put the app on this process' import path; its env.py, which needs it, is not run here.
+        config.remove_main_option("prepend_sys_path")
         scripts = ScriptDirectory.from_config(config)
         heads = scripts.get_heads()
         walked = list(reversed(list(scripts.walk_revisions())))
