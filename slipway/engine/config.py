@@ -146,8 +146,12 @@ class _Reader:
         if missing:
             names = ", ".join(f"'{name}'" for name in missing)
             plural = "value" if len(missing) == 1 else "values"
-            commands = "; ".join(f"slipway config set {name} <value> -s {self._stack}" for name in missing)
+            commands = "; ".join(self._command(name) for name in missing)
             self.faults.append(f"Stack '{self._stack}' is missing configuration {plural} {names} → run {commands}")
+
+    def _command(self, name: str) -> str:
+        declared = self._project.config[f"{self._project.name}:{name}"]
+        return f"slipway config set {'--secret ' if declared.secret else ''}{name} <value> -s {self._stack}"
 
     def _value_faults(self, declared: ConfigDeclaration, value: Any) -> Iterator[str]:
         name = declared.key.removeprefix(f"{self._project.name}:")
@@ -159,7 +163,7 @@ class _Reader:
         # A number or boolean of the file is text to the program, so text is what a declared type is checked against.
         checked: Any = value if isinstance(value, (list, dict)) else config_text(value)  # pyright: ignore[reportUnknownVariableType]
         if not matches_type(checked, declared.type, declared.items):
-            shown = "a secret" if declared.key in self.secret_keys else config_text(value)
+            shown = "a secret" if declared.secret or declared.key in self.secret_keys else config_text(value)
             yield (
                 f"Stack '{self._stack}' with configuration key '{name}' must be of type '{declared.type_text}',"
                 f" but is {shown} → write a value of that type"

@@ -45,6 +45,12 @@ def read_bytes(path: Path) -> bytes | None:
         ) from error
 
 
+def remove_file(path: Path) -> None:
+    """Delete a file, if it is there, and the `.attrs` that the Pulumi CLI's storage library keeps beside each of its files."""
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.attrs").unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` in the file's place: a reader sees the old content or the new, never a part. Raises MachineError.
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from slipway.engine.state.files import compress, write_atomically
+from slipway.engine.state.files import STACK_SUFFIXES, compress, write_atomically
 from slipway.engine.state.properties import dump
 from slipway.engine.state.serialize import decompress
 from slipway.errors import UsageError
@@ -59,7 +59,9 @@ def write_history(folder: Path, stack: str, record: UpdateRecord, state_file: Pa
 def read_history(folder: Path) -> Sequence[UpdateRecord]:
     """Newest first. Raises UsageError for a record that cannot be read."""
     # The names carry the time in nanoseconds, so their order is the order of the operations.
-    return [_read_record(path) for path in sorted(folder.glob("*.history.json*"), reverse=True)]
+    suffixes = tuple(f".history{suffix}" for suffix in STACK_SUFFIXES)
+    records = [path for path in folder.glob("*.history.json*") if path.name.endswith(suffixes)]
+    return [_read_record(path) for path in sorted(records, reverse=True)]
 
 
 def _read_record(path: Path) -> UpdateRecord:

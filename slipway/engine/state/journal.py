@@ -32,6 +32,7 @@ class JournalWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
 
     def append(self, line: bytes) -> None:
         """Write one line (without its newline). Not synced to disk: it survives the process, as Pulumi's own files do."""
@@ -40,7 +41,10 @@ class JournalWriter:
             written = os.write(self._descriptor, data)
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
+            self._size += len(data)
         except OSError as error:
+            # A part of a line amid later ones would make the journal unreadable.
+            os.ftruncate(self._descriptor, self._size)
             raise MachineError(
                 f"the state journal cannot be written: {error.strerror}",
                 where=str(self.path),

@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from slipway.engine.state.files import read_bytes, write_atomically
+from slipway.engine.state.files import read_bytes, remove_file, write_atomically
 from slipway.engine.state.properties import dump
-from slipway.engine.state.records import format_time
+from slipway.engine.state.records import format_time, parse_time
 from slipway.errors import LockedError
 
 
@@ -34,19 +34,20 @@ class StackLock:
         Two that come at once may both be refused, as with the Pulumi CLI; they never both get it.
         """
         own = self._folder / f"{uuid.uuid4()}.json"
+        self._remove_orphans()
         self._refuse_others(own)
         write_atomically(own, self._content())
         try:
             self._refuse_others(own)
             yield
         finally:
-            own.unlink(missing_ok=True)
+            remove_file(own)
 
     def break_all(self) -> int:
         """Delete all locks; how many there were."""
         found = self._files()
         for path in found:
-            path.unlink(missing_ok=True)
+            remove_file(path)
         return len(found)
 
     def has_live_holder(self) -> bool:
@@ -55,6 +56,13 @@ class StackLock:
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.json"))
+
+    def _remove_orphans(self) -> None:
+        """Delete the locks of processes of this machine that are gone: after kill -9 the same command must simply go on."""
+        for path in self._files():
+            data = read_bytes(path)
+            if data is not None and _is_orphaned(data):
+                remove_file(path)
 
     def _refuse_others(self, own: Path) -> None:
         others = [(path, data) for path in self._files() if path != own and (data := read_bytes(path)) is not None]
@@ -89,6 +97,20 @@ def _may_be_alive(data: bytes) -> bool:
         content: dict[str, Any] = json.loads(data)
         return content["hostname"] != socket.gethostname() or psutil.pid_exists(int(content["pid"]))
     except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _is_orphaned(data: bytes) -> bool:
+    """Whether the holder certainly ended: it was of this machine, and no process has its number, or only a younger one."""
+    try:
+        content: dict[str, Any] = json.loads(data)
+        if content["hostname"] != socket.gethostname():
+            return False
+        taken = parse_time(content["timestamp"]).timestamp()
+        return psutil.Process(int(content["pid"])).create_time() > taken + 1
+    except psutil.NoSuchProcess:
+        return True
+    except (ValueError, KeyError, TypeError, psutil.Error):
         return False
 
 

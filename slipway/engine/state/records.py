@@ -187,16 +187,27 @@ def _contains_bytes(value: Any) -> bool:
     return kind is bytes or (hasattr(value, "value") and _contains_bytes(value.value))
 
 
+class Timestamp(datetime):
+    """A time read from a file, which may have nanoseconds: written back as it was."""
+
+    text: str
+
+
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC as Go writes it: no trailing zeros in the fraction, `Z`."""
+    if isinstance(moment, Timestamp):
+        return moment.text
     text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
     return f"{text}Z"
 
 
 def parse_time(text: Any) -> datetime:
-    """A Go timestamp; nanoseconds are cut to microseconds."""
+    """A Go timestamp; its nanoseconds are kept for `format_time` only."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = Timestamp.fromisoformat(text)
     except (TypeError, ValueError) as error:
         raise PropertyError(f"{text!r} is no RFC 3339 time") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    moment.text = text
+    return moment

@@ -13,7 +13,14 @@ from typing import Any, cast
 
 from slipway.engine.secrets import StackSecrets
 from slipway.engine.state import journal
-from slipway.engine.state.files import STACK_SUFFIXES, compress, compression_suffix, read_bytes, write_atomically
+from slipway.engine.state.files import (
+    STACK_SUFFIXES,
+    compress,
+    compression_suffix,
+    read_bytes,
+    remove_file,
+    write_atomically,
+)
 from slipway.engine.state.history import UpdateRecord, read_history, write_history
 from slipway.engine.state.integrity import find_fault
 from slipway.engine.state.locks import StackLock
@@ -106,7 +113,7 @@ class StackStore:
         self._refuse_inconsistent(snapshot)
         return snapshot
 
-    def writer(self) -> StackWriter:
+    def writer(self, *, fold_in_background: bool = True) -> StackWriter:
         """Begin an operation's writes, making the stack if need be. Hold the lock.
 
         The stack file is brought up to date before this returns; `StackWriter.base` is what the operation starts from.
@@ -135,6 +142,7 @@ class StackStore:
             provider=self.secrets.provider_state,
             journal=lines,
             file=_StackFile(self),
+            fold_in_background=fold_in_background,
         )
         # Until here a crash leaves the old journal and file, or the new file with the next journal: both are found.
         lines.rename(self._paths.journal)
@@ -220,10 +228,11 @@ class StackStore:
                 remedy="destroy it first, or pass --force to forget what it holds",
             )
         for suffix in STACK_SUFFIXES:
-            self._paths.with_suffix(suffix).unlink(missing_ok=True)
-            self._paths.with_suffix(f"{suffix}.bak").unlink(missing_ok=True)
-        self._paths.with_suffix(".pulumi-tags").unlink(missing_ok=True)
-        self._paths.journal.unlink(missing_ok=True)
+            remove_file(self._paths.with_suffix(suffix))
+            remove_file(self._paths.with_suffix(f"{suffix}.bak"))
+        remove_file(self._paths.with_suffix(".pulumi-tags"))
+        for path in self._journals():
+            remove_file(path)
         for folder in (self._paths.history, self._paths.backups):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -277,7 +286,8 @@ class StackStore:
                     if result.events:
                         self._warn("an interrupted operation was recovered: its steps are in the state now")
                     return
-            known = {(str(record.get("urn")), str(record.get("id", ""))) for record in records}
+            there = [*records, *(operation["resource"] for operation in pending)]
+            known = {(str(record.get("urn")), str(record.get("id", ""))) for record in there}
             lost = journal.orphans(candidates[-1], known)
             deployment["pending_operations"] = [*pending, *lost]
             if lost:
@@ -323,7 +333,7 @@ class StackStore:
         self._back_up_file()
         self.replace_file(self._render(snapshot, vault, head), lambda _digest: None)
         for path in self._journals():
-            path.unlink(missing_ok=True)
+            remove_file(path)
 
     def replace_file(self, content: bytes, before: Callable[[str], None]) -> None:
         """Put `content` in the state file's place; a file of another compression is removed after it."""
@@ -334,7 +344,7 @@ class StackStore:
         write_atomically(target, data)
         for other in STACK_SUFFIXES:
             if other != f".json{suffix}":
-                self._paths.with_suffix(other).unlink(missing_ok=True)
+                remove_file(self._paths.with_suffix(other))
 
     def _back_up_file(self) -> None:
         """Keep the state from before the operation as `<file>.bak`."""

@@ -110,8 +110,12 @@ class StackWriter:
         provider: Callable[[], tuple[str, Mapping[str, Any]] | None],
         journal: JournalWriter,
         file: StateFile,
+        fold_in_background: bool = True,
     ) -> None:
-        """`data`: the bytes of `base.resources`, one by one. The first fold is written before this returns."""
+        """`data`: the bytes of `base.resources`, one by one. The first fold is written before this returns.
+
+        `fold_in_background` False: the stack file changes at `fold` and `close` only.
+        """
         self.base = base
         self._head = head
         self._vault = vault
@@ -142,7 +146,8 @@ class StackWriter:
         self._fold_seconds = 0.0
         self.fold()
         self._folder = threading.Thread(target=self._fold_in_background, name="state-folder", daemon=True)
-        self._folder.start()
+        if fold_in_background:
+            self._folder.start()
 
     def begin(self, kind: OperationType, state: ResourceState) -> PendingOperation:
         """Record an operation BEFORE it is done. Returns the token for `end`."""
@@ -199,7 +204,8 @@ class StackWriter:
         """Fold, remove the journal, verify. Raises OperationError if the state is inconsistent; it is written anyway."""
         self._closing.set()
         self._dirty.set()
-        self._folder.join()
+        if self._folder.ident is not None:
+            self._folder.join()
         self.fold()
         self._journal.close()
         self._journal.path.unlink(missing_ok=True)
