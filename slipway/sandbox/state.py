@@ -29,6 +29,8 @@ from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catal
 SAVE_SOON_SECONDS = 0.4
 UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "_metric_data_cache"), "logs": ()}
 """Metrics are not kept over a restart: thousands a minute, and worthless after it."""
+COMPANIONS = {"rds": ("secretsmanager", "kms"), "eks": ("ec2",), "elbv2": ("ec2",), "autoscaling": ("ec2",)}
+"""Services whose state an operation of the first changes as well: a managed secret must not be lost while its database is kept."""
 UNSAVED_SERVICES = frozenset({"moto_api", "instance_metadata"})
 
 log = structlog.get_logger(__name__)
@@ -61,9 +63,9 @@ class MotoState:
         self.save_all()
 
     def save(self, service: str) -> None:
-        """Write the state of one service now, if it changed."""
+        """Write the state of one service and its companions now, where it changed."""
         for backend_dict in _in_use():
-            if backend_dict.service_name == service:
+            if backend_dict.service_name == service or backend_dict.service_name in COMPANIONS.get(service, ()):
                 self._save_backends(backend_dict)
 
     def save_soon(self) -> None:

@@ -1,0 +1,66 @@
+"""A daemon of its own: the AWS API alone, on a free port, with a temporary SLIPWAY_HOME."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+START_TIMEOUT_SECONDS = 60
+
+
+class ApiDaemon:
+    """The daemon as `slipway sandbox up` starts it, without clusters, databases and load balancers."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        endpoint = self.home / "sandbox/endpoint.json"
+        endpoint.unlink(missing_ok=True)
+        environment = {**os.environ, "SLIPWAY_HOME": str(self.home), "SLIPWAY_AWS_PORT": "0"}
+        with (self.home / "daemon.log").open("ab") as log:
+            argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
+            self._process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not endpoint.exists():
+            assert self._process.poll() is None, (self.home / "daemon.log").read_text()
+            assert time.monotonic() < deadline, "the daemon did not come up"
+            time.sleep(0.05)
+        self.url = json.loads(endpoint.read_text())["url"]
+        assert httpx.get(f"{self.url}/_slipway/status", timeout=10).json()["ready"]
+
+    def end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(30)
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        return boto3.client(
+            service, region, endpoint_url=self.url, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDaemon]:
+    made = ApiDaemon(tmp_path_factory.mktemp("home"))
+    made.start()
+    yield made
+    made.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def aws(daemon: ApiDaemon) -> Callable[..., Any]:
+    return daemon.client

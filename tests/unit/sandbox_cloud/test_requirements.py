@@ -1,0 +1,86 @@
+"""Machines that cannot: one clear error each, before anything is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+from collections import namedtuple
+from pathlib import Path
+
+import psutil
+import pytest
+
+from slipway.errors import MachineError
+from slipway.sandbox import apt, requirements
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.processes import ProcessTable
+
+
+def test_refuses_another_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    with pytest.raises(MachineError, match="this is Darwin on") as caught:
+        requirements.check_platform()
+    assert "real AWS account" in caught.value.remedy
+
+
+def test_refuses_a_user_who_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(MachineError, match="needs root"):
+        requirements.check_root()
+
+
+def test_refuses_a_disk_with_too_little_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(0, 0, 3 << 30))
+    with pytest.raises(MachineError, match=r"3\.0 GiB are free and the sandbox needs 8") as caught:
+        requirements.check_disk(SandboxPaths(tmp_path))
+    assert caught.value.where == str(tmp_path)
+
+
+def test_refuses_a_port_that_another_program_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(requirements, "PORTS", {port: "daemon"})
+        with pytest.raises(MachineError, match=f"port {port} is in use"):
+            requirements.check_ports(ProcessTable(SandboxPaths(tmp_path)))
+
+
+def _record_process(paths: SandboxPaths, pid: int) -> None:
+    paths.run.mkdir(parents=True, exist_ok=True)
+    created = psutil.Process(pid).create_time()
+    (paths.run / "daemon.json").write_text(json.dumps({"pid": pid, "created": created, "argv": ["x"]}))
+
+
+def test_refuses_a_second_sandbox_while_the_first_one_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
+    first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
+    requirements.claim_machine(first)
+    _record_process(first, os.getpid())
+    with pytest.raises(MachineError, match=f"in {first.home}") as caught:
+        requirements.claim_machine(second)
+    assert f"SLIPWAY_HOME={first.home} slipway sandbox down" in caught.value.remedy
+
+
+def test_second_sandbox_takes_the_machine_when_the_first_one_died(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
+    first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
+    requirements.claim_machine(first)
+    requirements.claim_machine(second)
+    requirements.release_machine(first)  # not its own any more
+    assert json.loads((tmp_path / "claim.json").read_text()) == {"home": str(second.home)}
+
+
+def test_missing_packages_are_those_whose_program_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program, **_: None if program in ("haproxy", "socat") else program)
+    assert apt.missing_packages() == ["haproxy", "socat"]
+
+
+def test_refuses_a_machine_without_apt_when_programs_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
+    with pytest.raises(MachineError, match="lacks haproxy and has no apt-get"):
+        apt.install_packages(["haproxy"], lambda _text: None)
