@@ -285,7 +285,7 @@ def test_editing_keeps_comments_order_and_quotes(tmp_path: Path) -> None:
     file.save()
 
     assert path.read_text() == (
-        '# who owns this\nconfig:\n  shop:b: 'new' # why x\n\n  # the list\n  shop:a:\n    - 1\n    - "2"\n'
+        "# who owns this\nconfig:\n  shop:b: 'new' # why x\n\n  # the list\n  shop:a:\n    - 1\n    - \"2\"\n"
         "  aws:region: eu-west-1\n"
     )
     assert file.remove("shop:a") is True
