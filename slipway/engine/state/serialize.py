@@ -114,11 +114,30 @@ def read_checkpoint(data: bytes, where: str, secrets: StackSecrets, amend: Amend
             amend(deployment)
         return _read_deployment(deployment, secrets, where, extra)
     except (ValueError, AttributeError, TypeError) as error:
-        raise UsageError(
-            f"the state cannot be read: {error}",
-            where=where,
-            remedy="restore it from the .bak file beside it or from .pulumi/backups",
-        ) from error
+        raise _unreadable(error, where) from error
+
+
+def read_summary(data: bytes, where: str) -> tuple[datetime | None, int | None]:
+    """When a checkpoint was written and how many resources it has; None, None: never deployed. Raises UsageError."""
+    try:
+        latest = _object(_object(json.loads(decompress(data)), "the file").get("checkpoint") or {}, "checkpoint").get(
+            "latest"
+        )
+        if latest is None:
+            return None, None
+        deployment = _object(latest, "latest")
+        time = _object(deployment.get("manifest") or {}, "manifest").get("time")
+        return (None if time is None else parse_time(time)), len(deployment.get("resources") or ())
+    except (ValueError, TypeError) as error:
+        raise _unreadable(error, where) from error
+
+
+def _unreadable(error: Exception, where: str) -> UsageError:
+    return UsageError(
+        f"the state cannot be read: {error}",
+        where=where,
+        remedy="restore it from the .bak file beside it or from .pulumi/backups",
+    )
 
 
 def read_deployment(document: Mapping[str, Any], where: str, secrets: StackSecrets) -> Checkpoint:

@@ -33,6 +33,7 @@ from slipway.engine.state.serialize import (
     operation_bytes,
     read_checkpoint,
     read_deployment,
+    read_summary,
     record_bytes,
     render_checkpoint,
     render_empty,
@@ -216,32 +217,40 @@ class StackStore:
         """Newest first."""
         return read_history(self._paths.history)
 
-    def remove(self, *, force: bool = False) -> None:
-        """Remove the stack with its history and backups. Hold the lock.
+    def remove(self, *, force: bool = False, remove_backups: bool = False) -> None:
+        """Remove the stack with its history; a copy stays as `.bak`, and the backups do, unless `remove_backups`. Hold the lock.
 
         Raises NotFoundError if there is none, UsageError if it still has resources and `force` is not given.
         """
-        snapshot, _, _ = self._read_existing()
-        if snapshot.resources and not force:
+        if not force:
+            self.recover()
+        _, count = self._summary_of_existing()
+        if count and not force:
             raise UsageError(
                 f"'{self.full_name}' still has resources; removal rejected",
                 remedy="destroy it first, or pass --force to forget what it holds",
             )
+        self._back_up_file()
         for suffix in STACK_SUFFIXES:
             remove_file(self._paths.with_suffix(suffix))
-            remove_file(self._paths.with_suffix(f"{suffix}.bak"))
+            if remove_backups:
+                remove_file(self._paths.with_suffix(f"{suffix}.bak"))
         remove_file(self._paths.with_suffix(".pulumi-tags"))
         for path in self._journals():
             remove_file(path)
-        for folder in (self._paths.history, self._paths.backups):
+        for folder in (self._paths.history, self._paths.backups) if remove_backups else (self._paths.history,):
             shutil.rmtree(folder, ignore_errors=True)
 
     def summary(self) -> tuple[datetime | None, int | None]:
-        """When the state was last written and how many resources it has, without reading secrets."""
-        checkpoint = self._read()
-        if checkpoint is None or checkpoint.snapshot is None:
-            return None, None
-        return checkpoint.snapshot.manifest_time, len(checkpoint.snapshot.resources)
+        """When the state was last written and how many resources it has; no secret is read, and no journal."""
+        path = self._paths.state_file()
+        data = None if path is None else read_bytes(path)
+        return (None, None) if data is None else read_summary(data, str(path))
+
+    def _summary_of_existing(self) -> tuple[datetime | None, int | None]:
+        if not self.exists():
+            raise NotFoundError(f"no stack named '{self.full_name}' found", remedy="see `slipway stack ls`, or make it")
+        return self.summary()
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

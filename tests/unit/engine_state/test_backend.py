@@ -155,7 +155,7 @@ def test_newest_of_several_files_counts(tmp_path: Path) -> None:
 
 
 def test_stacks_are_listed_without_reading_secrets(tmp_path: Path) -> None:
-    saved(tmp_path, thing("a"))
+    saved(tmp_path, thing("a", outputs={"pw": Secret("x")}))
     open_store(tmp_path, name="new").create()
     (stack_file(tmp_path).with_name("dev.json.attrs")).write_text("{}")
 
@@ -269,14 +269,27 @@ def test_refuses_a_damaged_history_record(tmp_path: Path) -> None:
         store.history()
 
 
-def test_removing_leaves_nothing(tmp_path: Path) -> None:
+def test_removing_keeps_a_copy_and_the_backups(tmp_path: Path) -> None:
+    store = saved(tmp_path)
+    store.record_update(UPDATE)
+    before = stack_file(tmp_path).read_bytes()
+
+    store.remove(force=True)
+
+    assert not store.exists()
+    assert names(tmp_path, "history") == []
+    assert len(names(tmp_path, "backups")) == 1
+    assert stack_file(tmp_path).with_name("dev.json.bak").read_bytes() == before
+
+
+def test_removing_leaves_nothing_when_backups_go_too(tmp_path: Path) -> None:
     store = saved(tmp_path)
     store.record_update(UPDATE)
     stack_file(tmp_path).with_name("dev.json.attrs").write_text("{}")
 
     with pytest.raises(UsageError, match="still has resources; removal rejected"):
         store.remove()
-    store.remove(force=True)
+    store.remove(force=True, remove_backups=True)
 
     assert names(tmp_path, "") == ["meta.yaml"]
     with pytest.raises(NotFoundError):
