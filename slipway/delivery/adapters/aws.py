@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,8 +17,9 @@ CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard",
 """A call that hangs must not hold a rollout longer than a bake; retries cover throttling."""
 
 
+@cache
 def session(region: str) -> boto3.Session:
-    """The caller's own credentials, from wherever the AWS SDK finds them."""
+    """The caller's own credentials, from wherever the AWS SDK finds them. One per region: it keeps the service models it has read."""
     return boto3.Session(region_name=region)
 
 

@@ -33,8 +33,11 @@ class Elbv2LoadBalancer:
             arns = [self._reference.listener_arn, self._reference.test_listener_arn]
             answer = self._client.describe_listeners(ListenerArns=arns)
         actions = {item.get("ListenerArn", ""): item.get("DefaultActions", []) for item in answer["Listeners"]}
-        live = self._percentages(actions.get(self._reference.listener_arn, []))
-        test = self._percentages(actions.get(self._reference.test_listener_arn, []))
+        for arn in arns:
+            if arn not in actions:
+                raise _no_listener(arn)
+        live = self._percentages(actions[self._reference.listener_arn])
+        test = self._percentages(actions[self._reference.test_listener_arn])
         return BalancerState(
             weights=Weights(blue=live[Colour.BLUE], green=live[Colour.GREEN]) if live else None,
             test=next((colour for colour in Colour if test and test[colour] == 100), None),
@@ -63,7 +66,7 @@ class Elbv2LoadBalancer:
         with aws_errors("set the listener's weights"):
             listeners = self._client.describe_listeners(ListenerArns=[listener_arn])["Listeners"]
             if not listeners:
-                raise OperationError(f"the listener {listener_arn} does not exist", remedy="run `slipway up`")
+                raise _no_listener(listener_arn)
             actions: list[Any] = [self._weighted(action, weights) for action in listeners[0].get("DefaultActions", [])]
             self._client.modify_listener(ListenerArn=listener_arn, DefaultActions=actions)
 
@@ -95,3 +98,9 @@ class Elbv2LoadBalancer:
         if any(raw.values()) or total == 0 or any(share * 100 % total for share in shares.values()):
             return None
         return {colour: share * 100 // total for colour, share in shares.items()}
+
+
+def _no_listener(arn: str) -> OperationError:
+    return OperationError(
+        f"cannot read the listeners: {arn} does not exist", remedy="run `slipway up`: it makes the listener again"
+    )

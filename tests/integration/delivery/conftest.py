@@ -1,0 +1,90 @@
+"""AWS's API by moto's server, and nothing else of a cloud."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import LoadBalancerRef
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    """The environment as delivery finds it, and an empty account."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(Path("/nonexistent")))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    httpx.post(f"{moto_url}/moto-api/reset").raise_for_status()
+    return boto3.Session(region_name=REGION)
+
+
+@pytest.fixture
+def reference(aws: boto3.Session) -> LoadBalancerRef:
+    """A load balancer with two listeners and two target groups, as the program declares them."""
+    return make_load_balancer(aws)
+
+
+def make_load_balancer(aws: boto3.Session) -> LoadBalancerRef:
+    ec2, elb = aws.client("ec2"), aws.client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for number, zone in enumerate("ab")
+    ]
+    balancer = elb.create_load_balancer(Name="orders", Subnets=subnets)["LoadBalancers"][0]
+    groups = {
+        colour: elb.create_target_group(
+            Name=f"orders-{colour}", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
+        )["TargetGroups"][0]["TargetGroupArn"]
+        for colour in Colour
+    }
+
+    def listener(port: int, weights: dict[Colour, int]) -> str:
+        forward = {
+            "TargetGroups": [
+                {"TargetGroupArn": groups[colour], "Weight": weight} for colour, weight in weights.items()
+            ],
+            "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
+        }
+        made = elb.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=port,
+            DefaultActions=[{"Type": "forward", "ForwardConfig": forward, "Order": 1}],
+        )
+        return str(made["Listeners"][0]["ListenerArn"])
+
+    return LoadBalancerRef(
+        arn=balancer["LoadBalancerArn"],
+        dns_name=balancer["DNSName"],
+        url="http://127.0.10.1",
+        test_url="http://127.0.10.1:8080",
+        listener_arn=listener(80, {Colour.BLUE: 100, Colour.GREEN: 0}),
+        test_listener_arn=listener(8080, {Colour.BLUE: 0, Colour.GREEN: 100}),
+        target_groups=groups,
+    )

@@ -1,0 +1,196 @@
+"""The adapters onto AWS, against moto's server."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import botocore.session
+import httpx
+import pytest
+from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
+from botocore.stub import ANY, Stubber
+
+from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
+from slipway.delivery.adapters.eks import build_token
+from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
+from slipway.delivery.adapters.notifiers import sns_channel
+from slipway.delivery.adapters.provisioning import AwsProvisioner
+from slipway.delivery.model.analysis import Sample
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.observation import BalancerState
+from slipway.delivery.model.target import LoadBalancerRef
+from slipway.errors import OperationError
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def test_weights_are_read_back_as_they_were_set_and_the_rest_of_the_action_stays(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    balancer = Elbv2LoadBalancer(reference, "us-east-1")
+    assert balancer.read() == BalancerState(weights=Weights(blue=100, green=0), test=Colour.GREEN)
+    balancer.move(Weights(blue=90, green=10))
+    balancer.point_test(Colour.BLUE)
+    assert balancer.read() == BalancerState(weights=Weights(blue=90, green=10), test=Colour.BLUE)
+    (listener,) = aws.client("elbv2").describe_listeners(ListenerArns=[reference.listener_arn])["Listeners"]
+    assert listener["DefaultActions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"] == {
+        "Enabled": True,
+        "DurationSeconds": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    ("weights", "seen"),
+    [
+        ([1, 1], Weights(blue=50, green=50)),
+        ([0, 999], Weights(blue=0, green=100)),
+        ([1, 2], None),
+        ([0, 0], None),
+    ],
+)
+def test_weights_of_others_are_read_as_percentages_or_not_at_all(
+    aws: boto3.Session, reference: LoadBalancerRef, weights: list[int], seen: Weights | None
+) -> None:
+    groups = [
+        {"TargetGroupArn": reference.target_group(colour), "Weight": weight}
+        for colour, weight in zip(Colour, weights, strict=True)
+    ]
+    aws.client("elbv2").modify_listener(
+        ListenerArn=reference.listener_arn,
+        DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],  # type: ignore[typeddict-item]
+    )
+    assert Elbv2LoadBalancer(reference, "us-east-1").read().weights == seen
+
+
+def test_listener_that_forwards_to_a_third_group_is_not_taken_for_ours(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    elb = aws.client("elbv2")
+    vpc = elb.describe_target_groups()["TargetGroups"][0]["VpcId"]
+    third = elb.create_target_group(Name="third", Protocol="HTTP", Port=1, VpcId=vpc)["TargetGroups"][0][
+        "TargetGroupArn"
+    ]
+    elb.modify_listener(
+        ListenerArn=reference.listener_arn, DefaultActions=[{"Type": "forward", "TargetGroupArn": third}]
+    )
+    assert Elbv2LoadBalancer(reference, "us-east-1").read().weights is None
+
+
+def test_targets_are_counted(aws: boto3.Session, reference: LoadBalancerRef) -> None:
+    """Not proven: states other than healthy, which this moto never gives; the sandbox's own tests have them."""
+    balancer = Elbv2LoadBalancer(reference, "us-east-1")
+    assert not balancer.health(Colour.BLUE).all_healthy
+    aws.client("elbv2").register_targets(
+        TargetGroupArn=reference.target_group(Colour.BLUE),
+        Targets=[{"Id": "10.0.0.7", "Port": 8080}, {"Id": "10.0.0.8", "Port": 8080}],
+    )
+    health = balancer.health(Colour.BLUE)
+    assert (health.healthy, health.unhealthy, health.all_healthy) == (2, 0, True)
+
+
+def test_refusal_of_aws_says_what_was_being_done(aws: boto3.Session, reference: LoadBalancerRef) -> None:
+    gone = reference.model_copy(update={"listener_arn": reference.listener_arn[:-3] + "000"})
+    with pytest.raises(OperationError, match="cannot read the listeners"):
+        Elbv2LoadBalancer(gone, "us-east-1").read()
+
+
+def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    client = aws.client("cloudwatch")
+    asked: dict[str, Any] = {}
+    client.meta.events.register(
+        "before-parameter-build.cloudwatch.GetMetricData", lambda params, **_: asked.update(params)
+    )
+    values = {
+        "candidate_requests": [40.0, 60.0],
+        "candidate_target_errors": [5.0, 10.0],
+        "candidate_connection_errors": [1.0],
+        "candidate_p99": [0.2, 0.9],
+        "live_requests": [900.0],
+    }
+    with Stubber(client) as stub:
+        results = [{"Id": key, "Values": items, "StatusCode": "Complete"} for key, items in values.items()]
+        stub.add_response(
+            "get_metric_data",
+            {"MetricDataResults": results},
+            {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY},
+        )
+        metrics = CloudWatchMetrics(reference, "us-east-1", client)
+        compared = metrics.compare(Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=12))
+    assert compared.candidate == Sample(requests=100, errors=16, p99_seconds=0.9)
+    assert compared.live == Sample(requests=900, errors=0, p99_seconds=None)
+    (query,) = [item for item in asked["MetricDataQueries"] if item["Id"] == "candidate_p99"]
+    assert query["MetricStat"]["Stat"] == "p99"
+    assert query["MetricStat"]["Period"] == 10
+    assert query["MetricStat"]["Metric"]["MetricName"] == "TargetResponseTime"
+    assert query["MetricStat"]["Metric"]["Dimensions"] == [
+        {"Name": "LoadBalancer", "Value": reference.arn.partition(":loadbalancer/")[2]},
+        {"Name": "TargetGroup", "Value": reference.target_group(Colour.GREEN).rpartition(":")[2]},
+    ]
+
+
+def test_token_asks_the_same_of_sts_as_the_one_of_the_aws_cli(aws: boto3.Session) -> None:
+    """Not proven: that a cluster accepts it; the end-to-end tests of the sandbox's cluster do."""
+    ours = decode(build_token(aws, "orders-dev", "us-east-1"))
+    theirs = decode(
+        TokenGenerator(STSClientFactory(botocore.session.get_session()).get_sts_client("us-east-1")).get_token(
+            "orders-dev"
+        )
+    )
+    changing = {"X-Amz-Signature", "X-Amz-Date"}
+    assert ours.host == theirs.host
+    assert {key: value for key, value in ours.params.items() if key not in changing} == {
+        key: value for key, value in theirs.params.items() if key not in changing
+    }
+    assert "x-k8s-aws-id" in ours.params["X-Amz-SignedHeaders"]
+
+
+def decode(token: str) -> httpx.URL:
+    prefix, _, encoded = token.partition(".")
+    assert prefix == "k8s-aws-v1"
+    return httpx.URL(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
+
+
+def test_ledger_table_is_encrypted_recoverable_and_made_once(aws: boto3.Session) -> None:
+    provisioner = AwsProvisioner("slipway-ledger", "us-east-1")
+    assert provisioner.ensure_table(deletion_protection=True)
+    assert not provisioner.ensure_table(deletion_protection=True)
+    client = aws.client("dynamodb")
+    table = client.describe_table(TableName="slipway-ledger")["Table"]
+    recovery = client.describe_continuous_backups(TableName="slipway-ledger")["ContinuousBackupsDescription"]
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"]
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["SSEDescription"]["SSEType"] == "KMS"
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_state_bucket_is_private_versioned_and_encrypted_with_a_rotating_key(aws: boto3.Session) -> None:
+    provisioner = AwsProvisioner("slipway-ledger", "us-east-1")
+    made = provisioner.ensure_state_backend("acme-state")
+    assert provisioner.ensure_state_backend("acme-state") == made
+    assert (made.backend_url, made.secrets_provider) == (
+        "s3://acme-state?region=us-east-1",
+        "awskms://alias/slipway-state?region=us-east-1",
+    )
+    s3, kms = aws.client("s3"), aws.client("kms")
+    assert s3.get_bucket_versioning(Bucket="acme-state")["Status"] == "Enabled"
+    block = s3.get_public_access_block(Bucket="acme-state")["PublicAccessBlockConfiguration"]
+    assert all(block.values())
+    (rule,) = s3.get_bucket_encryption(Bucket="acme-state")["ServerSideEncryptionConfiguration"]["Rules"]
+    key = rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is True
+
+
+def test_topic_gets_the_facts_with_their_name_as_an_attribute(aws: boto3.Session) -> None:
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+    topic = sns.create_topic(Name="releases")["TopicArn"]
+    queue = sqs.create_queue(QueueName="releases")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    sns_channel(topic, "us-east-1")("on-rollout-completed", {"service": "orders", "environment": "dev", "percent": 100})
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert '\\"event\\": \\"on-rollout-completed\\"' in message["Body"]

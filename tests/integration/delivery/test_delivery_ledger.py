@@ -1,0 +1,254 @@
+"""What a ledger promises, asked of the DynamoDB one and of the one in memory: the second is only as good a stand-in as it agrees."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
+from slipway.delivery.adapters.provisioning import AwsProvisioner
+from slipway.delivery.adapters.table import Table
+from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.gates.facts import Hold
+from slipway.delivery.machine import enter
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.lease import Owner
+from slipway.delivery.model.release import MigrationPhase, Release, Revision
+from slipway.delivery.model.rollout import Kind, Phase
+from slipway.delivery.model.schema import Schema
+from slipway.delivery.model.target import RolloutSettings, parse_target
+from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.planning import begin_rollout
+from slipway.delivery.ports import Ledger, Place
+from slipway.delivery.simulation.ledger import MemoryLedger
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.errors import NotFoundError
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PLACE = Place(environment="dev", service="orders")
+ADA, GRACE = Owner(user="ada", host="bench", pid=1, started=1.0), Owner(user="grace", host="bench", pid=2, started=2.0)
+RUNNING = ColourRelease(release="r-1", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")
+
+
+@pytest.fixture(params=["dynamodb", "memory"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    if request.param == "memory":
+        made: Ledger = MemoryLedger()
+    else:
+        request.getfixturevalue("aws")
+        AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+        made = DynamoLedger(Table("slipway-ledger", "us-east-1"))
+    made.ensure(PLACE)
+    return made
+
+
+def release(version: str = "1.0.0", created_at: datetime = NOW) -> Release:
+    return Release(
+        id="",
+        service="orders",
+        version=version,
+        image="registry/orders@sha256:" + "0" * 64,
+        git_commit="c",
+        program_hash="p",
+        lock_hash="l",
+        config_hash="f",
+        policy_version="1",
+        revisions=(Revision(id="0001", phase=MigrationPhase.EXPAND),),
+        created_at=created_at,
+    ).named()
+
+
+def test_first_item_is_made_once(ledger: Ledger) -> None:
+    assert ledger.wanted(PLACE) == Wanted.initial()
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    written = ledger.write_wanted(PLACE, replace(ledger.wanted(PLACE), green=RUNNING), lease)
+    assert ledger.ensure(PLACE) == written
+
+
+def test_refuses_a_place_that_was_never_made(ledger: Ledger) -> None:
+    with pytest.raises(NotFoundError, match="the ledger knows no orders in prod"):
+        ledger.wanted(Place(environment="prod", service="orders"))
+
+
+def test_write_counts_revisions_and_refuses_one_on_top_of_an_old_state(ledger: Ledger) -> None:
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    read = ledger.wanted(PLACE)
+    assert ledger.write_wanted(PLACE, replace(read, green=RUNNING), lease).revision == read.revision + 1
+    with pytest.raises(LeaseLostError, match="this write was refused"):
+        ledger.write_wanted(PLACE, replace(read, blue=RUNNING), lease)
+    assert ledger.wanted(PLACE).green == RUNNING
+
+
+def test_lease_has_one_owner_and_its_fence_only_rises(ledger: Ledger) -> None:
+    first = ledger.acquire(PLACE, ADA, "slipway release dev", NOW)
+    assert first
+    assert ledger.acquire(PLACE, GRACE, "other", NOW) is None
+    assert ledger.lease(PLACE) == first
+    ledger.release_lease(PLACE, first)
+    assert ledger.lease(PLACE) is None
+    second = ledger.acquire(PLACE, GRACE, "other", NOW)
+    assert second
+    assert second.fence > first.fence
+
+
+def test_renewed_lease_cannot_be_taken_over_by_who_saw_the_old_one(ledger: Ledger) -> None:
+    first = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert first
+    renewed = ledger.renew(PLACE, first, NOW + timedelta(seconds=10))
+    assert renewed.expires_at == first.expires_at + timedelta(seconds=10)
+    assert ledger.take_over(PLACE, first, GRACE, "test", NOW) is None
+    taken = ledger.take_over(PLACE, renewed, GRACE, "test", NOW)
+    assert taken
+    with pytest.raises(LeaseLostError):
+        ledger.renew(PLACE, renewed, NOW)
+    ledger.release_lease(PLACE, renewed)  # a late goodbye of the old owner does not free the new one's lease
+    assert ledger.lease(PLACE) == taken
+
+
+def test_every_fenced_write_of_the_old_owner_is_refused_before_the_new_one_has_written(ledger: Ledger) -> None:
+    old = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert old
+    assert ledger.take_over(PLACE, old, GRACE, "test", NOW)
+    with pytest.raises(LeaseLostError):
+        ledger.write_wanted(PLACE, ledger.wanted(PLACE), old)
+    with pytest.raises(LeaseLostError):
+        ledger.write_rollout(PLACE, rollout(), old)
+    with pytest.raises(LeaseLostError):
+        ledger.write_schema(PLACE, Schema(), old)
+
+
+def rollout() -> object:
+    return begin_rollout(
+        kind=Kind.RELEASE,
+        place=PLACE,
+        actor="ada",
+        now=NOW,
+        wanted=Wanted.initial(),
+        candidate=RUNNING,
+        settings=RolloutSettings(),
+        migrations=[Revision(id="0001", phase=MigrationPhase.EXPAND)],
+    )
+
+
+def test_rollout_is_read_as_it_was_written(ledger: Ledger) -> None:
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    assert ledger.rollout(PLACE) is None
+    written = rollout()
+    ledger.write_rollout(PLACE, written, lease)  # type: ignore[arg-type]
+    assert ledger.rollout(PLACE) == written
+
+
+def test_history_is_newest_first_and_keeps_one_copy(ledger: Ledger) -> None:
+    for minutes in (1, 2, 3):
+        ended = enter(rollout(), Phase.COMPLETED, NOW + timedelta(minutes=minutes))  # type: ignore[arg-type]
+        ledger.put_history(PLACE, ended)
+        ledger.put_history(PLACE, ended)
+    assert [item.ended_at for item in ledger.history(PLACE, 2)] == [
+        NOW + timedelta(minutes=3),
+        NOW + timedelta(minutes=2),
+    ]
+    assert len(ledger.history(PLACE, 50)) == 3
+
+
+def test_release_of_the_same_content_is_kept_under_its_first_id(ledger: Ledger) -> None:
+    first = ledger.put_release(release())
+    again = ledger.put_release(release(created_at=NOW + timedelta(days=3)))
+    other = ledger.put_release(release("1.1.0", NOW + timedelta(days=4)))
+    assert again.id == first.id
+    assert [item.id for item in ledger.releases("orders")] == [other.id, first.id]
+    with pytest.raises(NotFoundError, match="no release r-unknown"):
+        ledger.release("orders", "r-unknown")
+
+
+def test_verification_keeps_its_first_time_per_environment(ledger: Ledger) -> None:
+    made = ledger.put_release(release())
+    ledger.mark_verified("orders", made.id, "dev", NOW)
+    ledger.mark_verified("orders", made.id, "dev", NOW + timedelta(days=1))
+    ledger.mark_verified("orders", made.id, "staging", NOW + timedelta(days=2))
+    assert ledger.release("orders", made.id).verified_in == {"dev": NOW, "staging": NOW + timedelta(days=2)}
+
+
+def test_holds_are_kept_until_they_are_lifted(ledger: Ledger) -> None:
+    hold = Hold(release="r-1", because="errors", at=NOW)
+    ledger.put_hold(PLACE, hold)
+    assert ledger.holds(PLACE) == {"r-1": hold}
+    ledger.remove_hold(PLACE, "r-1")
+    ledger.remove_hold(PLACE, "r-1")
+    assert ledger.holds(PLACE) == {}
+
+
+def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    schema = Schema(applied=(Revision(id="0001", phase=MigrationPhase.EXPAND),))
+    assert ledger.schema(PLACE) == Schema()
+    ledger.write_schema(PLACE, schema, lease)
+    assert ledger.schema(PLACE) == schema
+
+
+def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:
+    ledger.request_abort(PLACE, "first", "wrong day")
+    assert ledger.abort_request(PLACE, "first") == "wrong day"
+    assert ledger.abort_request(PLACE, "second") is None
+
+
+def test_places_are_remembered_without_their_secrets(aws: boto3.Session) -> None:
+    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+    table = Table("slipway-ledger", "us-east-1")
+    environment = Rehearsal().environment("dev")
+    environment.exists = True
+    output = dict(environment.outputs()["delivery"]) | {
+        "notifications": {"webhookUrl": "https://hooks.example/hush", "topicArn": "arn:t"}
+    }
+    DynamoLedger(table).register(parse_target({"delivery": output}))
+    (target,) = DynamoLedger(table).targets()
+    assert (target.environment, target.notifications.topic_arn, target.notifications.webhook_url) == (
+        "dev",
+        "arn:t",
+        None,
+    )
+    everything = aws.client("dynamodb").scan(TableName="slipway-ledger")
+    assert "hush" not in str(everything["Items"])
+
+
+def test_only_one_of_many_gets_the_lease(aws: boto3.Session) -> None:
+    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+    DynamoLedger(Table("slipway-ledger", "us-east-1")).ensure(PLACE)
+
+    def try_it(number: int) -> bool:
+        owner = Owner(user="ada", host="bench", pid=number, started=1.0)
+        return DynamoLedger(Table("slipway-ledger", "us-east-1")).acquire(PLACE, owner, "race", NOW) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(try_it, range(8))) == 1
+
+
+def test_refuses_with_the_remedy_when_the_table_is_missing(aws: boto3.Session) -> None:
+    with pytest.raises(NotFoundError, match="run `slipway bootstrap`"):
+        DynamoLedger(Table("missing", "us-east-1")).wanted(PLACE)
+
+
+def test_program_finds_the_document_where_the_interface_says(aws: boto3.Session) -> None:
+    """The Pulumi program reads the item by its key and its attribute `document`; this is that read."""
+    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+    ledger = DynamoLedger(Table("slipway-ledger", "us-east-1"))
+    ledger.ensure(PLACE)
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    ledger.write_wanted(
+        PLACE,
+        replace(ledger.wanted(PLACE), green=RUNNING, live=Colour.GREEN, weights=Weights(blue=0, green=100)),
+        lease,
+    )
+    item = aws.client("dynamodb").get_item(
+        TableName="slipway-ledger", Key={"pk": {"S": "dev#orders"}, "sk": {"S": "wanted"}}
+    )["Item"]
+    assert '"live": "green"' in item["document"]["S"]
+    assert item["revision"] == {"N": "2"}
