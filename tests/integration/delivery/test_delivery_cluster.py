@@ -1,0 +1,214 @@
+"""Migrations and Deployments through the official client, against a small stand-in of the Kubernetes API over HTTP.
+
+The stand-in keeps Jobs and ends them as it is told. Not proven: that a kubelet runs the Job; the end-to-end tests of the sandbox do.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from kubernetes import client as kubernetes
+
+from slipway.delivery.adapters import kubernetes_cluster
+from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.ports import Pods
+from slipway.errors import OperationError
+
+RELEASE = ColourRelease(release="r-20260105-0a1b2c3d", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")
+REVISIONS = [Revision(id="0002", phase=MigrationPhase.EXPAND)]
+JOBS = "/apis/batch/v1/namespaces/orders/jobs"
+
+
+@dataclass
+class ClusterStandIn:
+    """The state of the stand-in."""
+
+    url: str = ""
+    endings: list[str] = field(default_factory=list)
+    """How the next Jobs end: "" well, otherwise the log line of a failure; one that is not told ends well."""
+    jobs: dict[str, Any] = field(default_factory=dict)
+    created: list[Any] = field(default_factory=list)
+    deployments: dict[str, Any] = field(default_factory=dict)
+    log: str = ""
+
+    def create(self, body: Any) -> Any:
+        name = body["metadata"]["name"]
+        ending = self.endings.pop(0) if self.endings else ""
+        self.created.append(body)
+        self.log = ending or "Running upgrade 0001 -> 0002"
+        failed = {
+            "type": "Failed",
+            "status": "True",
+            "reason": "BackoffLimitExceeded",
+            "message": "Job has reached the limit",
+        }
+        self.jobs[name] = body | {"status": {"conditions": [failed]} if ending else {"succeeded": 1}}
+        return self.jobs[name]
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
+        if method == "POST" and path == JOBS:
+            return (409, {}) if body["metadata"]["name"] in self.jobs else (201, self.create(body))
+        if path.startswith(f"{JOBS}/"):
+            name = path.removeprefix(f"{JOBS}/")
+            if name not in self.jobs:
+                return 404, {"kind": "Status", "code": 404}
+            return 200, self.jobs.pop(name) if method == "DELETE" else self.jobs[name]
+        if path.endswith("/pods"):
+            return 200, {"kind": "PodList", "items": [{"metadata": {"name": "pod-1"}}]}
+        if path.endswith("/pods/pod-1/log"):
+            return 200, self.log
+        if path.startswith("/apis/apps/v1/namespaces/orders/deployments/"):
+            found = self.deployments.get(path.rpartition("/")[2])
+            return (200, found) if found else (404, {})
+        return 404, {}
+
+
+@pytest.fixture
+def stand_in() -> Iterator[ClusterStandIn]:
+    state = ClusterStandIn()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            status, content = state.answer(self.command, urlsplit(self.path).path, body)
+            text = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_POST = do_GET  # noqa: N815 - the library's name
+        do_DELETE = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def cluster(stand_in: ClusterStandIn, monkeypatch: pytest.MonkeyPatch) -> KubernetesCluster:
+    monkeypatch.setattr(kubernetes_cluster, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(kubernetes_cluster, "wait_exponential_jitter", lambda **_: lambda _state: 0)
+
+    def connect() -> Any:
+        configuration = kubernetes.Configuration()
+        configuration.host = stand_in.url
+        return kubernetes.ApiClient(configuration)
+
+    names = {Colour.BLUE: "orders-blue", Colour.GREEN: "orders-green"}
+    return KubernetesCluster(
+        connect, namespace="orders", service="orders", deployments=names, secret_name="orders-database"
+    )
+
+
+def test_migration_runs_as_one_job_and_its_log_is_told(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+    told: list[str] = []
+    cluster.migrate(RELEASE, REVISIONS, told.append)
+    (job,) = stand_in.created
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert job["metadata"]["name"] == "orders-migrate-0a1b2c3d-0002"
+    assert (container["image"], container["command"][-1]) == (RELEASE.image, "0002")
+    assert container["envFrom"] == [{"secretRef": {"name": "orders-database"}}]
+    assert job["spec"]["template"]["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert told == ["Running upgrade 0001 -> 0002"]
+
+
+def test_migration_that_has_run_is_not_run_again(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+    cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+    cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+    assert len(stand_in.created) == 1
+
+
+def test_migration_without_a_lock_is_tried_again_until_it_gets_one(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    stand_in.endings = ["canceling statement due to lock timeout"] * 3
+    told: list[str] = []
+    cluster.migrate(RELEASE, REVISIONS, told.append)
+    assert len(stand_in.created) == 4
+    assert told.count("no lock within the time allowed: trying again") == 3
+
+
+def test_migration_that_never_gets_its_lock_fails(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+    stand_in.endings = ["canceling statement due to lock timeout"] * 20
+    with pytest.raises(OperationError, match="lock timeout"):
+        cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+    assert len(stand_in.created) == kubernetes_cluster.LOCK_ATTEMPTS
+
+
+def test_failed_migration_says_its_last_line_without_the_password_and_is_not_retried(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    stand_in.endings = ["cannot reach postgresql://orders:hunter2@10.0.0.1/orders"]
+    with pytest.raises(OperationError, match="BackoffLimitExceeded") as caught:
+        cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+    assert "cannot reach postgresql://orders:***@10.0.0.1/orders" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert len(stand_in.created) == 1
+
+
+def deployment(**status: int) -> dict[str, Any]:
+    labels = {"app": "orders"}
+    return {
+        "metadata": {"name": "orders-blue", "generation": 3},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}},
+        },
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, True),
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, False),
+        ({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2}, False),
+        ({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2}, False),
+        ({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2}, False),
+        ({}, False),
+    ],
+)
+def test_deployment_is_ready_when_every_pod_is_of_the_newest_template(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn, status: dict[str, int], ready: bool
+) -> None:
+    stand_in.deployments["orders-blue"] = deployment(**status)
+    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready)
+    assert cluster.pods(Colour.GREEN) is None
+
+
+def test_cluster_that_does_not_answer_is_an_error_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect() -> Any:
+        configuration = kubernetes.Configuration()
+        configuration.host, configuration.retries = "http://127.0.0.1:9", 0
+        return kubernetes.ApiClient(configuration)
+
+    names = {Colour.BLUE: "orders-blue", Colour.GREEN: "orders-green"}
+    cluster = KubernetesCluster(connect, namespace="orders", service="orders", deployments=names, secret_name=None)
+    with pytest.raises(OperationError, match="cannot read the Deployment orders-blue: the cluster does not answer"):
+        cluster.pods(Colour.BLUE)
+    with pytest.raises(OperationError, match="names no database secret"):
+        cluster.migrate(RELEASE, REVISIONS, lambda _: None)

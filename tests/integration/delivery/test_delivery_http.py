@@ -1,0 +1,216 @@
+"""Probes, notifications and Prometheus over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from slipway.delivery.adapters.http_probe import HttpProbe
+from slipway.delivery.adapters.notifiers import (
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    Notifiers,
+    sign,
+    signed_channel,
+    slack_channel,
+)
+from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
+from slipway.delivery.events import Notice
+from slipway.delivery.model.analysis import Sample
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import Target, parse_target
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.errors import OperationError
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+Answer = tuple[int, Any]
+
+
+@dataclass
+class Site:
+    """A small HTTP server and what it was asked."""
+
+    url: str
+    answer: Callable[[str], Answer]
+    requests: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
+
+
+@contextmanager
+def serve(answer: Callable[[str], Answer]) -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            site.requests.append((self.path, dict(self.headers), body))
+            status, content = site.answer(self.path)
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_POST = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    site = Site(f"http://127.0.0.1:{server.server_port}", answer)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def target(url: str, **rollout: Any) -> Target:
+    environment = Rehearsal().environment("dev", **rollout)
+    environment.exists = True
+    output = dict(environment.outputs()["delivery"])
+    output["loadBalancer"] = {**output["loadBalancer"], "url": url, "testUrl": url}
+    return parse_target({"delivery": output})
+
+
+def version(release: str = "r-2", colour: str = "green") -> Answer:
+    return 200, {"version": "2.0.0", "release": release, "colour": colour, "schema": "0002"}
+
+
+def test_smoke_test_passes_after_a_streak_of_good_answers() -> None:
+    answers = iter([(503, {}), version(), version(), (500, {}), *[version()] * 20])
+    with serve(lambda _path: next(answers)) as site:
+        HttpProbe(target(site.url, smokePaths=["/version"]), sleep=lambda _: None).smoke(
+            live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=10
+        )
+        assert len(site.requests) == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((500, {}), "GET /version answered 500"),
+        (version(release="r-1"), "comes from release 'r-1' instead of 'r-2'"),
+        (version(colour="blue"), "comes from colour 'blue' instead of 'green'"),
+        ((302, {}), "answered 302"),
+    ],
+)
+def test_smoke_test_fails_with_what_was_answered_instead(answer: Answer, text: str) -> None:
+    with serve(lambda _path: answer) as site:
+        probe = HttpProbe(target(site.url, smokePaths=["/version"]))
+        with pytest.raises(OperationError, match=text):
+            probe.smoke(live=True, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3)
+
+
+def test_smoke_test_of_nobody_says_that_nobody_answers() -> None:
+    with serve(lambda _path: version()) as site:
+        pass
+    with pytest.raises(OperationError, match="GET /healthz: ConnectError"):
+        HttpProbe(target(site.url)).smoke(live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3)
+
+
+def test_synthetic_requests_count_server_errors() -> None:
+    with serve(lambda path: (500, {}) if path == "/version" else (200, {})) as site:
+        probe = HttpProbe(target(site.url, minimumRequests=10, analysisIntervalSeconds=5))
+        compared = probe.compare(Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=5))
+    assert (compared.candidate, compared.live, compared.synthetic) == (Sample(requests=10, errors=5), None, True)
+
+
+def event() -> Notice:
+    return Notice(at=NOW, environment="dev", service="orders", text="completed")
+
+
+FACTS = {"service": "orders", "environment": "dev", "text": "rolled back", "release": "r-2", "why": "password=hunter2"}
+
+
+def test_webhooks_are_told_in_order_signed_and_scrubbed() -> None:
+    with serve(lambda _path: (200, {})) as site:
+        channels = [
+            slack_channel(f"{site.url}/slack"),
+            signed_channel(f"{site.url}/signed", "key", now=lambda: 1767600000),
+        ]
+        notifiers = Notifiers(channels)
+        notifiers.notify("on-rollout-started", event(), FACTS)
+        notifiers.notify("on-rollout-aborted", event(), FACTS)
+        notifiers.flush()
+        paths = [path for path, _, _ in site.requests]
+        _, headers, body = site.requests[1]
+        _, _, slack = site.requests[2]
+    assert paths == ["/slack", "/signed", "/slack", "/signed"]
+    assert headers[TIMESTAMP_HEADER] == "1767600000"
+    assert headers[SIGNATURE_HEADER] == f"sha256={sign('key', '1767600000', body)}"
+    assert json.loads(body)["event"] == "on-rollout-started"
+    assert json.loads(slack)["text"] == "orders in dev: rolled back"
+    assert json.loads(slack)["attachments"][0]["color"] == "#cc2a36"
+    assert b"hunter2" not in b"".join(body for _, _, body in site.requests)
+
+
+def test_webhook_that_hangs_or_fails_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slipway.delivery.adapters.notifiers.FLUSH_SECONDS", 0.3)
+    release = threading.Event()
+
+    def hang(_path: str) -> Answer:
+        release.wait(5)
+        return 500, {}
+
+    with serve(hang) as site:
+        notifiers = Notifiers([slack_channel(site.url, httpx.Client(timeout=2))])
+        began = time.monotonic()
+        for _ in range(5):
+            notifiers.notify("on-rollout-step-completed", event(), FACTS)
+        assert time.monotonic() - began < 0.2
+        notifiers.flush()
+        assert time.monotonic() - began < 1.5
+        release.set()
+
+
+def queries() -> PrometheusQueries:
+    return PrometheusQueries(
+        requests='sum(increase(requests{colour="{colour}"}[{window}]))',
+        errors='sum(increase(errors{colour="{colour}"}[{window}]))',
+        p99_seconds='histogram_quantile(0.99, sum by (le) (rate(seconds{colour="{colour}"}[{window}])))',
+    )
+
+
+def vector(*values: str) -> Answer:
+    return 200, {
+        "status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1.0, value]} for value in values]},
+    }
+
+
+def test_prometheus_is_asked_for_each_colour_and_window() -> None:
+    answers = iter([vector("100"), vector("3"), vector("0.25"), vector("900"), vector(), vector("NaN")])
+    with serve(lambda _path: next(answers)) as site:
+        compared = PrometheusMetrics(site.url, queries()).compare(
+            Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=30)
+        )
+        asked = httpx.URL(site.requests[0][0]).params["query"]
+    assert asked == 'sum(increase(requests{colour="green"}[30s]))'
+    assert compared.candidate == Sample(requests=100, errors=3, p99_seconds=0.25)
+    assert compared.live == Sample(requests=900, errors=0, p99_seconds=None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((200, {"status": "error", "error": "parse error"}), "refuses the query .*parse error"),
+        (vector("1", "2"), "gives 2 series, want one number"),
+        ((500, "no"), "Prometheus cannot be read"),
+    ],
+)
+def test_prometheus_that_does_not_answer_one_number_is_an_error(answer: Answer, text: str) -> None:
+    with serve(lambda _path: answer) as site, pytest.raises(OperationError, match=text):
+        PrometheusMetrics(site.url, queries()).compare(Colour.GREEN, None, NOW, NOW + timedelta(seconds=30))
