@@ -10,11 +10,13 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from slipway.errors import OperationError
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.registry import REGISTRY_ADDRESS
 
 PROBE_TIMEOUT_SECONDS = 3
+PULL_TIMEOUT_SECONDS = 120
 BRIDGE_ADDRESS = "10.87.1.1/24"
 """The engine's bridge; outside Docker's default range, so that it cannot collide with another engine's."""
 SOCKET_PATH_LIMIT = 100
@@ -41,6 +43,20 @@ class DockerEngine:
         host = self._foreign_host() or self._start_own()
         (self._folder / "host").write_text(host)
         return host
+
+    def load(self, repository: str, tag: str) -> None:
+        """Have an image of the sandbox's registry under its public name: an engine of the machine's does not ask our mirror."""
+        name = repository.removeprefix("library/")
+        client = docker.DockerClient(base_url=self.host, timeout=PULL_TIMEOUT_SECONDS)
+        try:
+            if any(f"{name}:{tag}" in image.tags for image in client.images.list(name)):
+                return
+            image = client.images.pull(f"{REGISTRY_ADDRESS}/{repository}", tag=tag)
+            image.tag(name, tag)
+        except docker.errors.DockerException as error:
+            raise OperationError(f"the Docker engine cannot load {name}:{tag}: {error}", where=self.host) from error
+        finally:
+            client.close()
 
     def stop(self) -> None:
         """End the sandbox's own engine (and its containers); one of the machine's is left alone."""

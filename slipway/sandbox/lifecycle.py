@@ -64,10 +64,10 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     with _timed("image registry", progress):
         Registry(paths, processes).start()
     with _timed("Docker engine", progress):
-        DockerEngine(paths, processes).start()
+        engine = DockerEngine(paths, processes)
+        engine.start()
     with _timed("base image", progress):
-        client = RegistryClient(BACKEND_URL)
-        _prepare_image(ImageSource(ImageBuilder(paths.cache / "images", client, progress), client), client)
+        _prepare_image(paths, engine, progress)
     with _timed("AWS API", progress):
         _start_daemon(paths, processes)
     with _timed("what ran before", progress):
@@ -203,10 +203,12 @@ def _wait_resumed(progress: Progress) -> None:
         progress(f"{name} does not run: {why}")
 
 
-def _prepare_image(source: ImageSource, client: RegistryClient) -> None:
+def _prepare_image(paths: SandboxPaths, engine: DockerEngine, progress: Progress) -> None:
     wanted = Reference.parse(PREPARED_IMAGE)
-    if wanted is not None and client.manifest(wanted.repository, wanted.tag) is None:
-        source.ensure(wanted)
+    with contextlib.closing(RegistryClient(BACKEND_URL)) as client:
+        source = ImageSource(ImageBuilder(paths.cache / "images", client, progress), client)
+        if wanted is not None and (client.manifest(wanted.repository, wanted.tag) is not None or source.ensure(wanted)):
+            engine.load(wanted.repository, wanted.tag)
 
 
 def _daemon_report(processes: ProcessTable) -> dict[str, Any] | None:

@@ -137,6 +137,7 @@ class ProcessTable:
                 extra_groups=[] if spec.user else None,
                 start_new_session=True,
             )
+        _keep(child)
         record = ProcessRecord(
             name=spec.name, pid=child.pid, created=psutil.Process(child.pid).create_time(), argv=tuple(argv)
         )
@@ -161,6 +162,16 @@ class ProcessTable:
                     where=str(self.log_path(spec.name)),
                 )
             time.sleep(READY_POLL_SECONDS)
+
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Processes of this process's making. Python complains of one that it forgets while it runs, and that is what ours are for."""
+
+
+def _keep(child: subprocess.Popen[bytes]) -> None:
+    # poll() reaps those that ended, so that no zombies are left.
+    _children[:] = [each for each in _children if each.poll() is None]
+    _children.append(child)
 
 
 def _answers(ready: Callable[[], bool]) -> bool:

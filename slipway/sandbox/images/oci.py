@@ -65,6 +65,10 @@ class RegistryClient:
     def __init__(self, base_url: str) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=60)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def manifest(self, repository: str, reference: str) -> httpx.Response | None:
         """The manifest of a tag or digest; None when there is none."""
         headers = {"Accept": ", ".join(MANIFEST_TYPES)}

@@ -1,0 +1,77 @@
+"""The sandbox of this machine, brought up if it is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import docker
+import pytest
+
+from slipway.sandbox import lifecycle
+from slipway.sandbox.environment import sandbox_environment
+from slipway.sandbox.paths import SandboxPaths
+
+WAIT_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def paths() -> SandboxPaths:
+    found = SandboxPaths.from_environment()
+    lifecycle.up(found, print)
+    return found
+
+
+@pytest.fixture(scope="session")
+def environment(paths: SandboxPaths) -> dict[str, str]:
+    return {**os.environ, **sandbox_environment(paths)}
+
+
+@pytest.fixture
+def aws(environment: dict[str, str]) -> Callable[..., Any]:
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            environment["AWS_REGION"],
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    return client
+
+
+@pytest.fixture
+def engine(environment: dict[str, str]) -> Iterator[Any]:
+    client = docker.DockerClient(base_url=environment["DOCKER_HOST"], timeout=180)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program in the sandbox's environment."""
+
+    def call(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv, env=environment | more, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+        )
+
+    return call
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool], str], None]:
+    """Poll until true; the text says what was waited for."""
+
+    def wait(condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not happen within {WAIT_SECONDS} s"
+            time.sleep(0.1)
+
+    return wait

@@ -1,0 +1,100 @@
+"""ECR and the stand-in images: pushes, pulls and builds against a real registry and a real engine."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import docker.errors
+import pytest
+
+REGISTRY = "127.0.0.1:5000"
+
+
+@pytest.fixture
+def repository(aws: Callable[..., Any]) -> Iterator[str]:
+    name = f"e2e/{uuid4().hex[:8]}"
+    made = aws("ecr").create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")["repository"]
+    assert made["repositoryUri"] == f"{REGISTRY}/{name}"
+    yield name
+    aws("ecr").delete_repository(repositoryName=name, force=True)
+
+
+def build(engine: Any, name: str, *lines: str) -> Any:
+    dockerfile = "\n".join(["FROM python:3.11-slim-bookworm", *lines])
+    image, _ = engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
+    return image
+
+
+def push(engine: Any, image: Any, repository: str, tag: str) -> list[dict[str, Any]]:
+    image.tag(f"{REGISTRY}/{repository}", tag)
+    return [json.loads(line) for line in engine.images.push(f"{REGISTRY}/{repository}", tag=tag).splitlines()]
+
+
+def test_image_is_in_ecr_when_it_was_pushed(engine: Any, aws: Callable[..., Any], repository: str) -> None:
+    image = build(engine, "slipway-e2e:pushed", "RUN echo one > /one")
+    answers = push(engine, image, repository, "1.0")
+    digest = next(answer["aux"]["Digest"] for answer in answers if "aux" in answer)
+    (detail,) = aws("ecr").describe_images(repositoryName=repository)["imageDetails"]
+    assert (detail["imageDigest"], detail["imageTags"]) == (digest, ["1.0"])
+    assert detail["imageSizeInBytes"] > 1_000_000
+    assert aws("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
+
+
+def test_refuses_to_move_a_tag_of_an_immutable_repository(
+    engine: Any, aws: Callable[..., Any], repository: str
+) -> None:
+    push(engine, build(engine, "slipway-e2e:one", "RUN echo one > /one"), repository, "1.0")
+    before = aws("ecr").list_images(repositoryName=repository)["imageIds"]
+    answers = push(engine, build(engine, "slipway-e2e:two", "RUN echo two > /two"), repository, "1.0")
+    assert any("cannot be overwritten because the tag is immutable" in answer.get("error", "") for answer in answers)
+    assert aws("ecr").list_images(repositoryName=repository)["imageIds"] == before
+
+
+def test_image_stays_under_its_other_tag_when_one_is_deleted(
+    engine: Any, aws: Callable[..., Any], repository: str
+) -> None:
+    image = build(engine, "slipway-e2e:two-tags", "RUN echo two > /two")
+    for tag in ("a", "b"):
+        push(engine, image, repository, tag)
+    aws("ecr").batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": "a"}])
+    assert [each["imageTag"] for each in aws("ecr").list_images(repositoryName=repository)["imageIds"]] == ["b"]
+    engine.images.remove(f"{REGISTRY}/{repository}:b")
+    assert engine.images.pull(f"{REGISTRY}/{repository}", tag="b")
+
+
+def test_refuses_to_delete_a_repository_that_has_images(engine: Any, aws: Callable[..., Any], repository: str) -> None:
+    push(engine, build(engine, "slipway-e2e:kept", "RUN echo kept > /kept"), repository, "1")
+    with pytest.raises(aws("ecr").exceptions.RepositoryNotEmptyException):
+        aws("ecr").delete_repository(repositoryName=repository)
+
+
+def test_builds_install_python_packages(engine: Any) -> None:
+    image = build(engine, "slipway-e2e:pip", "RUN pip install --quiet six && python -c 'import six'")
+    assert engine.containers.run(image.id, ["python", "-c", "import six; print(six.__name__)"], remove=True) == b"six\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "expected"),
+    [
+        ("busybox:1.36", ["sh", "-c", "echo hello"], b"hello\n"),
+        ("debian:bookworm-slim", ["sh", "-c", "cat /etc/debian_version | cut -d. -f1"], b"12\n"),
+        ("nginx:1.25", ["nginx", "-t"], None),
+    ],
+)
+def test_image_runs_when_no_public_registry_answers(
+    engine: Any, image: str, command: list[str], expected: bytes | None
+) -> None:
+    pulled = engine.images.pull(*image.split(":"))
+    output = engine.containers.run(image, command, remove=True)
+    assert expected is None or output == expected
+    # Where the public registry answers, it is the real image and has no such label.
+    assert pulled.labels.get("dev.slipway.stand-in", "true") == "true"
+
+
+def test_refuses_an_image_that_no_recipe_makes(engine: Any) -> None:
+    with pytest.raises(docker.errors.APIError):
+        engine.images.pull("slipway-e2e-no-such-image", tag="1")
