@@ -27,6 +27,7 @@ ROUNDS = 1_000_000
 _KEY_BYTES = 32
 _SALT_BYTES = 8
 _NONCE_BYTES = 12
+_NONCES_AT_ONCE = 256
 _SAMPLE = "pulumi"
 
 
@@ -63,6 +64,7 @@ class PassphraseManager:
         """`salt`: the whole `encryptionsalt` text. Use `open_passphrase` or `new_passphrase`, which verify it."""
         self.salt = salt
         self._cipher = AESGCM(key)
+        self._nonces: list[tuple[int, bytes]] = []
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -71,8 +73,22 @@ class PassphraseManager:
 
     def encrypt(self, plaintext: str) -> str:
         """Encrypt under a fresh nonce."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = self._next_nonce()
         return f"v1:{_b64(nonce)}:{_b64(self._cipher.encrypt(nonce, plaintext.encode(), None))}"
+
+    def _next_nonce(self) -> bytes:
+        """A random nonce never used before, drawn by the hundred: each draw gives up the interpreter's lock."""
+        process = os.getpid()
+        while True:
+            try:
+                owner, nonce = self._nonces.pop()
+            except IndexError:
+                drawn = os.urandom(_NONCE_BYTES * _NONCES_AT_ONCE)
+                starts = range(0, len(drawn), _NONCE_BYTES)
+                self._nonces.extend((process, drawn[start : start + _NONCE_BYTES]) for start in starts)
+                continue
+            if owner == process:  # a forked process must not use what its parent uses too
+                return nonce
 
     def decrypt(self, ciphertext: str) -> str:
         """Decrypt, or raise DecryptionError."""

@@ -15,6 +15,7 @@ its step's answer had not been given to anybody.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,32 +25,37 @@ from typing import Any, cast
 from slipway.engine.state.properties import dump
 from slipway.errors import MachineError, UsageError
 
+_GROWTH_BYTES = 1024 * 1024
+
 
 class JournalWriter:
-    """Appends lines; each is one write, so that a killed process leaves at most its last line incomplete."""
+    """Appends lines to a file that is mapped into memory.
+
+    What is in the mapping is in the file as soon as it is assigned, whatever becomes of the process. A write() per line would be as
+    safe, but gives up the interpreter's lock, and with many busy threads it takes up to 5 ms (a thread's turn) to get it back: at
+    two lines a resource that was most of the time of an update of 2,000. The file is longer than what was written, zeros at its end.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._size = 0
+        self._capacity = 0
+        self._map: mmap.mmap | None = None
+        self._grow(_GROWTH_BYTES)
 
     def append(self, line: bytes) -> None:
         """Write one line (without its newline). Not synced to disk: it survives the process, as Pulumi's own files do."""
-        data = line + b"\n"
-        try:
-            written = os.write(self._descriptor, data)
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-            self._size += len(data)
-        except OSError as error:
-            # A part of a line amid later ones would make the journal unreadable.
-            os.ftruncate(self._descriptor, self._size)
-            raise MachineError(
-                f"the state journal cannot be written: {error.strerror}",
-                where=str(self.path),
-                remedy="free disk space; what was done so far is recorded",
-            ) from error
+        end = self._size + len(line)
+        if end >= self._capacity:
+            self._grow(end + _GROWTH_BYTES)
+        mapped = self._map
+        assert mapped is not None  # noqa: S101 - only `close` takes it away, and nothing is appended afterwards
+        mapped[self._size : end] = line
+        # Last, and by itself: killed amid the line above, the line has no end, and never happened.
+        mapped[end : end + 1] = b"\n"
+        self._size = end + 1
 
     def rename(self, path: Path) -> None:
         """Give the file its lasting name; what was there is replaced."""
@@ -58,9 +64,27 @@ class JournalWriter:
 
     def close(self) -> None:
         """Close the file; it stays."""
-        if self._descriptor >= 0:
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+            os.ftruncate(self._descriptor, self._size)
             os.close(self._descriptor)
-            self._descriptor = -1
+
+    def _grow(self, capacity: int) -> None:
+        try:
+            # Space is taken for real: a page that has none when it is first written to would kill the process.
+            os.posix_fallocate(self._descriptor, self._capacity, capacity - self._capacity)
+            if self._map is None:
+                self._map = mmap.mmap(self._descriptor, capacity)
+            else:
+                self._map.resize(capacity)
+        except OSError as error:
+            raise MachineError(
+                f"the state journal cannot be written: {error.strerror}",
+                where=str(self.path),
+                remedy="free disk space; what was done so far is recorded",
+            ) from error
+        self._capacity = capacity
 
 
 def mark_line(number: int, finished: int, pending: int) -> bytes:
@@ -127,7 +151,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
         data = path.read_bytes()
     except FileNotFoundError:
         return []
-    complete, _, _cut = data.rpartition(b"\n")
+    complete, _, _cut = data.rstrip(b"\0").rpartition(b"\n")
     lines: list[dict[str, Any]] = []
     for number, line in enumerate(complete.split(b"\n") if complete else (), start=1):
         try:

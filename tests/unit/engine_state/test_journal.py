@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from slipway.engine.secrets import new_passphrase
+from slipway.engine.state import journal
 from slipway.engine.state import store as store_module
 from slipway.engine.state.model import OperationType, PendingOperation, ResourceState, Snapshot
 from slipway.engine.state.writer import Added, Removed, StackWriter, Updated, fold_interval
 from slipway.engine.values import Secret
-from slipway.errors import OperationError, UsageError
+from slipway.errors import MachineError, OperationError, UsageError
 from tests.unit.engine_state.state_kit import (
     ENVIRON,
     PREFIX,
@@ -52,6 +55,11 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(settled: Path, tmp_path: Path) -> Path:
     """A copy of it to change."""
     return shutil.copytree(settled, tmp_path / "state")
+
+
+def written(root: Path) -> bytes:
+    """The journal without the space that is taken in advance."""
+    return (root / JOURNAL).read_bytes().rstrip(b"\0")
 
 
 def begun(root: Path) -> StackWriter:
@@ -105,22 +113,22 @@ def test_loaded_state_is_that_of_the_last_whole_line_when_killed_anywhere(root: 
     writer = open_store(root).writer(fold_in_background=False)
     before = seen(writer.snapshot())
     checked = 0
-    length = (root / JOURNAL).stat().st_size
+    length = len(written(root))
     for number, _ in enumerate(steps(writer), start=1):
         after = seen(writer.snapshot())
-        data = (root / JOURNAL).read_bytes()
+        data = written(root)
         line = data[length:]
         # Nothing of the line, its first byte, amid it, all but its end, all but its newline, all of it.
         for cut in {0, 1, len(line) // 2, len(line) - 2, len(line) - 1, len(line)}:
             copy = root.with_name(f"{root.name}-{number}-{cut}")
             shutil.copytree(root, copy)
-            (copy / JOURNAL).write_bytes(data[: length + cut])
+            (copy / JOURNAL).write_bytes(data[: length + cut] + bytes(1000))
             assert seen(open_store(copy).load()) == (after if cut == len(line) else before), (number, cut)
             shutil.rmtree(copy)
             checked += 1
         if number % fold_every == 0:
             writer.fold()
-        before, length = after, (root / JOURNAL).stat().st_size
+        before, length = after, len(written(root))
     assert checked >= 60
 
 
@@ -199,6 +207,30 @@ def test_nothing_is_lost_when_killed_while_the_next_operation_begins(
     again.close()
     assert seen(open_store(root).load()) == expected
     assert not (root / JOURNAL).exists()
+
+
+def test_journal_grows_beyond_the_space_taken_in_advance(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_GROWTH_BYTES", 64)
+    writer = begun(root)
+    for number in range(50):
+        writer.end(None, Added(thing(f"x{number}", inputs={"text": "x" * number * 10})))
+
+    snapshot = open_store(root).load()
+
+    assert snapshot == replace(writer.snapshot(), manifest_time=snapshot.manifest_time if snapshot else None)
+
+
+def test_refuses_to_go_on_when_the_disk_is_full(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = begun(root)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    large = thing("large", inputs={"text": "x" * 2_000_000})
+
+    with pytest.raises(MachineError, match="the state journal cannot be written: No space left on device"):
+        writer.end(None, Added(large))
 
 
 def test_recovered_operation_is_told(root: Path) -> None:

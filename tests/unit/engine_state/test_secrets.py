@@ -38,6 +38,17 @@ def test_ciphertext_opens_again_and_never_repeats() -> None:
     assert "h" + "äßlich" not in first
 
 
+def test_no_nonce_is_used_twice_even_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = open_passphrase(SALT, "password")
+    nonces = [manager.encrypt("x").split(":")[1] for _ in range(300)]
+    left = list(manager._nonces)
+    monkeypatch.setattr(secrets.os, "getpid", lambda: -1)
+    nonces += [manager.encrypt("x").split(":")[1] for _ in range(300)]
+
+    assert len(set(nonces)) == 600
+    assert not {secrets._b64(nonce) for _, nonce in left} & set(nonces[300:])
+
+
 def test_refuses_another_passphrase_without_telling_it() -> None:
     with pytest.raises(UsageError, match="incorrect passphrase") as caught:
         open_passphrase(SALT, "guess-4711")
