@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import docker
 import docker.errors
+import psutil
 
 from slipway.errors import OperationError
 from slipway.sandbox.paths import SandboxPaths
@@ -17,10 +20,9 @@ from slipway.sandbox.registry import REGISTRY_ADDRESS
 
 PROBE_TIMEOUT_SECONDS = 3
 PULL_TIMEOUT_SECONDS = 120
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGE_ADDRESS = "10.87.1.1/24"
 """The engine's bridge; outside Docker's default range, so that it cannot collide with another engine's."""
-SOCKET_PATH_LIMIT = 100
-"""Unix socket paths end at 107 bytes; the engine adds nothing, but containerd's are longer."""
 
 
 class DockerEngine:
@@ -61,11 +63,22 @@ class DockerEngine:
     def stop(self) -> None:
         """End the sandbox's own engine (and its containers); one of the machine's is left alone."""
         self._processes.stop("docker", timeout_seconds=20)
+        # An engine that was killed leaves its containerd behind.
+        pid_file = self._run / "exec/containerd/containerd.pid"
+        with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
+            process = psutil.Process(int(pid_file.read_text()))
+            if process.name() == "containerd":
+                process.terminate()
+                process.wait(10)
 
     def remove(self) -> None:
-        """Remove the sandbox's own engine's images and containers."""
+        """Remove the sandbox's own engine with its sockets and its bridge."""
+        owned = self._run.exists()
         self.stop()
         shutil.rmtree(self._run, ignore_errors=True)
+        if owned:
+            argv = ["ip", "link", "delete", "docker0"]
+            subprocess.run(argv, check=False, capture_output=True, timeout=PROBE_TIMEOUT_SECONDS)
 
     def _foreign_host(self) -> str:
         record = self._processes.find("docker")
@@ -78,6 +91,8 @@ class DockerEngine:
 
     def _start_own(self) -> str:
         self._run.mkdir(parents=True, exist_ok=True)
+        # An engine that finds forwarding off turns it on, and sets the machine's policy to drop what is forwarded.
+        FORWARDING.write_text("1")
         host = f"unix://{self._run}/docker.sock"
         configuration = self._folder / "daemon.json"
         configuration.write_text(json.dumps(self._settings(host), indent=2))

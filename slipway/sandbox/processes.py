@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,11 +96,15 @@ class ProcessTable:
                 yield record
 
     def stop(self, name: str, *, timeout_seconds: float = 10) -> None:
-        """End the process and its children: SIGTERM, then SIGKILL; forget its record."""
+        """End the process and its children: SIGTERM, then SIGKILL; forget its record.
+
+        Children with a record of their own go on: whoever started them, they belong to the sandbox and not to this process.
+        """
         record = self.find(name)
         process = record.process() if record else None
         if process is not None:
-            _end(process, timeout_seconds)
+            others = {each.pid for each in self.records() if each.name != name}
+            _end(process, others, timeout_seconds)
         self._record_path(name).unlink(missing_ok=True)
 
     def log_path(self, name: str) -> Path:
@@ -181,11 +185,16 @@ def _answers(ready: Callable[[], bool]) -> bool:
         return False
 
 
-def _end(process: psutil.Process, timeout_seconds: float) -> None:
+def _family(process: psutil.Process, others: Set[int]) -> list[psutil.Process]:
     try:
-        family = [process, *process.children(recursive=True)]
+        children = [child for child in process.children() if child.pid not in others]
     except psutil.NoSuchProcess:
-        return
+        return []
+    return [process, *(member for child in children for member in _family(child, others))]
+
+
+def _end(process: psutil.Process, others: Set[int], timeout_seconds: float) -> None:
+    family = _family(process, others)
     for send in (signal.SIGTERM, signal.SIGKILL):
         for member in family:
             try:

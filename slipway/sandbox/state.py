@@ -27,7 +27,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catalogues, backend_of
 
 SAVE_SOON_SECONDS = 0.4
-UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "_metric_data_cache"), "logs": ()}
+UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "paged_metric_data")}
 """Metrics are not kept over a restart: thousands a minute, and worthless after it."""
 COMPANIONS = {"rds": ("secretsmanager", "kms"), "eks": ("ec2",), "elbv2": ("ec2",), "autoscaling": ("ec2",)}
 """Services whose state an operation of the first changes as well: a managed secret must not be lost while its database is kept."""

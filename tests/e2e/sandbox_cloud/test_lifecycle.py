@@ -50,7 +50,21 @@ def test_commands_say_so_when_the_daemon_died_and_up_brings_it_back(
     sns.delete_topic(TopicArn=arn)
 
 
-@pytest.mark.parametrize("name", ["registry", "registry-proxy"])
+def test_daemon_of_other_sources_is_replaced_and_nothing_else_is_touched(
+    paths: SandboxPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pids() -> dict[str, int]:
+        return {record.name: record.pid for record in ProcessTable(paths).records()}
+
+    before = pids()
+    monkeypatch.setattr(lifecycle, "_code_hash", lambda: f"other-{uuid4().hex}")
+    lifecycle.up(paths, lambda _text: None)
+    after = pids()
+    assert before.pop("daemon") != after.pop("daemon")
+    assert before == after
+
+
+@pytest.mark.parametrize("name", ["registry", "registry-proxy", "docker"])
 def test_killed_process_is_started_again(paths: SandboxPaths, eventually: Eventually, name: str) -> None:
     kill(paths, name)
 
