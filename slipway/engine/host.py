@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import importlib
 import logging
 import os
@@ -30,6 +31,10 @@ EXECUTOR_THREADS = 256
 """Each registration in flight occupies one thread until it is answered; threads are only made when needed."""
 _ORGANIZATION = "organization"
 """The file backend's one organization is called just that."""
+
+COLLECTOR_THRESHOLDS = (50_000, 100, 1000)
+"""A program of 2,000 resources makes millions of objects that live to its end. With Python's own thresholds (700, 10, 10) the collector looked
+through them so often that it took half of the time (measured 2026-11: 4.8 s of CPU with them, 3.1 s with these, 2.9 s without collector)."""
 
 _one_program = threading.Lock()
 
@@ -65,7 +70,7 @@ def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Report
 
     Returns when everything the program has asked of the monitor is answered, also after a failure.
     """
-    with _one_program, _as_its_process(run), capture_output(on_output) as mark_as_program:
+    with _one_program, _as_its_process(run), _patient_collector(), capture_output(on_output) as mark_as_program:
         context = contextvars.copy_context()
         context.run(mark_as_program)
         context.run(_run_in_context, run, monitor, engine)
@@ -152,6 +157,18 @@ def _as_its_process(run: ProgramRun) -> Generator[None]:
         os.chdir(directory)
         if isinstance(run.entry, Path):
             _forget_modules(loaded, run.root)
+
+
+@contextlib.contextmanager
+def _patient_collector() -> Generator[None]:
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _forget_modules(loaded: set[str], root: Path) -> None:

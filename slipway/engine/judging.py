@@ -33,6 +33,8 @@ class PolicyReview:
 
     def review(self, goal: Goal, state: ResourceState) -> ResourceState:
         """The record with the packs' remedies. In a real run a mandatory violation raises StepFailedError: nothing is done for it."""
+        if not self._packs:
+            return state
         for pack in self._packs:
             for remedy in pack.remediate(self._subject(goal, state)):
                 if remedy.properties is None:
@@ -92,8 +94,7 @@ class PolicyReview:
     def _provider(self, state: ResourceState) -> PolicySubject | None:
         if not state.provider:
             return None
-        with self._deployment.lock:
-            provider = self._deployment.states.get(parse_provider_reference(state.provider).urn)
+        provider = self._deployment.states.get(parse_provider_reference(state.provider).urn)
         return provider and PolicySubject(urn=provider.urn, type=provider.type, properties=provider.inputs)
 
     def _report(self, violation: Violation) -> bool:

@@ -61,6 +61,8 @@ class Registrar:
         self.deployment = deployment
         self.runner = runner
         self.policies = policies
+        self._admission = threading.BoundedSemaphore(deployment.options.parallel)
+        """Registrations at work. The program may send hundreds at once; more at work than can act would only contend for locks."""
         self.resolution = ProviderResolution(deployment, self._register)
 
     def register(self, parent: str, type_token: str, name: str, make_goal: Callable[[], Goal]) -> Registered:
@@ -76,7 +78,9 @@ class Registrar:
         deployment.ensure_running()
         urn = deployment.urn_of(parent, type_token, name)
         try:
-            return work()
+            with self._admission:
+                deployment.ensure_running()
+                return work()
         except StepFailedError:
             pass
         except (SlipwayError, ProviderError, PathSyntaxError) as error:
@@ -147,8 +151,9 @@ class Registrar:
         )
 
     def _depends_on_failure(self, new: ResourceState) -> bool:
-        with self.deployment.lock:
-            return bool(self.deployment.failed.intersection(all_dependencies(new)))
+        # Without the lock: what this depends on has been answered, so whether it failed is settled.
+        failed = self.deployment.failed
+        return bool(failed) and any(urn in failed for urn in all_dependencies(new))
 
     # ------------------------------------------------------------ targets
 
@@ -218,9 +223,9 @@ class Registrar:
 
     def _await_deletion(self, urn: str) -> bool:
         """Whether this run deletes the old record before its registration arrived; waits until that is done."""
-        with self.deployment.lock:
-            names = [urn, self.deployment.aliases.get(urn, urn)]
-            ended = next((self.deployment.deleted[name] for name in names if name in self.deployment.deleted), None)
+        # Without the lock: a cascade leaves alone what is registered already, and this is.
+        deleted = self.deployment.deleted
+        ended = deleted.get(urn) or deleted.get(self.deployment.aliases.get(urn, urn))
         if ended is None:
             return False
         ended.wait()
@@ -296,13 +301,12 @@ class Registrar:
         if not deployment.preview and contains_unknown(new.replacement_trigger):
             raise OperationError("the replacement trigger is not known in a real run", where=new.urn)
         reason = ""
-        with deployment.lock:
-            if new.urn in deployment.options.replace or old.taint:
-                reason = "id"
-            elif deployment.replaced.intersection(new.replace_with):
-                reason = "replaceWith"
-            elif new.deleted_with and new.deleted_with in deployment.replaced:
-                reason = "deletedWith"
+        if new.urn in deployment.options.replace or old.taint:
+            reason = "id"
+        elif any(urn in deployment.replaced for urn in new.replace_with):
+            reason = "replaceWith"
+        elif new.deleted_with and new.deleted_with in deployment.replaced:
+            reason = "deletedWith"
         if not reason and self._is_provider_replaced(new, old):
             reason = "provider"
         return Change(changed=True, forced=True, replace_keys=(reason,)) if reason else None
