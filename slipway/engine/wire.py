@@ -169,9 +169,8 @@ def _encode_object(
     for key, value in properties.items():
         if (value is None and options.skip_nulls) or (top and options.skip_internal_keys and key.startswith("__")):
             continue
-        message = struct_pb2.Value()
-        if _encode_into(value, options, message):
-            fields[key].CopyFrom(message)
+        if not _encode_into(value, options, fields[key]):
+            del fields[key]
 
 
 def _encode_into(value: Value, options: Options, message: struct_pb2.Value) -> bool:
@@ -197,10 +196,10 @@ def _encode_into(value: Value, options: Options, message: struct_pb2.Value) -> b
 
 def _encode_list(items: Iterable[Value], options: Options, message: struct_pb2.Value) -> None:
     message.list_value.SetInParent()
+    values = message.list_value.values
     for item in items:
-        element = struct_pb2.Value()
-        if _encode_into(item, options, element):
-            message.list_value.values.append(element)
+        if not _encode_into(item, options, values.add()):
+            del values[-1]
 
 
 def _encode_marker(value: Value, options: Options, message: struct_pb2.Value) -> bool:  # noqa: PLR0911 - one per marker
