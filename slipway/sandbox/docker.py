@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import docker
@@ -14,6 +13,7 @@ import docker.errors
 import psutil
 
 from slipway.errors import OperationError
+from slipway.sandbox.firewall import remember_forward_policy, remove_engine_rules
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.registry import REGISTRY_ADDRESS
@@ -73,12 +73,11 @@ class DockerEngine:
 
     def remove(self) -> None:
         """Remove the sandbox's own engine with its sockets and its bridge."""
-        owned = self._run.exists()
         self.stop()
+        policy = self._folder / "forward-policy"
+        if policy.exists():  # the engine was ours
+            remove_engine_rules(policy)
         shutil.rmtree(self._run, ignore_errors=True)
-        if owned:
-            argv = ["ip", "link", "delete", "docker0"]
-            subprocess.run(argv, check=False, capture_output=True, timeout=PROBE_TIMEOUT_SECONDS)
 
     def _foreign_host(self) -> str:
         record = self._processes.find("docker")
@@ -93,6 +92,7 @@ class DockerEngine:
         self._run.mkdir(parents=True, exist_ok=True)
         # An engine that finds forwarding off turns it on, and sets the machine's policy to drop what is forwarded.
         FORWARDING.write_text("1")
+        remember_forward_policy(self._folder / "forward-policy")
         host = f"unix://{self._run}/docker.sock"
         configuration = self._folder / "daemon.json"
         configuration.write_text(json.dumps(self._settings(host), indent=2))
