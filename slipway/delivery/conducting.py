@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.errors import RefusedError, ReleaseRolledBackError
 from slipway.delivery.events import Notice
 from slipway.delivery.gates import GateFacts, Refusal, evaluate_gates
@@ -156,7 +157,7 @@ def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
 
 def bring_up(ctx: Context) -> Target:
     _tell(ctx, f"bringing the stack {ctx.place.environment} up")
-    ctx.stack.up()
+    bring_stack_up(ctx)
     return require_target(ctx)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.delivery.gates.facts import Refusal
-from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.errors import LockedError, PolicyError, RolledBackError
 
 
@@ -21,9 +21,16 @@ class ReleaseRolledBackError(RolledBackError):
             f"{release} was rolled back: {rollout.reason}: {rollout.reason_text} "
             f"(detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more)",
             where=f"{rollout.service} in {rollout.environment}",
-            remedy=f"look at `slipway history {rollout.environment}`, correct it and release again; {release} is on hold here",
+            remedy=_remedy(rollout, release),
         )
         self.rollout = rollout
+
+
+def _remedy(rollout: Rollout, release: str) -> str:
+    look = f"look at `slipway history {rollout.environment}`"
+    if rollout.kind is Kind.RELEASE:
+        return f"{look}, correct it and release again; {release} is on hold here"
+    return f"{look}; traffic stays where it was, so choose another release with --to"
 
 
 class RefusedError(PolicyError):

@@ -8,6 +8,7 @@ balancer itself has said that it carries no traffic.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ from slipway.delivery.model.wanted import Wanted
 
 POLL_SECONDS = 0.25
 """Pause between two looks at something that is about to change (targets, weights)."""
+WARM_SECONDS = 15.0
+"""A warm colour whose targets are not healthy within this time cannot be switched to: one missed health check is forgiven."""
 CONFIRM_SECONDS = 60.0
 """A weight change that the load balancer does not confirm for so long counts as failed. ELBv2 takes seconds."""
 
@@ -127,10 +130,10 @@ def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     health = seen.health
     if health and health.all_healthy:
         return _next(rollout, now)
-    if _overdue(rollout, rollout.settings.health_seconds, now):
-        text = (
-            f"targets of {rollout.colour} were not all healthy within {rollout.settings.health_seconds:g} s: {health}"
-        )
+    # A warm colour is healthy or it is not: whoever rolls back needs to know at once.
+    patience = min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
+    if _overdue(rollout, patience, now):
+        text = f"targets of {rollout.colour} were not all healthy within {patience:g} s: {health}"
         return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
     return Wait(seconds=POLL_SECONDS, text=f"targets of {rollout.colour} at the load balancer: {health}")
 
@@ -242,7 +245,7 @@ def _contracting(rollout: Rollout, _seen: Observation, now: datetime) -> Decisio
 
 
 def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    change = _set_weights(seen, replace(seen.wanted, weights=rollout.original.weights, live=rollout.original.live))
+    change = _set_weights(seen, replace(seen.wanted, weights=rollout.original.weights))
     if change:
         return change
     back = (now - rollout.phase_started_at).total_seconds()
@@ -260,7 +263,7 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if touched and seen.wanted.colour(rollout.colour):
         intent = seen.wanted.running(rollout.colour, None)
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run nothing"))
-    if rollout.candidate and "held" not in rollout.marks:
+    if rollout.kind is Kind.RELEASE and rollout.candidate and "held" not in rollout.marks:
         return Act(
             action=RecordHold(release=rollout.candidate.release, because=f"{rollout.reason}: {rollout.reason_text}")
         )

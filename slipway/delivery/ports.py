@@ -176,6 +176,8 @@ class Pods:
     wanted: int
     ready: bool
     """The newest template is rolled out: updated, available, none of an older template left."""
+    addresses: frozenset[str] = frozenset()
+    """Of the ready pods that are not on their way out."""
 
 
 class Cluster(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from slipway.delivery.analysis.judge import judge
+from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import (
     ActionStarted,
@@ -181,7 +182,7 @@ class Runner:
         elif isinstance(action, PointTestListener):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
-            ctx.stack.up()
+            bring_stack_up(ctx)
         elif isinstance(action, Migrate):
             self._migrate(rollout, action)
         elif isinstance(action, SmokeTest):
@@ -239,7 +240,9 @@ class Runner:
         if rollout.phase is Phase.BAKING:
             return health
         pods = self._world.cluster.pods(rollout.colour)
-        return replace(health, expected=pods.wanted if pods else 0, pods_ready=bool(pods and pods.ready))
+        if pods is None:
+            return replace(health, pods_ready=False)
+        return replace(health, expected=pods.wanted, pods_ready=pods.ready, missing=pods.addresses - health.addresses)
 
     def _analyse(self, rollout: Rollout) -> Verdict | None:
         if not rollout.steps[rollout.step].analyse or rollout.baking_since is None:

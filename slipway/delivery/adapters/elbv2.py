@@ -56,11 +56,12 @@ class Elbv2LoadBalancer:
         with aws_errors(f"read the health of {colour}'s targets"):
             answer = self._client.describe_target_health(TargetGroupArn=self._reference.target_group(colour))
         states = [
-            item.get("TargetHealth", {}).get("State", "unavailable") for item in answer["TargetHealthDescriptions"]
+            (item.get("Target", {}).get("Id", ""), item.get("TargetHealth", {}).get("State", "unavailable"))
+            for item in answer["TargetHealthDescriptions"]
         ]
-        present = [state for state in states if state not in LEAVING]
-        healthy = present.count("healthy")
-        return Health(healthy=healthy, unhealthy=len(present) - healthy)
+        present = [(address, state) for address, state in states if state not in LEAVING]
+        healthy = [address for address, state in present if state == "healthy"]
+        return Health(healthy=len(healthy), unhealthy=len(present) - len(healthy), addresses=frozenset(healthy))
 
     def _forward(self, listener_arn: str, weights: Mapping[Colour, int]) -> None:
         with aws_errors("set the listener's weights"):

@@ -64,10 +64,21 @@ class KubernetesCluster:
                 if error.status == 404:
                     return None
                 raise
+            addresses = self._ready_addresses(found.spec.selector.match_labels or {})
         status, wanted = found.status, found.spec.replicas if found.spec.replicas is not None else 1
         current = (status.observed_generation or 0) >= found.metadata.generation
         counts = {status.replicas or 0, status.updated_replicas or 0, status.available_replicas or 0}
-        return Pods(wanted=wanted, ready=current and counts == {wanted})
+        return Pods(wanted=wanted, ready=current and counts == {wanted}, addresses=addresses)
+
+    def _ready_addresses(self, labels: Mapping[str, str]) -> frozenset[str]:
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        core = kubernetes.CoreV1Api(self._api())
+        found: Any = core.list_namespaced_pod(
+            self._namespace, label_selector=selector, _request_timeout=CALL_TIMEOUT_SECONDS
+        )
+        return frozenset(
+            pod.status.pod_ip for pod in found.items if pod.metadata.deletion_timestamp is None and _is_ready(pod)
+        )
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
@@ -188,3 +199,8 @@ def _failure(job: Any) -> str | None:
         if condition.type == "Failed" and condition.status == "True":
             return f"{condition.reason}: {condition.message}"
     return None
+
+
+def _is_ready(pod: Any) -> bool:
+    conditions: Any = pod.status.conditions or []
+    return bool(pod.status.pod_ip) and any(item.type == "Ready" and item.status == "True" for item in conditions)

@@ -32,11 +32,18 @@ class Health:
     """How many pods the colour's Deployment wants; 0: not asked."""
     pods_ready: bool = True
     """The Deployment has rolled out: every pod is of the newest template and ready."""
+    addresses: frozenset[str] = frozenset()
+    """Of the healthy targets."""
+    missing: frozenset[str] = frozenset()
+    """Pods of the newest template that the load balancer does not call healthy, by address."""
 
     @property
     def all_healthy(self) -> bool:
-        """At least the expected number, none that is not healthy."""
-        return self.pods_ready and self.healthy >= max(self.expected, 1) and self.unhealthy == 0
+        """Every pod of the newest template is a healthy target, and no target is anything else.
+
+        The number alone would not do: for a moment the targets of the template before are still there, and healthy.
+        """
+        return self.pods_ready and not self.missing and self.healthy >= max(self.expected, 1) and self.unhealthy == 0
 
     def __str__(self) -> str:
         return f"{self.healthy} healthy, {self.unhealthy} not healthy, {self.expected} expected"

@@ -89,6 +89,7 @@ def test_targets_are_counted(aws: boto3.Session, reference: LoadBalancerRef) -> 
     )
     health = balancer.health(Colour.BLUE)
     assert (health.healthy, health.unhealthy, health.all_healthy) == (2, 0, True)
+    assert health.addresses == {"10.0.0.7", "10.0.0.8"}
 
 
 def test_refusal_of_aws_says_what_was_being_done(aws: boto3.Session, reference: LoadBalancerRef) -> None:

@@ -29,6 +29,11 @@ REVISIONS = [Revision(id="0002", phase=MigrationPhase.EXPAND)]
 JOBS = "/apis/batch/v1/namespaces/orders/jobs"
 
 
+def pod(name: str, address: str, *, ready: bool = True, leaving: bool = False) -> dict[str, Any]:
+    metadata = {"name": name} | ({"deletionTimestamp": "2026-01-05T09:00:00Z"} if leaving else {})
+    return {"metadata": metadata, "status": {"podIP": address, "conditions": [{"type": "Ready", "status": str(ready)}]}}
+
+
 @dataclass
 class ClusterStandIn:
     """The state of the stand-in."""
@@ -40,6 +45,7 @@ class ClusterStandIn:
     created: list[Any] = field(default_factory=list)
     deployments: dict[str, Any] = field(default_factory=dict)
     log: str = ""
+    pods: list[Any] = field(default_factory=lambda: [pod("pod-1", "10.90.0.7")])
 
     def create(self, body: Any) -> Any:
         name = body["metadata"]["name"]
@@ -64,7 +70,7 @@ class ClusterStandIn:
                 return 404, {"kind": "Status", "code": 404}
             return 200, self.jobs.pop(name) if method == "DELETE" else self.jobs[name]
         if path.endswith("/pods"):
-            return 200, {"kind": "PodList", "items": [{"metadata": {"name": "pod-1"}}]}
+            return 200, {"kind": "PodList", "items": self.pods}
         if path.endswith("/pods/pod-1/log"):
             return 200, self.log
         if path.startswith("/apis/apps/v1/namespaces/orders/deployments/"):
@@ -196,7 +202,12 @@ def test_deployment_is_ready_when_every_pod_is_of_the_newest_template(
     cluster: KubernetesCluster, stand_in: ClusterStandIn, status: dict[str, int], ready: bool
 ) -> None:
     stand_in.deployments["orders-blue"] = deployment(**status)
-    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready)
+    stand_in.pods = [
+        pod("new", "10.90.0.7"),
+        pod("starting", "10.90.0.8", ready=False),
+        pod("old", "10.90.0.9", leaving=True),
+    ]
+    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready, addresses=frozenset({"10.90.0.7"}))
     assert cluster.pods(Colour.GREEN) is None
 
 

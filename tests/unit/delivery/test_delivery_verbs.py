@@ -14,8 +14,9 @@ from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.planning import build_release
+from slipway.delivery.ports import StackResult
 from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
+from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment, SimulatedStack
 from slipway.errors import LockedError, NotFoundError, OperationError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
@@ -474,3 +475,33 @@ def test_status_shows_the_other_environments_when_one_load_balancer_does_not_ans
     assert row.problem == "cannot read the listeners: timed out"
     assert row.colours[Colour.GREEN].wanted_percent == 100
     assert row.colours[Colour.GREEN].actual_percent is None
+
+
+def test_plain_up_of_a_colleague_is_waited_for() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    ctx = rehearsal.context("dev")
+    refusals = iter([LockedError("the stack is currently locked by 1 lock(s)")] * 3)
+    up = ctx.stack.up
+
+    class Busy(SimulatedStack):
+        def up(self) -> StackResult:
+            refusal = next(refusals, None)
+            if refusal:
+                raise refusal
+            return up()
+
+    outcome = delivery.release(replace(ctx, stack=Busy(rehearsal.environment("dev"))))
+    assert outcome.status == "completed"
+    assert sum("the stack is locked, waiting" in event.text for event in rehearsal.events) == 1
+
+
+def test_rollback_to_a_warm_colour_that_is_ill_fails_soon_and_holds_nobody() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.behaviour[dev.running[Colour.GREEN][0].release] = Behaviour(healthy=False)
+    with pytest.raises(delivery.ReleaseRolledBackError, match="not all healthy within 15 s") as caught:
+        delivery.rollback(rehearsal.context("dev"))
+    assert "choose another release with --to" in str(caught.value)
+    assert (live_version(dev), rehearsal.ledger.holds(dev.place)) == ("2.0.0", {})
+    assert Colour.GREEN in dev.running
