@@ -6,8 +6,8 @@ Names and texts of others are scrubbed and escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from slipway.delivery.model.preview import PlannedStep, Preview
 from slipway.delivery.ports import Context
@@ -31,8 +31,11 @@ class MarkdownReport:
     """The preview failed, or a policy refused; None: it went well."""
 
 
-def preview_markdown(ctx: Context) -> MarkdownReport:
-    """Preview the stack and describe it. A failed preview is described too, so that the pull request shows why."""
+def preview_markdown(ctx: Context, *, findings: Callable[[], Sequence[str]] = tuple) -> MarkdownReport:
+    """Preview the stack and describe it. A failed preview is described too, so that the pull request shows why.
+
+    `findings`: asked after the preview for policy findings that the caller has seen in the engine's events.
+    """
     try:
         result = ctx.stack.preview()
     except SlipwayError as error:
@@ -42,6 +45,7 @@ def preview_markdown(ctx: Context) -> MarkdownReport:
         )
         return MarkdownReport(markdown=render_markdown(preview, ctx.place.environment, failed=True), failure=error)
     preview = result.preview or Preview(steps=(), changes=result.changes)
+    preview = replace(preview, policy=(*preview.policy, *findings()))
     return MarkdownReport(markdown=render_markdown(preview, ctx.place.environment))
 
 
