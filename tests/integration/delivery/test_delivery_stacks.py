@@ -1,5 +1,7 @@
 """The stack through the engine in this process, with a provider of three lines, and through a CLI that is not installed."""
 
+# ruff: noqa: A002 - `id` is the provider interface's own name
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -47,10 +49,10 @@ class Things(Provider):
         replaces = ("size",) if old_inputs.get("size") != news.get("size") else ()
         return DiffResult(changes=DiffChanges.SOME, replaces=replaces)
 
-    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002 - the interface's name
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
         return ReadResult(id=id, outputs=outputs)
 
-    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002 - the interface's name
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
         pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slipway import delivery
-from slipway.delivery.events import LogLine, WeightsConfirmed
+from slipway.delivery.events import ActionStarted, LogLine, WeightsConfirmed
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import MigrationPhase, Revision
@@ -350,6 +350,26 @@ def test_writer_whose_lease_was_taken_is_fenced_off() -> None:
     with pytest.raises(delivery.LeaseLostError):
         ledger.write_wanted(place, ledger.wanted(place), stale)
     ledger.write_wanted(place, ledger.wanted(place), fresh)
+
+
+@pytest.mark.parametrize(
+    "moment", ["weights shall be blue 50 %, green 50 %", "set the load balancer to blue 50 %, green 50 %"]
+)
+def test_process_whose_lease_is_taken_stops_without_touching_traffic_again(moment: str) -> None:
+    rehearsal = company("1.0.0")
+    dev, ledger = rehearsal.environment("dev"), rehearsal.ledger
+    rehearsal.check_out("2.0.0")
+
+    def steal(event: Any) -> None:
+        lease = ledger.lease(dev.place)
+        if isinstance(event, ActionStarted) and event.text == moment and lease:
+            ledger.take_over(dev.place, lease, rehearsal.context("dev", pid=9).owner, "resume", rehearsal.clock.now())
+
+    with pytest.raises(delivery.LeaseLostError):
+        delivery.release(replace(rehearsal.context("dev"), progress=steal))
+    assert Weights(blue=0, green=100) not in dev.moves[1:]
+    rehearsal.dead.add(9)
+    assert delivery.resume(rehearsal.context("dev", pid=10)).status == "completed"
 
 
 def test_abort_turns_the_running_rollout_back() -> None:
