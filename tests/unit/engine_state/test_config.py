@@ -128,6 +128,10 @@ def test_refuses_a_folder_without_project(tmp_path: Path) -> None:
             "name: a\nruntime: python\nconfig: {x: {type: integer, default: y}}",
             'the default "y" is not of type integer',
         ),
+        (
+            "name: a\nruntime: python\nconfig: {x: {type: integer, default: true}}",
+            "the default true is not of type integer",
+        ),
         ("name: a\nruntime: python\nconfig: {x: {default: 1, value: 2}}", "has both `default` and `value`"),
         ("name: a\nruntime: python\nconfig: {aws:x: {type: string}}", "write `value`, no `type`"),
         ("name: a\nruntime: python\nconfig: {aws:x: {description: y}}", "needs a `value`"),

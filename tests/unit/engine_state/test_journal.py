@@ -201,7 +201,9 @@ def test_nothing_is_lost_when_killed_while_the_next_operation_begins(
         with pytest.raises(KeyboardInterrupt):
             store.writer(fold_in_background=False)
 
-    assert seen(open_store(root).load()) == expected
+    store = open_store(root)
+    assert seen(store.load()) == expected
+    assert not [warning for warning in store.warnings if "another program" in warning]
     again = open_store(root).writer(fold_in_background=False)
     assert seen(again.base) == expected
     again.close()
@@ -299,6 +301,16 @@ def test_salt_made_amid_an_operation_is_recovered(tmp_path: Path) -> None:
     assert snapshot.resources[1].outputs == {"pw": Secret("late")}
 
 
+def test_salt_made_for_a_pending_operation_is_recovered(tmp_path: Path) -> None:
+    writer = open_store(tmp_path).writer(fold_in_background=False)
+    writer.begin(OperationType.CREATING, thing("x", id="", inputs={"pw": Secret("late")}))
+
+    snapshot = open_store(tmp_path).load()
+
+    assert snapshot is not None
+    assert snapshot.pending_operations[0].resource.inputs == {"pw": Secret("late")}
+
+
 def test_refuses_a_journal_damaged_amid_its_lines(root: Path) -> None:
     writer = open_store(root).writer(fold_in_background=False)
     writer.end(None, Added(thing("c")))
@@ -367,6 +379,19 @@ def test_alias_is_rewritten_in_every_old_reference(tmp_path: Path) -> None:
     assert new_user.property_dependencies == {"p": (new_child_urn,)}
     assert new_user.deleted_with == renamed.urn
     assert "aliases" not in stack_file(tmp_path).read_text()
+
+
+def test_renamed_provider_is_rewritten_in_the_references_to_it(root: Path) -> None:
+    writer = open_store(root).writer(fold_in_background=False)
+    stack, provider, _, _ = writer.base.resources
+    writer.end(None, Removed(stack), Added(stack))
+    renamed = replace(provider, urn=f"{PREFIX}pulumi:providers:demo::renamed", aliases=(provider.urn,))
+    writer.end(None, Removed(provider), Added(renamed))
+    writer.close()
+
+    loaded = open_store(root).load()
+    assert loaded is not None
+    assert {state.provider for state in loaded.resources[2:]} == {f"{renamed.urn}::u-1"}
 
 
 def test_renamed_old_record_is_still_known_by_its_object(tmp_path: Path) -> None:

@@ -232,6 +232,13 @@ def test_full_record_comes_back_as_it_was() -> None:
     assert read(checkpoint(json.loads(text(state)))).resources == (state,)
 
 
+@pytest.mark.parametrize("trigger", [False, 0, "", [], {"a": Secret(None)}])
+def test_replacement_trigger_is_kept_whatever_it_is(trigger: Any) -> None:
+    state = thing("a", replacement_trigger=trigger)
+
+    assert read(checkpoint(json.loads(text(state)))).resources == (state,)
+
+
 def test_unknown_keys_are_kept_at_every_level() -> None:
     data = checkpoint(
         {"urn": STACK.urn, "custom": False, "type": STACK.type, "tomorrow": 1}, latest={"morrow": {"a": 1}}
