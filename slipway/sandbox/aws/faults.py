@@ -11,10 +11,6 @@ NOT_IMPLEMENTED_STATUS = 501
 """Not retried by AWS SDKs, as 500 and 503 are."""
 INTERNAL_STATUS = 500
 REST_XML_SERVICES = frozenset({"s3", "s3bucket_path", "s3control", "route53", "cloudfront"})
-QUERY_SERVICES = frozenset({
-    "autoscaling", "cloudformation", "cloudwatch", "elasticache", "elb", "elbv2", "iam", "rds", "redshift", "ses", "sns", "sts",
-})  # fmt: skip
-
 Fault = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -36,11 +32,28 @@ def _fault(operation: Operation, status: int, code: str, message: str) -> Fault:
     request_id = "<RequestId>slipway-sandbox</RequestId>"
     if operation.service == "ec2":
         text = f"<Response><Errors><Error>{code_tag}{message_tag}</Error></Errors>{request_id}</Response>"
-    elif operation.service in QUERY_SERVICES:
+    elif operation.protocol == "xml":
         text = f"<ErrorResponse><Error><Type>Receiver</Type>{code_tag}{message_tag}</Error>{request_id}</ErrorResponse>"
     elif operation.service in REST_XML_SERVICES:
         text = f"<Error>{code_tag}{message_tag}{request_id}</Error>"
+    elif operation.protocol == "cbor":
+        body = _cbor({"__type": code, "message": message})
+        return status, [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")], body
     else:
         body = json.dumps({"__type": code, "message": message}).encode()
         return status, [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)], body
     return status, [("Content-Type", "text/xml")], text.encode()
+
+
+def _cbor(fields: dict[str, str]) -> bytes:
+    """A map of texts in CBOR (RFC 8949): a head of type and length before each."""
+    parts = [_cbor_head(5, len(fields))]
+    for text in (text for pair in fields.items() for text in pair):
+        encoded = text.encode()
+        parts += [_cbor_head(3, len(encoded)), encoded]
+    return b"".join(parts)
+
+
+def _cbor_head(kind: int, length: int) -> bytes:
+    # Lengths below 24 stand in the head itself; 25 says that two bytes of length follow.
+    return bytes([kind << 5 | length]) if length < 24 else bytes([kind << 5 | 25]) + length.to_bytes(2, "big")

@@ -1,7 +1,7 @@
 """Which AWS operation a request is: its service, its name, and whether it changes anything.
 
-The AWS protocols name the operation in three places: the form field `Action` (query and ec2), the header `X-Amz-Target`
-(json), or method and path (rest-json and rest-xml).
+The AWS protocols name the operation in four places: the form field `Action` (query and ec2), the header `X-Amz-Target`
+(json), the end of the path (cbor), or method and path (rest-json and rest-xml).
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Operation:
     name: str
     """`ModifyListener`; for REST services the method and the path: `POST /clusters`."""
     mutates: bool
+    protocol: str = "json"
+    """How it was asked, and how an error must be answered: `json`, `cbor` or `xml`."""
 
     @property
     def saved_at_once(self) -> bool:
@@ -64,18 +66,31 @@ class Operation:
 def recognise_operation(service: str, environ: Mapping[str, object], body: bytes) -> Operation:
     """The operation that a WSGI request to `service` asks for."""
     name = _operation_name(environ, body)
+    protocol = _protocol(environ)
     if name:
         mutates = name in MUTATING_NAMES or (name not in READ_NAMES and not name.startswith(READ_PREFIXES))
-        return Operation(service, name, mutates)
+        return Operation(service, name, mutates, protocol)
     method = str(environ.get("REQUEST_METHOD", "GET"))
-    return Operation(service, f"{method} {environ.get('PATH_INFO', '/')}", method not in READ_METHODS)
+    return Operation(service, f"{method} {environ.get('PATH_INFO', '/')}", method not in READ_METHODS, protocol)
 
 
 def _operation_name(environ: Mapping[str, object], body: bytes) -> str:
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if target:
         return target.rpartition(".")[2]
+    if environ.get("HTTP_SMITHY_PROTOCOL"):
+        return str(environ.get("PATH_INFO", "")).rpartition("/operation/")[2]
     query = parse_qs(str(environ.get("QUERY_STRING", "")))
-    if "Action" not in query and str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+    if "Action" not in query and _is_form(environ):
         query = parse_qs(body.decode(errors="replace"))
     return query.get("Action", [""])[0]
+
+
+def _protocol(environ: Mapping[str, object]) -> str:
+    if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
+        return "cbor"
+    return "xml" if _is_form(environ) else "json"
+
+
+def _is_form(environ: Mapping[str, object]) -> bool:
+    return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")

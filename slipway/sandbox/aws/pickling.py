@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 import dill
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from moto import backends
 from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend
@@ -126,11 +127,9 @@ class BackendPickler(pickle.Pickler):
             # Its own __reduce__ would call a constructor that takes other arguments (moto's ParameterDict).
             mapping = cast(defaultdict[Any, Any], obj)
             return _new_mapping, (kind, mapping.default_factory), mapping.__dict__, None, iter(mapping.items())
-        if kind.__module__.startswith("cryptography.hazmat.bindings") and hasattr(obj, "private_bytes"):
-            encryption = serialization.NoEncryption()
-            form = serialization.PrivateFormat.PKCS8
-            return _load_private_key, (obj.private_bytes(serialization.Encoding.DER, form, encryption),)
-        return NotImplemented
+        return (
+            _reduce_cryptography(obj) if kind.__module__.startswith("cryptography.hazmat.bindings") else NotImplemented
+        )
 
 
 class BackendUnpickler(pickle.Unpickler):
@@ -160,6 +159,15 @@ def _new_mapping(kind: type[defaultdict[Any, Any]], default_factory: Callable[[]
     mapping = kind.__new__(kind)
     defaultdict.__init__(mapping, default_factory)
     return mapping
+
+
+def _reduce_cryptography(obj: Any) -> Any:
+    if isinstance(obj, x509.Certificate):
+        return x509.load_der_x509_certificate, (obj.public_bytes(serialization.Encoding.DER),)
+    if hasattr(obj, "private_bytes"):
+        form, encryption = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return _load_private_key, (obj.private_bytes(serialization.Encoding.DER, form, encryption),)
+    return NotImplemented
 
 
 def _load_private_key(content: bytes) -> Any:

@@ -127,6 +127,12 @@ def test_managed_secret_holds_the_master_user_and_a_password_of_its_own(aws: Cal
     [
         ("ec2", "get_ipam_pool_cidrs", {"IpamPoolId": "ipam-pool-1"}, "ec2 GetIpamPoolCidrs"),
         ("eks", "create_eks_anywhere_subscription", {"name": "x", "term": {}}, "eks POST /eks-anywhere-subscriptions"),
+        (
+            "cloudwatch",
+            "put_composite_alarm",
+            {"AlarmName": "x", "AlarmRule": "ALARM(y)"},
+            "cloudwatch PutCompositeAlarm",
+        ),
         ("dynamodb", "list_global_tables", {}, "dynamodb ListGlobalTables"),
     ],
 )

@@ -28,6 +28,16 @@ def form(**fields: str) -> tuple[dict[str, object], bytes]:
         ),
         ({"REQUEST_METHOD": "DELETE", "PATH_INFO": "/clusters/dev"}, b"", "DELETE /clusters/dev", True),
         ({"REQUEST_METHOD": "GET", "PATH_INFO": "/clusters/dev"}, b"", "GET /clusters/dev", False),
+        (
+            {
+                "REQUEST_METHOD": "POST",
+                "HTTP_SMITHY_PROTOCOL": "rpc-v2-cbor",
+                "PATH_INFO": "/service/Granite/operation/DescribeAlarms",
+            },
+            b"",
+            "DescribeAlarms",
+            False,
+        ),
         ({"REQUEST_METHOD": "GET", "QUERY_STRING": "Action=GetCallerIdentity"}, b"", "GetCallerIdentity", False),
     ],
 )

@@ -223,6 +223,17 @@ class EksResponse(EKSResponse):
         ]
         return self._page("addons", addons)
 
+    def describe_cluster_versions(self) -> ActionResult:
+        """DescribeClusterVersions: the one that the sandbox runs."""
+        facts = {
+            "clusterVersion": DEFAULT_VERSION,
+            "clusterType": "eks",
+            "defaultVersion": True,
+            "defaultPlatformVersion": "eks.1",
+            "versionStatus": "STANDARD_SUPPORT",
+        }
+        return self._page("clusterVersions", [facts])
+
     def create_pod_identity_association(self) -> ActionResult:
         """CreatePodIdentityAssociation."""
         wanted = {field: self._get_param(field) for field in ("namespace", "serviceAccount", "roleArn", "tags")}

@@ -92,6 +92,8 @@ class PostgresBackend(RDSBackend):
         made.__class__ = RealInstance
         database = cast(RealInstance, made)
         database.source_snapshot = snapshot
+        # moto gives every instance the same one.
+        database.dbi_resource_id = f"db-{secrets.token_hex(13).upper()}"
         database.port = postgres.free_port(_ports_in_use())
         if int(database.engine_version.split(".")[0]) != int(postgres.version().split(".")[0]):
             log.warning("another version than asked for", asked=database.engine_version, runs=postgres.version())
