@@ -186,6 +186,9 @@ def test_nothing_is_lost_when_killed_while_the_next_operation_begins(
     writer = open_store(root).writer(fold_in_background=False)
     for _ in steps(writer):
         pass
+    gone = thing("gone")
+    writer.end(None, Added(gone))
+    writer.end(None, Removed(gone))
     writer.begin(OperationType.CREATING, thing("late", id=""))
     expected = seen(writer.snapshot())
 
