@@ -4,7 +4,7 @@ from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledB
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.preview_report import MarkdownReport, preview_markdown
-from slipway.delivery.reporting import bootstrap, history, status
+from slipway.delivery.reporting import as_json, bootstrap, history, status
 from slipway.delivery.service import (
     Outcome,
     abort,
@@ -26,6 +26,7 @@ __all__ = [
     "RefusedError",
     "ReleaseRolledBackError",
     "abort",
+    "as_json",
     "bootstrap",
     "contract",
     "history",

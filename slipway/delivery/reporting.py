@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.observation import BalancerState, Health
@@ -17,6 +20,11 @@ from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place, StateBa
 from slipway.errors import NotFoundError, SlipwayError
 
 STATUS_HISTORY = 10
+
+
+def as_json(value: object) -> Any:
+    """Any value of delivery (an outcome, a status, a rollout, an event) as plain JSON data, for `--json` and for pages."""
+    return TypeAdapter(Any).dump_python(value, mode="json")
 
 
 @dataclass(frozen=True, kw_only=True)

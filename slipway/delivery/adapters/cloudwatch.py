@@ -6,7 +6,7 @@ TargetConnectionErrorCount and TargetResponseTime, dimensions LoadBalancer and T
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from slipway.delivery.adapters.aws import aws_errors
@@ -37,7 +37,8 @@ class CloudWatchMetrics:
         self._client: CloudWatchClient = client or aws_client("cloudwatch", region)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
-        """See `Metrics.compare`."""
+        """See `Metrics.compare`. The window is widened to whole seconds, the finest that CloudWatch keeps."""
+        since, until = since.replace(microsecond=0), (until + timedelta(microseconds=999_999)).replace(microsecond=0)
         period = period_seconds((until - since).total_seconds())
         colours = {"candidate": candidate} | ({"live": live} if live else {})
         queries = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -525,3 +526,45 @@ def test_rollback_to_a_warm_colour_that_is_ill_fails_soon_and_holds_nobody() -> 
     assert "choose another release with --to" in str(caught.value)
     assert (live_version(dev), rehearsal.ledger.holds(dev.place)) == ("2.0.0", {})
     assert Colour.GREEN in dev.running
+
+
+def test_first_release_that_is_bad_leaves_the_place_as_empty_as_it_was() -> None:
+    rehearsal = company()
+    dev = rehearsal.environment("dev")
+    bad = check_out_bad(rehearsal, "1.0.0", smoke_fault="GET /healthz answered 500")
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    wanted = rehearsal.ledger.wanted(dev.place)
+    assert (wanted.live, wanted.releases(), dev.weights, dev.running) == (None, {}, Weights(blue=100, green=0), {})
+    assert list(rehearsal.ledger.holds(dev.place)) == [bad]
+    rehearsal.check_out("1.0.1")
+    delivery.release(rehearsal.context("dev"))
+    assert live_version(dev) == "1.0.1"
+
+
+def test_every_answer_and_event_is_plain_json() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    outcome = delivery.release(rehearsal.context("dev"))
+    for value in (
+        outcome,
+        delivery.status(rehearsal.context("dev")),
+        delivery.history(rehearsal.context("dev")),
+        *rehearsal.events,
+    ):
+        json.dumps(delivery.as_json(value))
+    (row,) = delivery.as_json(delivery.status(rehearsal.context("dev")))
+    assert row["colours"]["blue"]["running"]["version"] == "2.0.0"
+    assert row["history"][0]["timings"]["baking"] > 14
+
+
+def test_interrupted_rollback_is_finished_and_told_as_done_when_it_is_asked_for_again() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+
+    def die(event: Any) -> None:
+        if isinstance(event, WeightsConfirmed):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        delivery.rollback(replace(rehearsal.context("dev"), progress=die))
+    assert delivery.rollback(rehearsal.context("dev", pid=2)).status == "completed"
+    assert live_version(rehearsal.environment("dev")) == "1.0.0"
