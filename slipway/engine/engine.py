@@ -15,7 +15,16 @@ from slipway.engine.config import StackConfig, load_stack_config
 from slipway.engine.deployment.context import DeploymentOptions, StackIdentity
 from slipway.engine.deployment.writing import MemoryWriter, StepWriter
 from slipway.engine.event_stream import EventStream
-from slipway.engine.events import BLINDED, CancelEvent, DiagnosticEvent, Event, Step, SummaryEvent, plain_json
+from slipway.engine.events import (
+    BLINDED,
+    NOT_KNOWN_YET,
+    CancelEvent,
+    DiagnosticEvent,
+    Event,
+    Step,
+    SummaryEvent,
+    plain_json,
+)
 from slipway.engine.operation import Operation, OperationKind
 from slipway.engine.plugin_source import PluginSource
 from slipway.engine.project import Project, load_project
@@ -68,7 +77,7 @@ class Result:
     steps: Sequence[Step] = ()
     diagnostics: Sequence[DiagnosticEvent] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """The stack's outputs as JSON data, secrets blinded unless they were asked for."""
+    """The stack's outputs as JSON data: secrets are `[secret]` unless they were asked for; what a preview leaves open is `[unknown]`."""
     duration_seconds: float = 0
     ok: bool = True
 
@@ -290,6 +299,7 @@ class Engine:
                         duration_seconds=duration_seconds,
                         is_preview=dry_run,
                         ok=deployment.ok,
+                        maybe_corrupt=deployment.maybe_corrupt,
                         policy_packs=operation.policy_packs,
                     )
                 )
@@ -298,7 +308,7 @@ class Engine:
             changes=dict(deployment.changes),
             steps=tuple(deployment.steps),
             diagnostics=tuple(diagnostics),
-            outputs=plain_json(outputs, show_secrets=options.show_secrets),
+            outputs=plain_json(outputs, show_secrets=options.show_secrets, unknown=NOT_KNOWN_YET),
             duration_seconds=duration_seconds,
             ok=deployment.ok,
         )

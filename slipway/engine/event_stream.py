@@ -41,11 +41,13 @@ class EventStream:
             self._queue.put(event)
 
     def _deliver(self) -> None:
-        assert self._listener is not None
+        listener = self._listener
+        if listener is None:
+            return
         while (event := self._queue.get()) is not None:
             if self._error is not None:
                 continue  # a broken display must not stop the operation; its error is raised when everything is recorded
             try:
-                self._listener(event)
+                listener(event)
             except Exception as error:  # noqa: BLE001 - kept, and raised at the end
                 self._error = error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Literal
 
 from slipway.engine import urn as urns
@@ -29,7 +29,11 @@ BLINDED = "[secret]"
 """What stands where a secret was, in events, plans and outputs."""
 
 
-class Op(str, Enum):
+NOT_KNOWN_YET = "[unknown]"
+"""What stands in a result for a value that a preview leaves open."""
+
+
+class Op(StrEnum):
     """What a step does; values as in Pulumi's event log and change summary."""
 
     SAME = "same"
@@ -165,22 +169,24 @@ class CancelEvent(Event):
     """Ends the stream."""
 
 
-def plain_json(value: Value, *, show_secrets: bool = False) -> Any:
-    """A value as JSON data: secrets blinded unless asked for, unknowns as Pulumi's sentinel, assets in their file form."""
-    if isinstance(value, Secret):
-        return plain_json(value.value, show_secrets=True) if show_secrets else BLINDED
-    if isinstance(value, OutputValue):
-        return plain_json(Secret(value.value) if value.secret else value.value, show_secrets=show_secrets)
-    if value is UNKNOWN:
-        return UNKNOWN_SENTINEL
-    if isinstance(value, dict):
-        return {key: plain_json(item, show_secrets=show_secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain_json(item, show_secrets=show_secrets) for item in value]
-    if isinstance(value, ResourceRef):
-        return value.urn if value.id is None else plain_json(value.id)
-    fields = encode_fields(value)
-    return value if fields is None else fields
+def plain_json(value: Value, *, show_secrets: bool = False, unknown: str = UNKNOWN_SENTINEL) -> Any:
+    """A value as JSON data: secrets blinded unless asked for, assets in their file form, `unknown` for what is not known yet."""
+
+    def plain(item: Value) -> Any:
+        if isinstance(item, OutputValue):
+            item = Secret(item.value) if item.secret else item.value
+        if isinstance(item, Secret):
+            return plain(item.value) if show_secrets else BLINDED
+        if isinstance(item, dict):
+            return {key: plain(part) for key, part in item.items()}
+        if isinstance(item, list):
+            return [plain(part) for part in item]
+        if isinstance(item, ResourceRef):
+            item = item.urn if item.id is None else item.id
+        fields = encode_fields(item)
+        return unknown if item is UNKNOWN else item if fields is None else fields
+
+    return plain(value)
 
 
 def to_engine_event(event: Event, sequence: int, *, show_secrets: bool = False) -> dict[str, Any]:
@@ -189,7 +195,7 @@ def to_engine_event(event: Event, sequence: int, *, show_secrets: bool = False) 
     return {"sequence": sequence, "timestamp": int(event.timestamp_seconds), kind: body}
 
 
-def _body(event: Event, *, show_secrets: bool) -> tuple[str, dict[str, Any]]:
+def _body(event: Event, *, show_secrets: bool) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911 - one per kind
     match event:
         case PreludeEvent():
             return "preludeEvent", {"config": dict(event.config)}

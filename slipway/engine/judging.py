@@ -41,8 +41,15 @@ class PolicyReview:
                     self._deployment.diagnose(f"policy {remedy.policy}: {remedy.diagnostic}", urn=state.urn)
                 else:
                     state = replace(state, inputs=remedy.properties)
-                    self._tell(
-                        remedy.pack, remedy.pack_version, remedy.policy, "remediated", remedy.description, state.urn
+                    self._deployment.emit(
+                        PolicyEvent(
+                            message=remedy.description,
+                            policy=remedy.policy,
+                            pack=remedy.pack,
+                            pack_version=remedy.pack_version,
+                            enforcement="remediated",
+                            urn=state.urn,
+                        )
                     )
         subject = self._subject(goal, state)
         broken = [violation for pack in self._packs for violation in pack.analyze(subject) if self._report(violation)]
@@ -104,7 +111,16 @@ class PolicyReview:
             return False
         is_binding = level is not EnforcementLevel.ADVISORY
         word = "mandatory" if is_binding else "advisory"
-        self._tell(violation.pack, violation.pack_version, violation.policy, word, violation.message, violation.urn)
+        self._deployment.emit(
+            PolicyEvent(
+                message=violation.message,
+                policy=violation.policy,
+                pack=violation.pack,
+                pack_version=violation.pack_version,
+                enforcement=word,
+                urn=violation.urn,
+            )
+        )
         if is_binding:
             deployment = self._deployment
             subject = f"{name_of(violation.urn)} ({violation.urn})" if violation.urn else "the stack"
@@ -117,13 +133,6 @@ class PolicyReview:
             if not deployment.preview:
                 deployment.stop()
         return is_binding
-
-    def _tell(self, pack: str, version: str, policy: str, enforcement: str, message: str, urn: str) -> None:
-        self._deployment.emit(
-            PolicyEvent(
-                message=message, policy=policy, pack=pack, pack_version=version, enforcement=enforcement, urn=urn
-            )
-        )
 
     def _take_output(self, severity: str, line: str) -> None:
         if severity in ("info", "warning", "error"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -31,6 +32,7 @@ from slipway.engine.values import PropertyMap
 from slipway.engine.wire import KEEP_ALL, WireError, encode
 from slipway.errors import SlipwayError
 
+_log = logging.getLogger(__name__)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 FEATURES = (
@@ -87,6 +89,12 @@ def _rpc(method: Method) -> Method:
             raise MonitorError(grpc.StatusCode.UNAVAILABLE, "the operation has ended") from None
         except (SlipwayError, ProviderError, WireError) as error:
             raise MonitorError(grpc.StatusCode.UNKNOWN, str(error)) from error
+        except MonitorError:
+            raise
+        except Exception as error:
+            _log.exception("internal error")
+            self.deployment.fail(f"internal error of the engine in {method.__name__}: {type(error).__name__}: {error}")
+            raise MonitorError(grpc.StatusCode.UNAVAILABLE, "the operation has ended") from error
 
     return cast("Method", call)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from slipway.engine.values import PropertyMap
 from slipway.errors import SlipwayError
 
 
-class OperationKind(str, Enum):
+class OperationKind(StrEnum):
     """What is done; values as in the stack's history."""
 
     PREVIEW = "preview"

@@ -8,9 +8,10 @@ contain `UNKNOWN`, and outputs may; in a real run neither may. Secrets reach a p
 
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` is the protocol's word, and defaults ignore what they are given
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from slipway.engine.values import PropertyMap
 
@@ -32,7 +33,7 @@ class InitializationError(ProviderError):
 
     def __init__(
         self, *, id: str, outputs: PropertyMap, reasons: Sequence[str], inputs: PropertyMap | None = None
-    ) -> None:  # noqa: A002
+    ) -> None:
         super().__init__("; ".join(reasons))
         self.id = id
         self.outputs = outputs
@@ -56,7 +57,7 @@ class CheckResult:
     failures: tuple[CheckFailure, ...] = ()
 
 
-class DiffKind(str, Enum):
+class DiffKind(StrEnum):
     """The kind of one property's change; values as in the engine's event log."""
 
     ADD = "add"
@@ -67,7 +68,7 @@ class DiffKind(str, Enum):
     UPDATE_REPLACE = "update-replace"
 
 
-class DiffChanges(str, Enum):
+class DiffChanges(StrEnum):
     """Whether anything changed; UNKNOWN lets the engine compare old and new inputs itself."""
 
     UNKNOWN = "unknown"
@@ -176,7 +177,7 @@ class Provider:
 
     def diff(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> DiffResult:  # noqa: A002
+    ) -> DiffResult:
         """Say what an update to `news` (checked inputs) would do."""
         return DiffResult()
 
@@ -184,17 +185,17 @@ class Provider:
         """Make the resource and wait until it is ready."""
         raise NotImplementedByProviderError(f"{self.name}: cannot create {ctx.type}")
 
-    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
         """Read the live resource; empty `inputs` and `outputs` mean an import by id alone."""
         raise NotImplementedByProviderError(f"{self.name}: cannot read {ctx.type}")
 
     def update(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> PropertyMap:  # noqa: A002
+    ) -> PropertyMap:
         """Change the resource in place and answer its new outputs."""
         raise NotImplementedByProviderError(f"{self.name}: cannot update {ctx.type}")
 
-    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
         """Delete the resource and wait until it is gone; one that is gone already is no error."""
         raise NotImplementedByProviderError(f"{self.name}: cannot delete {ctx.type}")
 

@@ -50,6 +50,7 @@ class ProgramSession:
             parallel=deployment.options.parallel,
             config=deployment.config.values,
             secret_keys=deployment.config.secret_keys,
+            on_interrupt=deployment.cancel,
         )
         try:
             run_program(run, monitor=self._monitor, engine=EngineLog(deployment), on_output=on_output)

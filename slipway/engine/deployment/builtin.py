@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - the names and arguments are the provider interface's
 import uuid
 from collections.abc import Callable
 
@@ -54,7 +55,7 @@ class BuiltinProvider(Provider):
 
     def diff(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> DiffResult:  # noqa: A002
+    ) -> DiffResult:
         """Another name is another reference; another input is taken into the stash."""
         if old_inputs == news:
             return DiffResult(changes=DiffChanges.NONE)
@@ -71,11 +72,11 @@ class BuiltinProvider(Provider):
 
     def update(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> PropertyMap:  # noqa: A002
+    ) -> PropertyMap:
         """The stash's output stays what it was."""
         return {"input": news["input"], "output": old_outputs.get("output")}
 
-    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
         """A stack reference reads the other stack's outputs anew; a stash is what the state says."""
         if ctx.type != STACK_REFERENCE_TYPE:
             return ReadResult(id=id, inputs=inputs, outputs=outputs)
@@ -83,7 +84,7 @@ class BuiltinProvider(Provider):
             raise ProviderError("a stack reference cannot be imported")
         return ReadResult(id=id, inputs=inputs, outputs=self._stack_outputs(inputs))
 
-    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
         """Nothing exists outside the state."""
 
     def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> InvokeResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,10 +18,13 @@ from slipway.engine.provider import (
     Provider,
     ProviderError,
     ReadResult,
+    StatusUnknownError,
 )
 from slipway.engine.state.model import ResourceState
 from slipway.engine.values import PropertyMap, contains_unknown, unwrap_secrets
+from slipway.errors import SlipwayError
 
+_log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
@@ -46,14 +50,15 @@ class ProviderCalls:
         """Validated inputs; the program's own when the provider cannot be asked yet."""
         if not self.configured:
             return CheckResult(inputs=news)
-        answer = self.provider.check(ctx, self._into(olds), self._into(news))
+        answer = guarded(lambda: self.provider.check(ctx, self._into(olds), self._into(news)))
         return CheckResult(inputs=self._out_of(answer.inputs, news), failures=answer.failures)
 
     def diff(self, ctx: CallContext, old: ResourceState, news: PropertyMap) -> DiffResult:
         """What an update to `news` would do; "something" when the provider cannot be asked yet."""
         if not self.configured:
             return DiffResult(changes=DiffChanges.SOME)
-        return self.provider.diff(ctx, old.id, self._into(old.inputs), self._into(old.outputs), self._into(news))
+        inputs, outputs = self._into(old.inputs), self._into(old.outputs)
+        return guarded(lambda: self.provider.diff(ctx, old.id, inputs, outputs, self._into(news)))
 
     def create(self, ctx: CallContext, inputs: PropertyMap) -> CreateResult:
         """Create, or say in a preview what is known of it."""
@@ -94,13 +99,13 @@ class ProviderCalls:
 
     def delete(self, ctx: CallContext, old: ResourceState) -> None:
         """Delete the live resource."""
-        self.provider.delete(ctx, old.id, self._into(old.inputs), self._into(old.outputs))
+        guarded(lambda: self.provider.delete(ctx, old.id, self._into(old.inputs), self._into(old.outputs)))
 
     def invoke(self, token: str, args: PropertyMap) -> InvokeResult:
         """Run a function."""
         if not self.configured:
             return InvokeResult(outputs={})
-        return self.provider.invoke(token, self._into(args), preview=self._preview)
+        return guarded(lambda: self.provider.invoke(token, self._into(args), preview=self._preview))
 
     def _into(self, properties: PropertyMap) -> PropertyMap:
         return properties if self.provider.accepts_secrets else unwrap_secrets(properties)
@@ -115,10 +120,21 @@ class ProviderCalls:
 
     def _mark_failure(self, given: PropertyMap, call: Callable[[], Answer]) -> Answer:
         try:
-            return call()
+            return guarded(call)
         except InitializationError as error:
             error.outputs = self._out_of(error.outputs, given)
             raise
+
+
+def guarded(call: Callable[[], Answer]) -> Answer:
+    """Call a provider; whatever it raises that is no error of ours becomes a ProviderError, because it is the resource's failure."""
+    try:
+        return call()
+    except (ProviderError, SlipwayError):
+        raise
+    except Exception as error:
+        _log.debug("a provider raised", exc_info=True)
+        raise StatusUnknownError(f"{type(error).__name__}: {error}") from error
 
 
 def _refuse_unknowns(ctx: CallContext, properties: PropertyMap, what: str) -> None:

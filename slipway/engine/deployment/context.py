@@ -23,6 +23,7 @@ from slipway.engine.events import (
     Severity,
     Step,
 )
+from slipway.engine.state.aliases import rename_record
 from slipway.engine.state.model import PendingOperation, ResourceState
 from slipway.engine.state.writer import Added, Change, Removed, Updated
 from slipway.engine.urn import STACK_TYPE, build_urn, is_provider_type, parse_urn
@@ -97,6 +98,8 @@ class Deployment:
         self.steps: list[Step] = []
         self.errors: list[str] = []
         self.policy_errors: list[str] = []
+        self.maybe_corrupt = False
+        """Whether a step failed in a way that leaves the resource unknown: the state may not be true."""
         self._emit = emit
         self._stopping = threading.Event()
 
@@ -145,12 +148,20 @@ class Deployment:
                 self.remaining.pop(retire, None)
             if amend is not None:
                 place, changed = amend
+                changed = self._with_present_names(changed)
                 changes.append(Updated(place.state, changed))
                 place.state = changed
             if add is not None:
                 changes.append(Added(add))
                 self.states[add.urn] = add
             self.writer.end(pending, *changes)
+
+    def _with_present_names(self, state: ResourceState) -> ResourceState:
+        """The record, naming what was renamed by its new name: the writer has rewritten its own copy, ours is as it was loaded."""
+        for old_urn, new_urn in self.aliased.items():
+            if new_urn in self.states:
+                state = rename_record(state, old_urn, new_urn)
+        return state
 
     def amend_new(self, urn: str, changed: ResourceState) -> None:
         """Save a change of a record that this run has made."""
@@ -212,10 +223,15 @@ class Deployment:
         self._stopping.set()
         self.providers.cancel()
 
+    @property
+    def continues_on_error(self) -> bool:
+        """Whether what does not depend on a failure goes on; a preview always does, so that it tells all faults at once."""
+        return self.preview or self.options.continue_on_error
+
     def fail(self, message: str, *, urn: str = "") -> None:
         """Report an error; unless the operation continues on errors, nothing new starts after it."""
         self.fail_softly(message, urn=urn)
-        if not self.options.continue_on_error:
+        if not self.continues_on_error:
             self.stop()
 
     def stop(self) -> None:
@@ -265,6 +281,7 @@ class Deployment:
 
     def broke(self, step: Step, *, status: int = 0) -> None:
         """A step failed; `status` as in `ResourceFailedEvent`."""
+        self.maybe_corrupt = self.maybe_corrupt or status == 2
         self._emit(ResourceFailedEvent(step=step, status=status))
 
 

@@ -124,7 +124,7 @@ def _run(
             for place in ready:
                 running[pool.submit(_delete_one, deployment, runner, steps[place], place)] = place
             ready = []
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done = _wait_for_one(deployment, running)
             for future in done:
                 place = running.pop(future)
                 if not future.result():
@@ -133,6 +133,14 @@ def _run(
                     open_count[dependency] -= 1
                     if not open_count[dependency]:
                         ready.append(dependency)
+
+
+def _wait_for_one(deployment: Deployment, running: Iterable[Future[bool]]) -> set[Future[bool]]:
+    try:
+        return wait(running, return_when=FIRST_COMPLETED).done
+    except KeyboardInterrupt:
+        deployment.cancel()  # before the pool waits for what runs
+        raise
 
 
 def _delete_one(deployment: Deployment, runner: StepRunner, step: Step, place: Place) -> bool:

@@ -28,7 +28,7 @@ from slipway.engine.provider import (
 from slipway.engine.state.model import OperationType, PendingOperation, ResourceState
 from slipway.engine.urn import is_provider_type, name_of
 from slipway.engine.values import UNKNOWN, PropertyMap
-from slipway.errors import SlipwayError
+from slipway.errors import OperationError, SlipwayError
 
 Answer = TypeVar("Answer")
 
@@ -72,7 +72,7 @@ class ProviderResourceCalls:
         self._registry.configure(ctx.urn, ctx.type, news, old.id)
         return public_config(news)
 
-    def read(self, ctx: CallContext, resource_id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
+    def read(self, ctx: CallContext, resource_id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: ARG002
         """A provider is what the state says."""
         return ReadResult(id=resource_id, inputs=inputs, outputs=outputs)
 
@@ -113,6 +113,13 @@ class StepRunner:
         if is_provider_type(state.type):
             return ProviderResourceCalls(registry)
         return registry.find(state.provider)
+
+    def require_calls(self, state: ResourceState) -> ResourceCalls:
+        """The provider of a custom resource's record."""
+        calls = self.calls_for(state)
+        if calls is None:
+            raise OperationError("is a component, which no provider serves", where=state.urn)
+        return calls
 
     def context(self, state: ResourceState, operation: str = "", *, random_seed: bytes = b"") -> CallContext:
         """What a provider call is told beside properties."""
@@ -318,9 +325,6 @@ class StepRunner:
             except (ProviderError, SlipwayError) as error:
                 deployment.record(pending)
                 self._report(step, error, status=2 if isinstance(error, StatusUnknownError) else 0)
-            except Exception as error:  # noqa: BLE001 - a provider is foreign code: whatever it raises is the step's failure
-                deployment.record(pending)
-                self._report(step, ProviderError(f"{type(error).__name__}: {error}"), status=2)
             raise StepFailedError(step.urn)
         finally:
             if needs_slot:

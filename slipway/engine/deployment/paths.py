@@ -85,7 +85,7 @@ def format_path(path: Sequence[PathElement]) -> str:
 def path_contains(outer: Path, inner: Path) -> bool:
     """Whether `inner` names `outer` itself or a part of it; `*` stands for any one element."""
     return len(outer) <= len(inner) and all(
-        mine == WILDCARD or mine == theirs for mine, theirs in zip(outer, inner, strict=False)
+        mine in (WILDCARD, theirs) for mine, theirs in zip(outer, inner, strict=False)
     )
 
 

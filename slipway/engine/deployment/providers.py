@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from slipway.engine import urn as urns
-from slipway.engine.deployment.calls import ProviderCalls
+from slipway.engine.deployment.calls import ProviderCalls, guarded
 from slipway.engine.deployment.goal import Goal
 from slipway.engine.provider import CallContext, CheckResult, DiffResult, Provider
 from slipway.engine.state.model import ResourceState
@@ -69,7 +69,7 @@ class ProviderRegistry:
         """CheckConfig on a new instance, which is kept for the configuration that follows."""
         instance = self._start(_source_of(ctx.type, news))
         given = public_config(news)
-        answer = instance.check_config(ctx, public_config(olds), unwrap_secrets(given))
+        answer = guarded(lambda: instance.check_config(ctx, public_config(olds), unwrap_secrets(given)))
         with self._lock:
             replaced = self._checked.pop(ctx.urn, None)
             self._checked[ctx.urn] = instance
@@ -153,7 +153,7 @@ class ProviderRegistry:
         is_known = not contains_unknown(config)
         if is_known:
             ctx = CallContext(urn=urn, type=type_token, name=urns.name_of(urn), preview=self._preview)
-            instance.configure(ctx, config if instance.accepts_secrets else unwrap_secrets(config))
+            guarded(lambda: instance.configure(ctx, config if instance.accepts_secrets else unwrap_secrets(config)))
         elif not self._preview:
             raise OperationError(f"{urn}: the configuration of the provider is not known", where=urn)
         return ProviderCalls(instance, configured=is_known, preview=self._preview)

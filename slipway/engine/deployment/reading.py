@@ -46,8 +46,7 @@ class Reader:
             source_position=goal.source_position,
             stack_trace=goal.stack_trace,
         )
-        calls = self.registrar.runner.calls_for(new)
-        assert calls is not None  # custom
+        calls = self.registrar.runner.require_calls(new)
         if not is_known or contains_unknown(goal.inputs):
             return self._unreadable(new, old)
         state = self._do(new, old, calls)

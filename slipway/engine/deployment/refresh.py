@@ -21,7 +21,11 @@ def refresh_all(deployment: Deployment, runner: StepRunner, *, clear_pending_cre
     _forget_pending(deployment, clear_creates=clear_pending_creates)
     places = [place for place in deployment.remaining if _is_refreshable(deployment, place.state)]
     with ThreadPoolExecutor(max_workers=deployment.options.parallel, thread_name_prefix="refresh") as pool:
-        gone = [place for place in pool.map(lambda one: _refresh_one(deployment, runner, one), places) if place]
+        try:
+            gone = [place for place in pool.map(lambda one: _refresh_one(deployment, runner, one), places) if place]
+        except KeyboardInterrupt:
+            deployment.cancel()  # before the pool waits for what runs
+            raise
     if gone:
         _forget_gone(deployment, gone)
 
@@ -53,8 +57,7 @@ def _refresh_one(deployment: Deployment, runner: StepRunner, place: Place) -> Pl
     deployment.began(begin)
     init_errors: tuple[str, ...] = ()
     try:
-        calls = runner.calls_for(old)
-        assert calls is not None  # custom
+        calls = runner.require_calls(old)
         with deployment.slots:
             answer = calls.read(runner.context(old, "read"), old.id, old.inputs, old.outputs)
     except InitializationError as error:
@@ -63,10 +66,6 @@ def _refresh_one(deployment: Deployment, runner: StepRunner, place: Place) -> Pl
     except (ProviderError, SlipwayError) as error:
         deployment.broke(begin)
         deployment.fail(f"refresh failed: {error}", urn=old.urn)
-        return None
-    except Exception as error:  # noqa: BLE001 - a provider is foreign code: whatever it raises is the step's failure
-        deployment.broke(begin, status=2)
-        deployment.fail(f"refresh failed: {type(error).__name__}: {error}", urn=old.urn)
         return None
     if not answer.id:
         deployment.ended(replace(begin, new=None), counted_as=Op.DELETE)
@@ -81,7 +80,7 @@ def _settle(
     old = place.state
     outputs = mark_secret_outputs(answer.outputs, old.inputs, old.additional_secret_outputs)
     inputs = old.inputs if answer.inputs is None or old.external else answer.inputs
-    found = {path: one for path, one in detailed_diff(old.outputs, outputs).items()}
+    found = detailed_diff(old.outputs, outputs)
     changed = (
         bool(found) or bool(detailed_diff(old.inputs, inputs)) or answer.id != old.id or init_errors != old.init_errors
     )

@@ -10,6 +10,7 @@ from rich.text import Text
 from slipway.engine.deployment.paths import Path, PathSyntaxError, parse_path, path_contains
 from slipway.engine.events import BLINDED, Op, Step, plain_json
 from slipway.engine.provider import DiffKind, PropertyDiff
+from slipway.engine.state.model import ResourceState
 from slipway.engine.values import UNKNOWN, Archive, Asset, PropertyMap, Secret, Value
 
 LONGEST_VALUE = 100
@@ -25,7 +26,7 @@ def property_lines(step: Step) -> Iterator[Text]:
         yield from _created(step.new.inputs)
         return
     if step.op in (Op.REPLACE, Op.UPDATE, Op.REFRESH) and step.old is not None and step.new is not None:
-        yield from _changed(step)
+        yield from _changed(step, step.old, step.new)
 
 
 def _created(inputs: PropertyMap) -> Iterator[Text]:
@@ -36,10 +37,8 @@ def _created(inputs: PropertyMap) -> Iterator[Text]:
         yield Text(f"  … and {len(shown) - LONGEST_LIST} more", style="dim")
 
 
-def _changed(step: Step) -> Iterator[Text]:
-    old, new, change = step.old, step.new, step.change
-    assert old is not None  # noqa: S101 - the caller's condition
-    assert new is not None  # noqa: S101 - the caller's condition
+def _changed(step: Step, old: ResourceState, new: ResourceState) -> Iterator[Text]:
+    change = step.change
     hidden = [parse_path(path) for path in new.hide_diff]
     detailed = change.detailed or {key: PropertyDiff(kind=DiffKind.UPDATE) for key in change.changed_keys}
     for text, one in detailed.items():

@@ -14,7 +14,7 @@ from recording_provider import Cloud, RecordingProvider
 from slipway.engine.config import StackConfig
 from slipway.engine.deployment.context import Deployment, DeploymentOptions, StackIdentity
 from slipway.engine.deployment.providers import ProviderSource
-from slipway.engine.deployment.writing import MemoryWriter
+from slipway.engine.deployment.writing import MemoryWriter, StepWriter
 from slipway.engine.events import (
     DiagnosticEvent,
     Event,
@@ -26,6 +26,7 @@ from slipway.engine.events import (
 )
 from slipway.engine.operation import Operation, OperationKind
 from slipway.engine.provider import Provider
+from slipway.engine.state.backend import FileBackend
 from slipway.engine.state.model import ResourceState, Snapshot
 from slipway.engine.urn import name_of
 
@@ -157,6 +158,12 @@ class MemoryStack:
     def destroy(self, **options: Any) -> Run:
         return self._run(OperationKind.DESTROY, None, **options)
 
+    def open_writer(self, *, preview: bool) -> StepWriter:
+        return MemoryWriter(self.snapshot)
+
+    def close_writer(self, writer: StepWriter) -> Snapshot:
+        return writer.snapshot()
+
     def _run(
         self,
         kind: OperationKind,
@@ -170,7 +177,7 @@ class MemoryStack:
     ) -> Run:
         self.cloud.calls.clear()
         events: list[Event] = []
-        writer = MemoryWriter(self.snapshot)
+        writer = self.open_writer(preview=preview)
         operation = Operation(
             kind,
             project=None,  # type: ignore[arg-type] - only programs on disk need one
@@ -189,11 +196,40 @@ class MemoryStack:
             emit=events.append,
         )
         outputs = operation.run()
-        snapshot = writer.snapshot()
+        snapshot = self.close_writer(writer)
         if not preview:
             self.snapshot = snapshot
-            assert find_disorder(snapshot) == []
+            disorder = find_disorder(snapshot)
+            assert not disorder, disorder
         return Run(deployment=operation.deployment, snapshot=snapshot, outputs=outputs, events=events)
+
+
+class DiskStack(MemoryStack):
+    """The same on the file backend: what an operation leaves is what the next one reads from disk."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        super().__init__(cloud, folder)
+        environ = {"PULUMI_CONFIG_PASSPHRASE": "correct horse"}
+        (folder / "state").mkdir()
+        self._store = FileBackend(f"file://{folder}/state", environ=environ).stack("proj", "dev")
+        self._store.create()
+
+    def open_writer(self, *, preview: bool) -> StepWriter:
+        if preview:
+            return MemoryWriter(self._load())
+        self.writer = self._store.writer()
+        return self.writer
+
+    def close_writer(self, writer: StepWriter) -> Snapshot:
+        if writer is self.writer:
+            self.writer.close()
+            return self._load()
+        return writer.snapshot()
+
+    def _load(self) -> Snapshot:
+        found = self._store.load()
+        assert found is not None
+        return found
 
 
 def find_disorder(snapshot: Snapshot) -> list[str]:

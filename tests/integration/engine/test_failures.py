@@ -248,3 +248,14 @@ def test_delete_configures_the_old_provider_when_the_program_has_another(stack: 
     run = stack.up(lambda: None)
     assert run.ok
     assert cloud.taken("configure", "delete") == [("configure", "p", {"region": "x"}), ("delete", "a", "a-1")]
+
+
+def test_preview_tells_all_faults_at_once(stack: MemoryStack) -> None:
+    def program() -> None:
+        Thing("one", size="bad")
+        Thing("two", size="bad")
+        Thing("good")
+
+    run = stack.preview(program)
+    assert sorted(error.split("::")[-1].split(":")[0] for error in run.errors) == ["one", "two"]
+    assert ("create", "good") in run.steps
