@@ -73,11 +73,13 @@ class JournalWriter:
     def _grow(self, capacity: int) -> None:
         try:
             # Space is taken for real: a page that has none when it is first written to would kill the process.
-            os.posix_fallocate(self._descriptor, self._capacity, capacity - self._capacity)
-            if self._map is None:
-                self._map = mmap.mmap(self._descriptor, capacity)
-            else:
-                self._map.resize(capacity)
+            # Zeros are written rather than space allocated, because macOS has no posix_fallocate.
+            taken = self._capacity
+            while taken < capacity:
+                taken += os.pwrite(self._descriptor, bytes(capacity - taken), taken)
+            before, self._map = self._map, mmap.mmap(self._descriptor, capacity)
+            if before is not None:
+                before.close()
         except OSError as error:
             raise MachineError(
                 f"the state journal cannot be written: {error.strerror}",

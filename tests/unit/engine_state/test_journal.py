@@ -231,7 +231,7 @@ def test_refuses_to_go_on_when_the_disk_is_full(root: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "pwrite", full)
     large = thing("large", inputs={"text": "x" * 2_000_000})
 
     with pytest.raises(MachineError, match="the state journal cannot be written: No space left on device"):
