@@ -15,16 +15,16 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from slipway.engine.plugins.engine_server import EngineServer
-from slipway.engine.plugins.launch import PluginProcess, debug_port, find_provider
+from slipway.engine.plugins.launch import PluginProcess, connect, debug_port, find_provider
 from slipway.engine.plugins.messages import (
     AUTONAMING_MODES,
-    CHANNEL_OPTIONS,
     FailedCall,
     decode_diff,
     decode_error,
     decode_failures,
     decode_map,
     legacy_variables,
+    restore_assets,
 )
 from slipway.engine.provider import (
     CallContext,
@@ -38,11 +38,10 @@ from slipway.engine.provider import (
 )
 from slipway.engine.values import PropertyMap
 from slipway.engine.wire import Options, WireError, encode
-from slipway.errors import MachineError, OperationError
+from slipway.errors import OperationError
 
 Answer = TypeVar("Answer")
 
-CONNECT_TIMEOUT_SECONDS = 30.0
 QUICK_TIMEOUT_SECONDS = 600.0
 """For calls that change nothing."""
 SLOW_TIMEOUT_SECONDS = 24 * 3600.0
@@ -110,7 +109,7 @@ class PluginProvider(Provider):
             if start is not None:
                 self._process = start(self._engine.address, lambda severity, line: self._say("", severity, line))
                 port = self._process.port
-            self._channel = self._connect(port)
+            self._channel = connect(self.name, port, attached=start is None)
             self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
             if start is None:
                 self._attach()
@@ -236,7 +235,11 @@ class PluginProvider(Provider):
         )
         response = self._call(self._stub.Read, request, ctx)
         live_inputs = self._decode(response, "inputs", ctx) if response.HasField("inputs") else None
-        return ReadResult(id=response.id, outputs=self._decode(response, "properties", ctx), inputs=live_inputs)
+        return ReadResult(
+            id=response.id,
+            outputs=restore_assets(inputs, self._decode(response, "properties", ctx)),
+            inputs=None if live_inputs is None else restore_assets(inputs, live_inputs),
+        )
 
     def update(
         self,
@@ -299,23 +302,6 @@ class PluginProvider(Provider):
         self._engine.stop()
 
     # --- the connection -----------------------------------------------------------------------------------------------
-
-    def _connect(self, port: int) -> grpc.Channel:
-        # Without a pool of its own, two providers of one plugin would share a connection, and the plugin could not
-        # tell which configuration a call belongs to.
-        channel = grpc.insecure_channel(
-            f"127.0.0.1:{port}", options=[*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
-        )
-        try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT_SECONDS)
-        except grpc.FutureTimeoutError:
-            channel.close()
-            raise MachineError(
-                f"the plugin of package '{self.name}' does not answer on port {port}",
-                where="PULUMI_DEBUG_PROVIDERS" if self._process is None else "",
-                remedy="start it, and give its present port",
-            ) from None
-        return channel
 
     def _attach(self) -> None:
         ctx = CallContext(urn="", type="", name="attach")

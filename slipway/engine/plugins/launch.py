@@ -1,5 +1,7 @@
-"""Finding and starting plugins: processes that print the port they listen on and serve gRPC until they are killed."""
+"""Finding, starting and reaching plugins: processes that print the port they listen on and serve gRPC until they are killed."""
 
+# grpc ships no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import re
@@ -12,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+import grpc
+
+from slipway.engine.plugins.messages import CHANNEL_OPTIONS
 from slipway.engine.yaml_text import load_yaml_mapping
 from slipway.errors import MachineError, UsageError
 
@@ -19,6 +24,7 @@ START_TIMEOUT_SECONDS = 60.0
 """A provider of 700 MB takes some seconds to load on a cold disk."""
 
 STOP_TIMEOUT_SECONDS = 5.0
+CONNECT_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +125,24 @@ class PluginProcess:
             if not self._told.is_set():
                 self._errors.append(line.rstrip())
             self._on_output("debug", line.rstrip())
+
+
+def connect(package: str, port: int, *, attached: bool) -> grpc.Channel:
+    """A connection of one's own to a plugin on this machine. Raises MachineError when it does not answer."""
+    # Without a pool of its own, two providers of one plugin would share a connection, and the plugin could not tell
+    # which configuration a call belongs to.
+    options = [*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT_SECONDS)
+    except grpc.FutureTimeoutError:
+        channel.close()
+        raise MachineError(
+            f"the plugin of package '{package}' does not answer on port {port}",
+            where="PULUMI_DEBUG_PROVIDERS" if attached else "",
+            remedy="start it, and give its present port",
+        ) from None
+    return channel
 
 
 def debug_port(package: str, environ: Mapping[str, str]) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf import struct_pb2
@@ -25,7 +25,7 @@ from slipway.engine.provider import (
     ProviderError,
     StatusUnknownError,
 )
-from slipway.engine.values import PropertyMap, unwrap_secrets
+from slipway.engine.values import Archive, Asset, PropertyMap, Secret, unwrap_secrets
 from slipway.engine.wire import KEEP_ALL, Options, decode, encode
 
 CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -167,6 +167,22 @@ def _details(error: FailedCall) -> Iterable[Any]:
             status.ParseFromString(value)
             return tuple(status.details)
     return ()
+
+
+def restore_assets(given: Any, answered: Any) -> Any:
+    """`answered` with the content of assets that were sent by their hash only, where the hash is still the same."""
+    if isinstance(answered, (Asset, Archive)):
+        return given if type(given) is type(answered) and given.hash == answered.hash else answered
+    if isinstance(answered, Secret):
+        return Secret(restore_assets(given.value if isinstance(given, Secret) else given, answered.value))
+    if isinstance(answered, dict):
+        before = cast(dict[str, Any], given) if isinstance(given, dict) else {}
+        return {key: restore_assets(before.get(key), item) for key, item in cast(dict[str, Any], answered).items()}
+    if isinstance(answered, list):
+        items = cast(list[Any], answered)
+        old = cast(list[Any], given) if isinstance(given, list) else []
+        return [restore_assets(old[index] if index < len(old) else None, item) for index, item in enumerate(items)]
+    return answered
 
 
 AUTONAMING_MODES: Mapping[str, int] = {"propose": 0, "enforce": 1, "disable": 2}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from slipway.engine.plugins import launch
 from slipway.engine.plugins.client import PluginProvider, resolve_provider
 from slipway.engine.plugins.server import ProviderServer, serve
 from slipway.engine.provider import (
@@ -185,6 +186,19 @@ def test_served_provider_answers_as_the_one_in_process(
 
 def _without_context(seen: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(part for part in seen if not isinstance(part, CallContext))
+
+
+def test_asset_is_sent_by_its_hash_when_read_and_gets_its_content_back(
+    providers: tuple[DemoProvider, PluginProvider, list[DemoProvider]],
+) -> None:
+    _, remote, made = providers
+    file, other = Asset(text="hello", hash="ab"), Asset(text="changed", hash="cd")
+    inputs: PropertyMap = {"deep": [Secret({"file": file})], "other": file}
+
+    result = remote.read(CTX, "same", inputs, {"deep": [Secret({"file": file})], "other": other})
+
+    assert made[0].seen[0][3] == {"deep": [Secret({"file": Asset(hash="ab")})], "other": Asset(hash="ab")}
+    assert result.outputs == {"deep": [Secret({"file": file})], "other": Asset(hash="cd")}
 
 
 def test_served_provider_gets_timeout_seed_and_ignored_changes(
@@ -377,3 +391,12 @@ def test_refuses_a_plugin_that_ends_before_its_port_with_what_it_said(tmp_path: 
         resolve_provider("tiny", environ={"PATH": str(tmp_path)})
 
     assert time.monotonic() - started < 20
+
+
+def test_refuses_a_port_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "CONNECT_TIMEOUT_SECONDS", 0.2)
+
+    with pytest.raises(
+        MachineError, match=r"PULUMI_DEBUG_PROVIDERS: the plugin of package 'demo' does not answer on port 1"
+    ):
+        resolve_provider("demo", environ={"PULUMI_DEBUG_PROVIDERS": "demo:1"})
