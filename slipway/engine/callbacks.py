@@ -6,6 +6,8 @@ never on the loop's own, which would wait for itself.
 
 from __future__ import annotations
 
+# The SDK's protobuf modules are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import threading
 from dataclasses import dataclass
 from typing import Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# The SDK's protobuf modules are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

@@ -72,11 +72,11 @@ class Options:
 class Result:
     """What an operation did, or would do."""
 
-    changes: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
     """Resources by what happened to them: `same`, `create`, `update`, `delete`, `replace`, `read`, `import`."""
     steps: Sequence[Step] = ()
     diagnostics: Sequence[DiagnosticEvent] = ()
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The stack's outputs as JSON data: secrets are `[secret]` unless they were asked for; what a preview leaves open is `[unknown]`."""
     duration_seconds: float = 0
     ok: bool = True
@@ -193,7 +193,8 @@ class Engine:
     @staticmethod
     def _stack_outputs(snapshot: Snapshot) -> PropertyMap:
         return next(
-            (state.outputs for state in snapshot.resources if state.type == STACK_TYPE and not state.delete), {}
+            (state.outputs for state in snapshot.resources if state.type == STACK_TYPE and not state.delete),
+            dict[str, Any](),
         )
 
     # ------------------------------------------------------------ running

@@ -6,6 +6,8 @@ Renderers, the command line and tests all take these; none of them looks into th
 
 from __future__ import annotations
 
+# Values are `Any` by design (see `Value`), and narrowing `Any` with isinstance leaves the types of its parts unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -94,7 +96,7 @@ class Event:
 class PreludeEvent(Event):
     """The operation begins."""
 
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,7 @@ class SummaryEvent(Event):
     is_preview: bool
     ok: bool
     maybe_corrupt: bool = False
-    policy_packs: Mapping[str, str] = field(default_factory=dict)
+    policy_packs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Version by name of the packs that ran."""
 
 

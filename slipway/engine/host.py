@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import pulumi
 from pulumi.runtime import set_all_config
@@ -45,12 +45,6 @@ collector looked through them so often that it took a third of the time (measure
 _one_program = threading.Lock()
 
 
-class Reportable(Protocol):
-    """Receives what the program prints."""
-
-    def __call__(self, text: str) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class ProgramRun:
     """How a program is run."""
@@ -63,7 +57,7 @@ class ProgramRun:
     """The file or folder of `main`, or an inline program."""
     preview: bool
     parallel: int
-    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     secret_keys: Iterable[str] = ()
     on_interrupt: Callable[[], None] = lambda: None
     """Called at once on Ctrl-C, so that what runs can be ended before it is waited for."""
@@ -73,7 +67,7 @@ class ProgramFailedError(Exception):
     """The program raised; the message is for its author: what, and where in their own code."""
 
 
-def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Reportable) -> None:
+def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Callable[[str], None]) -> None:
     """Run the program to its end; raises ProgramFailedError with the user's own frames when it raises.
 
     Returns when everything the program has asked of the monitor is answered, also after a failure.

@@ -7,12 +7,14 @@ turns into "shutting down", and UNKNOWN with a message for everything the progra
 
 from __future__ import annotations
 
+# The SDK's protobuf modules are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import contextvars
 import functools
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
@@ -213,7 +215,7 @@ class Monitor:
         return response
 
     @_rpc
-    def Call(self, request: resource_pb2.ResourceCallRequest) -> resource_pb2.CallResponse:  # noqa: N802 - the stub's name
+    def Call(self, request: resource_pb2.ResourceCallRequest) -> NoReturn:  # noqa: N802 - the stub's name
         """Methods of remote components."""
         raise _unsupported(f"the method {request.tok} (methods of packaged components)")
 

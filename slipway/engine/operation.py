@@ -168,7 +168,9 @@ class Operation:
 
     def _old_outputs(self) -> PropertyMap:
         states = [place.state for place in self.deployment.remaining]
-        return next((state.outputs for state in states if state.type == STACK_TYPE and not state.delete), {})
+        return next(
+            (state.outputs for state in states if state.type == STACK_TYPE and not state.delete), dict[str, Any]()
+        )
 
     def _load_provider(self, source: ProviderSource) -> Provider:
         if source.package == BuiltinProvider.name:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Values are `Any` by design (see `Value`), and narrowing `Any` with isinstance leaves the types of its parts unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -92,7 +94,7 @@ class Change:
     changed: bool = False
     replace_keys: tuple[str, ...] = ()
     changed_keys: tuple[str, ...] = ()
-    detailed: Mapping[str, PropertyDiff] = field(default_factory=dict)
+    detailed: Mapping[str, PropertyDiff] = field(default_factory=dict[str, PropertyDiff])
     delete_before_replace: bool = False
     forced: bool = False
     """True: replaced for a reason that is no property's (a trigger, an interrupted replacement)."""

@@ -123,7 +123,7 @@ def _run(
         while ready or running:
             for place in ready:
                 running[pool.submit(_delete_one, deployment, runner, steps[place], place)] = place
-            ready = []
+            ready = list[Place]()
             done = _wait_for_one(deployment, running)
             for future in done:
                 place = running.pop(future)

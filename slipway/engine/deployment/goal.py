@@ -37,9 +37,9 @@ class Goal:
     parent: str = ""
     inputs: PropertyMap = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
-    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     provider: str = ""
-    providers: Mapping[str, str] = field(default_factory=dict)
+    providers: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
     plugin_download_url: str = ""
     package_ref: str = ""
@@ -53,13 +53,13 @@ class Goal:
     hide_diff: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
     import_id: str = ""
-    custom_timeouts: Mapping[str, float] = field(default_factory=dict)
+    custom_timeouts: Mapping[str, float] = field(default_factory=dict[str, float])
     """Seconds by `create`, `update`, `delete`, `read`."""
     additional_secret_outputs: tuple[str, ...] = ()
     replacement_trigger: Value = None
     source_position: str = ""
     stack_trace: tuple[Mapping[str, Any], ...] = ()
-    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def package(self) -> str:

@@ -6,6 +6,8 @@ keys of a provider's detailed diff are all written in it.
 
 from __future__ import annotations
 
+# Values are `Any` by design (see `Value`), and narrowing `Any` with isinstance leaves the types of its parts unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -109,12 +111,11 @@ def _reset(new: Value, old: Value, path: Path) -> Value:
     head, tail = path[0], path[1:]
     if isinstance(new, dict) and (isinstance(old, dict) or old is _MISSING) and isinstance(head, str):
         return _reset_keys(new, {} if old is _MISSING else old, head, tail)
-    if isinstance(new, list) and isinstance(old, list) and (head == WILDCARD or isinstance(head, int)):
-        indexes = range(min(len(new), len(old))) if head == WILDCARD else [head] if isinstance(head, int) else []
+    if isinstance(new, list) and isinstance(old, list):
+        shared = range(min(len(new), len(old)))
         copy = list(new)
-        for index in indexes:
-            if index < len(copy) and index < len(old):
-                copy[index] = _reset(copy[index], old[index], tail) if tail else old[index]
+        for index in [index for index in shared if head in (WILDCARD, index)]:
+            copy[index] = _reset(copy[index], old[index], tail) if tail else old[index]
         return copy
     return new
 

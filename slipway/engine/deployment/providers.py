@@ -198,8 +198,7 @@ def public_config(inputs: PropertyMap) -> PropertyMap:
 
 
 def _source_of(type_token: str, inputs: PropertyMap) -> ProviderSource:
-    internal = inputs.get(INTERNAL_KEY)
-    details = internal if isinstance(internal, dict) else {}
+    details: PropertyMap = inputs.get(INTERNAL_KEY) or {}
     if "parameterization" in details:
         raise OperationError(
             f"{urns.package_of(type_token)} is a parameterized package, which this engine does not support"

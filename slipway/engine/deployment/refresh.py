@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from slipway.engine.deployment.compare import Change, detailed_diff, mark_secret_outputs
 from slipway.engine.deployment.context import Deployment, Place, TerminatedError
@@ -22,7 +23,8 @@ def refresh_all(deployment: Deployment, runner: StepRunner, *, clear_pending_cre
     places = [place for place in deployment.remaining if _is_refreshable(deployment, place.state)]
     with ThreadPoolExecutor(max_workers=deployment.options.parallel, thread_name_prefix="refresh") as pool:
         try:
-            gone = [place for place in pool.map(lambda one: _refresh_one(deployment, runner, one), places) if place]
+            found = pool.map(partial(_refresh_one, deployment, runner), places)
+            gone = [place for place in found if place is not None]
         except KeyboardInterrupt:
             deployment.cancel()  # before the pool waits for what runs
             raise

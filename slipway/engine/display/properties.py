@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Values are `Any` by design (see `Value`), and narrowing `Any` with isinstance leaves the types of its parts unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import json
 from collections.abc import Iterator
 
@@ -117,10 +119,8 @@ def _at(value: Value, path: Path) -> Value:
     for element in path:
         if isinstance(value, Secret):
             return value
-        if (isinstance(value, dict) and element in value) or (
-            isinstance(value, list) and isinstance(element, int) and element < len(value)
-        ):
+        try:
             value = value[element]
-        else:
+        except (KeyError, IndexError, TypeError):
             return _MISSING
     return value

@@ -33,8 +33,8 @@ from slipway.engine.urn import name_of
 PREFIX = "urn:pulumi:dev::proj::"
 
 
-def urn(name: str, type_token: str = "test:index:Thing") -> str:
-    return f"{PREFIX}{type_token}::{name}"
+def urn(name: str) -> str:
+    return f"{PREFIX}test:index:Thing::{name}"
 
 
 class Thing(pulumi.CustomResource):
@@ -188,7 +188,7 @@ class MemoryStack:
             clear_pending_creates=clear_pending_creates,
             config=self.config,
             writer=writer,
-            plugins=_Plugins(lambda: self.make_provider()),  # type: ignore[arg-type]
+            plugins=_Plugins(self.make_provider),  # type: ignore[arg-type]
             policy_packs=policy_packs,
             program=program,
             load_stack=lambda name: self.other_stacks[name],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` is the provider interface's word
 import itertools
 import threading
 from collections.abc import Callable

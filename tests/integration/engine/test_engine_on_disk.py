@@ -15,6 +15,7 @@ from engine_kit import Thing
 from recording_provider import Cloud, RecordingProvider
 
 from slipway.engine import Engine, Options
+from slipway.engine.config_edit import StackConfigFile
 from slipway.engine.events import Event, to_engine_event
 from slipway.errors import ChangesError, LockedError, NotFoundError, OperationError, UsageError
 
@@ -63,8 +64,6 @@ def engine_of(project: Path, tmp_path: Path, cloud: Cloud) -> Callable[..., Engi
 
 def configure(project: Path, engine: Engine, *, large: bool) -> None:
     """Write Pulumi.<stack>.yaml with an encrypted password, as `config set --secret` does."""
-    from slipway.engine.config_edit import StackConfigFile
-
     store = engine._store()
     file = StackConfigFile(engine.project, engine.stack, store.secrets)
     file.set("large", large)
@@ -135,7 +134,7 @@ def test_operations_leave_history_and_a_backup(engine_of: Callable[..., Engine],
 
 def test_failed_operation_is_recorded_as_failed(engine_of: Callable[..., Engine], project: Path, cloud: Cloud) -> None:
     configure(project, engine_of(), large=False)
-    cloud.on_create["b"] = lambda ctx, inputs: 1 / 0
+    cloud.on_create["b"] = lambda *_: 1 / 0
     with pytest.raises(OperationError, match="b: create failed: ZeroDivisionError"):
         engine_of().up()
     (record,) = engine_of()._store().history()
@@ -272,7 +271,7 @@ def test_missing_configuration_is_told_before_anything_runs(engine_of: Callable[
 
 def test_missing_provider_is_told_by_its_package(engine_of: Callable[..., Engine], project: Path) -> None:
     configure(project, engine_of(), large=False)
-    with pytest.raises(OperationError, match="'?test'?"):
+    with pytest.raises(OperationError, match="test"):
         engine_of(providers={}).up()
 
 
@@ -288,7 +287,7 @@ def test_interrupted_operation_records_what_was_done(
 ) -> None:
     configure(project, engine_of(), large=False)
     engine = engine_of()
-    cloud.on_create["a"] = lambda ctx, inputs: engine.interrupt()
+    cloud.on_create["a"] = lambda *_: engine.interrupt()
     with pytest.raises(OperationError, match="was interrupted; what was done is recorded"):
         engine.up()
     assert [call[1] for call in cloud.taken("create")] == ["a"]

@@ -8,10 +8,12 @@ from typing import Any
 
 import pulumi
 from engine_kit import MemoryStack, TestProvider, Thing, urn
-from recording_provider import Cloud
+from recording_provider import Cloud, RecordingProvider
 
-from slipway.engine.provider import InitializationError, StatusUnknownError
+from slipway.engine.events import ResourceFailedEvent
+from slipway.engine.provider import CreateResult, InitializationError, StatusUnknownError
 from slipway.engine.state.model import OperationType, PendingOperation
+from slipway.errors import UsageError
 
 
 def boom(*args: object) -> None:
@@ -133,8 +135,6 @@ def test_failed_delete_keeps_what_the_resource_depends_on(stack: MemoryStack, cl
 
 
 def test_unknown_status_is_told_as_such(stack: MemoryStack, cloud: Cloud) -> None:
-    from slipway.engine.events import ResourceFailedEvent
-
     def lost(ctx: object, inputs: object) -> None:
         raise StatusUnknownError("connection lost")
 
@@ -184,10 +184,6 @@ def test_exports_made_before_an_error_are_merged_over_the_old_ones(stack: Memory
 
 
 def test_provider_that_gives_no_id_fails_the_step(stack: MemoryStack, cloud: Cloud) -> None:
-    from recording_provider import RecordingProvider
-
-    from slipway.engine.provider import CreateResult
-
     class NoId(RecordingProvider):
         def create(self, ctx: Any, inputs: Any) -> CreateResult:
             return CreateResult(id="", outputs={})
@@ -211,8 +207,6 @@ def test_interrupted_create_is_warned_of_and_kept(stack: MemoryStack, cloud: Clo
 def test_provider_that_resumes_creates_is_given_the_names_of_the_interrupted_one(
     stack: MemoryStack, cloud: Cloud
 ) -> None:
-    from recording_provider import RecordingProvider
-
     class Resuming(RecordingProvider):
         resumes_creates = True
 
@@ -229,8 +223,6 @@ def test_provider_that_resumes_creates_is_given_the_names_of_the_interrupted_one
 
 
 def test_refuses_a_package_without_provider_by_name(stack: MemoryStack) -> None:
-    from slipway.errors import UsageError
-
     def missing() -> Any:
         raise UsageError("no provider for package 'test'", remedy="install pulumi-resource-test")
 

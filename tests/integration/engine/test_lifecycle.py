@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pulumi
 import pytest
-from engine_kit import PREFIX, Group, MemoryStack, Thing, urn
+from engine_kit import PREFIX, Group, MemoryStack, TestProvider, Thing, urn
 from recording_provider import Cloud
 
 from slipway.engine.values import UNKNOWN, Secret
@@ -187,7 +188,7 @@ def test_up_finishes_an_interrupted_delete_first_replacement(stack: MemoryStack,
 
 def test_up_drops_an_interrupted_replacement_that_the_program_no_longer_wants(stack: MemoryStack, cloud: Cloud) -> None:
     stack.up(zoned("x", delete_before_replace=True))
-    cloud.on_create["a"] = lambda ctx, inputs: 1 / 0
+    cloud.on_create["a"] = lambda *_: 1 / 0
     stack.up(zoned("y", delete_before_replace=True))
     run = stack.up(lambda: None)
     assert run.ok
@@ -244,8 +245,6 @@ def test_destroy_waits_for_the_children_of_a_component_that_others_depend_on(sta
 
 
 def test_destroy_configures_providers_from_the_state(stack: MemoryStack, cloud: Cloud) -> None:
-    from engine_kit import TestProvider
-
     def program() -> None:
         provider = TestProvider("p", region="eu-west-1", token=pulumi.Output.secret("hush"))
         Thing("a", opts=pulumi.ResourceOptions(provider=provider))
@@ -331,8 +330,6 @@ def test_stack_outputs_are_recorded_and_returned(stack: MemoryStack) -> None:
 
 @pytest.mark.parametrize("parallel", [1, 4])
 def test_up_never_runs_more_operations_at_once_than_allowed(stack: MemoryStack, cloud: Cloud, parallel: int) -> None:
-    import threading
-
     lock = threading.Lock()
     now = peak = 0
     full = threading.Event()

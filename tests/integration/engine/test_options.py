@@ -9,6 +9,7 @@ import pytest
 from engine_kit import PREFIX, Group, MemoryStack, TestProvider, Thing, urn
 from recording_provider import Cloud
 
+from slipway.engine.config import StackConfig
 from slipway.engine.values import UNKNOWN, Secret
 
 
@@ -134,7 +135,7 @@ def test_replacement_trigger_replaces_only_when_its_value_changes(stack: MemoryS
 
 def test_custom_timeouts_reach_the_provider_and_the_state_in_seconds(stack: MemoryStack, cloud: Cloud) -> None:
     seen: list[float] = []
-    cloud.on_create["a"] = lambda ctx, inputs: seen.append(ctx.timeout_seconds)
+    cloud.on_create["a"] = lambda ctx, _: seen.append(ctx.timeout_seconds)
     timeouts = pulumi.CustomTimeouts(create="1h30m", delete="45s")
     run = stack.up(thing(custom_timeouts=timeouts))
     assert seen == [5400.0]
@@ -355,8 +356,6 @@ def test_managed_resource_takes_over_what_was_external(stack: MemoryStack, cloud
 
 
 def test_default_provider_takes_the_stacks_configuration(stack: MemoryStack, cloud: Cloud) -> None:
-    from slipway.engine.config import StackConfig
-
     stack.config = StackConfig(
         values={"test:region": "eu-west-1", "test:token": "hush", "other:x": "1"}, secret_keys=frozenset({"test:token"})
     )
@@ -397,7 +396,7 @@ def test_resources_are_replaced_when_their_provider_must_be(stack: MemoryStack, 
     assert run.changes == {"same": 1, "replace": 2}
     assert run.record("p").id != old_id
     assert cloud.taken("create", "delete") == [("create", "a", {}), ("delete", "a", "a-1")]
-    assert [c for c in cloud.taken("configure")] == [
+    assert cloud.taken("configure") == [
         ("configure", "p", {"region": "y"}),
         ("configure", "p", {"region": "x"}),
     ]
@@ -429,8 +428,6 @@ def test_component_gives_its_providers_to_its_children(stack: MemoryStack) -> No
 
 @pytest.mark.parametrize("names", ['["test"]', '["*"]'])
 def test_refuses_a_default_provider_that_is_disabled(stack: MemoryStack, names: str) -> None:
-    from slipway.engine.config import StackConfig
-
     stack.config = StackConfig(values={"pulumi:disable-default-providers": names})
     run = stack.up(thing())
     assert "the default provider of 'test' is disabled" in run.errors[0]

@@ -303,9 +303,9 @@ def test_log_messages_become_diagnostics_with_their_resource(stack: MemoryStack)
 
 def test_printed_lines_are_passed_on_whole(stack: MemoryStack, capsys: pytest.CaptureFixture[str]) -> None:
     def program() -> None:
-        print("one", end=" ")
-        print("two")
-        print("three", end="")
+        print("one", end=" ")  # noqa: T201 - what is tested
+        print("two")  # noqa: T201
+        print("three", end="")  # noqa: T201
 
     run = stack.up(program)
     assert run.printed() == "one two\nthree"

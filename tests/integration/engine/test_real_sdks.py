@@ -5,6 +5,8 @@ Not proven here: that the real providers accept any of it; only that what these 
 
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` is the provider interface's word
+import json
 from typing import Any
 
 import pulumi
@@ -88,7 +90,9 @@ class Service(pulumi.ComponentResource):
             skip_final_snapshot=True,
             opts=pulumi.ResourceOptions(parent=self, protect=False),
         )
-        cluster = k8s.Provider(f"{name}-k8s", kubeconfig=vpc.arn.apply(lambda arn: '{"arn": "%s"}' % arn), opts=child)
+        cluster = k8s.Provider(
+            f"{name}-k8s", kubeconfig=vpc.arn.apply(lambda arn: json.dumps({"arn": arn})), opts=child
+        )
         labels = {"app": name}
         in_cluster = pulumi.ResourceOptions(parent=self, provider=cluster)
         self.deployment = k8s.apps.v1.Deployment(

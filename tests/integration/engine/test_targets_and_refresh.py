@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 from engine_kit import PREFIX, Group, MemoryStack, Thing, urn
-from recording_provider import Cloud
+from recording_provider import Cloud, RecordingProvider
 
 from slipway.engine.deployment.context import matches_target
 from slipway.engine.provider import ProviderError
@@ -157,8 +157,6 @@ def test_refresh_leaves_components_and_stack_outputs_alone(stack: MemoryStack) -
 
 
 def test_refresh_that_fails_leaves_the_record_and_tells_why(stack: MemoryStack, cloud: Cloud) -> None:
-    from recording_provider import RecordingProvider
-
     before = stack.up(program(1, 1)).record("a")
 
     class Offline(RecordingProvider):
