@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,8 +23,11 @@ from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQu
 from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import Target
-from slipway.delivery.ports import Context, Metrics, Place, Stack, World
+from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,19 +81,38 @@ def build_context(
     )
 
 
+class LazyCluster:
+    """Implements `ports.Cluster`; the Kubernetes client, slow to import, is loaded with the first use."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        from slipway.delivery.adapters.eks import build_api_client  # noqa: PLC0415 - see above
+        from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster  # noqa: PLC0415 - see above
+
+        target = self._target
+        return KubernetesCluster(
+            lambda: build_api_client(target.cluster.name, target.region),
+            namespace=target.cluster.namespace,
+            service=target.service,
+            deployments=target.deployments,
+            secret_name=target.database_secret_name,
+        )
+
+    def pods(self, colour: Colour) -> Pods | None:
+        """See `Cluster.pods`."""
+        return self._cluster.pods(colour)
+
+    def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
+        """See `Cluster.migrate`."""
+        self._cluster.migrate(release, revisions, tell)
+
+
 def connect(target: Target) -> World:
     """The neighbours that a stack's output names."""
-    from slipway.delivery.adapters.eks import build_api_client  # noqa: PLC0415 - the Kubernetes client takes half a second to import
-    from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster  # noqa: PLC0415
-
     probe = HttpProbe(target)
-    cluster = KubernetesCluster(
-        lambda: build_api_client(target.cluster.name, target.region),
-        namespace=target.cluster.namespace,
-        service=target.service,
-        deployments=target.deployments,
-        secret_name=target.database_secret_name,
-    )
     metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region)]
     if os.environ.get(PROMETHEUS_URL_VARIABLE):
         metrics.append(_prometheus())
@@ -96,7 +120,7 @@ def connect(target: Target) -> World:
         metrics.append(probe)
     return World(
         balancer=Elbv2LoadBalancer(target.load_balancer, target.region),
-        cluster=cluster,
+        cluster=LazyCluster(target),
         metrics=tuple(metrics),
         probe=probe,
         notifier=Notifiers(_channels(target)),

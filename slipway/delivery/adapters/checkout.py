@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from slipway.delivery.migrations.history import load_revisions
 from slipway.delivery.ports import SourceFacts
 from slipway.errors import UsageError
 
@@ -30,6 +29,8 @@ class Checkout:
 
     def facts(self) -> SourceFacts:
         """See `Source.facts`."""
+        from slipway.delivery.migrations.history import load_revisions  # noqa: PLC0415 - Alembic is slow to import, `status` needs none
+
         return SourceFacts(
             version=_version(self._app),
             git_commit=_git_commit(self._project),

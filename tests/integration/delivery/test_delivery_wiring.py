@@ -1,0 +1,85 @@
+"""A context made for a project as the command line makes it, on moto; the stack alone is simulated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from slipway import delivery
+from slipway.delivery.adapters.engine_stack import EngineStack
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import LoadBalancerRef, parse_target
+from slipway.delivery.ports import StackResult
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.wiring import build_context, connect
+from slipway.errors import NotFoundError, UsageError
+
+PROJECT = Path(__file__).parents[3]
+
+
+class NoStack(EngineStack):
+    """A stack that was never brought up."""
+
+    def __init__(self) -> None:
+        pass
+
+    def preview(self) -> StackResult:
+        return StackResult()
+
+    def outputs(self) -> dict[str, object]:
+        return {}
+
+
+def test_bootstrap_makes_the_ledger_and_the_place_of_this_repository_s_dev(aws: boto3.Session) -> None:
+    ctx = build_context(PROJECT, "dev", stack=NoStack())
+    assert (ctx.place.environment, ctx.place.service) == ("dev", "orders")
+    with pytest.raises(NotFoundError, match="run `slipway bootstrap`"):
+        delivery.status(ctx)
+    first, again = delivery.bootstrap(ctx), delivery.bootstrap(ctx)
+    assert (first.table_made, again.table_made) == (True, False)
+    assert again.wanted == first.wanted
+    assert delivery.status(ctx) == ()
+    plan = delivery.release(ctx, dry_run=True).plan
+    assert plan
+    assert [revision.id for revision in plan.migrations.expand] == ["0001"]
+    assert "slipway-ledger" in aws.client("dynamodb").list_tables()["TableNames"]
+
+
+def test_status_asks_the_load_balancer_of_each_place(aws: boto3.Session, reference: LoadBalancerRef) -> None:
+    ctx = build_context(PROJECT, "dev", stack=NoStack())
+    delivery.bootstrap(ctx)
+    environment = Rehearsal().environment("dev")
+    environment.exists = True
+    output = dict(environment.outputs()["delivery"]) | {
+        "loadBalancer": reference.model_dump(mode="json", by_alias=True)
+    }
+    ctx.ledger.register(parse_target({"delivery": output}))
+    (row,) = delivery.status(ctx)
+    assert row.problem == ""
+    assert {colour: status.actual_percent for colour, status in row.colours.items()} == {
+        Colour.BLUE: 100,
+        Colour.GREEN: 0,
+    }
+    (unasked,) = delivery.status(ctx, ask_load_balancers=False)
+    assert unasked.colours[Colour.BLUE].actual_percent is None
+
+
+def test_refuses_a_webhook_without_a_secret_to_sign_with(
+    aws: boto3.Session, reference: LoadBalancerRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_WEBHOOK_URL", "https://hooks.example/x")
+    environment = Rehearsal().environment("dev")
+    environment.exists = True
+    with pytest.raises(UsageError, match="without a secret to sign with"):
+        connect(parse_target(environment.outputs()))
+
+
+def test_reading_status_imports_neither_alembic_nor_the_kubernetes_client() -> None:
+    """They take most of a second to import; `slipway status` is asked often."""
+    code = "import sys, slipway.delivery.wiring; print(sorted({'alembic', 'kubernetes', 'pulumi'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert done.stdout.strip() == "[]"
