@@ -10,6 +10,7 @@ its own connection and configures it differently, while the protocol's calls do 
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import threading
 from collections import OrderedDict
@@ -18,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import grpc
-import structlog
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
@@ -50,7 +50,8 @@ _SEVERITIES = {
     "error": engine_pb2.ERROR,
 }
 _CONFIG = Options(keep_unknowns=True)
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
+"""The standard library's, to stderr: on stdout a plugin says its port, and an engine shows the rest to the user."""
 
 
 def serve(make_provider: Callable[[], Provider], *, engine_address: str = "", port: int = 0) -> ProviderServer:
@@ -125,7 +126,7 @@ class _Instance:
             engine.Log(request, timeout=LOG_TIMEOUT_SECONDS)
         except (grpc.RpcError, ValueError) as error:
             # An engine that is gone, or a channel closed meanwhile: the message has no reader left.
-            _log.debug("message_not_delivered", urn=urn, reason=str(error))
+            _log.debug("a message about %s was not delivered: %s", urn, error)
 
 
 class _Instances:
@@ -331,7 +332,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return call()
         except Exception as error:  # noqa: BLE001 - every failure must reach the engine as a status
             if not isinstance(error, (ProviderError, WireError)):
-                _log.exception("provider_failed")
+                _log.exception("the provider failed")
             status = encode_error(error)
             context.set_trailing_metadata(((STATUS_DETAILS_KEY, status.SerializeToString()),))
             code = next(code for code in grpc.StatusCode if code.value[0] == status.code)

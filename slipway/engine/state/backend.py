@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from slipway.engine.secrets import StackSecrets
-from slipway.engine.state.files import STACK_SUFFIXES, read_bytes, write_atomically
+from slipway.engine.state.files import STACK_SUFFIXES, is_set, read_bytes, write_atomically
 from slipway.engine.state.history import UpdateRecord
 from slipway.engine.state.store import StackPaths, StackStore
 from slipway.errors import UsageError
@@ -100,7 +100,10 @@ class FileBackend:
         if data is None:
             # Pulumi's rule: files directly in stacks/ and no meta.yaml are the layout from before projects.
             legacy = any((self.directory / "stacks").glob("*.json*"))
-            return not legacy and self._environ.get("PULUMI_DIY_BACKEND_LEGACY_LAYOUT", "") not in {"1", "true"}
+            wanted = is_set(
+                self._environ, "PULUMI_DIY_BACKEND_LEGACY_LAYOUT", "PULUMI_SELF_MANAGED_STATE_LEGACY_LAYOUT"
+            )
+            return not legacy and not wanted
         try:
             meta: Any = yaml.safe_load(data)
         except yaml.YAMLError:

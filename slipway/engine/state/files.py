@@ -15,12 +15,16 @@ from slipway.errors import MachineError
 STACK_SUFFIXES = (".json", ".json.gz", ".json.zst")
 
 
+def is_set(environ: Mapping[str, str], *variables: str) -> bool:
+    """Whether one of the variables (a name and its older alternatives) is true in Pulumi's sense: `1` or `true`."""
+    return any(environ.get(variable, "").lower() in {"1", "true"} for variable in variables)
+
+
 def compression_suffix(environ: Mapping[str, str]) -> str:
     """ "" or `.gz` or `.zst`, as PULUMI_DIY_BACKEND_GZIP and PULUMI_DIY_BACKEND_ZSTD say (legacy: PULUMI_SELF_MANAGED_…)."""
     for variable, suffix in (("ZSTD", ".zst"), ("GZIP", ".gz")):
-        for prefix in ("PULUMI_DIY_BACKEND_", "PULUMI_SELF_MANAGED_STATE_"):
-            if environ.get(prefix + variable, "").lower() in {"1", "true"}:
-                return suffix
+        if is_set(environ, f"PULUMI_DIY_BACKEND_{variable}", f"PULUMI_SELF_MANAGED_STATE_{variable}"):
+            return suffix
     return ""
 
 

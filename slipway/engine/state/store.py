@@ -17,6 +17,7 @@ from slipway.engine.state.files import (
     STACK_SUFFIXES,
     compress,
     compression_suffix,
+    is_set,
     read_bytes,
     remove_file,
     write_atomically,
@@ -208,7 +209,9 @@ class StackStore:
         if source is None:
             raise NotFoundError(f"no stack named '{self.full_name}' found", remedy="make it first")
         write_history(self._paths.history, self._paths.name, record, source, compression_suffix(self._environ))
-        if self._environ.get("PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS", "").lower() not in {"1", "true"}:
+        if not is_set(
+            self._environ, "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS", "PULUMI_DISABLE_CHECKPOINT_BACKUPS"
+        ):
             suffix = source.name.removeprefix(self._paths.name)
             backup = self._paths.backups / f"{self._paths.name}.{time.time_ns()}{suffix}"
             write_atomically(backup, source.read_bytes())
@@ -351,6 +354,8 @@ class StackStore:
         data = compress(content, suffix)
         before(digest_of(data))
         write_atomically(target, data)
+        if is_set(self._environ, "PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS", "PULUMI_RETAIN_CHECKPOINTS"):
+            write_atomically(target.with_name(f"{target.name}.{time.time_ns()}"), data)
         for other in STACK_SUFFIXES:
             if other != f".json{suffix}":
                 remove_file(self._paths.with_suffix(other))

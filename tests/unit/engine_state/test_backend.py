@@ -253,6 +253,13 @@ def test_backups_are_left_out_on_demand(tmp_path: Path) -> None:
     assert names(tmp_path, "backups") == []
 
 
+def test_every_state_is_retained_on_demand(tmp_path: Path) -> None:
+    saved(tmp_path, environ=ENVIRON | {"PULUMI_RETAIN_CHECKPOINTS": "true"})
+
+    assert [name for name in names(tmp_path, "stacks") if name.startswith("dev.json.1")]
+    assert [stack.name for stack in FileBackend(f"file://{tmp_path}", environ={}).stacks()] == ["dev"]
+
+
 def test_history_of_a_new_stack_is_empty_and_needs_a_stack(tmp_path: Path) -> None:
     assert open_store(tmp_path).history() == []
     with pytest.raises(NotFoundError, match="no stack named"):
