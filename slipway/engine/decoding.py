@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # The SDK's protobuf modules are typed in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,8 +13,9 @@ from urllib.parse import unquote, urlparse
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import alias_pb2, resource_pb2, source_pb2
 
+from slipway.engine.assets import with_hashes
 from slipway.engine.deployment.goal import Alias, Goal, ReadGoal
-from slipway.engine.values import UNKNOWN, UNKNOWN_SENTINEL, Archive, Asset, PropertyMap, Secret, Value
+from slipway.engine.values import UNKNOWN, UNKNOWN_SENTINEL, PropertyMap, Value
 from slipway.engine.wire import decode, decode_value
 from slipway.errors import UsageError
 
@@ -79,7 +79,7 @@ def decode_read(request: resource_pb2.ReadResourceRequest, *, root: Path, direct
 
 def decode_inputs(struct: struct_pb2.Struct, directory: Path) -> PropertyMap:
     """Properties as the program sent them, with the hashes of their assets computed."""
-    return {key: _with_hashes(value, directory) for key, value in decode(struct).items() if value is not None}
+    return {key: with_hashes(value, directory) for key, value in decode(struct).items() if value is not None}
 
 
 def parse_duration(text: str) -> float:
@@ -143,52 +143,3 @@ def _position(position: source_pb2.SourcePosition, root: Path) -> str:
 def _trace(trace: source_pb2.StackTrace, root: Path) -> tuple[Mapping[str, Any], ...]:
     positions = [_position(frame.pc, root) for frame in trace.frames]
     return tuple({"sourcePosition": position} for position in positions if position)
-
-
-# ---------------------------------------------------------------- assets
-
-
-def _with_hashes(value: Value, directory: Path) -> Value:
-    if isinstance(value, Asset):
-        return _hashed_asset(value, directory)
-    if isinstance(value, Archive):
-        return _hashed_archive(value, directory)
-    if isinstance(value, Secret):
-        return Secret(_with_hashes(value.value, directory))
-    if isinstance(value, list):
-        return [_with_hashes(item, directory) for item in value]
-    if isinstance(value, dict):
-        return {key: _with_hashes(item, directory) for key, item in value.items()}
-    return value
-
-
-def _hashed_asset(asset: Asset, directory: Path) -> Asset:
-    if asset.hash or asset.uri:
-        return asset
-    content = asset.text.encode() if asset.text is not None else _read_bytes(directory / (asset.path or ""), "asset")
-    return Asset(text=asset.text, path=asset.path, uri=asset.uri, hash=hashlib.sha256(content).hexdigest())
-
-
-def _hashed_archive(archive: Archive, directory: Path) -> Archive:
-    """The hash is of every file's name and content in order of names; it changes exactly when one of them does."""
-    if archive.hash or archive.uri:
-        return archive
-    digest = hashlib.sha256()
-    if archive.assets is not None:
-        assets = {key: _with_hashes(item, directory) for key, item in archive.assets.items()}
-        for key in sorted(assets):
-            digest.update(f"{key}\0{assets[key].hash}\0".encode())
-        return Archive(assets=assets, hash=digest.hexdigest())
-    path = directory / (archive.path or "")
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else ""
-        digest.update(f"{name}\0{hashlib.sha256(_read_bytes(file, 'archive')).hexdigest()}\0".encode())
-    return Archive(path=archive.path, hash=digest.hexdigest())
-
-
-def _read_bytes(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the {what} {path}: {error.strerror}") from error

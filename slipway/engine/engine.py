@@ -325,8 +325,9 @@ class Engine:
                 f"{what} was interrupted; what was done is recorded", remedy="run the same command again"
             )
         if not deployment.ok:
+            faults = "\n".join(deployment.errors)
             remedy = "" if dry_run else "mend the cause and run the same command again: it continues from here"
-            raise OperationError(f"{what} failed:\n" + "\n".join(deployment.errors), remedy=remedy)
+            raise OperationError(f"{what} failed:\n{faults}", remedy="" if "→" in faults else remedy)
         if options.expect_no_changes and result.has_changes:
             counts = ", ".join(f"{count} to {op}" for op, count in result.changes.items() if op not in ("same", "read"))
             raise ChangesError(f"{what}: no changes were expected, but there are {counts}")
