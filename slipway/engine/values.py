@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Value: TypeAlias = Any
 """One property value. `Any`, because a recursive alias costs readers and the type checker more than it finds."""
@@ -114,9 +114,9 @@ def unwrap_secrets(value: Value) -> Value:
     if isinstance(value, OutputValue):
         return unwrap_secrets(value.value)
     if isinstance(value, list):
-        return [unwrap_secrets(item) for item in value]
+        return [unwrap_secrets(item) for item in cast(list[Value], value)]
     if isinstance(value, dict):
-        return {key: unwrap_secrets(item) for key, item in value.items()}
+        return {key: unwrap_secrets(item) for key, item in cast(PropertyMap, value).items()}
     return value
 
 
@@ -136,8 +136,8 @@ def walk(value: Value) -> Iterator[Value]:
     if isinstance(value, (Secret, OutputValue)):
         yield from walk(value.value)
     elif isinstance(value, list):
-        for item in value:
+        for item in cast(list[Value], value):
             yield from walk(item)
     elif isinstance(value, dict):
-        for item in value.values():
+        for item in cast(PropertyMap, value).values():
             yield from walk(item)
