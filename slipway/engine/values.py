@@ -114,9 +114,9 @@ def unwrap_secrets(value: Value) -> Value:
     if isinstance(value, OutputValue):
         return unwrap_secrets(value.value)
     if isinstance(value, list):
-        return [unwrap_secrets(item) for item in cast(list[Value], value)]
+        return [unwrap_secrets(item) for item in cast("list[Value]", value)]
     if isinstance(value, dict):
-        return {key: unwrap_secrets(item) for key, item in cast(PropertyMap, value).items()}
+        return {key: unwrap_secrets(item) for key, item in cast("PropertyMap", value).items()}
     return value
 
 
@@ -136,8 +136,8 @@ def walk(value: Value) -> Iterator[Value]:
     if isinstance(value, (Secret, OutputValue)):
         yield from walk(value.value)
     elif isinstance(value, list):
-        for item in cast(list[Value], value):
+        for item in cast("list[Value]", value):
             yield from walk(item)
     elif isinstance(value, dict):
-        for item in cast(PropertyMap, value).values():
+        for item in cast("PropertyMap", value).values():
             yield from walk(item)
