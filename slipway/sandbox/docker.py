@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import docker
@@ -125,11 +126,18 @@ class DockerEngine:
 
 def engine_answers(host: str) -> bool:
     """Whether a Docker engine answers there."""
+    kind, _, address = host.partition("://")
+    # The docker library, and httpx as well, leak the socket when nobody listens, and this is asked every few seconds.
+    if kind == "unix" and not _listens(address):
+        return False
     try:
-        client = docker.DockerClient(base_url=host, timeout=PROBE_TIMEOUT_SECONDS)
-        try:
-            return bool(client.ping())
-        finally:
-            client.close()
+        with contextlib.closing(docker.DockerClient(base_url=host, timeout=PROBE_TIMEOUT_SECONDS)) as engine:
+            return bool(engine.ping())
     except (docker.errors.DockerException, OSError):
         return False
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_TIMEOUT_SECONDS)
+        return probe.connect_ex(path) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -179,13 +180,20 @@ def _debian_mirror(suite: str) -> str:
     )
 
 
+def _apt_proxy() -> dict[str, str]:
+    """The proxy that this machine's apt goes through, for debootstrap and for apt inside the image."""
+    argv = ["apt-config", "shell", "proxy", "Acquire::http::Proxy"]
+    found = re.search(r"'(.+)'", subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60).stdout)
+    return {"http_proxy": found[1]} if found else {}
+
+
 def _write_sources(suite: str, mirror: str, target: Path) -> None:
     (target / "etc/apt/sources.list").write_text(f"deb {mirror} {suite} main\n")
 
 
 def _run(argv: Sequence[str], log: BinaryIO, what: str) -> None:
     try:
-        environment = {**os.environ, "LC_ALL": "C"}
+        environment = {**os.environ, "LC_ALL": "C"} | _apt_proxy()
         subprocess.run(argv, check=True, stdout=log, stderr=log, timeout=BUILD_TIMEOUT_SECONDS, env=environment)
     except subprocess.CalledProcessError as error:
         raise OperationError(f"{what} failed with exit code {error.returncode}", where=log.name) from error

@@ -1,0 +1,88 @@
+"""Reset: nothing is left of a sandbox that had everything. Uses a sandbox of its own, so this machine's is down meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+
+from slipway.sandbox import lifecycle
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.requirements import CLAIM
+
+PATIENCE = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 180}}
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+
+
+def silent(_text: str) -> None:
+    """Nobody reads the progress."""
+
+
+@pytest.fixture
+def own_sandbox(paths: SandboxPaths) -> Iterator[SandboxPaths]:
+    """A second sandbox with the first one's cache."""
+    # Not tmp_path: the container runtime's sockets lie below, and their paths may not be longer than 107 bytes.
+    own = SandboxPaths(Path(tempfile.mkdtemp(prefix="slipway-")))
+    (own.home / "cache").symlink_to(paths.cache)
+    lifecycle.down(paths)
+    try:
+        lifecycle.up(own, silent)
+        yield own
+    finally:
+        lifecycle.reset(own)
+        shutil.rmtree(own.home)
+        lifecycle.up(paths, silent)
+
+
+def use_everything(endpoint: str) -> None:
+    rds, eks = (boto3.client(service, endpoint_url=endpoint, **KEYS) for service in ("rds", "eks"))
+    subnets = [
+        each["SubnetId"]
+        for each in boto3.client("ec2", endpoint_url=endpoint, **KEYS).describe_subnets()["Subnets"][:2]
+    ]
+    role = "arn:aws:iam::123456789012:role/cluster"
+    rds.create_db_instance(
+        DBInstanceIdentifier="gone",
+        Engine="postgres",
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        MasterUsername="orders",
+        ManageMasterUserPassword=True,
+    )
+    eks.create_cluster(name="gone", roleArn=role, resourcesVpcConfig={"subnetIds": subnets})
+    eks.get_waiter("cluster_active").wait(name="gone", **PATIENCE)
+    eks.create_nodegroup(clusterName="gone", nodegroupName="workers", subnets=subnets, nodeRole=role)
+    eks.get_waiter("nodegroup_active").wait(clusterName="gone", nodegroupName="workers", **PATIENCE)
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="gone", **PATIENCE)
+
+
+def remains(folder: Path) -> dict[str, list[str]]:
+    """What of a sandbox is still on this machine, by kind."""
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    rules = subprocess.run(
+        ["iptables-save"], capture_output=True, text=True, timeout=20, check=True
+    ).stdout.splitlines()
+    return {
+        "processes": [command for command in commands if str(folder) in command],
+        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line],
+        "namespaces": [path.name for path in Path("/run/netns").glob("slipway-*")],
+        "interfaces": [name for name in psutil.net_if_addrs() if name.startswith(("slipway", "docker0"))],
+        "packet filter": [line for line in rules if "DOCKER" in line or "slipway" in line],
+        "files": [str(path) for path in (folder, Path("/run/slipway-docker"), CLAIM) if path.exists()],
+    }
+
+
+def test_nothing_is_left_when_a_sandbox_with_everything_is_reset(own_sandbox: SandboxPaths) -> None:
+    use_everything("http://127.0.0.1:4566")
+    before = remains(own_sandbox.sandbox)
+    assert before["processes"]
+    assert before["namespaces"]
+    lifecycle.reset(own_sandbox)
+    assert remains(own_sandbox.sandbox) == {kind: [] for kind in before}
+    assert (own_sandbox.home / "cache").exists()
