@@ -34,6 +34,8 @@ from slipway.engine.output_capture import capture_output
 
 EXECUTOR_THREADS = 256
 """Each registration in flight occupies one thread until it is answered; threads are only made when needed."""
+LIBRARY_FRAMES = 2
+"""Shown of a failure that has no frame of the user's own."""
 _ORGANIZATION = "organization"
 """The file backend's one organization is called just that."""
 
@@ -96,6 +98,8 @@ def _run_in_context(run: ProgramRun, monitor: Any, engine: Any) -> None:
     # After a failure unfinished futures are the rule, not a fault of the program's.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
+    origins = _Origins()
+    loop.set_task_factory(origins.make_task)
     executor = ThreadPoolExecutor(max_workers=EXECUTOR_THREADS, thread_name_prefix="program")
     loop.set_default_executor(executor)
     try:
@@ -112,11 +116,33 @@ def _run_in_context(run: ProgramRun, monitor: Any, engine: Any) -> None:
         run.on_interrupt()
         raise
     except Exception as error:
-        raise ProgramFailedError(describe_failure(error, run)) from error
+        raise ProgramFailedError(describe_failure(error, run, origins)) from error
     finally:
         _settle_tasks(loop)
         executor.shutdown(wait=True)
         loop.close()
+
+
+class _Origins:
+    """Remembers where exceptions were first raised: one that several tasks await loses its traceback at the second."""
+
+    def __init__(self) -> None:
+        self._traces: dict[int, tuple[BaseException, TracebackType | None]] = {}
+
+    def make_task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        """An asyncio task factory."""
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        task.add_done_callback(self._note)
+        return task
+
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._traces.setdefault(id(error), (error, error.__traceback__))
+
+    def trace_of(self, error: BaseException) -> TracebackType | None:
+        """The traceback that leads to where the exception was raised."""
+        return self._traces.get(id(error), (error, error.__traceback__))[1]
 
 
 def _settle_tasks(loop: asyncio.AbstractEventLoop) -> None:
@@ -183,14 +209,14 @@ def _forget_modules(loaded: set[str], root: Path) -> None:
             del sys.modules[name]
 
 
-def describe_failure(error: BaseException, run: ProgramRun) -> str:
+def describe_failure(error: BaseException, run: ProgramRun, origins: _Origins) -> str:
     """The exception with the frames of the user's own code: `infra/__main__.py:12 in <module>: bucket = ...`."""
     cause = _deepest_cause(error)
     what = cause.msg if isinstance(cause, SyntaxError) else cause
     lines = [f"the program failed: {type(cause).__name__}: {what}"]
     lines += [
         f"  {_shown(frame.filename, run)}:{frame.lineno} in {frame.name}: {frame.line or ''}".rstrip()
-        for frame in _own_frames(cause.__traceback__, run)
+        for frame in _own_frames(origins.trace_of(cause), run)
     ]
     if isinstance(cause, SyntaxError):
         lines.append(f"  {_shown(cause.filename or '?', run)}:{cause.lineno}: {(cause.text or '').strip()}".rstrip())
@@ -222,7 +248,6 @@ def _own_frames(trace: TracebackType | None, run: ProgramRun) -> list[traceback.
         and not Path(frame.filename).is_relative_to(engine_folder)
         and not Path(frame.filename).is_relative_to(Path(os.__file__).parent)
     ]
-    if isinstance(run.entry, Path):
-        inside = [frame for frame in own if Path(frame.filename).is_relative_to(run.root)]
-        return inside or own
-    return own
+    inside = [frame for frame in own if Path(frame.filename).is_relative_to(run.root)]
+    # An output that is transformed by a library alone has no frame of the user's: where it broke is better than nothing.
+    return (inside if isinstance(run.entry, Path) else own) or own or list(frames)[-LIBRARY_FRAMES:]

@@ -32,7 +32,7 @@ def property_lines(step: Step) -> Iterator[Text]:
 
 
 def _created(inputs: PropertyMap) -> Iterator[Text]:
-    shown = [key for key in inputs if not key.startswith("__")]
+    shown = sorted(key for key in inputs if not key.startswith("__"))
     for key in shown[:LONGEST_LIST]:
         yield Text.assemble(("+ ", "green"), f"{key}: ", value_text(inputs[key]))
     if len(shown) > LONGEST_LIST:
@@ -90,7 +90,7 @@ def value_text(value: Value) -> Text:
     if isinstance(value, (Asset, Archive)):
         source = value.path or value.uri or ("text" if isinstance(value, Asset) else "assets")
         return Text(f"{type(value).__name__.lower()} {source} ({value.hash[:7]})")
-    text = json.dumps(_readable(value), ensure_ascii=False)
+    text = json.dumps(_readable(value), ensure_ascii=False, sort_keys=True)
     if len(text) > LONGEST_VALUE:
         text = f"{text[:LONGEST_VALUE]}… ({len(text)} letters)"
     return Text(text)

@@ -164,8 +164,14 @@ def test_error_in_an_apply_is_the_programs_error(stack: MemoryStack) -> None:
     def explode(value: str) -> str:
         raise ValueError(f"cannot use {value}")
 
-    run = stack.up(lambda: pulumi.export("x", Thing("a").address.apply(explode)))
+    def program() -> None:
+        broken = Thing("a").address.apply(explode)
+        Thing("b", uses=broken)  # several await what is broken
+        pulumi.export("x", broken)
+
+    run = stack.up(program)
     assert any("cannot use address-of-a-1" in error for error in run.errors)
+    assert any('in explode: raise ValueError(f"cannot use {value}")' in error for error in run.errors)
     assert run.names() == ["a"]
 
 
