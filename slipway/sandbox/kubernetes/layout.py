@@ -23,6 +23,8 @@ ETCD_CLIENT_PORT = 23790
 ETCD_PEER_PORT = 23791
 SOCKET_PATH_BYTES = 107
 """What `sockaddr_un` holds; source: unix(7)."""
+LONGEST_SOCKET = Path("kubelet/device-plugins/kubelet.sock")
+"""Below a node's folder."""
 
 
 def kubernetes_folder(paths: SandboxPaths) -> Path:
@@ -43,7 +45,11 @@ class ClusterLayout:
         """The layout of cluster number `index`, 0 to 15."""
         if not 0 <= index < MAXIMUM_CLUSTERS:
             raise UsageError(f"cluster number {index} is outside 0 to {MAXIMUM_CLUSTERS - 1}")
-        return cls(name, index, kubernetes_folder(paths) / "clusters" / name)
+        clusters = kubernetes_folder(paths) / "clusters"
+        longest = clusters / name / f"node-{MAXIMUM_NODES - 1}" / LONGEST_SOCKET
+        # Names of clusters are long (`orders-staging-1a2b3c4`), and the kubelet's sockets lie below.
+        fits = len(str(longest).encode()) <= SOCKET_PATH_BYTES
+        return cls(name, index, clusters / (name if fits else str(index)))
 
     @property
     def api_port(self) -> int:
