@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,6 +88,46 @@ def test_public_image_runs_in_the_cluster(run: Run, kubeconfig: Path, eventually
         lambda: run(*kubectl, "get", "pod", "web", "--output", f"jsonpath={ready}").stdout == "True", "the pod ready"
     )
     assert run(*kubectl, "delete", "pod", "web", "--now").returncode == 0
+
+
+def test_pod_of_an_ecr_image_reaches_a_database(
+    run: Run, aws: Callable[..., Any], engine: Any, kubeconfig: Path, eventually: Eventually
+) -> None:
+    rds, ecr, name = aws("rds"), aws("ecr"), f"e2e-{uuid4().hex[:6]}"
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        Engine="postgres",
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        MasterUsername="orders",
+        ManageMasterUserPassword=True,
+    )
+    uri = ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"]
+    dockerfile = "FROM python:3.11-slim-bookworm\nRUN pip install --quiet 'psycopg[binary]'\nUSER 10001:10001\n"
+    engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=f"{uri}:1", rm=True)
+    engine.images.push(uri, tag="1")
+    (image,) = ecr.list_images(repositoryName=name)["imageIds"]
+    rds.get_waiter("db_instance_available").wait(
+        DBInstanceIdentifier=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    endpoint = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["Endpoint"]
+    # Any answer of the server proves the way: the password is not the point here, and must not be on a command line.
+    program = (
+        f"import psycopg; psycopg.connect('host={endpoint['Address']} port={endpoint['Port']} user=orders password=x')"
+    )
+    kubectl = ("kubectl", "--kubeconfig", str(kubeconfig))
+    reference = f"{uri}@{image['imageDigest']}"
+    made = run(
+        *kubectl, "run", name, "--image", reference, "--restart=Never", "--command", "--", "python", "-c", program
+    )
+    assert made.returncode == 0, made.stderr
+    eventually(
+        lambda: "password authentication failed" in run(*kubectl, "logs", name).stdout,
+        "the pod's answer from the database",
+    )
+    run(*kubectl, "delete", "pod", name, "--now")
+    ecr.delete_repository(repositoryName=name, force=True)
+    rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
 def test_refuses_to_delete_a_cluster_that_has_nodes(eks: Any, kubeconfig: Path, name: str) -> None:
