@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,7 @@ from slipway.sandbox.images.oci import RegistryClient, image_configuration
 from slipway.sandbox.images.recipes import DEBIAN_SUITE, RECIPES, Recipe
 from slipway.sandbox.images.rootfs import (
     HOST_CERTIFICATES,
+    UNPACKED_PREFIX,
     Layer,
     bootstrap_debian,
     install_packages,
@@ -25,6 +28,7 @@ from slipway.sandbox.images.rootfs import (
     write_layer,
 )
 
+BUILD_PREFIX = "build-"
 NEEDED_FREE_BYTES = 2 << 30
 
 log = structlog.get_logger(__name__)
@@ -42,9 +46,20 @@ class ImageBuilder:
 
     def ensure(self, recipe: Recipe, tag: str) -> str:
         """Have `library/<recipe>:<tag>` in the registry; its digest. Builds what the cache lacks (a minute for Debian)."""
-        with self._building:
+        with self._building, self._alone():
             layers = self._layers(recipe)
             return self._registry.push(f"library/{recipe.name}", tag, image_configuration(recipe, layers), layers)
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """One builder at a time, over all processes; what a builder that was killed left behind is removed."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with (self._cache / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for pattern in (f"{BUILD_PREFIX}*", f"{UNPACKED_PREFIX}*"):
+                for folder in self._cache.glob(pattern):
+                    shutil.rmtree(folder, ignore_errors=True)
+            yield
 
     def _layers(self, recipe: Recipe) -> list[Layer]:
         below = [] if recipe.scratch or not recipe.parent else self._layers(RECIPES[recipe.parent])
@@ -59,7 +74,6 @@ class ImageBuilder:
         return layer if archive.exists() and archive.stat().st_size == layer.size_bytes else None
 
     def _build(self, recipe: Recipe) -> Layer:
-        self._cache.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self._cache).free < NEEDED_FREE_BYTES:
             raise MachineError(
                 f"building the {recipe.name} image needs 2 GiB of free disk",
@@ -70,7 +84,7 @@ class ImageBuilder:
         started = time.monotonic()
         record, archive = self._files(recipe)
         with (
-            TemporaryDirectory(dir=self._cache, prefix="build-") as folder,
+            TemporaryDirectory(dir=self._cache, prefix=BUILD_PREFIX) as folder,
             archive.with_suffix(".log").open("wb") as build_log,
         ):
             if recipe.parent:

@@ -21,6 +21,9 @@ from slipway.errors import OperationError
 
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 BUILD_TIMEOUT_SECONDS = 900
+UNPACKED_PREFIX = "unpacked-"
+OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+"""A mount namespace of its own: however the command ends, no mount is left behind."""
 DROPPED = (
     "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian", "usr/share/linda",
     "var/cache/apt", "var/lib/apt/lists", "var/log", "var/cache/debconf", "var/cache/ldconfig",
@@ -41,7 +44,6 @@ chroot {merged} sh -eu /slipway-setup.sh
 chroot {merged} dpkg-query -W -f '${{Version}}' {version_of} > {version}
 rm -f {merged}/slipway-setup.sh {merged}/usr/sbin/policy-rc.d {merged}/etc/resolv.conf
 """
-"""Runs in a mount namespace of its own: however it ends, no mount is left behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,15 @@ class Layer:
 def bootstrap_debian(suite: str, target: Path, log: BinaryIO) -> str:
     """Install a minimal Debian into `target` from the mirror this machine uses; its version. Raises OperationError."""
     mirror = _debian_mirror(suite)
-    argv = ["debootstrap", "--variant=minbase", "--include=ca-certificates,netbase,tzdata", suite, str(target), mirror]
+    argv = [
+        *OWN_MOUNTS,
+        "debootstrap",
+        "--variant=minbase",
+        "--include=ca-certificates,netbase,tzdata",
+        suite,
+        str(target),
+        mirror,
+    ]
     _run(argv, log, f"making Debian {suite}")
     shutil.copyfile(HOST_CERTIFICATES, target / "etc/ssl/certs/ca-certificates.crt")
     _write_sources(suite, mirror, target)
@@ -83,7 +93,7 @@ def install_packages(
     (folders["upper"] / "slipway-setup.sh").write_text(script)
     version = scratch / "version"
     setup = SETUP.format(lower=lower, version=version, packages=" ".join(packages), version_of=version_of, **folders)
-    _run(["unshare", "--mount", "--propagation", "private", "sh", "-c", setup], log, f"installing {' '.join(packages)}")
+    _run([*OWN_MOUNTS, "sh", "-c", setup], log, f"installing {' '.join(packages)}")
     _drop_ballast(folders["upper"])
     return version.read_text().strip()
 
@@ -91,7 +101,7 @@ def install_packages(
 @contextmanager
 def unpacked(layers: Sequence[Layer], folder: Path) -> Generator[Path]:
     """The layers laid over each other in a temporary folder."""
-    with TemporaryDirectory(dir=folder, prefix="unpacked-") as target:
+    with TemporaryDirectory(dir=folder, prefix=UNPACKED_PREFIX) as target:
         for layer in layers:
             subprocess.run(
                 ["tar", "-xzpf", layer.path, "--numeric-owner", "-C", target], check=True, timeout=BUILD_TIMEOUT_SECONDS
