@@ -9,7 +9,10 @@ import queue
 import threading
 from collections.abc import Callable
 
-from slipway.engine.events import Event
+from slipway.engine.events import Event, HeartbeatEvent
+
+HEARTBEAT_SECONDS = 5
+"""After this long without an event the listener gets a heartbeat, so that it can say what is waited for."""
 
 
 class EventStream:
@@ -40,11 +43,17 @@ class EventStream:
         if self._thread is not None:
             self._queue.put(event)
 
+    def _next(self) -> Event | None:
+        try:
+            return self._queue.get(timeout=HEARTBEAT_SECONDS)
+        except queue.Empty:
+            return HeartbeatEvent()
+
     def _deliver(self) -> None:
         listener = self._listener
         if listener is None:
             return
-        while (event := self._queue.get()) is not None:
+        while (event := self._next()) is not None:
             if self._error is not None:
                 continue  # a broken display must not stop the operation; its error is raised when everything is recorded
             try:

@@ -167,6 +167,11 @@ class SummaryEvent(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeartbeatEvent(Event):
+    """Nothing has happened for a while, and the operation still runs. For people only: the event log has no such event."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CancelEvent(Event):
     """Ends the stream."""
 

@@ -74,6 +74,7 @@ def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Callab
 
     Returns when everything the program has asked of the monitor is answered, also after a failure.
     """
+    logging.getLogger("asyncio").addFilter(_unretrieved_filter)
     with _one_program, _as_its_process(run), _patient_collector(), capture_output(on_output) as mark_as_program:
         context = contextvars.copy_context()
         context.run(mark_as_program)
@@ -95,8 +96,6 @@ def _run_in_context(run: ProgramRun, monitor: Any, engine: Any) -> None:
         )
     )
     set_all_config(dict(run.config), list(run.secret_keys))
-    # After a failure unfinished futures are the rule, not a fault of the program's.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     origins = _Origins()
     loop.set_task_factory(origins.make_task)
@@ -183,6 +182,20 @@ def _as_its_process(run: ProgramRun) -> Generator[None]:
         os.chdir(directory)
         if isinstance(run.entry, Path):
             _forget_modules(loaded, run.root)
+
+
+class _UnretrievedFilter(logging.Filter):
+    """Drops asyncio's complaints about futures nobody awaited: after a failed program they are the rule.
+
+    They come when the futures are collected, long after the run, so the filter stays.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = str(record.msg)
+        return not ("exception was never retrieved" in message or "was destroyed but it is pending" in message)
+
+
+_unretrieved_filter = _UnretrievedFilter()
 
 
 @contextlib.contextmanager

@@ -115,6 +115,8 @@ def settle_diff(
     has_init_errors: bool = False,
 ) -> Change:
     """The provider's answer made definite: UNKNOWN is decided by comparing inputs, then `replace_on_changes` is applied."""
+    if diff.changes is DiffChanges.NONE and not has_init_errors:
+        return Change()
     computed = detailed_diff(old_inputs, reset_paths(new_inputs, old_inputs, ignore_changes))
     changed = diff.changes is DiffChanges.SOME or (diff.changes is DiffChanges.UNKNOWN and bool(computed))
     own_detail = diff.detailed is not None

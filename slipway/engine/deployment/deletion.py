@@ -22,9 +22,7 @@ def delete_leftovers(deployment: Deployment, runner: StepRunner) -> None:
         return
     places = list(steps)
     with deployment.lock:
-        deployment.condemned.update(
-            place.state.urn for place, step in steps.items() if step.op is not Op.DELETE_REPLACED
-        )
+        deployment.condemned.update(place.state.urn for place in places)
     waits_for = _dependents_among(deployment, places)
     _run(deployment, runner, steps, waits_for)
 

@@ -8,6 +8,7 @@ region of that time.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from slipway.engine.state.model import ResourceState
 from slipway.engine.values import UNKNOWN_SENTINEL, PropertyMap, Secret, contains_unknown, unwrap_secrets
 from slipway.errors import OperationError, UsageError
 
+_log = logging.getLogger(__name__)
 INTERNAL_KEY = "__internal"
 VERSION_KEY = "version"
 DISABLE_DEFAULTS_KEY = "pulumi:disable-default-providers"
@@ -177,14 +179,22 @@ class ProviderRegistry:
         with self._lock:
             instances = list(self._instances)
         for instance in instances:
-            instance.cancel()
+            _try(instance.cancel)
 
     def close(self) -> None:
         """Free every instance."""
         with self._lock:
             instances, self._instances = self._instances, []
         for instance in instances:
-            instance.close()
+            _try(instance.close)
+
+
+def _try(end: Callable[[], None]) -> None:
+    """One provider that cannot end well must not keep the others from ending."""
+    try:
+        end()
+    except Exception:  # noqa: BLE001 - a provider is foreign code, and nothing depends on it any more
+        _log.warning("a provider did not end well", exc_info=True)
 
 
 def reference_to(urn: str, provider_id: str) -> str:

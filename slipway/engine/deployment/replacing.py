@@ -69,10 +69,10 @@ class Replacer:
     def _delete_first(
         self, new: ResourceState, old: Place, calls: ResourceCalls | None, change: Change
     ) -> ResourceState:
+        with self.deployment.lock:
+            self.deployment.condemned.add(old.state.urn)
         self._delete_dependents(old)
         before = old.state
-        with self.deployment.lock:
-            self.deployment.condemned.add(before.urn)
         step = Step(op=Op.DELETE_REPLACED, urn=before.urn, old=before, change=change, logical=False)
         self.runner.delete(step, old, keep_pending=True)
         return self.recreate(new, old, calls, change)

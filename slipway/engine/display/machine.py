@@ -11,6 +11,7 @@ from slipway.engine.events import (
     CancelEvent,
     DiagnosticEvent,
     Event,
+    HeartbeatEvent,
     Op,
     PreludeEvent,
     ResourceOutputsEvent,
@@ -38,6 +39,8 @@ class EventLines:
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, HeartbeatEvent):
+            return
         body = to_engine_event(event, self._sequence, show_secrets=self._show_secrets)
         self._sequence += 1
         self._write(json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -14,6 +14,7 @@ from slipway.engine.display.words import counts_text, duration_text, label_of, w
 from slipway.engine.events import (
     DiagnosticEvent,
     Event,
+    HeartbeatEvent,
     Op,
     PolicyEvent,
     PreludeEvent,
@@ -58,6 +59,9 @@ class ProgressDisplay:
                 self._diagnose(event)
             case PolicyEvent():
                 self._say(message_text(event))
+            case HeartbeatEvent():
+                for running in self._running.values():
+                    self._tell_if_due(running)
             case SummaryEvent():
                 self._end(event)
             case _:
@@ -101,10 +105,11 @@ class ProgressDisplay:
             self._say(message_text(event))
         elif running is not None:
             running.status = event.message
-            if self._live is None and running.is_due():
-                self._say(
-                    Text(f"  {label_of(running.step)}: {event.message} ({duration_text(running.seconds)})", style="dim")
-                )
+            self._tell_if_due(running)
+
+    def _tell_if_due(self, running: _Running) -> None:
+        if self._live is None and running.is_due():
+            self._say(Text.assemble("  ", running.text(), style="dim"))
 
     def _end(self, summary: SummaryEvent) -> None:
         if self._live is not None:
@@ -154,6 +159,7 @@ class _Running:
         return True
 
     def text(self) -> Text:
+        """What is done, to what, what it waits for, and for how long."""
         words = words_of(self.step.op)
         status = f": {self.status}" if self.status else ""
         return Text.assemble(

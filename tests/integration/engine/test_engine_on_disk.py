@@ -17,6 +17,7 @@ from recording_provider import Cloud, RecordingProvider
 from slipway.engine import Engine, Options
 from slipway.engine.config_edit import StackConfigFile
 from slipway.engine.events import Event, to_engine_event
+from slipway.engine.plugins.server import serve
 from slipway.errors import ChangesError, LockedError, NotFoundError, OperationError, UsageError
 
 PROGRAM = """
@@ -271,7 +272,7 @@ def test_missing_configuration_is_told_before_anything_runs(engine_of: Callable[
 
 def test_missing_provider_is_told_by_its_package(engine_of: Callable[..., Engine], project: Path) -> None:
     configure(project, engine_of(), large=False)
-    with pytest.raises(OperationError, match="no provider plugin for package .test"):
+    with pytest.raises(OperationError, match="no provider plugin for package"):
         engine_of(providers={}).up()
 
 
@@ -293,3 +294,39 @@ def test_interrupted_operation_records_what_was_done(
     assert [call[1] for call in cloud.taken("create")] == ["a"]
     cloud.on_create.clear()
     assert engine_of().up().changes == {"same": 2, "create": 1}
+
+
+def test_ctrl_c_ends_waits_and_records_what_was_done(project: Path, tmp_path: Path) -> None:
+    (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    state = tmp_path / "state"
+    state.mkdir()
+    command = [sys.executable, str(Path(__file__).parent / "interrupted_up.py"), str(project), str(state)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "was interrupted; what was done is recorded" in done.stdout
+    assert list((state / ".pulumi/locks").rglob("*.json")) == []
+    document = json.loads((state / ".pulumi/stacks/shop/dev.json").read_text())
+    names = [record["urn"].split("::")[-1] for record in document["checkpoint"]["latest"]["resources"]]
+    assert names == ["shop-dev", "default_1_2_3", "first"]
+
+
+def test_provider_plugin_serves_a_program_over_grpc(
+    engine_of: Callable[..., Engine], project: Path, cloud: Cloud
+) -> None:
+    configure(project, engine_of(), large=False)
+    server = serve(lambda: RecordingProvider(cloud))
+    environ = {**engine_of()._environ, "PULUMI_DEBUG_PROVIDERS": f"test:{server.port}"}
+
+    def engine() -> Engine:
+        return engine_of(providers={}, environ=environ)
+
+    try:
+        assert engine().preview().changes == {"create": 3}
+        result = engine().up()
+        assert result.outputs == {"address": "address-of-a-1", "password": "[secret]"}
+        assert engine().up().changes == {"same": 3}
+        assert engine().refresh().changes == {"same": 2}
+        assert engine().destroy().changes == {"delete": 3}
+    finally:
+        server.stop()
+    assert cloud.live == {}

@@ -447,3 +447,20 @@ def test_provider_whose_configuration_is_not_known_yet_makes_outputs_unknown(sta
     run = stack.up(program)
     assert run.ok
     assert run.outputs == {"size": 1}
+
+
+def test_parts_of_a_replaced_container_are_replaced_without_calls_of_their_own(
+    stack: MemoryStack, cloud: Cloud
+) -> None:
+    def program(zone: str, *, first: bool) -> Any:
+        def run() -> None:
+            container = Thing("container", zone=zone, opts=pulumi.ResourceOptions(delete_before_replace=first))
+            Thing("part", opts=pulumi.ResourceOptions(deleted_with=container))
+
+        return run
+
+    stack.up(program("x", first=False))
+    assert stack.up(program("y", first=False)).changes == {"same": 1, "replace": 2}
+    assert [call[1] for call in cloud.taken("delete")] == ["container"]
+    assert stack.up(program("z", first=True)).changes == {"same": 1, "replace": 2}
+    assert [call[1] for call in cloud.taken("delete")] == ["container"]

@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from slipway.engine.deployment.compare import Change
@@ -13,6 +14,7 @@ from slipway.engine.display import EventLines, PlanDisplay, PreviewObject, Progr
 from slipway.engine.events import (
     DiagnosticEvent,
     Event,
+    HeartbeatEvent,
     Op,
     PolicyEvent,
     PreludeEvent,
@@ -181,3 +183,15 @@ def test_preview_object_is_pulumis_and_holds_no_secret() -> None:
     assert (step["op"], step["oldState"]["inputs"], step["newState"]["id"]) == ("update", {"key": "[secret]"}, "logs-1")
     assert step["detailedDiff"] == {"key": {"diffKind": "update", "inputDiff": True}}
     assert "two" not in json.dumps(result)
+
+
+def test_progress_tells_what_is_waited_for_when_nothing_else_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 20.0, 20.0])
+    monkeypatch.setattr("slipway.engine.display.progress.time.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    display = ProgressDisplay(Console(file=stream, width=120))
+    display(ResourcePreEvent(step=Step(op=Op.CREATE, urn=bucket("new").urn, new=bucket("new"))))
+    display(DiagnosticEvent(message="waiting for DNS", ephemeral=True, urn=bucket("new").urn))
+    assert stream.getvalue() == ""
+    display(HeartbeatEvent())
+    assert stream.getvalue().strip().startswith("creating aws:s3:Bucket new: waiting for DNS  ")
