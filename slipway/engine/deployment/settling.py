@@ -118,13 +118,13 @@ class Settler:
 
     def _check(self, case: Case, new: ResourceState, *, anew: bool) -> ResourceState:
         """The record with the provider's inputs; `anew`: as if nothing existed."""
-        inputs, olds = new.inputs, {}
+        inputs, olds = new.inputs, PropertyMap()
         if case.old is not None and not anew:
             olds = case.old.state.inputs
             inputs = reset_paths(inputs, olds, case.goal.ignore_changes)
         if case.calls is None:
             return replace(new, inputs=inputs)
-        if case.old is None:
+        if anew:
             olds = self._interrupted_inputs(new, case.calls)
         answer = case.calls.check(self.runner.context(new, random_seed=case.seed), olds, inputs)
         _refuse_failures(new, answer)

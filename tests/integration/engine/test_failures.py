@@ -228,6 +228,22 @@ def test_provider_that_resumes_creates_is_given_the_names_of_the_interrupted_one
     assert run.snapshot.pending_operations == ()
 
 
+def test_interrupted_replacement_is_taken_up_under_the_name_it_had(stack: MemoryStack, cloud: Cloud) -> None:
+    class Resuming(RecordingProvider):
+        resumes_creates = True
+
+    stack.make_provider = lambda: Resuming(cloud)
+    program = lambda zone: lambda: Thing("a", autoName=True, zone=zone) and None  # noqa: E731
+    made = stack.up(program("x")).record("a")
+    half_done = replace(made, id="", outputs={}, inputs={"autoName": True, "zone": "y", "name": "a-second"})
+    pending = PendingOperation(resource=half_done, type=OperationType.CREATING)
+    stack.snapshot = replace(stack.snapshot, pending_operations=(pending,))
+    run = stack.up(program("y"))
+    assert run.steps == [("create-replacement", "a"), ("replace", "a"), ("delete-replaced", "a")]
+    assert cloud.taken("create") == [("create", "a", {"autoName": True, "zone": "y", "name": "a-second"})]
+    assert run.snapshot.pending_operations == ()
+
+
 def test_refuses_a_package_without_provider_by_name(stack: MemoryStack) -> None:
     def missing() -> Any:
         raise UsageError("no provider for package 'test'", remedy="install pulumi-resource-test")

@@ -328,3 +328,27 @@ def test_async_program_is_awaited(stack: MemoryStack) -> None:
     run = stack.up(program)
     assert run.ok
     assert run.outputs == {"size": 3}
+
+
+class ThingModule(pulumi.runtime.ResourceModule):
+    """Tells the SDK how to make a `Thing` of a reference."""
+
+    def version(self) -> Any:
+        return None
+
+    def construct(self, name: str, typ: str, urn: str) -> pulumi.Resource:
+        return Thing(name, pulumi.ResourceOptions(urn=urn))
+
+
+def test_reference_that_comes_back_is_a_resource_with_its_outputs(stack: MemoryStack) -> None:
+    pulumi.runtime.register_resource_module("test", "index", ThingModule())
+
+    def program() -> None:
+        a = Thing("a", size=7)
+        answer = pulumi.runtime.invoke_output(FUNCTION, {"value": a})
+        pulumi.export("size", answer.apply(lambda value: value["echo"].size))
+        pulumi.export("urn", answer.apply(lambda value: value["echo"].urn))
+
+    run = stack.up(program)
+    assert run.ok, run.errors
+    assert run.outputs == {"size": 7, "urn": urn("a")}
