@@ -23,10 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import pulumi
-from pulumi.runtime import set_all_config
+from pulumi.runtime import rpc, set_all_config
 from pulumi.runtime.settings import ROOT, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
@@ -213,6 +213,7 @@ def _patient_collector() -> Generator[None]:
 def _forget_modules(loaded: set[str], root: Path) -> None:
     """Forget what the program imported from its own project, but nothing of an environment inside it, nor of this package."""
     own_package = __name__.partition(".")[0]
+    gone: set[str] = set()
     for name in set(sys.modules) - loaded:
         source = getattr(sys.modules.get(name), "__file__", None)
         if not source or name.partition(".")[0] == own_package:
@@ -220,6 +221,11 @@ def _forget_modules(loaded: set[str], root: Path) -> None:
         path = Path(source)
         if path.is_relative_to(root) and "site-packages" not in path.parts:
             del sys.modules[name]
+            gone.add(name)
+    # An SDK inside the project registers its resources when it is imported, which the runtime allows only once.
+    for registry in (rpc._RESOURCE_MODULES, rpc._RESOURCE_PACKAGES):  # pyright: ignore[reportPrivateUsage]
+        for entries in cast("list[list[Any]]", list(registry.values())):
+            entries[:] = [entry for entry in entries if type(entry).__module__ not in gone]
 
 
 def describe_failure(error: BaseException, run: ProgramRun, origins: _Origins) -> str:

@@ -115,6 +115,20 @@ def test_program_is_loaded_anew_each_time(engine_of: Callable[..., Engine], proj
     assert "engine_kit" in sys.modules
 
 
+def test_sdk_inside_the_project_may_register_itself_each_time(engine_of: Callable[..., Engine], project: Path) -> None:
+    (project / "parts" / "sdk.py").write_text(
+        "import pulumi\n"
+        "class Module(pulumi.runtime.ResourceModule):\n"
+        "    def version(self): return None\n"
+        "    def construct(self, name, typ, urn): raise NotImplementedError\n"
+        "pulumi.runtime.register_resource_module('local', 'index', Module())\n"
+    )
+    (project / "__main__.py").write_text("from parts import sdk\n")
+    configure(project, engine_of(), large=False)
+    assert engine_of().up().changes == {"create": 1}
+    assert engine_of().up().changes == {"same": 1}
+
+
 def test_source_positions_are_relative_to_the_project(engine_of: Callable[..., Engine], project: Path) -> None:
     configure(project, engine_of(), large=False)
     engine_of().up()
