@@ -355,13 +355,18 @@ class Engine:
             yield
             return
         before = dict(os.environ)
-        os.environ.clear()
-        os.environ.update(self._environ)
+        _become(self._environ)
         try:
             yield
         finally:
-            os.environ.clear()
-            os.environ.update(before)
+            _become(before)
+
+
+def _become(environ: Mapping[str, str]) -> None:
+    """Make the process' environment the given one, without a moment in which other threads miss what both have."""
+    for name in os.environ.keys() - environ.keys():
+        del os.environ[name]
+    os.environ.update({name: text for name, text in environ.items() if os.environ.get(name) != text})
 
 
 def _history_config(config: StackConfig) -> dict[str, Any]:

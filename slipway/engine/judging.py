@@ -124,7 +124,9 @@ class PolicyReview:
         if is_binding:
             deployment = self._deployment
             subject = f"{name_of(violation.urn)} ({violation.urn})" if violation.urn else "the stack"
-            text = f"  {violation.policy} ({violation.pack}): {subject}: {violation.message}"
+            text = self._deployment.mask.apply(
+                f"  {violation.policy} ({violation.pack}): {subject}: {violation.message}"
+            )
             with deployment.lock:
                 deployment.policy_errors.append(text)
                 deployment.errors.append(text.strip())

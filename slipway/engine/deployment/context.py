@@ -17,12 +17,15 @@ from slipway.engine.events import (
     DiagnosticEvent,
     Event,
     Op,
+    PolicyEvent,
     ResourceFailedEvent,
     ResourceOutputsEvent,
     ResourcePreEvent,
     Severity,
+    StdoutEvent,
     Step,
 )
+from slipway.engine.masking import SecretMask
 from slipway.engine.state.aliases import rename_record
 from slipway.engine.state.model import PendingOperation, ResourceState
 from slipway.engine.state.writer import Added, Change, Removed, Updated
@@ -105,6 +108,12 @@ class Deployment:
 
         self.lock = threading.RLock()
         base = writer.base.resources
+        self.mask = SecretMask()
+        """Of the configuration's, the state's and the program's secrets."""
+        for key in config.secret_keys:
+            self.mask.add(config.values.get(key, ""))
+        for state in base:
+            self.mask.add_all([state.inputs, state.outputs])
         self.remaining: dict[Place, None] = {Place(state): None for state in base}
         """Old records that no step of this run has taken over, in the state's order."""
         self.olds: dict[str, Place] = {place.state.urn: place for place in self.remaining if not place.state.delete}
@@ -152,6 +161,7 @@ class Deployment:
                 changes.append(Updated(place.state, changed))
                 place.state = changed
             if add is not None:
+                self.mask.add_all(add.outputs)
                 changes.append(Added(add))
                 self.states[add.urn] = add
             self.writer.end(pending, *changes)
@@ -240,6 +250,7 @@ class Deployment:
 
     def fail_softly(self, message: str, *, urn: str = "") -> None:
         """Report an error that fails the operation in the end, but does not stop what is independent of it."""
+        message = self.mask.apply(message)
         with self.lock:
             self.errors.append(f"{urn}: {message}" if urn else message)
             if urn:
@@ -249,19 +260,21 @@ class Deployment:
     # ------------------------------------------------------------ events
 
     def emit(self, event: Event) -> None:
-        """Send an event to whoever listens."""
+        """Send an event to whoever listens; messages lose the secrets that are known."""
+        if isinstance(event, (DiagnosticEvent, StdoutEvent, PolicyEvent)):
+            event = replace(event, message=self.mask.apply(event.message))
         self._emit(event)
 
     def diagnose(self, message: str, severity: Severity = "warning", *, urn: str = "") -> None:
         """Send a message to the user."""
-        self._emit(DiagnosticEvent(message=message, severity=severity, urn=urn))
+        self.emit(DiagnosticEvent(message=message, severity=severity, urn=urn))
 
     def take_provider_message(self, urn: str, severity: str, text: str) -> None:
         """What a provider has to say; `status` is what a resource waits for just now, and passes."""
         if severity == "debug":
             return
         severities: dict[str, Severity] = {"warning": "warning", "error": "error"}
-        self._emit(
+        self.emit(
             DiagnosticEvent(
                 message=text, severity=severities.get(severity, "info"), urn=urn, ephemeral=severity == "status"
             )

@@ -66,7 +66,6 @@ class ProgressDisplay:
                 self._end(event)
             case _:
                 pass
-        self._refresh()
 
     def _begin(self) -> None:
         if self._console.is_terminal and self._live is None:
@@ -121,10 +120,6 @@ class ProgressDisplay:
 
     def _say(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
-
-    def _refresh(self) -> None:
-        if self._live is not None:
-            self._live.refresh()
 
     def _picture(self) -> Group:
         running = list(self._running.values())

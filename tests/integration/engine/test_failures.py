@@ -273,3 +273,18 @@ def test_preview_tells_all_faults_at_once(stack: MemoryStack) -> None:
     run = stack.preview(program)
     assert sorted(error.split("::")[-1].split(":")[0] for error in run.errors) == ["one", "two"]
     assert ("create", "good") in run.steps
+
+
+def test_secrets_that_a_provider_or_the_program_repeats_are_blinded(stack: MemoryStack, cloud: Cloud) -> None:
+    def refuse(ctx: object, inputs: Any) -> None:
+        raise RuntimeError(f"the API refuses {inputs}")
+
+    cloud.on_create["a"] = refuse
+
+    def program() -> None:
+        print("the password is hush-hush")  # noqa: T201 - a careless program
+        Thing("a", password=pulumi.Output.secret("hush-hush"))
+
+    run = stack.up(program)
+    assert run.errors == [f"{urn('a')}: create failed: RuntimeError: the API refuses {{'password': '[secret]'}}"]
+    assert not any("hush-hush" in message for message in run.messages("error"))
