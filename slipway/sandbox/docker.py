@@ -14,6 +14,7 @@ import docker.errors
 import psutil
 
 from slipway.errors import OperationError
+from slipway.sandbox.environment import HOST_FILE, RUNTIME_FOLDER, engine_host
 from slipway.sandbox.firewall import remember_forward_policy, remove_engine_rules
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
@@ -30,21 +31,21 @@ class DockerEngine:
     """Finds or runs the engine."""
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+        self._paths = paths
         self._folder = paths.sandbox / "docker"
         self._processes = processes
-        self._run = Path("/run/slipway-docker")
+        self._run = RUNTIME_FOLDER
 
     @property
     def host(self) -> str:
-        """DOCKER_HOST of the engine in use: the environment's, the machine's, or the sandbox's own."""
-        recorded = self._folder / "host"
-        return recorded.read_text() if recorded.exists() else f"unix://{self._run}/docker.sock"
+        """DOCKER_HOST of the engine in use."""
+        return engine_host(self._paths)
 
     def start(self) -> str:
         """Have an engine; its DOCKER_HOST. Raises OperationError with the engine's log when it does not come up."""
         self._folder.mkdir(parents=True, exist_ok=True)
         host = self._foreign_host() or self._start_own()
-        (self._folder / "host").write_text(host)
+        (self._folder / HOST_FILE).write_text(host)
         return host
 
     def load(self, repository: str, tag: str) -> None:

@@ -7,24 +7,23 @@ import secrets
 import sys
 from pathlib import Path
 
-from slipway.sandbox.docker import DockerEngine
-from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.paths import AWS_PORT, SandboxPaths
-from slipway.sandbox.processes import ProcessTable
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
+RUNTIME_FOLDER = Path("/run/slipway-docker")
+"""Sockets of the sandbox's own Docker engine; a socket's path may have 107 bytes only, and a home folder may be deep."""
+HOST_FILE = "host"
+"""In the engine's folder: DOCKER_HOST of the engine in use."""
 
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
     """What a user of the sandbox sets; the passphrase file and the state folder are made when they are not there."""
-    processes = ProcessTable(paths)
     state = paths.sandbox / "pulumi"
     state.mkdir(parents=True, exist_ok=True)
-    folders = [Path(sys.executable).parent, ClusterManager(paths, processes).kubectl().parent]
-    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
     # First, so that the kubeconfig's `aws eks get-token` is this environment's.
-    path = [str(folder) for folder in folders if str(folder) not in path[: len(folders)]] + path
+    folders = [str(Path(sys.executable).parent), str(programs_folder(paths))]
+    path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
     return {
         "AWS_ENDPOINT_URL": ENDPOINT,
         "AWS_ACCESS_KEY_ID": "test",
@@ -33,10 +32,33 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(ensure_passphrase(paths)),
-        "DOCKER_HOST": DockerEngine(paths, processes).host,
+        "DOCKER_HOST": engine_host(paths),
         "SLIPWAY_SANDBOX": "1",
         "PATH": os.pathsep.join(dict.fromkeys(path)),
     }
+
+
+def engine_host(paths: SandboxPaths) -> str:
+    """DOCKER_HOST of the engine in use: the environment's, the machine's, or the sandbox's own."""
+    recorded = paths.sandbox / "docker" / HOST_FILE
+    return recorded.read_text() if recorded.exists() else f"unix://{RUNTIME_FOLDER}/docker.sock"
+
+
+def programs_folder(paths: SandboxPaths) -> Path:
+    """Where `kubectl` of the clusters' version is found; goes on PATH."""
+    return paths.sandbox / "bin"
+
+
+def link_programs(paths: SandboxPaths, *programs: Path) -> None:
+    """Put programs into that folder, by their own names."""
+    folder = programs_folder(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    for program in programs:
+        link = folder / program.name
+        temporary = link.with_suffix(".tmp")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(program)
+        temporary.replace(link)
 
 
 def ensure_passphrase(paths: SandboxPaths) -> Path:

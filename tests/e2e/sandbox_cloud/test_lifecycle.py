@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from slipway.errors import MachineError
-from slipway.sandbox import lifecycle, requirements
+from slipway.sandbox import bringing_up, lifecycle, requirements
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
@@ -27,6 +27,7 @@ def kill(paths: SandboxPaths, name: str) -> None:
 
 
 def test_second_up_is_quick_and_changes_nothing(paths: SandboxPaths) -> None:
+    lifecycle.up(paths, lambda _text: None)
     before = {record.name: record.pid for record in ProcessTable(paths).records()}
     started = time.monotonic()
     lifecycle.up(paths, lambda _text: None)
@@ -57,7 +58,7 @@ def test_daemon_of_other_sources_is_replaced_and_nothing_else_is_touched(
         return {record.name: record.pid for record in ProcessTable(paths).records()}
 
     before = pids()
-    monkeypatch.setattr(lifecycle, "_code_hash", lambda: f"other-{uuid4().hex}")
+    monkeypatch.setattr(bringing_up, "_code_hash", lambda: f"other-{uuid4().hex}")
     lifecycle.up(paths, lambda _text: None)
     after = pids()
     assert before.pop("daemon") != after.pop("daemon")

@@ -1,0 +1,129 @@
+"""Up: everything that is not there yet, in the order in which one thing needs another."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import slipway.sandbox
+from slipway.errors import OperationError
+from slipway.sandbox.docker import DockerEngine
+from slipway.sandbox.environment import ensure_passphrase, link_programs
+from slipway.sandbox.host_address import add_host_address
+from slipway.sandbox.images import ImageBuilder, ImageSource
+from slipway.sandbox.images.oci import RegistryClient
+from slipway.sandbox.images.source import Reference
+from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.registry import BACKEND_URL, Registry
+from slipway.sandbox.requirements import check_machine, claim_machine
+from slipway.sandbox.running import DAEMON, ask_daemon
+
+DAEMON_READY_SECONDS = 60
+RESUME_TIMEOUT_SECONDS = 300
+PREPARED_IMAGE = "python:3.11-slim-bookworm"
+"""Made at `up`, because the first image build would otherwise seem to hang for a minute."""
+
+Progress = Callable[[str], None]
+
+
+def up(paths: SandboxPaths, progress: Progress) -> None:
+    """Have everything running: install, build and start what is not there yet, and resume what ran before.
+
+    Raises MachineError for a machine that cannot, OperationError for a part that does not come up. Takes 3 s when all runs already.
+    """
+    started = time.monotonic()
+    check_machine(paths, progress)
+    claim_machine(paths)
+    paths.sandbox.mkdir(parents=True, exist_ok=True)
+    paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
+    ensure_passphrase(paths)
+    add_host_address()
+    processes = ProcessTable(paths)
+    with _timed("Kubernetes' programs", progress):
+        clusters = ClusterManager(paths, processes)
+        clusters.prepare(progress)
+        link_programs(paths, clusters.kubectl())
+    with _timed("image registry", progress):
+        Registry(paths, processes).start()
+    with _timed("Docker engine", progress):
+        engine = DockerEngine(paths, processes)
+        engine.start()
+    with _timed("base image", progress):
+        _prepare_image(paths, engine, progress)
+    with _timed("AWS API", progress):
+        _start_daemon(paths, processes)
+    with _timed("what ran before", progress):
+        _wait_resumed(progress)
+    progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
+
+
+def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
+    code = _code_hash()
+    record = processes.find(DAEMON)
+    if record is not None and code not in record.argv:
+        # Started from other sources than these; its state is on disk.
+        processes.stop(DAEMON, timeout_seconds=20)
+    processes.ensure(
+        ProcessSpec(
+            name=DAEMON,
+            argv=[sys.executable, "-m", "slipway.sandbox.daemon", "--code", code],
+            env={"SLIPWAY_HOME": str(paths.home)},
+            cwd=Path("/"),
+            ready=lambda: ask_daemon() is not None,
+            ready_timeout_seconds=DAEMON_READY_SECONDS,
+        )
+    )
+
+
+def _code_hash() -> str:
+    (folder,) = slipway.sandbox.__path__
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(Path(folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _wait_resumed(progress: Progress) -> None:
+    deadline = time.monotonic() + RESUME_TIMEOUT_SECONDS
+    told = False
+    while True:
+        report = ask_daemon()
+        if report is None:
+            raise OperationError("the daemon ended", remedy="look at its log, and run `slipway sandbox up` again")
+        if report["ready"]:
+            break
+        if time.monotonic() > deadline:
+            raise OperationError(
+                f"what ran before did not come back within {RESUME_TIMEOUT_SECONDS} s",
+                remedy="look at `slipway sandbox status`",
+            )
+        if not told:
+            progress("bringing back what ran before")
+            told = True
+        time.sleep(0.2)
+    faults: dict[str, str] = report["faults"]
+    for name, why in faults.items():
+        progress(f"{name} does not run: {why}")
+
+
+def _prepare_image(paths: SandboxPaths, engine: DockerEngine, progress: Progress) -> None:
+    wanted = Reference.parse(PREPARED_IMAGE)
+    with contextlib.closing(RegistryClient(BACKEND_URL)) as client:
+        source = ImageSource(ImageBuilder(paths.cache / "images", client, progress), client)
+        if wanted is not None and (client.manifest(wanted.repository, wanted.tag) is not None or source.ensure(wanted)):
+            engine.load(wanted.repository, wanted.tag)
+
+
+@contextlib.contextmanager
+def _timed(what: str, progress: Progress) -> Generator[None]:
+    started = time.monotonic()
+    yield
+    seconds = time.monotonic() - started
+    if seconds >= 0.5:
+        progress(f"{what}: ready ({seconds:.1f} s)")

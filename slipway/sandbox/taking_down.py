@@ -1,0 +1,76 @@
+"""Down and reset: every process ended; and with reset, everything that the sandbox made removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from slipway.errors import OperationError, SlipwayError
+from slipway.sandbox.docker import DockerEngine
+from slipway.sandbox.host_address import remove_host_address
+from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.postgres import PostgresInstances
+from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.requirements import check_root, release_machine
+from slipway.sandbox.running import DAEMON
+
+COMMAND_TIMEOUT_SECONDS = 30
+
+Progress = Callable[[str], None]
+
+
+def down(paths: SandboxPaths, progress: Progress) -> None:
+    """Stop every process; state, images and databases stay for the next `up`."""
+    check_root()
+    processes = ProcessTable(paths)
+    progress("stopping the AWS API")
+    processes.stop(DAEMON, timeout_seconds=20)
+    progress("stopping the clusters")
+    with contextlib.suppress(SlipwayError):
+        ClusterManager(paths, processes).pause_all()
+    for record in list(processes.records()):
+        if record.process() is not None:
+            progress(f"stopping {record.name}")
+        processes.stop(record.name, timeout_seconds=20)
+    remove_host_address()
+    release_machine(paths)
+
+
+def reset(paths: SandboxPaths, progress: Progress) -> None:
+    """Stop everything and remove all that the sandbox made, but the cache of built programs and base images."""
+    check_root()
+    processes = ProcessTable(paths)
+    processes.stop(DAEMON, timeout_seconds=20)
+    clusters = ClusterManager(paths, processes)
+    for name in clusters.names():
+        progress(f"removing cluster {name}")
+        try:
+            clusters.delete(name)
+        except (SlipwayError, OSError, subprocess.SubprocessError) as error:
+            progress(f"cluster {name}: {error}")
+    progress("removing databases, registry and engine")
+    PostgresInstances(paths, processes).remove_all()
+    DockerEngine(paths, processes).remove()
+    down(paths, progress)
+    _unmount_below(paths.sandbox)
+    shutil.rmtree(paths.sandbox, ignore_errors=True)
+    if paths.sandbox.exists():
+        raise OperationError(
+            "not everything could be removed",
+            where=str(paths.sandbox),
+            remedy="look what is mounted or open there, then run it again",
+        )
+    progress(f"removed; built programs and base images stay in {paths.cache}")
+
+
+def _unmount_below(folder: Path) -> None:
+    """Longest first: a mount may lie below another."""
+    prefix = f"{folder}{os.sep}"
+    mounts = [line.split(" ")[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in sorted((each for each in mounts if each.startswith(prefix)), key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)
