@@ -18,6 +18,7 @@ from slipway.engine.deployment.providers import ProviderSource
 from slipway.engine.deployment.refresh import refresh_all
 from slipway.engine.deployment.writing import StepWriter
 from slipway.engine.events import Event, PreludeEvent, StdoutEvent
+from slipway.engine.interruption import interruptible
 from slipway.engine.plugin_source import PluginSource
 from slipway.engine.project import Project
 from slipway.engine.provider import Provider
@@ -104,16 +105,18 @@ class Operation:
         deployment.emit(PreludeEvent(config=masked))
         self._warn_of_pending()
         try:
-            with _short_turns():
+            with _short_turns(), interruptible(self.cancel):
                 return self._run()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # the second Ctrl-C
             self.cancel()
             return {}
         finally:
             deployment.providers.close()
 
     def cancel(self) -> None:
-        """Let nothing new start."""
+        """Let nothing new start, and have the providers end their waits; what runs is finished and recorded."""
+        if not self.interrupted:
+            self.deployment.diagnose("interrupted: waiting for what is under way, to record it; again ends at once")
         self.interrupted = True
         self.deployment.cancel()
 

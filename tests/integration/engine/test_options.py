@@ -342,6 +342,24 @@ def test_read_of_an_id_not_known_yet_answers_unknown_in_preview(stack: MemorySta
     assert cloud.taken("read") == []
 
 
+def test_read_of_another_id_replaces_what_was_managed(stack: MemoryStack, cloud: Cloud) -> None:
+    stack.up(thing(inputs={"size": 1}))
+    cloud.live["live-7"] = {"size": 9, "address": "there"}
+    run = stack.up(lambda: read("a", "live-7") and None)
+    assert run.steps == [("read-replacement", "a"), ("replace", "a"), ("delete-replaced", "a")]
+    assert cloud.taken("delete") == [("delete", "a", "a-1")]
+    assert (run.record("a").id, run.record("a").external) == ("live-7", True)
+
+
+def test_read_of_the_same_id_lets_go_of_what_was_managed(stack: MemoryStack, cloud: Cloud) -> None:
+    stack.up(thing(inputs={"size": 1}))
+    run = stack.up(lambda: read("a", "a-1") and None)
+    assert run.steps == [("read", "a")]
+    assert cloud.taken("delete") == []
+    assert stack.up(lambda: None).steps == [("discard", "a")]
+    assert list(cloud.live) == ["a-1"]
+
+
 def test_managed_resource_takes_over_what_was_external(stack: MemoryStack, cloud: Cloud) -> None:
     cloud.live["live-7"] = {"size": 1, "address": "there"}
     stack.up(lambda: read("a", "live-7") and None)
