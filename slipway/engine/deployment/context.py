@@ -152,9 +152,11 @@ class Deployment:
         """Save, at once, that an operation ended and what it changed: a new record, an old one gone, an old one changed in place."""
         changes: list[Change] = []
         with self.lock:
+            stays = retire is not None and retire.moved and add is not None
             if retire is not None:
-                changes.append(Removed(retire.state))
                 self.remaining.pop(retire, None)
+                if not stays:
+                    changes.append(Removed(retire.state))
             if amend is not None:
                 place, changed = amend
                 changed = self._with_present_names(changed)
@@ -162,7 +164,8 @@ class Deployment:
                 place.state = changed
             if add is not None:
                 self.mask.add_all(add.outputs)
-                changes.append(Added(add))
+                # One that was moved to stand before what needs it must not fall behind that.
+                changes.append(Updated(retire.state, add) if retire is not None and stays else Added(add))
                 self.states[add.urn] = add
             self.writer.end(pending, *changes)
 

@@ -147,11 +147,13 @@ class Registrar:
 
     def _keep_dependencies(self, old: Place) -> None:
         """Whatever an untouched record names must stand before it, also what the program no longer registers."""
-        for urn in all_dependencies(old.state):
-            place = self.deployment.olds.get(urn)
-            if place is not None and place in self.deployment.remaining and not place.moved:
-                self._keep_dependencies(place)
-                self.deployment.move_to_front(place)
+        deployment = self.deployment
+        with deployment.lock:
+            for urn in all_dependencies(old.state):
+                place = deployment.olds.get(urn)
+                if place is not None and place in deployment.remaining and not place.moved:
+                    self._keep_dependencies(place)
+                    deployment.move_to_front(place)
 
     def _refuse_skipped_dependencies(self, new: ResourceState) -> None:
         for urn in all_dependencies(new):

@@ -75,7 +75,23 @@ def test_untouched_dependencies_stay_before_what_needs_them(stack: MemoryStack) 
 
     run = stack.up(without_a, targets=(urn("new"),))
     assert run.ok, run.errors
-    assert run.names() == ["a", "b", "new"]
+    names = run.names()
+    assert sorted(names) == ["a", "b", "new"]
+    assert names.index("a") < names.index("b")
+
+
+def test_untouched_dependency_that_registers_late_stays_before_what_needs_it(stack: MemoryStack) -> None:
+    stack.up(program(1, 1))
+
+    def turned_around() -> None:
+        b = Thing("b", size=1)
+        Thing("a", size=1, opts=pulumi.ResourceOptions(depends_on=[b]))
+        Thing("new")
+
+    run = stack.up(turned_around, targets=(urn("new"),))
+    assert run.ok, run.errors
+    names = run.names()
+    assert names.index("a") < names.index("b")
 
 
 def test_targets_take_wildcards() -> None:
