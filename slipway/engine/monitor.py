@@ -24,13 +24,13 @@ from slipway.engine.callbacks import Callbacks
 from slipway.engine.decoding import decode_goal, decode_inputs, decode_read
 from slipway.engine.deployment.context import Deployment, Registered, TerminatedError
 from slipway.engine.deployment.functions import Functions
-from slipway.engine.deployment.goal import Goal
+from slipway.engine.deployment.goal import Goal, ReadGoal
 from slipway.engine.deployment.outputs import ComponentOutputs
 from slipway.engine.deployment.reading import Reader
 from slipway.engine.deployment.registration import Registrar
 from slipway.engine.events import Severity
 from slipway.engine.provider import ProviderError
-from slipway.engine.values import PropertyMap
+from slipway.engine.values import UNKNOWN, UNKNOWN_SENTINEL, PropertyMap
 from slipway.engine.wire import KEEP_ALL, WireError, encode
 from slipway.errors import SlipwayError
 
@@ -194,7 +194,19 @@ class Monitor:
     @_rpc
     def ExistsResource(self, request: resource_pb2.ExistsResourceRequest) -> resource_pb2.ExistsResourceResponse:  # noqa: N802
         """Whether a live resource exists."""
-        raise _unsupported(f"exists() of {request.type}")
+        _refuse("parameterized packages", request.packageRef)
+        goal = ReadGoal(
+            type=request.type,
+            name=request.id,
+            id=UNKNOWN if request.id == UNKNOWN_SENTINEL else request.id,
+            parent=request.parent,
+            inputs=decode_inputs(request.properties, self.deployment.identity.program_directory),
+            provider=request.provider,
+            version=request.version,
+            plugin_download_url=request.pluginDownloadURL,
+        )
+        found = self.functions.exists(goal)
+        return resource_pb2.ExistsResourceResponse(exists=bool(found), unknown=found is None)
 
     @_rpc
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 from engine_kit import Group, MemoryStack, TestProvider, Thing, urn
+from pulumi.runtime.resource import exists_resource
 from recording_provider import Cloud
 
 from slipway.engine.state.model import ResourceState, Snapshot
@@ -66,6 +67,24 @@ def test_function_that_fails_is_the_programs_error(stack: MemoryStack) -> None:
 def test_function_that_refuses_its_arguments_names_them(stack: MemoryStack) -> None:
     run = stack.up(lambda: pulumi.runtime.invoke("test:index:refuse", {}) and None)
     assert "is wrong" in run.errors[0]
+
+
+def test_exists_asks_the_provider_and_registers_nothing(stack: MemoryStack, cloud: Cloud) -> None:
+    cloud.live["live-7"] = {"size": 1}
+
+    def exists(resource_id: pulumi.Input[str]) -> pulumi.Output[bool]:
+        return exists_resource(None, "test:index:Thing", resource_id, {}, pulumi.ResourceOptions(version="1.2.3"))
+
+    def program() -> None:
+        pulumi.export("there", exists("live-7"))
+        pulumi.export("gone", exists("nobody"))
+        pulumi.export("made", exists(Thing("a").id))
+
+    assert stack.preview(program).outputs == {"there": True, "gone": False, "made": UNKNOWN}
+    run = stack.up(program)
+    assert run.ok, run.errors
+    assert run.outputs == {"there": True, "gone": False, "made": True}
+    assert run.names() == ["a"]
 
 
 # ---------------------------------------------------------------- transforms
