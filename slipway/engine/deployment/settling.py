@@ -135,18 +135,21 @@ class Settler:
 
         Generated names then stay as they were, and the provider finds what the first attempt made instead of making another.
         """
-        pending = self._interrupted_create(new.urn) if calls.resumes_creates else None
-        return pending.resource.inputs if pending is not None else {}
+        interrupted = self._interrupted_creates(new.urn) if calls.resumes_creates else []
+        return interrupted[-1].resource.inputs if interrupted else {}
 
-    def _interrupted_create(self, urn: str) -> PendingOperation | None:
-        for pending in self.deployment.writer.base.pending_operations:
-            if pending.type is OperationType.CREATING and pending.resource.urn == urn:
-                return pending
-        return None
+    def _interrupted_creates(self, urn: str) -> list[PendingOperation]:
+        """There are several when the run that took it up was interrupted too."""
+        return [
+            pending
+            for pending in self.deployment.writer.base.pending_operations
+            if pending.type is OperationType.CREATING and pending.resource.urn == urn
+        ]
 
     def _forget_interrupted(self, case: Case, state: ResourceState) -> None:
-        pending = self._interrupted_create(state.urn)
-        if pending is not None and case.calls is not None and case.calls.resumes_creates:
+        if case.calls is None or not case.calls.resumes_creates:
+            return
+        for pending in self._interrupted_creates(state.urn):
             self.deployment.writer.forget(pending)
 
     # ------------------------------------------------------------ compare
