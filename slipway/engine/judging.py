@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from slipway.engine.deployment.context import Deployment, StepFailedError
+from slipway.engine.deployment.context import Deployment, StepFailedError, TerminatedError
 from slipway.engine.deployment.goal import Goal
 from slipway.engine.events import PolicyEvent
 from slipway.engine.policy import PackContext, PolicyPack, PolicySubject, Violation
 from slipway.engine.policy_config import EnforcementLevel
 from slipway.engine.state.model import ResourceState
 from slipway.engine.urn import name_of, parse_provider_reference
+from slipway.errors import SlipwayError
+
+Answer = TypeVar("Answer")
 
 
 class PolicyReview:
@@ -29,6 +34,7 @@ class PolicyReview:
             config=config.values,
             secret_keys=sorted(config.secret_keys),
         )
+        self._failed = threading.Event()
         self._packs = [PolicyPack(path, context, environ=environ, on_output=self._take_output) for path in packs]
 
     def review(self, goal: Goal, state: ResourceState) -> ResourceState:
@@ -36,7 +42,7 @@ class PolicyReview:
         if not self._packs:
             return state
         for pack in self._packs:
-            for remedy in pack.remediate(self._subject(goal, state)):
+            for remedy in self._ask(lambda pack=pack, state=state: pack.remediate(self._subject(goal, state))):
                 if remedy.properties is None:
                     self._deployment.diagnose(f"policy {remedy.policy}: {remedy.diagnostic}", urn=state.urn)
                 else:
@@ -52,7 +58,8 @@ class PolicyReview:
                         )
                     )
         subject = self._subject(goal, state)
-        broken = [violation for pack in self._packs for violation in pack.analyze(subject) if self._report(violation)]
+        found = [violation for pack in self._packs for violation in self._ask(lambda pack=pack: pack.analyze(subject))]
+        broken = [violation for violation in found if self._report(violation)]
         # A preview goes on, so that all violations are told at once.
         if broken and not self._deployment.preview:
             raise StepFailedError(state.urn)
@@ -69,8 +76,23 @@ class PolicyReview:
             self._subject(deployment.goals[state.urn], replace(state, inputs=state.outputs)) for state in states
         ]
         for pack in self._packs:
-            for violation in pack.analyze_stack(subjects):
+            for violation in self._ask(lambda pack=pack: pack.analyze_stack(subjects)):
                 self._report(violation)
+
+    def _ask(self, question: Callable[[], list[Answer]]) -> list[Answer]:
+        """A pack's answer. A pack that fails fails the operation, once, and not each resource that it was to judge."""
+        if self._failed.is_set():
+            raise TerminatedError
+        try:
+            return question()
+        except SlipwayError as error:
+            with self._deployment.lock:
+                is_first = not self._failed.is_set()
+                self._failed.set()
+            if is_first:
+                self._deployment.fail(str(error))
+                self._deployment.stop()
+            raise TerminatedError from error
 
     def versions(self) -> dict[str, str]:
         """Version by name of the packs."""

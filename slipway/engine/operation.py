@@ -140,7 +140,8 @@ class Operation:
         review = PolicyReview(self.deployment, self._policy_packs, environ=self._environ)
 
         def end(runner: StepRunner) -> None:
-            review.review_stack()
+            if self.deployment.ok:
+                review.review_stack()
             self._delete(runner)
 
         try:

@@ -105,3 +105,16 @@ def test_policies_see_unknown_and_secret_values_without_failing(stack: MemorySta
     run = stack.preview(program, policy_packs=(pack,))
     assert run.ok, run.errors
     assert policy_events(run) == []
+
+
+def test_pack_that_cannot_start_fails_the_operation_once(stack: MemoryStack, cloud: Cloud, pack: Path) -> None:
+    (pack / "__main__.py").write_text("import nowhere_to_be_found\n")
+
+    def program() -> None:
+        for number in range(5):
+            Thing(f"t{number}")
+
+    for run in (stack.preview(program, policy_packs=(pack,)), stack.up(program, policy_packs=(pack,))):
+        (error,) = run.errors
+        assert "nowhere_to_be_found" in error
+    assert cloud.taken("create") == []
