@@ -12,12 +12,16 @@ from slipway.sandbox.kubernetes.supervise import kill
 
 ROOT = Path("/sys/fs/cgroup")
 REMOVE_TIMEOUT_SECONDS = 10
+UNIFIED = "unified"
+"""The version 2 tree without controllers that hybrid machines carry beside version 1; runc puts pods into it by itself."""
 V2_CONTROLLERS = "+cpu +cpuset +memory +pids"
 
 
 def ensure_cgroup(name: str) -> None:
     """Make the group in every hierarchy."""
     for folder in _folders(name):
+        if folder.parent == ROOT / UNIFIED:
+            continue
         folder.mkdir(exist_ok=True)
         if (folder.parent / "cgroup.subtree_control").exists():
             for controlled in (folder.parent, folder):
@@ -63,8 +67,7 @@ def _folders(name: str) -> list[Path]:
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT / relative]
     hierarchies = [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
-    # `unified` is the empty version 2 tree that hybrid machines carry beside version 1.
-    return [path / relative for path in hierarchies if path.name != "unified"]
+    return [path / relative for path in hierarchies]
 
 
 def _members(name: str) -> Iterator[psutil.Process]:

@@ -190,6 +190,7 @@ class ClusterManager:
                     self._node(name, record, node).stop()
                 self._control_plane(layout).stop()
                 network.remove_cluster(layout)
+        network.remove_host()
         self._etcd.stop()
 
     def _resume(self, name: str) -> None:
@@ -245,6 +246,7 @@ class ClusterManager:
             self._book.forget(name)
             if not self._book.all():
                 self._etcd.stop()
+                network.remove_host()
         log.info("cluster removed", cluster=name)
 
     def _remove_node(self, name: str, record: ClusterRecord, node: NodeRecord) -> ClusterRecord:

@@ -54,9 +54,9 @@ class Etcd:
             # Without it the history of three clusters grows until the store refuses writes.
             "--auto-compaction-mode=periodic",
             "--auto-compaction-retention=30m",
-            # A busy machine with two cores misses the default 100 ms often, and each miss is an election.
-            "--heartbeat-interval=500",
-            "--election-timeout=5000",
+            # A member alone waits this long before it elects itself, at every start; it can lose no election to anybody.
+            "--heartbeat-interval=50",
+            "--election-timeout=300",
             "--logger=zap",
             "--log-level=error",
         ]

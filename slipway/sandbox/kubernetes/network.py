@@ -23,6 +23,12 @@ KERNEL_SETTINGS = {
     "fs/inotify/max_user_watches": 524288,
 }
 
+# Docker sets the chain's policy to DROP; its own rules come after these.
+HOST_RULES = (
+    ("filter", "FORWARD", "-i", INTERFACES, "-j", "ACCEPT"),
+    ("filter", "FORWARD", "-o", INTERFACES, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
+)
+
 
 def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one administrative command; raises OperationError with what it said, MachineError when it is not installed."""
@@ -44,10 +50,14 @@ def ensure_host() -> None:
         setting = Path("/proc/sys") / name
         if int(setting.read_text()) < value:
             setting.write_text(str(value))
-    # Docker sets the chain's policy to DROP; its own rules come after these.
-    _ensure_rule("filter", "FORWARD", "-i", INTERFACES, "-j", "ACCEPT")
-    answers = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
-    _ensure_rule("filter", "FORWARD", "-o", INTERFACES, *answers, "-j", "ACCEPT")
+    for rule in HOST_RULES:
+        _ensure_rule(*rule)
+
+
+def remove_host() -> None:
+    """Take back the machine's rules. Its address and the kernel's settings stay: others may have come to need them."""
+    for rule in HOST_RULES:
+        _remove_rule(*rule)
 
 
 def ensure_cluster(layout: ClusterLayout) -> None:

@@ -26,6 +26,8 @@ from slipway.sandbox.processes import ProcessSpec, ProcessTable
 READY_TIMEOUT_SECONDS = 120
 RESOLVER_FILES = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 """The first that exists: systemd's stub in the second is a loopback address."""
+CONTAINER_LOG_LINKS = Path("/var/log/containers")
+"""Where every kubelet links its containers' logs, whatever its configuration."""
 CNI_RESULTS = Path("/var/lib/cni/results")
 
 
@@ -79,6 +81,9 @@ class Node:
         shutil.rmtree(self._node.runtime_folder, ignore_errors=True)
         if RUNTIME_FOLDER.is_dir() and not any(RUNTIME_FOLDER.iterdir()):
             RUNTIME_FOLDER.rmdir()
+        for link in CONTAINER_LOG_LINKS.glob("*.log"):
+            if link.is_symlink() and link.readlink().is_relative_to(self._node.folder):
+                link.unlink(missing_ok=True)
         for result in CNI_RESULTS.glob(f"{self._node.cni_network}-*"):
             result.unlink(missing_ok=True)
 
@@ -186,8 +191,10 @@ class Node:
         return [str(self._binaries.path("kube-proxy")), f"--config={self._write('kube-proxy.json', configuration)}"]
 
     def _write(self, name: str, document: dict[str, Any]) -> Path:
-        path = self._node.folder / name
-        path.write_text(json.dumps(document, indent=1))
+        path, text = self._node.folder / name, json.dumps(document, indent=1)
+        # kube-proxy ends itself when its file is written, changed or not.
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
         return path
 
     def _write_resolver(self) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import psutil
 
 from slipway.errors import MachineError
-from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.processes import ProcessSpec, ProcessTable, wait_ended
 
 KILL_TIMEOUT_SECONDS = 10
 
@@ -35,7 +35,7 @@ def kill(victims: Iterable[psutil.Process]) -> None:
             ended.append(victim)
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(ended, timeout=KILL_TIMEOUT_SECONDS)
+    wait_ended(ended, KILL_TIMEOUT_SECONDS)
 
 
 def refuse_busy_port(port: int, wanted_by: str) -> None:
