@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pulumi
 import pytest
 from engine_kit import MemoryStack, Thing, urn
-from recording_provider import Cloud
+from recording_provider import Cloud, RecordingProvider
 
+from slipway.engine import Engine
 from slipway.engine.events import PolicyEvent
+from slipway.errors import PolicyError
 
 PACK = """
 from pulumi_policy import *
@@ -117,4 +120,30 @@ def test_pack_that_cannot_start_fails_the_operation_once(stack: MemoryStack, clo
     for run in (stack.preview(program, policy_packs=(pack,)), stack.up(program, policy_packs=(pack,))):
         (error,) = run.errors
         assert "nowhere_to_be_found" in error
+    assert cloud.taken("create") == []
+
+
+def test_engine_raises_a_policy_error_that_names_policy_resource_and_remedy(
+    tmp_path: Path, cloud: Cloud, pack: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: proj\nruntime: python\n")
+    environ = {**os.environ, "PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "correct horse"}
+    engine = Engine(
+        project,
+        "dev",
+        providers={"test": lambda: RecordingProvider(cloud)},
+        program=lambda: Thing("big", size=11, tag="x") and None,
+        policy_packs=[pack],
+        environ=environ,
+    )
+    for operation in (engine.preview, engine.up):
+        with pytest.raises(PolicyError) as caught:
+            operation()
+        text = str(caught.value)
+        assert "is refused by policy" in text
+        assert "small (house)" in text
+        assert urn("big") in text
+        assert "choose a smaller one" in text
     assert cloud.taken("create") == []
