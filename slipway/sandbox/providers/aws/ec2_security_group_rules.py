@@ -1,0 +1,228 @@
+"""Security group rules as resources of their own."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from slipway.engine.provider import ProviderError
+from slipway.engine.values import PropertyMap
+from slipway.sandbox.providers.aws.ec2_permissions import ALL_PROTOCOLS, Atom, atoms_of_permissions, atoms_of_rule, protocol
+from slipway.sandbox.providers.aws.ec2_security_groups import change_rules, describe_group
+from slipway.sandbox.providers.aws.ec2_vpc import Ec2Resource, filters, tag_specifications
+from slipway.sandbox.providers.aws.faults import is_not_found
+from slipway.sandbox.providers.aws.resource import Call, Resource, present, tag_map
+
+_SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+_KINDS = {"cidrIpv4": "cidrBlocks", "cidrIpv6": "ipv6CidrBlocks", "prefixListId": "prefixListIds", "referencedSecurityGroupId": "securityGroups"}
+
+
+class _SingleRule(Ec2Resource):
+    """One source, one rule, with an id and tags of its own."""
+
+    direction: ClassVar[str]
+    force_new = frozenset({"securityGroupId"})
+    one_of = (_SOURCES,)
+    conflict_codes = frozenset({"InvalidPermission.Duplicate"})
+
+    def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
+        """Ports belong to tcp, udp and icmp only."""
+        name = inputs.get("ipProtocol")
+        if isinstance(name, str) and protocol(name) != ALL_PROTOCOLS:
+            for port in ("fromPort", "toPort"):
+                if port not in inputs:
+                    yield port, f"{port} is required when ipProtocol is {name}"
+
+    def create(self, call: Call) -> str:
+        """Authorize the one rule."""
+        authorize = getattr(call.client("ec2"), f"authorize_security_group_{self.direction}")
+        rules = authorize(
+            GroupId=call.inputs["securityGroupId"],
+            IpPermissions=[self._atom(call.inputs).permission()],
+            TagSpecifications=tag_specifications(call, "security-group-rule"),
+        )["SecurityGroupRules"]
+        return rules[0]["SecurityGroupRuleId"]
+
+    @staticmethod
+    def _atom(inputs: PropertyMap) -> Atom:
+        source = next(name for name in _SOURCES if inputs.get(name))
+        ports = (int(inputs.get("fromPort", 0)), int(inputs.get("toPort", 0)))
+        value = str(inputs[source]).rpartition("/")[2] if source == "referencedSecurityGroupId" else str(inputs[source])
+        return Atom(protocol(inputs["ipProtocol"]), *ports, _KINDS[source], value, str(inputs.get("description") or ""))
+
+    def find(self, call: Call) -> str | None:
+        """The rule with the same protocol, ports and source."""
+        rules = call.client("ec2").describe_security_group_rules(Filters=filters(group_id=call.inputs["securityGroupId"]))["SecurityGroupRules"]
+        for rule in rules:
+            live = self._outputs(call, rule)
+            keys = ("ipProtocol", "fromPort", "toPort", *_SOURCES)
+            if rule.get("IsEgress", False) == (self.direction == "egress") and all(live.get(k) == call.inputs.get(k) for k in keys):
+                return rule["SecurityGroupRuleId"]
+        return None
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+        """The rule."""
+        rules = call.client("ec2").describe_security_group_rules(SecurityGroupRuleIds=[id])["SecurityGroupRules"]
+        return self._outputs(call, rules[0]) if rules else None
+
+    @staticmethod
+    def _outputs(call: Call, rule: dict[str, Any]) -> PropertyMap:
+        everything = protocol(rule["IpProtocol"]) == ALL_PROTOCOLS
+        return {
+            "arn": rule.get("SecurityGroupRuleArn") or call.arn("ec2", f"security-group-rule/{rule['SecurityGroupRuleId']}"),
+            "cidrIpv4": rule.get("CidrIpv4"),
+            "cidrIpv6": rule.get("CidrIpv6"),
+            "description": rule.get("Description") or None,
+            "fromPort": None if everything else rule.get("FromPort"),
+            "ipProtocol": protocol(rule["IpProtocol"]),
+            "prefixListId": rule.get("PrefixListId"),
+            "referencedSecurityGroupId": (rule.get("ReferencedGroupInfo") or {}).get("GroupId"),
+            "region": call.region,
+            "securityGroupId": rule["GroupId"],
+            "securityGroupRuleId": rule["SecurityGroupRuleId"],
+            "tagsAll": tag_map(rule.get("Tags")),
+            "toPort": None if everything else rule.get("ToPort"),
+        }
+
+    def update(self, call: Call, id: str) -> None:  # noqa: A002
+        """Change the rule under its id."""
+        inputs = call.inputs
+        rule = {"IpProtocol": protocol(inputs["ipProtocol"])} | call.given(
+            FromPort="fromPort",
+            ToPort="toPort",
+            CidrIpv4="cidrIpv4",
+            CidrIpv6="cidrIpv6",
+            PrefixListId="prefixListId",
+            ReferencedGroupId="referencedSecurityGroupId",
+            Description="description",
+        )
+        call.client("ec2").modify_security_group_rules(
+            GroupId=inputs["securityGroupId"], SecurityGroupRules=[{"SecurityGroupRuleId": id, "SecurityGroupRule": rule}]
+        )
+
+    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+        """Revoke by id."""
+        group_id = {**call.outputs, **call.inputs}["securityGroupId"]
+        revoke = getattr(call.client("ec2"), f"revoke_security_group_{self.direction}")
+        revoke(GroupId=group_id, SecurityGroupRuleIds=[id])
+
+
+class IngressRule(_SingleRule):
+    """aws.vpc.SecurityGroupIngressRule"""
+
+    token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    direction = "ingress"
+
+
+class EgressRule(_SingleRule):
+    """aws.vpc.SecurityGroupEgressRule"""
+
+    token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    direction = "egress"
+
+
+class SecurityGroupRule(Resource):
+    """aws.ec2.SecurityGroupRule: several sources under one resource, without an id at AWS."""
+
+    token = "aws:ec2/securityGroupRule:SecurityGroupRule"
+    force_new = frozenset(
+        {"type", "fromPort", "toPort", "protocol", "cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroupId", "self", "sourceSecurityGroupId"}
+    )
+    defaults = {"self": False}
+    enums = {"type": ("ingress", "egress")}
+    conflicts = (("sourceSecurityGroupId", "cidrBlocks"), ("sourceSecurityGroupId", "ipv6CidrBlocks"))
+    conflict_codes = frozenset({"InvalidPermission.Duplicate"})
+
+    def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
+        """It must say from or to where."""
+        if not any(inputs.get(k) for k in ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "sourceSecurityGroupId", "self") if inputs.get(k) is not None and self._known(inputs[k])):
+            if not any(k in inputs and not self._known(inputs[k]) for k in inputs):
+                yield "cidrBlocks", "one of cidrBlocks, ipv6CidrBlocks, prefixListIds, self, sourceSecurityGroupId must be given"
+
+    @staticmethod
+    def _known(value: Any) -> bool:
+        return isinstance(value, (str, list, bool))
+
+    @staticmethod
+    def _atoms(state: PropertyMap) -> frozenset[Atom]:
+        rule = {**state, "securityGroups": [state["sourceSecurityGroupId"]] if state.get("sourceSecurityGroupId") else []}
+        return frozenset(atoms_of_rule(rule, state["securityGroupId"]))
+
+    def create(self, call: Call) -> str:
+        """Authorize all sources."""
+        change_rules(call, call.inputs["securityGroupId"], call.inputs["type"], self._atoms(call.inputs), frozenset())
+        return self._id(call.inputs)
+
+    def _id(self, inputs: PropertyMap) -> str:
+        text = inputs["type"] + "".join(str(atom) for atom in sorted(self._atoms(inputs)))
+        return f"sgrule-{zlib.crc32(text.encode())}"
+
+    def find(self, call: Call) -> str | None:
+        """The same rule, if all of it is there."""
+        return self._id(call.inputs) if self.read(call, "") else None
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002, ARG002
+        """Whether every source is still authorized."""
+        state = {**call.outputs, **call.inputs}
+        try:
+            group = describe_group(call, state["securityGroupId"])
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
+        member = "IpPermissions" if state["type"] == "ingress" else "IpPermissionsEgress"
+        live = atoms_of_permissions(group.get(member) or [])
+        if not self._atoms(state) <= live:
+            return None
+        names = ("type", "fromPort", "toPort", "cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "self", "description", "securityGroupId")
+        source = state.get("sourceSecurityGroupId") or (state["securityGroupId"] if state.get("self") else "")
+        return present(
+            **{name: state.get(name) for name in names},
+            protocol=protocol(state["protocol"]),
+            region=call.region,
+            securityGroupRuleId=self._rule_id(call, state),
+            sourceSecurityGroupId=source,
+        )
+
+    def _rule_id(self, call: Call, state: PropertyMap) -> str:
+        """The id of the rule at AWS, when the resource is one rule there."""
+        atoms = self._atoms(state)
+        rules = call.client("ec2").describe_security_group_rules(Filters=filters(group_id=state["securityGroupId"]))["SecurityGroupRules"]
+        for rule in rules:
+            values = {rule.get("CidrIpv4"), rule.get("CidrIpv6"), rule.get("PrefixListId"), (rule.get("ReferencedGroupInfo") or {}).get("GroupId")}
+            atom = next(iter(atoms))
+            same = protocol(rule["IpProtocol"]) == atom.protocol and atom.value in values and rule.get("IsEgress") == (state["type"] == "egress")
+            if len(atoms) == 1 and same and (atom.protocol == ALL_PROTOCOLS or rule.get("FromPort") == atom.from_port):
+                return rule["SecurityGroupRuleId"]
+        return ""
+
+    def update(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+        """Only the description can change: authorize the new ones, revoke the old."""
+        old, new = self._atoms({**call.outputs, **call.old_inputs}), self._atoms(call.inputs)
+        # EC2 takes rules that differ in their description for duplicates: the old ones go first.
+        change_rules(call, call.inputs["securityGroupId"], call.inputs["type"], frozenset(), old - new)
+        change_rules(call, call.inputs["securityGroupId"], call.inputs["type"], new - old, frozenset())
+
+    def delete(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+        """Revoke all sources."""
+        state = {**call.outputs, **call.inputs}
+        change_rules(call, state["securityGroupId"], state["type"], frozenset(), self._atoms(state))
+
+    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002
+        """Terraform's import id: group_type_protocol_from_to_source[_source...]."""
+        parts = id.split("_")
+        if len(parts) < 6:
+            raise ProviderError(f"{self.token}: unexpected import id {id!r}; expected GROUP_TYPE_PROTOCOL_FROM_TO_SOURCE")
+        group, kind, name, low, high, *sources = parts
+        call.inputs.update({"securityGroupId": group, "type": kind, "protocol": name, "fromPort": int(low), "toPort": int(high)})
+        for source in sources:
+            if source == "self":
+                call.inputs["self"] = True
+            elif source.startswith("sg-"):
+                call.inputs["sourceSecurityGroupId"] = source
+            else:
+                call.inputs.setdefault("ipv6CidrBlocks" if ":" in source else "cidrBlocks", []).append(source)
+
+
+RESOURCES = (SecurityGroupRule(), IngressRule(), EgressRule())

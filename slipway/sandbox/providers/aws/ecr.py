@@ -1,0 +1,143 @@
+"""ECR repositories and their policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.engine.values import PropertyMap
+from slipway.sandbox.providers.aws.arn_tags import MapTags
+from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, present, tag_map, tag_pairs
+
+
+class Repository(MapTags):
+    """aws.ecr.Repository"""
+
+    token = "aws:ecr/repository:Repository"
+    service = "ecr"
+    force_new = frozenset({"name", "encryptionConfigurations"})
+    defaults = {"imageTagMutability": "MUTABLE"}
+    auto_name = AutoName(max_length=256, lower=True)
+    conflict_codes = frozenset({"RepositoryAlreadyExistsException"})
+    write_only = frozenset({"forceDelete"})
+    unsupported = frozenset({"imageTagMutabilityExclusionFilters"})
+    enums = {"imageTagMutability": ("MUTABLE", "IMMUTABLE")}
+
+    def create(self, call: Call) -> str:
+        """Create."""
+        inputs = call.inputs
+        arguments: dict[str, Any] = call.given(imageTagMutability="imageTagMutability")
+        if scan := inputs.get("imageScanningConfiguration"):
+            arguments["imageScanningConfiguration"] = {"scanOnPush": scan["scanOnPush"]}
+        if encryption := inputs.get("encryptionConfigurations"):
+            first = encryption[0]
+            arguments["encryptionConfiguration"] = present(encryptionType=first.get("encryptionType") or "AES256", kmsKey=first.get("kmsKey"))
+        call.client("ecr").create_repository(repositoryName=inputs["name"], tags=call.tag_list, **arguments)
+        return inputs["name"]
+
+    def find(self, call: Call) -> str | None:
+        """By name."""
+        return call.inputs["name"]
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+        """The repository."""
+        ecr = call.client("ecr")
+        repository = ecr.describe_repositories(repositoryNames=[id])["repositories"][0]
+        encryption = repository.get("encryptionConfiguration") or {"encryptionType": "AES256"}
+        return {
+            "arn": repository["repositoryArn"],
+            "encryptionConfigurations": [{"encryptionType": encryption["encryptionType"], "kmsKey": encryption.get("kmsKey", "")}],
+            "imageScanningConfiguration": {"scanOnPush": bool((repository.get("imageScanningConfiguration") or {}).get("scanOnPush"))},
+            "imageTagMutability": repository["imageTagMutability"],
+            "name": repository["repositoryName"],
+            "region": call.region,
+            "registryId": repository["registryId"],
+            "repositoryUrl": repository["repositoryUri"],
+            "tagsAll": tag_map(ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"]).get("tags")),
+        }
+
+    def update(self, call: Call, id: str) -> None:  # noqa: A002
+        """Tag mutability and scanning."""
+        ecr, inputs = call.client("ecr"), call.inputs
+        if call.changes("imageTagMutability"):
+            ecr.put_image_tag_mutability(repositoryName=id, imageTagMutability=inputs["imageTagMutability"])
+        if call.changes("imageScanningConfiguration"):
+            scan = bool((inputs.get("imageScanningConfiguration") or {}).get("scanOnPush"))
+            ecr.put_image_scanning_configuration(repositoryName=id, imageScanningConfiguration={"scanOnPush": scan})
+
+    def write_tags(self, call: Call, id: str, add: Any, remove: list[str]) -> None:  # noqa: A002, ARG002
+        """ECR takes a list, under the argument names of the map services."""
+        ecr, arn = call.client("ecr"), call.outputs["arn"]
+        if remove:
+            ecr.untag_resource(resourceArn=arn, tagKeys=remove)
+        if add:
+            ecr.tag_resource(resourceArn=arn, tags=tag_pairs(add))
+
+    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+        """Delete; images in it only go when forced."""
+        force = bool({**call.outputs, **call.inputs}.get("forceDelete"))
+        call.client("ecr").delete_repository(repositoryName=id, force=force)
+
+
+class LifecyclePolicy(Resource):
+    """aws.ecr.LifecyclePolicy"""
+
+    token = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+    force_new = frozenset({"repository"})
+    json_properties = frozenset({"policy"})
+
+    def create(self, call: Call) -> str:
+        """Put it; there is one per repository."""
+        call.client("ecr").put_lifecycle_policy(repositoryName=call.inputs["repository"], lifecyclePolicyText=call.inputs["policy"])
+        return call.inputs["repository"]
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+        """The policy."""
+        policy = call.client("ecr").get_lifecycle_policy(repositoryName=id)
+        return {
+            "policy": policy["lifecyclePolicyText"],
+            "region": call.region,
+            "registryId": policy.get("registryId", ""),
+            "repository": policy["repositoryName"],
+        }
+
+    def update(self, call: Call, id: str) -> None:  # noqa: A002
+        """Put it again."""
+        call.client("ecr").put_lifecycle_policy(repositoryName=id, lifecyclePolicyText=call.inputs["policy"])
+
+    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+        """Delete."""
+        call.client("ecr").delete_lifecycle_policy(repositoryName=id)
+
+
+class RepositoryPolicy(Resource):
+    """aws.ecr.RepositoryPolicy"""
+
+    token = "aws:ecr/repositoryPolicy:RepositoryPolicy"
+    force_new = frozenset({"repository"})
+    json_properties = frozenset({"policy"})
+
+    def create(self, call: Call) -> str:
+        """Set it; there is one per repository."""
+        call.client("ecr").set_repository_policy(repositoryName=call.inputs["repository"], policyText=call.inputs["policy"])
+        return call.inputs["repository"]
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+        """The policy."""
+        policy = call.client("ecr").get_repository_policy(repositoryName=id)
+        return {
+            "policy": policy["policyText"],
+            "region": call.region,
+            "registryId": policy.get("registryId", ""),
+            "repository": policy["repositoryName"],
+        }
+
+    def update(self, call: Call, id: str) -> None:  # noqa: A002
+        """Set it again."""
+        call.client("ecr").set_repository_policy(repositoryName=id, policyText=call.inputs["policy"])
+
+    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+        """Delete."""
+        call.client("ecr").delete_repository_policy(repositoryName=id)
+
+
+RESOURCES = (Repository(), LifecyclePolicy(), RepositoryPolicy())

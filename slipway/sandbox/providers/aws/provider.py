@@ -1,0 +1,207 @@
+"""The stand-in AWS provider: pulumi-aws's types, properties and behaviour over boto3 and the sandbox's endpoint.
+
+Differences from the real one, on purpose:
+* It refuses to run without an endpoint, so that it never reaches the real AWS by accident.
+* A create that was killed before its state was saved is finished by the next run: see `adoption`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from slipway.engine.provider import (
+    CallContext,
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffChanges,
+    DiffResult,
+    InitializationError,
+    InvokeResult,
+    NotImplementedByProviderError,
+    Provider,
+    ProviderError,
+    ReadResult,
+)
+from slipway.engine.values import UNKNOWN, PropertyMap, contains_unknown
+from slipway.sandbox.providers.aws import adoption, registry
+from slipway.sandbox.providers.aws.check import check_inputs
+from slipway.sandbox.providers.aws.config_check import check_config
+from slipway.sandbox.providers.aws.diff import diff_inputs
+from slipway.sandbox.providers.aws.faults import is_not_found, reported
+from slipway.sandbox.providers.aws.functions import FunctionCall
+from slipway.sandbox.providers.aws.resource import Call, Resource
+from slipway.sandbox.providers.aws.schema import resource_schema
+from slipway.sandbox.providers.aws.session import Session, parse_settings
+from slipway.sandbox.providers.aws.state import imported_inputs, merged_outputs, planned_outputs, refreshed_inputs, without_defaults
+
+VERSION = "7.51.1"
+
+
+class AwsProvider(Provider):
+    """The package `aws`."""
+
+    name = "aws"
+    version = VERSION
+    supports_preview = True
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._cancelled = threading.Event()
+        self._seen = adoption.SeenIds()
+
+    # -- configuration
+
+    def check_config(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
+        """Refuse unknown properties and nested values that are not JSON."""
+        return CheckResult(inputs=news, failures=tuple(check_config(news)))
+
+    def diff_config(self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:
+        """A new region does not replace anything: since 7.0 every resource carries its own."""
+        ignored = {"version", "__internal"}
+        changed = [k for k in sorted(old_inputs.keys() | news.keys()) if k not in ignored and old_inputs.get(k) != news.get(k)]
+        return DiffResult(changes=DiffChanges.SOME if changed else DiffChanges.NONE, diffs=tuple(changed))
+
+    def configure(self, ctx: CallContext, inputs: PropertyMap) -> None:
+        """Take region, endpoints, credentials and tags."""
+        session = Session(parse_settings(inputs))
+        with reported("sts"):
+            session.check_account()
+        self._session = session
+
+    # -- resources
+
+    def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
+        """Validate and complete the inputs of one resource."""
+        resource = self._resource(ctx)
+        inputs, failures = check_inputs(resource, resource_schema(resource.token), ctx, olds, news, self._configured().settings)
+        return CheckResult(inputs=inputs, failures=tuple(failures))
+
+    def diff(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:  # noqa: A002
+        """Compare inputs by meaning."""
+        resource = self._resource(ctx)
+        self._seen.add(resource.token, id)
+        schema = resource_schema(resource.token)
+        return diff_inputs(resource, schema, old_inputs or imported_inputs(resource, schema, old_outputs), news)
+
+    def create(self, ctx: CallContext, inputs: PropertyMap) -> CreateResult:
+        """Make the resource, or adopt what a killed run of this stack made of it."""
+        resource = self._resource(ctx)
+        schema = resource_schema(resource.token)
+        known = without_defaults(inputs)
+        if ctx.preview:
+            return CreateResult(id="", outputs=planned_outputs(schema, known, None))
+        call = self._call(ctx, known)
+        with reported(resource.token):
+            id_ = adoption.create_or_adopt(resource, schema, call, self._seen)
+        self._seen.add(resource.token, id_)
+        try:
+            with reported(resource.token):
+                live = resource.read(call, id_)
+        except ProviderError as error:
+            raise InitializationError(id=id_, outputs=known, reasons=[str(error)], inputs=inputs) from error
+        if live is None:
+            raise ProviderError(f"{resource.token}: {id_} was created, but cannot be found")
+        return CreateResult(id=id_, outputs={**merged_outputs(resource, call, live, known), "id": id_})
+
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
+        """Read the live resource for a refresh (state is given) or an import (only the id is)."""
+        resource = self._resource(ctx)
+        schema = resource_schema(resource.token)
+        self._seen.add(resource.token, id)
+        call = self._call(ctx, without_defaults(inputs), outputs=outputs)
+        importing = not inputs and not outputs
+        with reported(resource.token):
+            if importing:
+                resource.import_outputs(call, id)
+            try:
+                live = resource.read(call, id)
+            except Exception as error:
+                if not is_not_found(error):
+                    raise
+                live = None
+        if live is None:
+            return ReadResult(id="", outputs={})
+        base = call.inputs if importing else {**outputs, **call.inputs}
+        result = merged_outputs(resource, call, live, base)
+        if importing:
+            id_ = str(live.get("id") or id)
+            return ReadResult(id=id_, outputs={**result, "id": id_}, inputs=imported_inputs(resource, schema, result))
+        return ReadResult(id=id, outputs={**result, "id": id}, inputs=refreshed_inputs(resource, inputs, result) if inputs else None)
+
+    def update(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> PropertyMap:  # noqa: A002
+        """Apply the changed inputs and read the result back."""
+        resource = self._resource(ctx)
+        schema = resource_schema(resource.token)
+        olds = without_defaults(old_inputs) or imported_inputs(resource, schema, old_outputs)
+        known = without_defaults(news)
+        if ctx.preview:
+            return planned_outputs(schema, known, old_outputs, olds)
+        self._seen.add(resource.token, id)
+        changed = frozenset(diff_inputs(resource, schema, olds, known).diffs)
+        call = self._call(ctx, known, old_inputs=olds, outputs=old_outputs, changed=changed)
+        with reported(resource.token):
+            adoption.apply_update(resource, call, id)
+            live = resource.read(call, id)
+        if live is None:
+            raise ProviderError(f"{resource.token}: {id} is gone; run a refresh")
+        return {**merged_outputs(resource, call, live, {**write_only(resource, old_outputs), **known}), "id": id}
+
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002
+        """Delete; what is gone already is no error."""
+        resource = self._resource(ctx)
+        call = self._call(ctx, without_defaults(inputs), outputs=outputs)
+        with reported(resource.token):
+            try:
+                resource.delete(call, id)
+            except Exception as error:
+                if not is_not_found(error):
+                    raise
+
+    # -- functions
+
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> InvokeResult:
+        """Run one of the supported functions."""
+        function = registry.function(token)
+        if function is None:
+            raise NotImplementedByProviderError(registry.unsupported(token))
+        arguments = {name: value for name, value in args.items() if value is not None}
+        if contains_unknown(arguments):
+            if preview:
+                return InvokeResult(outputs={})
+            raise ProviderError(f"{token}: an argument is not known")
+        with reported(token):
+            outputs = function(FunctionCall(session=self._configured(), args=arguments))
+        return InvokeResult(outputs=outputs)
+
+    def cancel(self) -> None:
+        """End all waits."""
+        self._cancelled.set()
+
+    # -- the rest
+
+    def _configured(self) -> Session:
+        if self._session is None:
+            raise ProviderError("aws: the provider is not configured")
+        return self._session
+
+    def _resource(self, ctx: CallContext) -> Resource:
+        resource = registry.resource(ctx.type)
+        if resource is None:
+            raise NotImplementedByProviderError(registry.unsupported(ctx.type))
+        return resource
+
+    def _call(self, ctx: CallContext, inputs: PropertyMap, **rest: Any) -> Call:
+        return Call(session=self._configured(), ctx=ctx, inputs=inputs, cancelled=self._cancelled, **rest)
+
+
+def write_only(resource: Resource, outputs: PropertyMap) -> PropertyMap:
+    """What only the state knows of a resource."""
+    return {name: value for name, value in outputs.items() if name in resource.write_only}
+
+
+ProviderFactory = Callable[[], Provider]
+
+__all__ = ["UNKNOWN", "VERSION", "AwsProvider", "CheckFailure"]
