@@ -27,6 +27,7 @@ from slipway.engine.deployment.providers import with_engine_inputs
 from slipway.engine.deployment.settling import Policies, Settler
 from slipway.engine.provider import ProviderError
 from slipway.engine.state.model import ResourceState
+from slipway.engine.urn import name_of
 from slipway.errors import OperationError, SlipwayError
 
 
@@ -73,8 +74,9 @@ class Registrar:
         goal = self.resolution.resolve(self._inherit(goal))
         urn, old = claim(deployment, goal)
         new = self._new_record(urn, goal, old)
-        if self._depends_on_failure(new):
-            deployment.diagnose("skipped: something it depends on has failed", urn=urn)
+        failed = self._failed_dependency(new)
+        if failed:
+            deployment.diagnose(f"skipped: {name_of(failed)}, which it depends on, has failed", urn=urn)
             raise StepFailedError(urn)
         if not deployment.is_targeted(urn):
             return self._leave_alone(new, old)
@@ -127,10 +129,11 @@ class Registrar:
             extra=old.state.extra if old else {},
         )
 
-    def _depends_on_failure(self, new: ResourceState) -> bool:
+    def _failed_dependency(self, new: ResourceState) -> str:
+        """A URN that this depends on and that has failed; empty: none has."""
         # Without the lock: what this depends on has been answered, so whether it failed is settled.
         failed = self.deployment.failed
-        return bool(failed) and any(urn in failed for urn in all_dependencies(new))
+        return next((urn for urn in all_dependencies(new) if urn in failed), "") if failed else ""
 
     # ------------------------------------------------------------ targets
 
