@@ -1,0 +1,105 @@
+"""The root of the command line: options before the verb, the verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from slipway.cli import configuration, delivery, sandbox, stacks
+from slipway.cli.demo.command import demo
+from slipway.cli.output import ERR, OUT, print_error
+from slipway.cli.session import Session
+from slipway.errors import SlipwayError
+
+INTERRUPTED = 130
+BUG = 70
+
+EPILOG = """
+Start here: `slipway --sandbox demo`. Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
+
+Exit codes: 0 done · 1 failed · 2 settings or arguments · 3 the machine lacks something · 4 locked · 5 policy · 6 not found ·
+7 unexpected changes · 10 released, was bad, rolled back · 70 a bug of ours · 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="slipway",
+    help="Take a service from this machine to production: infrastructure, image, schema and traffic as one release.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+stacks.register(app)
+delivery.register(app)
+app.add_typer(configuration.app, name="config")
+app.add_typer(sandbox.app, name="sandbox")
+app.command(rich_help_panel="Start here")(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        OUT.print(f"slipway {version('slipway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    project_dir: Annotated[
+        Path, typer.Option("--project-dir", "-C", help="Folder of Pulumi.yaml.", envvar="SLIPWAY_PROJECT_DIR")
+    ] = Path(),
+    sandbox_: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox/--no-sandbox",
+            help="Use the local sandbox, not the AWS account of the environment.",
+            envvar="SLIPWAY_SANDBOX",
+        ),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of what happens.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that come before the verb."""
+    context.obj = Session(project_dir=project_dir.resolve(), sandbox=sandbox_, verbose=verbose)
+
+
+def run() -> None:
+    """Run a command and end the process with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except SlipwayError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        ERR.print("interrupted", style="yellow")
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        ERR.print("interrupted", style="yellow")
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is told in one line too
+        sys.exit(_report_bug(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_bug(error: Exception) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="slipway-bug-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    bug = SlipwayError(
+        f"a bug in slipway: {type(error).__name__}: {error}",
+        remedy=f"please report it with {file.name} (it may name your resources, and holds no secret of the stack)",
+    )
+    print_error(bug)
+    return BUG

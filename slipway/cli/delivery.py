@@ -1,0 +1,261 @@
+"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, status, history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from slipway.cli.output import OUT, print_json
+from slipway.cli.rollout_display import RolloutDisplay
+from slipway.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from slipway.delivery import Context, Outcome, Pace
+
+PANEL = "Releases"
+
+EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="dev, staging, prod: a stack file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
+ForceOption = Annotated[bool, typer.Option(help="Open the gates that may be opened: freeze windows, holds, program.")]
+WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait while somebody else releases here.")]
+BakeOption = Annotated[float | None, typer.Option("--bake", help="Seconds at each step, instead of the stack's.")]
+WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that a judgement looks at.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the root."""
+    for verb in (bootstrap, release, promote, rollback, resume, abort, retire, contract, status, history):
+        app.command(rich_help_panel=PANEL)(verb)
+
+
+def bootstrap(
+    context: typer.Context,
+    environments: Annotated[list[str], typer.Argument(metavar="ENVIRONMENT...", help="Those to prepare.")],
+    state_bucket: Annotated[
+        str | None, typer.Option(help="Also make this S3 bucket, and a KMS key, for Pulumi's state.")
+    ] = None,
+    deletion_protection: Annotated[bool, typer.Option(help="Protect the ledger's table against deletion.")] = False,
+) -> None:
+    """Make the ledger: the table that says what runs where. Once per account; repeating is harmless."""
+    from slipway import delivery  # noqa: PLC0415
+
+    for environment in environments:
+        made = delivery.bootstrap(
+            _connect(session_of(context), environment),
+            deletion_protection=deletion_protection,
+            state_bucket=state_bucket,
+        )
+        OUT.print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}", markup=False)
+
+
+def release(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    force: ForceOption = False,
+    wait: WaitOption = 0,
+    bake: BakeOption = None,
+    window: WindowOption = None,
+) -> None:
+    """Build the checkout once and bring it to 100 % of the traffic, step by step; a bad one goes back by itself (exit 10)."""
+    from slipway import delivery  # noqa: PLC0415
+
+    outcome = delivery.release(
+        _connect(session_of(context), environment, wait=wait), force=force, pace=_pace(bake, window), dry_run=dry_run
+    )
+    _print(outcome, json=json)
+
+
+def promote(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Environment that verified the release.")],
+    environment: Annotated[str, typer.Argument(metavar="TO", help="Environment that takes it.")],
+    release_id: Annotated[str | None, typer.Option("--release", help="Another one than FROM's live release.")] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    force: ForceOption = False,
+    wait: WaitOption = 0,
+    bake: BakeOption = None,
+    window: WindowOption = None,
+) -> None:
+    """Take the very release that FROM verified, by digest, to TO."""
+    from slipway import delivery  # noqa: PLC0415
+
+    session = session_of(context)
+    session.require_stack(source)
+    outcome = delivery.promote(
+        _connect(session, environment, wait=wait),
+        source,
+        release_id=release_id,
+        force=force,
+        pace=_pace(bake, window),
+        dry_run=dry_run,
+    )
+    _print(outcome, json=json)
+
+
+def rollback(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    to: Annotated[str | None, typer.Option(help="Release to go back to; left out: the one before.")] = None,
+    because: Annotated[str, typer.Option(help="Kept with the hold on the release that is left.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    force: ForceOption = False,
+) -> None:
+    """Bring the traffic back to an older release, at once where it is still warm; the one that is left is put on hold."""
+    from slipway import delivery  # noqa: PLC0415
+
+    context_ = _connect(session_of(context), environment)
+    _print(delivery.rollback(context_, to, because=because, force=force, dry_run=dry_run), json=json)
+
+
+def resume(context: typer.Context, environment: EnvironmentArgument, json: JsonOption = False) -> None:
+    """Finish what a dead process left half-way."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.resume(_connect(session_of(context), environment)), json=json)
+
+
+def abort(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    because: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Turn the rollout under way around: traffic first, then the rest."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
+
+
+def retire(
+    context: typer.Context, environment: EnvironmentArgument, force: ForceOption = False, json: JsonOption = False
+) -> None:
+    """Remove the old colour, once its rollback window has closed."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.retire(_connect(session_of(context), environment), force=force), json=json)
+
+
+def contract(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Run the contract migrations of the live release, once no older code can come back."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.contract(_connect(session_of(context), environment), force=force, dry_run=dry_run), json=json)
+
+
+def status(
+    context: typer.Context,
+    environment: Annotated[str, typer.Argument(metavar="[ENVIRONMENT]", help="Whose ledger to read.")] = "dev",
+    json: JsonOption = False,
+) -> None:
+    """Show every environment: what runs, how traffic is divided, what is under way."""
+    from slipway import delivery  # noqa: PLC0415
+
+    places = delivery.status(_connect(session_of(context), environment))
+    if json:
+        print_json(delivery.as_json(places))
+        return
+    table = Table("environment", "colour", "version", "release", "wanted", "actual", "healthy", "state", box=None)
+    for place in places:
+        for colour, row in place.colours.items():
+            running = row.running
+            state = "live" if row.live else "warm" if row.warm else ""
+            table.add_row(
+                place.environment,
+                colour.value,
+                running.version if running else "-",
+                running.release if running else "-",
+                f"{row.wanted_percent} %",
+                "?" if row.actual_percent is None else f"{row.actual_percent} %",
+                "?" if row.healthy is None else str(row.healthy),
+                state,
+            )
+    OUT.print(table if places else "nothing was released yet: slipway release dev")
+    for place in places:
+        _print_remarks(place)
+
+
+def _print_remarks(place: Any) -> None:
+    remarks = {
+        "under way": place.rollout and f"{place.rollout.kind.value} {place.rollout.phase.value}",
+        "busy": place.lease,
+        "on hold": "; ".join(f"{name} ({why})" for name, why in place.holds.items()),
+        "contract migrations pending": ", ".join(place.pending_contract),
+        "load balancer": place.problem,
+    }
+    for what, text in remarks.items():
+        if text:
+            OUT.print(f"{place.environment}: {what}: {text}", markup=False)
+
+
+def history(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Show the ended rollouts, newest first."""
+    from slipway import delivery  # noqa: PLC0415
+
+    rollouts = delivery.history(_connect(session_of(context), environment), limit)
+    if json:
+        print_json(delivery.as_json(rollouts))
+        return
+    table = Table("started", "kind", "version", "release", "ended", "reason", "by", box=None)
+    for rollout in rollouts:
+        candidate = rollout.candidate
+        table.add_row(
+            f"{rollout.started_at:%Y-%m-%d %H:%M:%S}",
+            rollout.kind.value,
+            candidate.version if candidate else "-",
+            candidate.release if candidate else "-",
+            rollout.phase.value,
+            rollout.reason_text,
+            rollout.actor,
+        )
+    OUT.print(table)
+
+
+def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:
+    from slipway.delivery.wiring import build_context  # noqa: PLC0415
+
+    # The engine runs the stack where there is no Pulumi CLI: on the sandbox.
+    engine = session.engine(environment) if session.sandbox else None
+    return build_context(
+        session.require_project(),
+        session.require_stack(environment),
+        engine=engine,
+        progress=RolloutDisplay(verbose=session.verbose),
+        lease_wait_seconds=wait,
+    )
+
+
+def _pace(bake: float | None, window: float | None) -> Pace | None:
+    from slipway.delivery import Pace  # noqa: PLC0415
+
+    if bake is None and window is None:
+        return None
+    # Judged about five times in a bake: often enough to see a bad release early, seldom enough to have new numbers.
+    interval = None if bake is None else max(bake / 5, 1.0)
+    return Pace(bake_seconds=bake, metric_window_seconds=window, analysis_interval_seconds=interval)
+
+
+def _print(outcome: Outcome, *, json: bool) -> None:
+    from slipway import delivery  # noqa: PLC0415
+
+    if json:
+        print_json(delivery.as_json(outcome))
+    else:
+        OUT.print(outcome.text, markup=False)

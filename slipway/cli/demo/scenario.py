@@ -1,0 +1,189 @@
+"""The demo's story, told in the commands that a team would type."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from slipway.cli.demo.checkout import Checkout
+from slipway.cli.output import ERR, OUT
+from slipway.errors import OperationError, RolledBackError
+from slipway.sandbox.paths import SandboxPaths
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+REQUESTS_PER_SECOND = 40
+PACE = ("--bake", "8", "--window", "6")
+"""Bakes of seconds instead of minutes: the demo shows the way, not the patience."""
+LOAD_STOP_SECONDS = 30
+
+
+@dataclass
+class Phase:
+    """One step of the story and what came of it."""
+
+    name: str
+    seconds: float
+    sent: int | None = None
+    failed: int | None = None
+    result: str = ""
+
+
+@dataclass
+class Story:
+    """What the last table tells."""
+
+    phases: list[Phase] = field(default_factory=list[Phase])
+
+    @contextmanager
+    def phase(self, name: str) -> Generator[Phase]:
+        """Announce a phase and take its time."""
+        ERR.rule(f"[bold]{name}", align="left")
+        phase = Phase(name, 0.0)
+        started = time.monotonic()
+        try:
+            yield phase
+        finally:
+            phase.seconds = time.monotonic() - started
+            self.phases.append(phase)
+
+
+class Commands:
+    """Runs `slipway` on the sandbox, in the demo's checkout."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self._checkout = checkout
+
+    def run(self, *arguments: str, allowed: Sequence[int] = (0,), folder: Path | None = None) -> int:
+        """Run one command with its output shown; OperationError when its exit code is none of `allowed`."""
+        ERR.print(f"[bold cyan]$ slipway {' '.join(arguments)}")
+        sys.stdout.flush()
+        code = subprocess.run(self._argv(arguments, folder), check=False).returncode
+        if code not in allowed:
+            raise OperationError(
+                f"`slipway {' '.join(arguments)}` ended with exit code {code}",
+                remedy="mend what it says above, then run the demo again: it goes on from here",
+            )
+        return code
+
+    def ask(self, *arguments: str) -> Any:
+        """Run one command that prints JSON, quietly."""
+        done = subprocess.run(self._argv(arguments, None), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OperationError(f"`slipway {' '.join(arguments)}`: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def _argv(self, arguments: Sequence[str], folder: Path | None) -> list[str]:
+        where = str(folder or self._checkout.folder)
+        return [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir", where, *arguments]
+
+
+def run_scenario(project: Path, paths: SandboxPaths) -> None:
+    """Run the whole story; raises OperationError when anything is not as told."""
+    checkout = Checkout(project, paths.sandbox / "demo")
+    commands = Commands(checkout)
+    story = Story()
+    with story.phase("Start the sandbox"):
+        commands.run("sandbox", "up", folder=project)
+        checkout.sync()
+        commands.run("bootstrap", *ENVIRONMENTS)
+    _dev(checkout, commands, story, paths)
+    _promote(commands, story)
+    _broken(checkout, commands, story, paths)
+    _report(commands, story)
+
+
+def _dev(checkout: Checkout, commands: Commands, story: Story, paths: SandboxPaths) -> None:
+    with story.phase("Deploy dev"):
+        commands.run("up", "dev", "--yes")
+    with story.phase("Deploy dev again: nothing to change") as phase:
+        commands.run("up", "dev", "--yes", "--expect-no-changes")
+        phase.result = "0 changes"
+    if checkout.version.startswith("1."):
+        with story.phase(f"Release {checkout.version} to dev") as phase:
+            commands.run("release", "dev", *PACE)
+            phase.result = "live"
+        checkout.apply_v2()
+    else:
+        checkout.bump()
+    with story.phase(f"Release {checkout.version} to dev under load") as phase:
+        with _load(commands, paths, phase):
+            commands.run("release", "dev", *PACE)
+        phase.result = "live"
+    if phase.failed:
+        raise OperationError(f"{phase.failed} of {phase.sent} requests failed during a good release: {phase.result}")
+
+
+def _promote(commands: Commands, story: Story) -> None:
+    for source, target in (("dev", "staging"), ("staging", "prod")):
+        with story.phase(f"Promote {source} to {target}") as phase:
+            commands.run("up", target, "--yes")
+            commands.run("promote", source, target, *PACE)
+            phase.result = "live"
+
+
+def _broken(checkout: Checkout, commands: Commands, story: Story, paths: SandboxPaths) -> None:
+    checkout.break_it()
+    try:
+        with story.phase(f"Release {checkout.version}, broken on purpose, to dev under load") as phase:
+            with _load(commands, paths, phase):
+                code = commands.run("release", "dev", *PACE, allowed=(0, RolledBackError.exit_code))
+            phase.result = "rolled back by itself" if code else "NOT rolled back"
+    finally:
+        checkout.revert()
+    if code == 0:
+        raise OperationError("the broken release was not rolled back")
+    with story.phase("Take the mistake back"):
+        commands.run("up", "dev", "--yes")
+
+
+@contextmanager
+def _load(commands: Commands, paths: SandboxPaths, phase: Phase) -> Generator[None]:
+    """Constant requests on dev's live address meanwhile; counted into the phase."""
+    url = commands.ask("outputs", "dev", "url", "--json")["url"]
+    summary = paths.sandbox / "demo-load.json"
+    summary.unlink(missing_ok=True)
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "slipway.cli.demo.load", url, str(REQUESTS_PER_SECOND), str(summary)],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        yield
+    finally:
+        sender.send_signal(signal.SIGTERM)
+        sender.wait(timeout=LOAD_STOP_SECONDS)
+        if summary.is_file():
+            counted = json.loads(summary.read_text())
+            phase.sent, phase.failed = counted["sent"], counted["failed"]
+            ERR.print(f"  requests: {counted['sent']} sent, {counted['failed']} failed {counted['faults'] or ''}")
+
+
+def _report(commands: Commands, story: Story) -> None:
+    places = commands.ask("status", "--json")
+    phases = Table("step", "seconds", "requests", "failed", "result", title="What happened", title_justify="left")
+    for phase in story.phases:
+        counts = ("-", "-") if phase.sent is None else (str(phase.sent), str(phase.failed))
+        phases.add_row(phase.name, f"{phase.seconds:.1f}", *counts, phase.result)
+    where = Table("environment", "version", "image", "live traffic", "address", title="What runs", title_justify="left")
+    for place in places:
+        live = place["colours"][place["live"]]
+        digest = live["running"]["image"].rsplit("@", 1)[-1]
+        share = f"{live['actual_percent']} % {place['live']}"
+        where.add_row(place["environment"], live["running"]["version"], digest[:19] + "…", share, place["url"])
+    OUT.print(phases)
+    OUT.print(where)
+    digests = {place["colours"][place["live"]]["running"]["image"].rsplit("@", 1)[-1] for place in places}
+    if len(digests) != 1:
+        raise OperationError(f"environments run different images: {', '.join(sorted(digests))}")
+    dev = next(place for place in places if place["environment"] == "dev")
+    OUT.print(f"Open {dev['url']}/orders, or: curl {dev['url']}/version", markup=False)

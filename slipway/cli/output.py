@@ -1,0 +1,50 @@
+"""What the command line prints: people's text on standard error or output, machines' JSON on standard output only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from slipway.errors import SlipwayError
+
+OUT = Console(highlight=False, soft_wrap=True)
+"""Results."""
+
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Progress and errors."""
+
+
+def say(text: str) -> None:
+    """One line of progress."""
+    ERR.print(f"• {text}", markup=False)
+
+
+def print_error(error: SlipwayError) -> None:
+    """What, where and how to mend it."""
+    where = f"{error.where}: " if error.where else ""
+    ERR.print("[bold red]error:[/bold red]", end=" ")
+    ERR.print(f"{where}{error.what}", markup=False)
+    if error.remedy:
+        ERR.print("  →", error.remedy, style="yellow", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(value, sys.stdout, indent=2, default=_plain)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

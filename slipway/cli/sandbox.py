@@ -1,0 +1,83 @@
+"""`slipway sandbox …`: the cloud on this machine."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from slipway.cli.output import OUT, print_json, say
+from slipway.cli.session import session_of
+from slipway.errors import UsageError
+
+app = typer.Typer(
+    help="The cloud on this machine: AWS API, Kubernetes, load balancer, registry, PostgreSQL.", no_args_is_help=True
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def up(context: typer.Context) -> None:
+    """Start the sandbox, or what of it is not running; the first time this installs and builds what it needs."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    lifecycle.up(session_of(context).paths, say)
+
+
+@app.command()
+def down(context: typer.Context) -> None:
+    """Stop the sandbox and keep everything in it."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    lifecycle.down(session_of(context).paths)
+
+
+@app.command()
+def reset(
+    context: typer.Context, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
+    """Stop the sandbox and remove everything in it; built binaries and images stay cached."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    paths = session_of(context).paths
+    if not yes and not typer.confirm(f"Remove everything in {paths.sandbox}?", err=True):
+        raise UsageError("not removed")
+    lifecycle.reset(paths)
+
+
+@app.command()
+def status(context: typer.Context, json: JsonOption = False) -> None:
+    """Show what is running, and where."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    found = lifecycle.status(session_of(context).paths)
+    if json:
+        print_json([vars(row) if hasattr(row, "__dict__") else row for row in found.rows])
+        return
+    table = Table("what", "kind", "address", "state", "detail", box=None)
+    for row in found.rows:
+        table.add_row(row.name, row.kind, row.address, row.state, row.detail)
+    OUT.print(table)
+
+
+@app.command()
+def env(context: typer.Context) -> None:
+    """Print the sandbox's addresses and credentials for a shell: eval "$(slipway sandbox env)"."""
+    from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
+
+    for name, value in sandbox_environment(session_of(context).paths).items():
+        OUT.print(f"export {name}={shlex.quote(value)}", markup=False)
+
+
+@app.command()
+def kubeconfig(
+    context: typer.Context,
+    cluster: Annotated[str, typer.Argument(help="The cluster, or the environment it belongs to.")],
+) -> None:
+    """Print the path of a kubeconfig: kubectl --kubeconfig $(slipway sandbox kubeconfig dev) get pods -A."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    OUT.print(str(lifecycle.kubeconfig(session_of(context).paths, cluster)), markup=False)

@@ -1,0 +1,95 @@
+"""What every command shares: the project's folder and where its stacks run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from slipway.errors import UsageError
+from slipway.sandbox.paths import SandboxPaths
+
+if TYPE_CHECKING:
+    from slipway.engine import Engine
+    from slipway.engine.provider import Provider
+
+PROJECT_FILE = "Pulumi.yaml"
+
+
+@dataclass(frozen=True)
+class Session:
+    """The options before the verb."""
+
+    project_dir: Path
+    sandbox: bool
+    """Run on the local sandbox instead of what AWS_* and PULUMI_* name."""
+    verbose: bool = False
+
+    @property
+    def paths(self) -> SandboxPaths:
+        """The sandbox's folders."""
+        return SandboxPaths.from_environment()
+
+    def require_project(self) -> Path:
+        """The project's folder; UsageError when it holds none."""
+        if not (self.project_dir / PROJECT_FILE).is_file():
+            raise UsageError(
+                f"no {PROJECT_FILE} here",
+                where=str(self.project_dir),
+                remedy="go to the project's folder, or name it: slipway --project-dir <folder> …",
+            )
+        return self.project_dir
+
+    def require_stack(self, stack: str) -> str:
+        """`stack`, if it has a stack file; UsageError naming those there are otherwise."""
+        project = self.require_project()
+        if not (project / f"Pulumi.{stack}.yaml").is_file():
+            known = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
+            raise UsageError(
+                f"no environment {stack!r}",
+                where=str(project / f"Pulumi.{stack}.yaml"),
+                remedy=f"there are: {', '.join(known) or 'none'}",
+            )
+        return stack
+
+    def activate(self) -> None:
+        """On the sandbox: take its addresses and credentials, after making sure that it answers."""
+        if not self.sandbox:
+            return
+        from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
+        from slipway.sandbox.lifecycle import require_running  # noqa: PLC0415
+
+        require_running(self.paths)
+        os.environ.update(sandbox_environment(self.paths))
+
+    def providers(self) -> Mapping[str, Callable[[], Provider]]:
+        """On the sandbox: its stand-in providers; otherwise none, and the engine looks for Pulumi's own plugins."""
+        if not self.sandbox:
+            return {}
+        from slipway.sandbox.providers import PROVIDERS  # noqa: PLC0415
+
+        return PROVIDERS
+
+    def engine(self, stack: str, on_event: Callable[[Any], None] | None = None) -> Engine:
+        """The engine of one stack, with the project's policy pack."""
+        from slipway.engine import Engine  # noqa: PLC0415
+
+        project = self.require_project()
+        self.activate()
+        pack = project / "policies"
+        return Engine(
+            project,
+            self.require_stack(stack),
+            providers=self.providers(),
+            policy_packs=[pack] if (pack / "PulumiPolicy.yaml").is_file() else [],
+            on_event=on_event,
+        )
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the options before the verb made."""
+    return context.ensure_object(Session) if context.obj is None else context.obj
