@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 import structlog
 
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic.addresses import AddressBook
+from slipway.sandbox.traffic.bindings import BindingController
 from slipway.sandbox.traffic.checker import Checker
 from slipway.sandbox.traffic.data_plane import DataPlane
 from slipway.sandbox.traffic.health import Outcome
@@ -17,6 +19,7 @@ from slipway.sandbox.traffic.model import Plan, Target
 from slipway.sandbox.traffic.moto_hooks import elbv2
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.observe import load_plan
+from slipway.sandbox.traffic.registration import MotoRegistry
 from slipway.sandbox.traffic.render import Files, render
 from slipway.sandbox.traffic.targets import TargetRow, Targets
 
@@ -32,6 +35,7 @@ class Traffic:
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
         root = paths.sandbox / "traffic"
+        self._root = root
         self._files = Files(root)
         self._addresses = AddressBook(root / "addresses.json")
         self._targets = Targets(root / "targets.json")
@@ -42,6 +46,8 @@ class Traffic:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._registry = MotoRegistry(self._converge)
+        self._controllers: dict[str, BindingController] = {}
 
     def start(self) -> None:
         """Install the hooks in moto, take over a running HAProxy, and serve what moto's state says."""
@@ -56,6 +62,8 @@ class Traffic:
     def stop(self) -> None:
         """Stop watching and take the hooks out of moto. HAProxy goes on: ProcessTable ends it with the sandbox."""
         self._stopping.set()
+        for controller in list(self._controllers.values()):
+            controller.stop()
         for thread in self._threads:
             thread.join(5)
         self._checker.stop()
@@ -68,6 +76,22 @@ class Traffic:
         """
         if service == "elbv2":
             self._converge()
+
+    def attach_cluster(self, name: str, admin_kubeconfig: Path) -> None:
+        """Follow the cluster's TargetGroupBindings, from now on and across restarts of its API server. Idempotent.
+
+        Raises MachineError when the kubeconfig cannot be used.
+        """
+        if name in self._controllers:
+            return
+        record = self._root / "bindings" / f"{name}.json"
+        controller = self._controllers[name] = BindingController(name, admin_kubeconfig, self._registry, record)
+        controller.start()
+
+    def detach_cluster(self, name: str) -> None:
+        """The cluster goes: its pods are no targets any more."""
+        if controller := self._controllers.pop(name, None):
+            controller.withdraw()
 
     def describe_target_health(self, tg_arn: str) -> list[TargetRow]:
         """Registered and draining targets of a target group, with AWS's states and reason codes."""

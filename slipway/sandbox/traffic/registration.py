@@ -1,0 +1,51 @@
+"""Registers targets in moto's target groups, as RegisterTargets and DeregisterTargets do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moto.elbv2.models import FakeTargetGroup, elbv2_backends
+
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.world import world
+from slipway.sandbox.traffic.model import Target
+
+
+class MotoRegistry:
+    """Implements `bindings.TargetRegistry`."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        """`changed`: makes the new state effective; called without the API's lock."""
+        self._changed = changed
+
+    def registered(self, arn: str) -> frozenset[Target]:
+        """What is registered now; nothing when there is no such target group."""
+        with API_LOCK:
+            group = _find(arn)
+            known: list[Any] = list(group.targets.values()) if group else []
+            return frozenset(Target(target["Id"], int(target["Port"])) for target in known)
+
+    def change_targets(self, arn: str, add: Sequence[Target], remove: Sequence[Target]) -> bool:
+        """Register first, so that a replacement never leaves the group empty. False when there is no such target group."""
+        with API_LOCK:
+            group = _find(arn)
+            if group is None:
+                return False
+            if add:
+                group.register([{"Id": target.address, "Port": target.port} for target in add])
+            if remove:
+                group.deregister([{"Id": target.address, "Port": target.port} for target in remove])
+            world().save("elbv2")
+        self._changed()
+        return True
+
+
+def _find(arn: str) -> FakeTargetGroup | None:
+    parts = arn.split(":")
+    if len(parts) < 6:
+        return None
+    region, account = parts[3], parts[4]
+    if region not in elbv2_backends[account]:
+        return None
+    return elbv2_backends[account][region].target_groups.get(arn)
