@@ -19,6 +19,7 @@ class Cluster(MapTags):
     """aws.eks.Cluster"""
 
     token = "aws:eks/cluster:Cluster"
+    nested_computed = {"vpcConfig": ("clusterSecurityGroupId", "publicAccessCidrs", "vpcId")}
     service = "eks"
     force_new = frozenset(
         {

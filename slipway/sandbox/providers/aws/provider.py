@@ -92,7 +92,7 @@ class AwsProvider(Provider):
         schema = resource_schema(resource.token)
         known = without_defaults(inputs)
         if ctx.preview:
-            return CreateResult(id="", outputs=planned_outputs(schema, known, None))
+            return CreateResult(id="", outputs=planned_outputs(resource, schema, known, None))
         call = self._call(ctx, known)
         with reported(resource.token):
             id_ = adoption.create_or_adopt(resource, schema, call, self._seen)
@@ -138,7 +138,7 @@ class AwsProvider(Provider):
         olds = without_defaults(old_inputs) or imported_inputs(resource, schema, old_outputs)
         known = without_defaults(news)
         if ctx.preview:
-            return planned_outputs(schema, known, old_outputs, olds)
+            return planned_outputs(resource, schema, known, old_outputs, olds)
         self._seen.add(resource.token, id)
         changed = frozenset(diff_inputs(resource, schema, olds, known).diffs)
         call = self._call(ctx, known, old_inputs=olds, outputs=old_outputs, changed=changed)

@@ -111,6 +111,8 @@ class Resource:
     """Lists whose order matters; other lists are sets to Terraform."""
     secret: ClassVar[frozenset[str]] = frozenset()
     """Outputs that are secret whatever their inputs were."""
+    nested_computed: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Parts of a given object that AWS fills in, by property: unknown in the preview of a create."""
     write_only: ClassVar[frozenset[str]] = frozenset()
     """Inputs that AWS never gives back; they stay as given."""
     one_of: ClassVar[tuple[tuple[str, ...], ...]] = ()

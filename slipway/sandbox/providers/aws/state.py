@@ -15,12 +15,22 @@ def without_defaults(inputs: PropertyMap) -> PropertyMap:
 
 
 def planned_outputs(
-    schema: ResourceSchema, inputs: PropertyMap, old_outputs: PropertyMap | None, old_inputs: PropertyMap | None = None
+    resource: Resource,
+    schema: ResourceSchema,
+    inputs: PropertyMap,
+    old_outputs: PropertyMap | None,
+    old_inputs: PropertyMap | None = None,
 ) -> PropertyMap:
     """What a preview knows of the outputs: inputs as given; the rest as it was, or UNKNOWN if there is nothing yet."""
     outputs = {name: value for name, value in inputs.items() if name in schema.outputs}
     if old_outputs is None:
         outputs.update({name: UNKNOWN for name in schema.computed - outputs.keys()})
+    for name, nested in resource.nested_computed.items():
+        given, old = outputs.get(name), (old_outputs or {}).get(name)
+        if isinstance(given, dict):
+            known = old if isinstance(old, dict) else {}
+            outputs[name] = {**{key: known.get(key, UNKNOWN) for key in nested}, **given}
+    if old_outputs is None:
         return outputs
     removed = (old_inputs or {}).keys() - inputs.keys() - schema.optional_computed
     return {**{k: v for k, v in old_outputs.items() if k not in removed}, **outputs}
