@@ -20,7 +20,12 @@ _SUFFIX_LENGTH = 7
 
 
 def check_inputs(
-    resource: Resource, schema: ResourceSchema, ctx: CallContext, olds: PropertyMap, news: PropertyMap, settings: Settings
+    resource: Resource,
+    schema: ResourceSchema,
+    ctx: CallContext,
+    olds: PropertyMap,
+    news: PropertyMap,
+    settings: Settings,
 ) -> tuple[PropertyMap, list[CheckFailure]]:
     """Checked inputs and what is wrong with them."""
     failures: list[CheckFailure] = []
@@ -36,7 +41,12 @@ def check_inputs(
         inputs[name] = json_text(inputs[name])
     defaulted = _apply_defaults(resource, ctx, olds, inputs)
     for name in sorted(schema.inputs.required - inputs.keys()):
-        failures.append(CheckFailure(property=name, reason=f'Missing required argument. The argument "{name}" is required, but no definition was found.'))
+        failures.append(
+            CheckFailure(
+                property=name,
+                reason=f'Missing required argument. The argument "{name}" is required, but no definition was found.',
+            )
+        )
     failures += _group_failures(resource, inputs)
     failures += [CheckFailure(property=name, reason=reason) for name, reason in resource.check(inputs)]
     if "region" in schema.inputs.properties:
@@ -58,7 +68,11 @@ def normalise(value: Value, kind: str, path: str, failures: list[CheckFailure]) 
     if kind.startswith("map<"):
         if not isinstance(value, dict):
             return _mismatch(value, "a map", path, failures)
-        return {k: normalise(v, kind[4:-1], f"{path}.{k}", failures) for k, v in value.items() if v is not None and k != DEFAULTS_KEY}
+        return {
+            k: normalise(v, kind[4:-1], f"{path}.{k}", failures)
+            for k, v in value.items()
+            if v is not None and k != DEFAULTS_KEY
+        }
     if kind.startswith("#"):
         if not isinstance(value, dict):
             return _mismatch(value, "an object", path, failures)
@@ -77,7 +91,12 @@ def _normalise_object(value: PropertyMap, kind: str, path: str, failures: list[C
             continue
         result[name] = normalise(item, schema.properties[name], f"{path}.{name}", failures)
     for name in sorted(schema.required - result.keys()):
-        failures.append(CheckFailure(property=f"{path}.{name}", reason=f'Missing required argument. The argument "{path}.{name}" is required, but no definition was found.'))
+        failures.append(
+            CheckFailure(
+                property=f"{path}.{name}",
+                reason=f'Missing required argument. The argument "{path}.{name}" is required, but no definition was found.',
+            )
+        )
     return result
 
 
@@ -87,11 +106,21 @@ def _normalise_scalar(value: Value, kind: str, path: str, failures: list[CheckFa
     if isinstance(value, (dict, list, Asset, Archive)):
         return _mismatch(value, f"a {kind}", path, failures)
     if kind == "boolean" and not isinstance(value, bool):
-        return {"true": True, "false": False}[value] if value in {"true", "false"} else _mismatch(value, "a boolean", path, failures)
+        return (
+            {"true": True, "false": False}[value]
+            if value in {"true", "false"}
+            else _mismatch(value, "a boolean", path, failures)
+        )
     if kind in {"integer", "number"}:
         return _number(value, kind, path, failures)
     if kind == "string" and not isinstance(value, str):
-        return ("true" if value else "false") if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+        return (
+            ("true" if value else "false")
+            if isinstance(value, bool)
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
     return value
 
 
@@ -115,7 +144,9 @@ def _mismatch(value: Value, wanted: str, path: str, failures: list[CheckFailure]
 def _unknown(path: str, known: Mapping[str, str]) -> CheckFailure:
     close = [name for name in known if name.lower() == path.rpartition(".")[2].lower()]
     hint = f"; did you mean {close[0]}?" if close else ""
-    return CheckFailure(property=path, reason=f"Unsupported argument. An argument named {path!r} is not expected here{hint}")
+    return CheckFailure(
+        property=path, reason=f"Unsupported argument. An argument named {path!r} is not expected here{hint}"
+    )
 
 
 def _group_failures(resource: Resource, inputs: PropertyMap) -> Iterator[CheckFailure]:
@@ -130,7 +161,9 @@ def _group_failures(resource: Resource, inputs: PropertyMap) -> Iterator[CheckFa
             yield CheckFailure(property=found[1], reason=f"{found[1]} conflicts with {found[0]}")
     for name in sorted(resource.unsupported & inputs.keys()):
         if inputs[name] is UNKNOWN or inputs[name]:
-            yield CheckFailure(property=name, reason=f"{name} of {resource.token} is not supported by the sandbox's AWS provider")
+            yield CheckFailure(
+                property=name, reason=f"{name} of {resource.token} is not supported by the sandbox's AWS provider"
+            )
     for name, allowed in resource.enums.items():
         value = inputs.get(name)
         if isinstance(value, str) and value not in allowed:
@@ -140,7 +173,9 @@ def _group_failures(resource: Resource, inputs: PropertyMap) -> Iterator[CheckFa
 def _apply_defaults(resource: Resource, ctx: CallContext, olds: PropertyMap, inputs: PropertyMap) -> set[str]:
     defaulted: set[str] = set()
     for name, value in resource.defaults.items():
-        if name not in inputs and not any(name in group and other in inputs for group in resource.conflicts for other in group):
+        if name not in inputs and not any(
+            name in group and other in inputs for group in resource.conflicts for other in group
+        ):
             inputs[name] = value
             defaulted.add(name)
     rule = resource.auto_name

@@ -19,7 +19,9 @@ def check_config(news: PropertyMap) -> Iterator[CheckFailure]:
         if name in _BOOKKEEPING:
             continue
         if name not in known:
-            yield CheckFailure(property=name, reason=f"could not validate provider configuration: unknown property {name!r}")
+            yield CheckFailure(
+                property=name, reason=f"could not validate provider configuration: unknown property {name!r}"
+            )
         elif known[name].startswith(("#", "list<", "map<")) and isinstance(value, str) and value is not UNKNOWN:
             try:
                 json.loads(value)

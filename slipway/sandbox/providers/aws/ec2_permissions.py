@@ -65,9 +65,15 @@ def atoms_of_permissions(permissions: Iterable[dict[str, Any]]) -> frozenset[Ato
     found: set[Atom] = set()
     for permission in permissions:
         name = protocol(permission["IpProtocol"])
-        ports = (0, 0) if name == ALL_PROTOCOLS else (int(permission.get("FromPort", 0)), int(permission.get("ToPort", 0)))
+        ports = (
+            (0, 0) if name == ALL_PROTOCOLS else (int(permission.get("FromPort", 0)), int(permission.get("ToPort", 0)))
+        )
         for kind, (member, key) in _SOURCES.items():
-            found |= {Atom(name, *ports, kind, str(s[key]), str(s.get("Description") or "")) for s in permission.get(member) or () if s.get(key)}
+            found |= {
+                Atom(name, *ports, kind, str(s[key]), str(s.get("Description") or ""))
+                for s in permission.get(member) or ()
+                if s.get(key)
+            }
     return frozenset(found)
 
 
@@ -76,7 +82,9 @@ def rules_of_atoms(atoms: Iterable[Atom], group_id: str) -> list[PropertyMap]:
     grouped: dict[tuple[str, int, int, str], PropertyMap] = {}
     for atom in sorted(atoms):
         key = (atom.protocol, atom.from_port, atom.to_port, atom.description)
-        rule = grouped.setdefault(key, {"cidrBlocks": [], "ipv6CidrBlocks": [], "prefixListIds": [], "securityGroups": [], "self": False})
+        rule = grouped.setdefault(
+            key, {"cidrBlocks": [], "ipv6CidrBlocks": [], "prefixListIds": [], "securityGroups": [], "self": False}
+        )
         if atom.kind == "securityGroups" and atom.value == group_id:
             rule["self"] = True
         else:
@@ -90,6 +98,13 @@ def rules_of_atoms(atoms: Iterable[Atom], group_id: str) -> list[PropertyMap]:
 def shown_rules(given: list[PropertyMap] | None, live: frozenset[Atom], group_id: str) -> list[PropertyMap]:
     """The live rules, in the program's own grouping where it says the same."""
     if given and atoms_of_rules(given, group_id) == live:
-        blank = {"cidrBlocks": [], "ipv6CidrBlocks": [], "prefixListIds": [], "securityGroups": [], "self": False, "description": ""}
+        blank = {
+            "cidrBlocks": [],
+            "ipv6CidrBlocks": [],
+            "prefixListIds": [],
+            "securityGroups": [],
+            "self": False,
+            "description": "",
+        }
         return [{**blank, **{k: v for k, v in rule.items() if k != "__defaults"}} for rule in given]
     return rules_of_atoms(live, group_id)

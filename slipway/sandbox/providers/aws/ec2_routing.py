@@ -30,7 +30,11 @@ ROUTE_TARGETS = {
     "vpcPeeringConnectionId": "VpcPeeringConnectionId",
 }
 # Inline routes name their destinations otherwise than the Route resource does.
-_INLINE_DESTINATIONS = {"cidrBlock": "DestinationCidrBlock", "ipv6CidrBlock": "DestinationIpv6CidrBlock", "destinationPrefixListId": "DestinationPrefixListId"}
+_INLINE_DESTINATIONS = {
+    "cidrBlock": "DestinationCidrBlock",
+    "ipv6CidrBlock": "DestinationIpv6CidrBlock",
+    "destinationPrefixListId": "DestinationPrefixListId",
+}
 NAT_SECONDS = 600
 
 
@@ -61,7 +65,9 @@ class RouteTable(Ec2Resource):
     def create(self, call: Call) -> str:
         """Create with its inline routes."""
         ec2 = call.client("ec2")
-        table_id = ec2.create_route_table(VpcId=call.inputs["vpcId"], TagSpecifications=tag_specifications(call, "route-table"))["RouteTable"]["RouteTableId"]
+        table_id = ec2.create_route_table(
+            VpcId=call.inputs["vpcId"], TagSpecifications=tag_specifications(call, "route-table")
+        )["RouteTable"]["RouteTableId"]
         self._converge_routes(call, table_id)
         return table_id
 
@@ -69,7 +75,10 @@ class RouteTable(Ec2Resource):
         """The table with the routes that were created in it."""
         table = call.client("ec2").describe_route_tables(RouteTableIds=[id])["RouteTables"][0]
         routes = [
-            {**{name: route[argument] for name, argument in _INLINE_DESTINATIONS.items() if route.get(argument)}, **route_target(route)}
+            {
+                **{name: route[argument] for name, argument in _INLINE_DESTINATIONS.items() if route.get(argument)},
+                **route_target(route),
+            }
             for route in table.get("Routes") or []
             if _is_own(route)
         ]
@@ -93,7 +102,9 @@ class RouteTable(Ec2Resource):
             return  # routes are managed by Route resources: leave them alone
         ec2 = call.client("ec2")
         table = ec2.describe_route_tables(RouteTableIds=[id])["RouteTables"][0]
-        present_routes = {_key(route, ROUTE_DESTINATIONS.values()): route for route in table.get("Routes") or [] if _is_own(route)}
+        present_routes = {
+            _key(route, ROUTE_DESTINATIONS.values()): route for route in table.get("Routes") or [] if _is_own(route)
+        }
         for route in call.inputs.get("routes") or []:
             arguments = _arguments(route, _INLINE_DESTINATIONS)
             existing = present_routes.pop(_key(arguments, ROUTE_DESTINATIONS.values()), None)
@@ -128,7 +139,9 @@ class Route(Resource):
 
     def create(self, call: Call) -> str:
         """Create the route."""
-        call.client("ec2").create_route(RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS))
+        call.client("ec2").create_route(
+            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS)
+        )
         return self._id(call.inputs)
 
     @staticmethod
@@ -139,7 +152,9 @@ class Route(Resource):
     def find(self, call: Call) -> str | None:
         """The route with the same destination, if it leads to the same target."""
         live = self.read(call, "")
-        same = live is not None and all(live.get(name) == call.inputs.get(name) for name in ROUTE_TARGETS if call.inputs.get(name))
+        same = live is not None and all(
+            live.get(name) == call.inputs.get(name) for name in ROUTE_TARGETS if call.inputs.get(name)
+        )
         return self._id(call.inputs) if same else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002, ARG002
@@ -150,7 +165,7 @@ class Route(Resource):
         for route in tables[0].get("Routes") or []:
             if all(route.get(argument) == value for argument, value in wanted.items()):
                 return {
-                    **{name: "" for name in ("instanceId", "instanceOwnerId", "networkInterfaceId")},
+                    **dict.fromkeys(("instanceId", "instanceOwnerId", "networkInterfaceId"), ""),
                     **{name: route.get(argument) for name, argument in ROUTE_DESTINATIONS.items()},
                     **dict.fromkeys(ROUTE_TARGETS),
                     "networkInterfaceId": "",
@@ -165,7 +180,9 @@ class Route(Resource):
 
     def update(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
         """Another target for the same destination."""
-        call.client("ec2").replace_route(RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS))
+        call.client("ec2").replace_route(
+            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS)
+        )
 
     def delete(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
         """Delete by destination."""
@@ -177,7 +194,13 @@ class Route(Resource):
         table_id, _, destination = id.partition("_")
         if not destination:
             raise ProviderError(f"{self.token}: unexpected import id {id!r}; expected ROUTETABLEID_DESTINATION")
-        name = "destinationPrefixListId" if destination.startswith("pl-") else "destinationIpv6CidrBlock" if ":" in destination else "destinationCidrBlock"
+        name = (
+            "destinationPrefixListId"
+            if destination.startswith("pl-")
+            else "destinationIpv6CidrBlock"
+            if ":" in destination
+            else "destinationCidrBlock"
+        )
         call.inputs.update({"routeTableId": table_id, name: destination})
 
 
@@ -227,22 +250,32 @@ class Eip(Ec2Resource):
     """aws.ec2.Eip"""
 
     token = "aws:ec2/eip:Eip"
-    force_new = frozenset({"address", "customerOwnedIpv4Pool", "domain", "networkBorderGroup", "publicIpv4Pool", "ipamPoolId"})
+    force_new = frozenset(
+        {"address", "customerOwnedIpv4Pool", "domain", "networkBorderGroup", "publicIpv4Pool", "ipamPoolId"}
+    )
     enums = {"domain": ("vpc", "standard")}
     write_only = frozenset({"address", "associateWithPrivateIp"})
 
     def create(self, call: Call) -> str:
         """Allocate, and associate when something to associate with is given."""
         ec2 = call.client("ec2")
-        arguments = call.given(Address="address", NetworkBorderGroup="networkBorderGroup", PublicIpv4Pool="publicIpv4Pool")
-        allocation_id = ec2.allocate_address(Domain=call.inputs.get("domain") or "vpc", **arguments, TagSpecifications=tag_specifications(call, "elastic-ip"))["AllocationId"]
+        arguments = call.given(
+            Address="address", NetworkBorderGroup="networkBorderGroup", PublicIpv4Pool="publicIpv4Pool"
+        )
+        allocation_id = ec2.allocate_address(
+            Domain=call.inputs.get("domain") or "vpc",
+            **arguments,
+            TagSpecifications=tag_specifications(call, "elastic-ip"),
+        )["AllocationId"]
         self._associate(call, allocation_id)
         return allocation_id
 
     def _associate(self, call: Call, id: str) -> None:  # noqa: A002
         target = call.given(InstanceId="instance", NetworkInterfaceId="networkInterface")
         if target:
-            call.client("ec2").associate_address(AllocationId=id, **target, **call.given(PrivateIpAddress="associateWithPrivateIp"))
+            call.client("ec2").associate_address(
+                AllocationId=id, **target, **call.given(PrivateIpAddress="associateWithPrivateIp")
+            )
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
         """The address."""
@@ -301,15 +334,30 @@ class NatGateway(Ec2Resource):
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
         """A public gateway needs an address."""
-        if inputs.get("connectivityType") == "public" and "allocationId" not in inputs and "availabilityMode" not in inputs:
+        if (
+            inputs.get("connectivityType") == "public"
+            and "allocationId" not in inputs
+            and "availabilityMode" not in inputs
+        ):
             yield "allocationId", "allocationId is required when connectivityType is public"
 
     def create(self, call: Call) -> str:
         """Create and wait until it is available."""
         ec2 = call.client("ec2")
-        arguments = call.given(SubnetId="subnetId", AllocationId="allocationId", ConnectivityType="connectivityType", PrivateIpAddress="privateIp")
-        gateway_id = ec2.create_nat_gateway(**arguments, TagSpecifications=tag_specifications(call, "natgateway"))["NatGateway"]["NatGatewayId"]
-        call.wait(f"NAT gateway {gateway_id} to be available", lambda: self._state(call, gateway_id) == "available", seconds=NAT_SECONDS)
+        arguments = call.given(
+            SubnetId="subnetId",
+            AllocationId="allocationId",
+            ConnectivityType="connectivityType",
+            PrivateIpAddress="privateIp",
+        )
+        gateway_id = ec2.create_nat_gateway(**arguments, TagSpecifications=tag_specifications(call, "natgateway"))[
+            "NatGateway"
+        ]["NatGatewayId"]
+        call.wait(
+            f"NAT gateway {gateway_id} to be available",
+            lambda: self._state(call, gateway_id) == "available",
+            seconds=NAT_SECONDS,
+        )
         return gateway_id
 
     def _describe(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -319,7 +367,9 @@ class NatGateway(Ec2Resource):
     def _state(self, call: Call, id: str) -> str:  # noqa: A002
         gateway = self._describe(call, id) or {}
         if gateway.get("State") == "failed":
-            raise ProviderError(f"NAT gateway {id} failed: {gateway.get('FailureCode')}: {gateway.get('FailureMessage')}")
+            raise ProviderError(
+                f"NAT gateway {id} failed: {gateway.get('FailureCode')}: {gateway.get('FailureMessage')}"
+            )
         return str(gateway.get("State", "deleted"))
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002

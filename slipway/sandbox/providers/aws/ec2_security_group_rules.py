@@ -8,14 +8,25 @@ from typing import Any, ClassVar
 
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
-from slipway.sandbox.providers.aws.ec2_permissions import ALL_PROTOCOLS, Atom, atoms_of_permissions, atoms_of_rule, protocol
+from slipway.sandbox.providers.aws.ec2_permissions import (
+    ALL_PROTOCOLS,
+    Atom,
+    atoms_of_permissions,
+    atoms_of_rule,
+    protocol,
+)
 from slipway.sandbox.providers.aws.ec2_security_groups import change_rules, describe_group
 from slipway.sandbox.providers.aws.ec2_vpc import Ec2Resource, filters, tag_specifications
 from slipway.sandbox.providers.aws.faults import is_not_found
 from slipway.sandbox.providers.aws.resource import Call, Resource, present, tag_map
 
 _SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
-_KINDS = {"cidrIpv4": "cidrBlocks", "cidrIpv6": "ipv6CidrBlocks", "prefixListId": "prefixListIds", "referencedSecurityGroupId": "securityGroups"}
+_KINDS = {
+    "cidrIpv4": "cidrBlocks",
+    "cidrIpv6": "ipv6CidrBlocks",
+    "prefixListId": "prefixListIds",
+    "referencedSecurityGroupId": "securityGroups",
+}
 
 
 class _SingleRule(Ec2Resource):
@@ -53,11 +64,15 @@ class _SingleRule(Ec2Resource):
 
     def find(self, call: Call) -> str | None:
         """The rule with the same protocol, ports and source."""
-        rules = call.client("ec2").describe_security_group_rules(Filters=filters(group_id=call.inputs["securityGroupId"]))["SecurityGroupRules"]
+        rules = call.client("ec2").describe_security_group_rules(
+            Filters=filters(group_id=call.inputs["securityGroupId"])
+        )["SecurityGroupRules"]
         for rule in rules:
             live = self._outputs(call, rule)
             keys = ("ipProtocol", "fromPort", "toPort", *_SOURCES)
-            if rule.get("IsEgress", False) == (self.direction == "egress") and all(live.get(k) == call.inputs.get(k) for k in keys):
+            if rule.get("IsEgress", False) == (self.direction == "egress") and all(
+                live.get(k) == call.inputs.get(k) for k in keys
+            ):
                 return rule["SecurityGroupRuleId"]
         return None
 
@@ -70,7 +85,8 @@ class _SingleRule(Ec2Resource):
     def _outputs(call: Call, rule: dict[str, Any]) -> PropertyMap:
         everything = protocol(rule["IpProtocol"]) == ALL_PROTOCOLS
         return {
-            "arn": rule.get("SecurityGroupRuleArn") or call.arn("ec2", f"security-group-rule/{rule['SecurityGroupRuleId']}"),
+            "arn": rule.get("SecurityGroupRuleArn")
+            or call.arn("ec2", f"security-group-rule/{rule['SecurityGroupRuleId']}"),
             "cidrIpv4": rule.get("CidrIpv4"),
             "cidrIpv6": rule.get("CidrIpv6"),
             "description": rule.get("Description") or None,
@@ -98,7 +114,8 @@ class _SingleRule(Ec2Resource):
             Description="description",
         )
         call.client("ec2").modify_security_group_rules(
-            GroupId=inputs["securityGroupId"], SecurityGroupRules=[{"SecurityGroupRuleId": id, "SecurityGroupRule": rule}]
+            GroupId=inputs["securityGroupId"],
+            SecurityGroupRules=[{"SecurityGroupRuleId": id, "SecurityGroupRule": rule}],
         )
 
     def delete(self, call: Call, id: str) -> None:  # noqa: A002
@@ -127,7 +144,18 @@ class SecurityGroupRule(Resource):
 
     token = "aws:ec2/securityGroupRule:SecurityGroupRule"
     force_new = frozenset(
-        {"type", "fromPort", "toPort", "protocol", "cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroupId", "self", "sourceSecurityGroupId"}
+        {
+            "type",
+            "fromPort",
+            "toPort",
+            "protocol",
+            "cidrBlocks",
+            "ipv6CidrBlocks",
+            "prefixListIds",
+            "securityGroupId",
+            "self",
+            "sourceSecurityGroupId",
+        }
     )
     defaults = {"self": False}
     enums = {"type": ("ingress", "egress")}
@@ -136,9 +164,16 @@ class SecurityGroupRule(Resource):
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
         """It must say from or to where."""
-        if not any(inputs.get(k) for k in ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "sourceSecurityGroupId", "self") if inputs.get(k) is not None and self._known(inputs[k])):
+        if not any(
+            inputs.get(k)
+            for k in ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "sourceSecurityGroupId", "self")
+            if inputs.get(k) is not None and self._known(inputs[k])
+        ):
             if not any(k in inputs and not self._known(inputs[k]) for k in inputs):
-                yield "cidrBlocks", "one of cidrBlocks, ipv6CidrBlocks, prefixListIds, self, sourceSecurityGroupId must be given"
+                yield (
+                    "cidrBlocks",
+                    "one of cidrBlocks, ipv6CidrBlocks, prefixListIds, self, sourceSecurityGroupId must be given",
+                )
 
     @staticmethod
     def _known(value: Any) -> bool:
@@ -146,7 +181,10 @@ class SecurityGroupRule(Resource):
 
     @staticmethod
     def _atoms(state: PropertyMap) -> frozenset[Atom]:
-        rule = {**state, "securityGroups": [state["sourceSecurityGroupId"]] if state.get("sourceSecurityGroupId") else []}
+        rule = {
+            **state,
+            "securityGroups": [state["sourceSecurityGroupId"]] if state.get("sourceSecurityGroupId") else [],
+        }
         return frozenset(atoms_of_rule(rule, state["securityGroupId"]))
 
     def create(self, call: Call) -> str:
@@ -175,7 +213,17 @@ class SecurityGroupRule(Resource):
         live = atoms_of_permissions(group.get(member) or [])
         if not self._atoms(state) <= live:
             return None
-        names = ("type", "fromPort", "toPort", "cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "self", "description", "securityGroupId")
+        names = (
+            "type",
+            "fromPort",
+            "toPort",
+            "cidrBlocks",
+            "ipv6CidrBlocks",
+            "prefixListIds",
+            "self",
+            "description",
+            "securityGroupId",
+        )
         source = state.get("sourceSecurityGroupId") or (state["securityGroupId"] if state.get("self") else "")
         return present(
             **{name: state.get(name) for name in names},
@@ -188,11 +236,22 @@ class SecurityGroupRule(Resource):
     def _rule_id(self, call: Call, state: PropertyMap) -> str:
         """The id of the rule at AWS, when the resource is one rule there."""
         atoms = self._atoms(state)
-        rules = call.client("ec2").describe_security_group_rules(Filters=filters(group_id=state["securityGroupId"]))["SecurityGroupRules"]
+        rules = call.client("ec2").describe_security_group_rules(Filters=filters(group_id=state["securityGroupId"]))[
+            "SecurityGroupRules"
+        ]
         for rule in rules:
-            values = {rule.get("CidrIpv4"), rule.get("CidrIpv6"), rule.get("PrefixListId"), (rule.get("ReferencedGroupInfo") or {}).get("GroupId")}
+            values = {
+                rule.get("CidrIpv4"),
+                rule.get("CidrIpv6"),
+                rule.get("PrefixListId"),
+                (rule.get("ReferencedGroupInfo") or {}).get("GroupId"),
+            }
             atom = next(iter(atoms))
-            same = protocol(rule["IpProtocol"]) == atom.protocol and atom.value in values and rule.get("IsEgress") == (state["type"] == "egress")
+            same = (
+                protocol(rule["IpProtocol"]) == atom.protocol
+                and atom.value in values
+                and rule.get("IsEgress") == (state["type"] == "egress")
+            )
             if len(atoms) == 1 and same and (atom.protocol == ALL_PROTOCOLS or rule.get("FromPort") == atom.from_port):
                 return rule["SecurityGroupRuleId"]
         return ""
@@ -213,9 +272,13 @@ class SecurityGroupRule(Resource):
         """Terraform's import id: group_type_protocol_from_to_source[_source...]."""
         parts = id.split("_")
         if len(parts) < 6:
-            raise ProviderError(f"{self.token}: unexpected import id {id!r}; expected GROUP_TYPE_PROTOCOL_FROM_TO_SOURCE")
+            raise ProviderError(
+                f"{self.token}: unexpected import id {id!r}; expected GROUP_TYPE_PROTOCOL_FROM_TO_SOURCE"
+            )
         group, kind, name, low, high, *sources = parts
-        call.inputs.update({"securityGroupId": group, "type": kind, "protocol": name, "fromPort": int(low), "toPort": int(high)})
+        call.inputs.update(
+            {"securityGroupId": group, "type": kind, "protocol": name, "fromPort": int(low), "toPort": int(high)}
+        )
         for source in sources:
             if source == "self":
                 call.inputs["self"] = True

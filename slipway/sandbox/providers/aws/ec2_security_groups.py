@@ -64,7 +64,9 @@ class SecurityGroup(Ec2Resource):
         """The group of the same name in the same VPC."""
         if not call.inputs.get("name") or not call.inputs.get("vpcId"):
             return None
-        found = call.client("ec2").describe_security_groups(Filters=filters(group_name=call.inputs["name"], vpc_id=call.inputs["vpcId"]))["SecurityGroups"]
+        found = call.client("ec2").describe_security_groups(
+            Filters=filters(group_name=call.inputs["name"], vpc_id=call.inputs["vpcId"])
+        )["SecurityGroups"]
         return found[0]["GroupId"] if found else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -88,7 +90,9 @@ def read_group(call: Call, id: str) -> PropertyMap:  # noqa: A002
     """The outputs of a group."""
     group = describe_group(call, id)
     rules = {
-        direction: shown_rules(call.inputs.get(direction) or call.outputs.get(direction), atoms_of_permissions(group.get(member) or []), id)
+        direction: shown_rules(
+            call.inputs.get(direction) or call.outputs.get(direction), atoms_of_permissions(group.get(member) or []), id
+        )
         for direction, member in _DIRECTIONS.items()
     }
     return {

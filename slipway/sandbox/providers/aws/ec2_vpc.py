@@ -65,11 +65,19 @@ class Vpc(Ec2Resource):
         ec2 = call.client("ec2")
         vpc = ec2.create_vpc(
             **call.given(
-                CidrBlock="cidrBlock", InstanceTenancy="instanceTenancy", AmazonProvidedIpv6CidrBlock="assignGeneratedIpv6CidrBlock"
+                CidrBlock="cidrBlock",
+                InstanceTenancy="instanceTenancy",
+                AmazonProvidedIpv6CidrBlock="assignGeneratedIpv6CidrBlock",
             ),
             TagSpecifications=tag_specifications(call, "vpc"),
         )["Vpc"]
-        self._set_attributes(call, vpc["VpcId"], frozenset(call.inputs) - {"enableDnsSupport"} if call.inputs.get("enableDnsSupport") else frozenset(call.inputs))
+        self._set_attributes(
+            call,
+            vpc["VpcId"],
+            frozenset(call.inputs) - {"enableDnsSupport"}
+            if call.inputs.get("enableDnsSupport")
+            else frozenset(call.inputs),
+        )
         return vpc["VpcId"]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -82,8 +90,12 @@ class Vpc(Ec2Resource):
             return bool(answer.get(name[0].upper() + name[1:], {}).get("Value"))
 
         groups = ec2.describe_security_groups(Filters=filters(vpc_id=id, group_name="default"))["SecurityGroups"]
-        tables = ec2.describe_route_tables(Filters=[*filters(vpc_id=id), {"Name": "association.main", "Values": ["true"]}])["RouteTables"]
-        acls = ec2.describe_network_acls(Filters=[*filters(vpc_id=id), {"Name": "default", "Values": ["true"]}])["NetworkAcls"]
+        tables = ec2.describe_route_tables(
+            Filters=[*filters(vpc_id=id), {"Name": "association.main", "Values": ["true"]}]
+        )["RouteTables"]
+        acls = ec2.describe_network_acls(Filters=[*filters(vpc_id=id), {"Name": "default", "Values": ["true"]}])[
+            "NetworkAcls"
+        ]
         ipv6 = next(iter(vpc.get("Ipv6CidrBlockAssociationSet") or []), {})
         table_id = tables[0]["RouteTableId"] if tables else ""
         return {
@@ -151,7 +163,9 @@ class Subnet(Ec2Resource):
             AvailabilityZone="availabilityZone",
             AvailabilityZoneId="availabilityZoneId",
         )
-        subnet_id = ec2.create_subnet(**arguments, TagSpecifications=tag_specifications(call, "subnet"))["Subnet"]["SubnetId"]
+        subnet_id = ec2.create_subnet(**arguments, TagSpecifications=tag_specifications(call, "subnet"))["Subnet"][
+            "SubnetId"
+        ]
         self._set_attributes(call, subnet_id, frozenset(name for name in self._ATTRIBUTES if call.inputs.get(name)))
         return subnet_id
 
@@ -159,7 +173,9 @@ class Subnet(Ec2Resource):
         """The subnet of the same VPC and range."""
         if not call.inputs.get("cidrBlock"):
             return None
-        found = call.client("ec2").describe_subnets(Filters=filters(vpc_id=call.inputs["vpcId"], cidr_block=call.inputs["cidrBlock"]))["Subnets"]
+        found = call.client("ec2").describe_subnets(
+            Filters=filters(vpc_id=call.inputs["vpcId"], cidr_block=call.inputs["cidrBlock"])
+        )["Subnets"]
         return found[0]["SubnetId"] if found else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -210,7 +226,9 @@ class InternetGateway(Ec2Resource):
     def create(self, call: Call) -> str:
         """Create and attach."""
         ec2 = call.client("ec2")
-        gateway_id = ec2.create_internet_gateway(TagSpecifications=tag_specifications(call, "internet-gateway"))["InternetGateway"]["InternetGatewayId"]
+        gateway_id = ec2.create_internet_gateway(TagSpecifications=tag_specifications(call, "internet-gateway"))[
+            "InternetGateway"
+        ]["InternetGatewayId"]
         if call.inputs.get("vpcId"):
             try:
                 ec2.attach_internet_gateway(InternetGatewayId=gateway_id, VpcId=call.inputs["vpcId"])
@@ -221,7 +239,9 @@ class InternetGateway(Ec2Resource):
 
     def find(self, call: Call) -> str | None:
         """The gateway that the VPC has already."""
-        found = call.client("ec2").describe_internet_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [call.inputs["vpcId"]]}])["InternetGateways"]
+        found = call.client("ec2").describe_internet_gateways(
+            Filters=[{"Name": "attachment.vpc-id", "Values": [call.inputs["vpcId"]]}]
+        )["InternetGateways"]
         return found[0]["InternetGatewayId"] if found else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -248,7 +268,9 @@ class InternetGateway(Ec2Resource):
     def delete(self, call: Call, id: str) -> None:  # noqa: A002
         """Detach and delete."""
         self._detach(call, id)
-        deleted_when_free(call, f"internet gateway {id}", lambda: call.client("ec2").delete_internet_gateway(InternetGatewayId=id))
+        deleted_when_free(
+            call, f"internet gateway {id}", lambda: call.client("ec2").delete_internet_gateway(InternetGatewayId=id)
+        )
 
     def _detach(self, call: Call, id: str) -> None:  # noqa: A002
         ec2 = call.client("ec2")

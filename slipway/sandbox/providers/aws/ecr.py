@@ -30,7 +30,9 @@ class Repository(MapTags):
             arguments["imageScanningConfiguration"] = {"scanOnPush": scan["scanOnPush"]}
         if encryption := inputs.get("encryptionConfigurations"):
             first = encryption[0]
-            arguments["encryptionConfiguration"] = present(encryptionType=first.get("encryptionType") or "AES256", kmsKey=first.get("kmsKey"))
+            arguments["encryptionConfiguration"] = present(
+                encryptionType=first.get("encryptionType") or "AES256", kmsKey=first.get("kmsKey")
+            )
         call.client("ecr").create_repository(repositoryName=inputs["name"], tags=call.tag_list, **arguments)
         return inputs["name"]
 
@@ -45,8 +47,12 @@ class Repository(MapTags):
         encryption = repository.get("encryptionConfiguration") or {"encryptionType": "AES256"}
         return {
             "arn": repository["repositoryArn"],
-            "encryptionConfigurations": [{"encryptionType": encryption["encryptionType"], "kmsKey": encryption.get("kmsKey", "")}],
-            "imageScanningConfiguration": {"scanOnPush": bool((repository.get("imageScanningConfiguration") or {}).get("scanOnPush"))},
+            "encryptionConfigurations": [
+                {"encryptionType": encryption["encryptionType"], "kmsKey": encryption.get("kmsKey", "")}
+            ],
+            "imageScanningConfiguration": {
+                "scanOnPush": bool((repository.get("imageScanningConfiguration") or {}).get("scanOnPush"))
+            },
             "imageTagMutability": repository["imageTagMutability"],
             "name": repository["repositoryName"],
             "region": call.region,
@@ -87,7 +93,9 @@ class LifecyclePolicy(Resource):
 
     def create(self, call: Call) -> str:
         """Put it; there is one per repository."""
-        call.client("ecr").put_lifecycle_policy(repositoryName=call.inputs["repository"], lifecyclePolicyText=call.inputs["policy"])
+        call.client("ecr").put_lifecycle_policy(
+            repositoryName=call.inputs["repository"], lifecyclePolicyText=call.inputs["policy"]
+        )
         return call.inputs["repository"]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
@@ -118,7 +126,9 @@ class RepositoryPolicy(Resource):
 
     def create(self, call: Call) -> str:
         """Set it; there is one per repository."""
-        call.client("ecr").set_repository_policy(repositoryName=call.inputs["repository"], policyText=call.inputs["policy"])
+        call.client("ecr").set_repository_policy(
+            repositoryName=call.inputs["repository"], policyText=call.inputs["policy"]
+        )
         return call.inputs["repository"]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002

@@ -57,7 +57,9 @@ class AccessEntry(MapTags):
         if call.changes("kubernetesGroups", "userName"):
             arguments = call.given(username="userName")
             groups = call.inputs.get("kubernetesGroups") or []
-            call.client("eks").update_access_entry(clusterName=cluster, principalArn=principal, kubernetesGroups=groups, **arguments)
+            call.client("eks").update_access_entry(
+                clusterName=cluster, principalArn=principal, kubernetesGroups=groups, **arguments
+            )
 
     def tagged_arn(self, call: Call, id: str) -> str:  # noqa: A002, ARG002
         """The entry's own ARN, not the principal's."""
@@ -128,8 +130,12 @@ class PodIdentityAssociation(MapTags):
 
     def create(self, call: Call) -> str:
         """Create."""
-        arguments = call.given(clusterName="clusterName", namespace="namespace", serviceAccount="serviceAccount", roleArn="roleArn")
-        return call.client("eks").create_pod_identity_association(**arguments, tags=call.tags)["association"]["associationId"]
+        arguments = call.given(
+            clusterName="clusterName", namespace="namespace", serviceAccount="serviceAccount", roleArn="roleArn"
+        )
+        return call.client("eks").create_pod_identity_association(**arguments, tags=call.tags)["association"][
+            "associationId"
+        ]
 
     def find(self, call: Call) -> str | None:
         """By cluster, namespace and service account."""
@@ -140,7 +146,9 @@ class PodIdentityAssociation(MapTags):
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
         """The association."""
         cluster = {**call.outputs, **call.inputs}["clusterName"]
-        item = call.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=id)["association"]
+        item = call.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=id)[
+            "association"
+        ]
         return {
             "associationArn": item["associationArn"],
             "associationId": item["associationId"],
@@ -158,7 +166,9 @@ class PodIdentityAssociation(MapTags):
         """Another role."""
         if call.changes("roleArn"):
             eks = call.client("eks")
-            eks.update_pod_identity_association(clusterName=call.inputs["clusterName"], associationId=id, roleArn=call.inputs["roleArn"])
+            eks.update_pod_identity_association(
+                clusterName=call.inputs["clusterName"], associationId=id, roleArn=call.inputs["roleArn"]
+            )
 
     def tagged_arn(self, call: Call, id: str) -> str:  # noqa: A002, ARG002
         """The association's ARN."""

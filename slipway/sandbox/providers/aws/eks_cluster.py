@@ -66,7 +66,9 @@ class Cluster(MapTags):
                 serviceIpv4Cidr=network.get("serviceIpv4Cidr"), ipFamily=network.get("ipFamily")
             )
         if encryption := inputs.get("encryptionConfig"):
-            arguments["encryptionConfig"] = [{"resources": encryption["resources"], "provider": {"keyArn": encryption["provider"]["keyArn"]}}]
+            arguments["encryptionConfig"] = [
+                {"resources": encryption["resources"], "provider": {"keyArn": encryption["provider"]["keyArn"]}}
+            ]
         if policy := inputs.get("upgradePolicy"):
             arguments["upgradePolicy"] = policy
         cluster = call.client("eks").create_cluster(
@@ -79,13 +81,23 @@ class Cluster(MapTags):
             **arguments,
         )["cluster"]
         name = cluster["name"]
-        call.wait(f"EKS cluster {name} to be ACTIVE", lambda: self._status(call, name) == "ACTIVE", seconds=CREATE_SECONDS, interval_seconds=2)
+        call.wait(
+            f"EKS cluster {name} to be ACTIVE",
+            lambda: self._status(call, name) == "ACTIVE",
+            seconds=CREATE_SECONDS,
+            interval_seconds=2,
+        )
         return name
 
     def find(self, call: Call) -> str | None:
         """By name; one that is still being created is waited for."""
         name = str(call.inputs["name"])
-        call.wait(f"EKS cluster {name} to be ACTIVE", lambda: self._status(call, name) == "ACTIVE", seconds=CREATE_SECONDS, interval_seconds=2)
+        call.wait(
+            f"EKS cluster {name} to be ACTIVE",
+            lambda: self._status(call, name) == "ACTIVE",
+            seconds=CREATE_SECONDS,
+            interval_seconds=2,
+        )
         return name
 
     @staticmethod
@@ -113,17 +125,25 @@ class Cluster(MapTags):
         if call.changes("vpcConfig"):
             self._update_vpc(call, id)
         if call.changes("enabledClusterLogTypes"):
-            self._await(call, id, eks.update_cluster_config(name=id, logging=_logging(inputs.get("enabledClusterLogTypes") or [])))
+            self._await(
+                call,
+                id,
+                eks.update_cluster_config(name=id, logging=_logging(inputs.get("enabledClusterLogTypes") or [])),
+            )
         if call.changes("upgradePolicy") and inputs.get("upgradePolicy"):
             self._await(call, id, eks.update_cluster_config(name=id, upgradePolicy=inputs["upgradePolicy"]))
         if call.changes("deletionProtection"):
-            self._await(call, id, eks.update_cluster_config(name=id, deletionProtection=bool(inputs.get("deletionProtection"))))
+            self._await(
+                call, id, eks.update_cluster_config(name=id, deletionProtection=bool(inputs.get("deletionProtection")))
+            )
 
     def _update_vpc(self, call: Call, id: str) -> None:  # noqa: A002
         old, new = call.old_inputs.get("vpcConfig") or {}, call.inputs["vpcConfig"]
         wanted = _vpc_arguments(new)
         groups = {k: wanted[k] for k in ("subnetIds", "securityGroupIds") if k in wanted and old.get(k) != new.get(k)}
-        access = {k: v for k, v in wanted.items() if k not in {"subnetIds", "securityGroupIds"} and old.get(k) != new.get(k)}
+        access = {
+            k: v for k, v in wanted.items() if k not in {"subnetIds", "securityGroupIds"} and old.get(k) != new.get(k)
+        }
         for change in (groups, access):
             if change:
                 self._await(call, id, call.client("eks").update_cluster_config(name=id, resourcesVpcConfig=change))
@@ -175,8 +195,15 @@ def _logging(types: list[str]) -> dict[str, Any]:
 
 def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
     """What DescribeCluster says, by property name; shared with the function `getCluster`."""
-    vpc, network, access = (cluster.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig"))
-    enabled = [t for group in (cluster.get("logging") or {}).get("clusterLogging") or [] if group.get("enabled") for t in group.get("types") or []]
+    vpc, network, access = (
+        cluster.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
+    )
+    enabled = [
+        t
+        for group in (cluster.get("logging") or {}).get("clusterLogging") or []
+        if group.get("enabled")
+        for t in group.get("types") or []
+    ]
     issuer = ((cluster.get("identity") or {}).get("oidc") or {}).get("issuer")
     encryption = next(iter(cluster.get("encryptionConfig") or []), None)
     given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
@@ -190,7 +217,12 @@ def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
         "createdAt": _time(cluster.get("createdAt")),
         "deletionProtection": bool(cluster.get("deletionProtection")),
         "enabledClusterLogTypes": sorted(enabled) or None,
-        "encryptionConfig": {"provider": {"keyArn": encryption["provider"]["keyArn"]}, "resources": encryption["resources"]} if encryption else None,
+        "encryptionConfig": {
+            "provider": {"keyArn": encryption["provider"]["keyArn"]},
+            "resources": encryption["resources"],
+        }
+        if encryption
+        else None,
         "endpoint": cluster.get("endpoint", ""),
         "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
         "kubernetesNetworkConfig": present(

@@ -99,7 +99,9 @@ class NodeGroup(MapTags):
         def active() -> bool:
             group = self._describe(call, id)
             if group["status"] in {"CREATE_FAILED", "DEGRADED", "DELETE_FAILED"}:
-                issues = "; ".join(f"{i.get('code')}: {i.get('message')}" for i in (group.get("health") or {}).get("issues") or [])
+                issues = "; ".join(
+                    f"{i.get('code')}: {i.get('message')}" for i in (group.get("health") or {}).get("issues") or []
+                )
                 raise ProviderError(f"EKS node group {id} is {group['status']}{': ' + issues if issues else ''}")
             return group["status"] == "ACTIVE"
 
@@ -127,7 +129,9 @@ class NodeGroup(MapTags):
             "labels": group.get("labels") or None,
             "launchTemplate": group.get("launchTemplate") or None,
             "nodeGroupName": group["nodegroupName"],
-            "nodeGroupNamePrefix": call.inputs.get("nodeGroupNamePrefix") or call.outputs.get("nodeGroupNamePrefix") or "",
+            "nodeGroupNamePrefix": call.inputs.get("nodeGroupNamePrefix")
+            or call.outputs.get("nodeGroupNamePrefix")
+            or "",
             "nodeRoleArn": group["nodeRole"],
             "region": call.region,
             "releaseVersion": group.get("releaseVersion", ""),
@@ -158,7 +162,10 @@ class NodeGroup(MapTags):
                 arguments["labels"] = {"addOrUpdateLabels": new, "removeLabels": sorted(old.keys() - new.keys())}
             if call.changes("taints"):
                 old_taints, new_taints = call.old_inputs.get("taints") or [], inputs.get("taints") or []
-                arguments["taints"] = {"addOrUpdateTaints": new_taints, "removeTaints": [t for t in old_taints if t not in new_taints]}
+                arguments["taints"] = {
+                    "addOrUpdateTaints": new_taints,
+                    "removeTaints": [t for t in old_taints if t not in new_taints],
+                }
             if call.changes("scalingConfig"):
                 arguments["scalingConfig"] = _scaling(inputs["scalingConfig"])
             if call.changes("updateConfig") and inputs.get("updateConfig"):
@@ -166,7 +173,12 @@ class NodeGroup(MapTags):
             eks.update_nodegroup_config(clusterName=cluster, nodegroupName=name, **arguments)
             self._wait_active(call, id, seconds=UPDATE_SECONDS)
         if call.changes("version", "releaseVersion", "launchTemplate"):
-            arguments = call.given(version="version", releaseVersion="releaseVersion", launchTemplate="launchTemplate", force="forceUpdateVersion")
+            arguments = call.given(
+                version="version",
+                releaseVersion="releaseVersion",
+                launchTemplate="launchTemplate",
+                force="forceUpdateVersion",
+            )
             eks.update_nodegroup_version(clusterName=cluster, nodegroupName=name, **arguments)
             self._wait_active(call, id, seconds=UPDATE_SECONDS)
 
@@ -224,7 +236,9 @@ class Addon(MapTags):
         def active() -> bool:
             addon = self._describe(call, id)
             if addon["status"] in {"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}:
-                issues = "; ".join(f"{i.get('code')}: {i.get('message')}" for i in (addon.get("health") or {}).get("issues") or [])
+                issues = "; ".join(
+                    f"{i.get('code')}: {i.get('message')}" for i in (addon.get("health") or {}).get("issues") or []
+                )
                 raise ProviderError(f"EKS add-on {id} is {addon['status']}{': ' + issues if issues else ''}")
             return addon["status"] in {"ACTIVE", "DEGRADED"}
 

@@ -30,12 +30,18 @@ class Policy(Resource):
         """Create."""
         name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
         arguments = call.given(Path="path", Description="description")
-        return call.client("iam").create_policy(PolicyName=name, PolicyDocument=call.inputs["policy"], **arguments, Tags=call.tag_list)["Policy"]["Arn"]
+        return call.client("iam").create_policy(
+            PolicyName=name, PolicyDocument=call.inputs["policy"], **arguments, Tags=call.tag_list
+        )["Policy"]["Arn"]
 
     def find(self, call: Call) -> str | None:
         """By path and name."""
         path = call.inputs.get("path") or "/"
-        return call.session.arn("iam", f"policy{path}{call.inputs['name']}", region="") if call.inputs.get("name") else None
+        return (
+            call.session.arn("iam", f"policy{path}{call.inputs['name']}", region="")
+            if call.inputs.get("name")
+            else None
+        )
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
         """The policy and its default version."""
@@ -94,7 +100,11 @@ class User(Resource):
 
     def create(self, call: Call) -> str:
         """Create."""
-        call.client("iam").create_user(UserName=call.inputs["name"], **call.given(Path="path", PermissionsBoundary="permissionsBoundary"), Tags=call.tag_list)
+        call.client("iam").create_user(
+            UserName=call.inputs["name"],
+            **call.given(Path="path", PermissionsBoundary="permissionsBoundary"),
+            Tags=call.tag_list,
+        )
         return call.inputs["name"]
 
     def find(self, call: Call) -> str | None:
@@ -119,10 +129,16 @@ class User(Resource):
         """Name, path and boundary."""
         iam = call.client("iam")
         if call.changes("name", "path"):
-            iam.update_user(UserName=call.outputs.get("name") or id, NewUserName=call.inputs["name"], NewPath=call.inputs.get("path") or "/")
+            iam.update_user(
+                UserName=call.outputs.get("name") or id,
+                NewUserName=call.inputs["name"],
+                NewPath=call.inputs.get("path") or "/",
+            )
         if call.changes("permissionsBoundary"):
             if call.inputs.get("permissionsBoundary"):
-                iam.put_user_permissions_boundary(UserName=call.inputs["name"], PermissionsBoundary=call.inputs["permissionsBoundary"])
+                iam.put_user_permissions_boundary(
+                    UserName=call.inputs["name"], PermissionsBoundary=call.inputs["permissionsBoundary"]
+                )
             else:
                 iam.delete_user_permissions_boundary(UserName=call.inputs["name"])
 
@@ -156,7 +172,9 @@ class OpenIdConnectProvider(Resource):
     def create(self, call: Call) -> str:
         """Create."""
         arguments = call.given(Url="url", ClientIDList="clientIdLists", ThumbprintList="thumbprintLists")
-        return call.client("iam").create_open_id_connect_provider(**arguments, Tags=call.tag_list)["OpenIDConnectProviderArn"]
+        return call.client("iam").create_open_id_connect_provider(**arguments, Tags=call.tag_list)[
+            "OpenIDConnectProviderArn"
+        ]
 
     def find(self, call: Call) -> str | None:
         """By URL."""
@@ -180,7 +198,9 @@ class OpenIdConnectProvider(Resource):
         """Clients and thumbprints."""
         iam = call.client("iam")
         if call.changes("thumbprintLists") and call.inputs.get("thumbprintLists"):
-            iam.update_open_id_connect_provider_thumbprint(OpenIDConnectProviderArn=id, ThumbprintList=call.inputs["thumbprintLists"])
+            iam.update_open_id_connect_provider_thumbprint(
+                OpenIDConnectProviderArn=id, ThumbprintList=call.inputs["thumbprintLists"]
+            )
         if call.changes("clientIdLists"):
             old, new = set(call.outputs.get("clientIdLists") or []), set(call.inputs["clientIdLists"])
             for client in sorted(new - old):

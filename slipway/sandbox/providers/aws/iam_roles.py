@@ -37,7 +37,12 @@ class Role(Resource):
         call.client("iam").create_role(
             RoleName=name,
             AssumeRolePolicyDocument=call.inputs["assumeRolePolicy"],
-            **call.given(Path="path", Description="description", MaxSessionDuration="maxSessionDuration", PermissionsBoundary="permissionsBoundary"),
+            **call.given(
+                Path="path",
+                Description="description",
+                MaxSessionDuration="maxSessionDuration",
+                PermissionsBoundary="permissionsBoundary",
+            ),
             Tags=call.tag_list,
         )
         self._converge_inline(call, name)
@@ -72,7 +77,10 @@ class Role(Resource):
     def _inline(call: Call, id: str) -> dict[str, str]:  # noqa: A002
         iam = call.client("iam")
         names = iam.list_role_policies(RoleName=id)["PolicyNames"]
-        return {name: document_text(iam.get_role_policy(RoleName=id, PolicyName=name)["PolicyDocument"]) for name in sorted(names)}
+        return {
+            name: document_text(iam.get_role_policy(RoleName=id, PolicyName=name)["PolicyDocument"])
+            for name in sorted(names)
+        }
 
     @staticmethod
     def _managed(call: Call, id: str) -> set[str]:  # noqa: A002
@@ -107,7 +115,11 @@ class Role(Resource):
         if call.changes("assumeRolePolicy"):
             iam.update_assume_role_policy(RoleName=id, PolicyDocument=inputs["assumeRolePolicy"])
         if call.changes("description", "maxSessionDuration"):
-            iam.update_role(RoleName=id, Description=inputs.get("description") or "", MaxSessionDuration=inputs.get("maxSessionDuration") or 3600)
+            iam.update_role(
+                RoleName=id,
+                Description=inputs.get("description") or "",
+                MaxSessionDuration=inputs.get("maxSessionDuration") or 3600,
+            )
         if call.changes("permissionsBoundary"):
             if inputs.get("permissionsBoundary"):
                 iam.put_role_permissions_boundary(RoleName=id, PermissionsBoundary=inputs["permissionsBoundary"])
@@ -153,7 +165,9 @@ class RolePolicy(Resource):
     def create(self, call: Call) -> str:
         """Put the policy."""
         name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
-        call.client("iam").put_role_policy(RoleName=call.inputs["role"], PolicyName=name, PolicyDocument=call.inputs["policy"])
+        call.client("iam").put_role_policy(
+            RoleName=call.inputs["role"], PolicyName=name, PolicyDocument=call.inputs["policy"]
+        )
         return f"{call.inputs['role']}:{name}"
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002

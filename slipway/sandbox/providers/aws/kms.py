@@ -32,7 +32,13 @@ class Key(Resource):
     def create(self, call: Call) -> str:
         """Create, then rotation and state, which CreateKey does not take."""
         kms = call.client("kms")
-        arguments = call.given(Description="description", Policy="policy", KeySpec="customerMasterKeySpec", KeyUsage="keyUsage", MultiRegion="multiRegion")
+        arguments = call.given(
+            Description="description",
+            Policy="policy",
+            KeySpec="customerMasterKeySpec",
+            KeyUsage="keyUsage",
+            MultiRegion="multiRegion",
+        )
         tags = [{"TagKey": key, "TagValue": value} for key, value in call.tags.items()]
         key_id = kms.create_key(**arguments, Tags=tags)["KeyMetadata"]["KeyId"]
         if call.inputs.get("enableKeyRotation"):
@@ -95,7 +101,9 @@ class Key(Resource):
 
     def delete(self, call: Call, id: str) -> None:  # noqa: A002
         """Schedule the deletion: AWS never deletes a key at once."""
-        days = call.inputs.get("deletionWindowInDays") or call.outputs.get("deletionWindowInDays") or DELETION_WINDOW_DAYS
+        days = (
+            call.inputs.get("deletionWindowInDays") or call.outputs.get("deletionWindowInDays") or DELETION_WINDOW_DAYS
+        )
         try:
             call.client("kms").schedule_key_deletion(KeyId=id, PendingWindowInDays=int(days))
         except Exception as error:

@@ -40,7 +40,9 @@ def _canonical_statement(statement: dict[str, Any]) -> dict[str, Any]:
             result[key] = _as_set(result[key])
     for key in ("Principal", "NotPrincipal"):
         if isinstance(result.get(key), dict):
-            result[key] = {kind: [_ACCOUNT_ROOT.sub(r"\1", v) for v in _as_set(values)] for kind, values in result[key].items()}
+            result[key] = {
+                kind: [_ACCOUNT_ROOT.sub(r"\1", v) for v in _as_set(values)] for kind, values in result[key].items()
+            }
     conditions = result.get("Condition")
     if isinstance(conditions, dict):
         result["Condition"] = {t: {v: _as_set(values) for v, values in vs.items()} for t, vs in conditions.items()}
@@ -83,7 +85,11 @@ def render_policy_document(args: PropertyMap) -> dict[str, Any]:
 
 def render_json(document: dict[str, Any], *, minified: bool = False) -> str:
     """The document's text, escaped as Go's encoder does, so that it equals the bridged provider's byte for byte."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False) if minified else json.dumps(document, indent=2, ensure_ascii=False)
+    text = (
+        json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        if minified
+        else json.dumps(document, indent=2, ensure_ascii=False)
+    )
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -140,7 +146,9 @@ def _statement(entry: PropertyMap) -> dict[str, Any]:
 
 
 def _strings(values: list[str]) -> str | list[str]:
-    unique = sorted(set(values), reverse=True)  # the provider sorts downwards; kept, so that documents are equal as text
+    unique = sorted(
+        set(values), reverse=True
+    )  # the provider sorts downwards; kept, so that documents are equal as text
     return unique[0] if len(unique) == 1 else unique
 
 

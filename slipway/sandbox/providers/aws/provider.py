@@ -35,7 +35,13 @@ from slipway.sandbox.providers.aws.functions import FunctionCall
 from slipway.sandbox.providers.aws.resource import Call, Resource
 from slipway.sandbox.providers.aws.schema import resource_schema
 from slipway.sandbox.providers.aws.session import Session, parse_settings
-from slipway.sandbox.providers.aws.state import imported_inputs, merged_outputs, planned_outputs, refreshed_inputs, without_defaults
+from slipway.sandbox.providers.aws.state import (
+    imported_inputs,
+    merged_outputs,
+    planned_outputs,
+    refreshed_inputs,
+    without_defaults,
+)
 
 VERSION = "7.51.1"
 
@@ -58,10 +64,14 @@ class AwsProvider(Provider):
         """Refuse unknown properties and nested values that are not JSON."""
         return CheckResult(inputs=news, failures=tuple(check_config(news)))
 
-    def diff_config(self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:
+    def diff_config(
+        self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:
         """A new region does not replace anything: since 7.0 every resource carries its own."""
         ignored = {"version", "__internal"}
-        changed = [k for k in sorted(old_inputs.keys() | news.keys()) if k not in ignored and old_inputs.get(k) != news.get(k)]
+        changed = [
+            k for k in sorted(old_inputs.keys() | news.keys()) if k not in ignored and old_inputs.get(k) != news.get(k)
+        ]
         return DiffResult(changes=DiffChanges.SOME if changed else DiffChanges.NONE, diffs=tuple(changed))
 
     def configure(self, ctx: CallContext, inputs: PropertyMap) -> None:
@@ -76,10 +86,14 @@ class AwsProvider(Provider):
     def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Validate and complete the inputs of one resource."""
         resource = self._resource(ctx)
-        inputs, failures = check_inputs(resource, resource_schema(resource.token), ctx, olds, news, self._configured().settings)
+        inputs, failures = check_inputs(
+            resource, resource_schema(resource.token), ctx, olds, news, self._configured().settings
+        )
         return CheckResult(inputs=inputs, failures=tuple(failures))
 
-    def diff(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> DiffResult:  # noqa: A002
+    def diff(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:  # noqa: A002
         """Compare inputs by meaning."""
         resource = self._resource(ctx)
         self._seen.add(resource.token, id)
@@ -129,9 +143,13 @@ class AwsProvider(Provider):
         if importing:
             id_ = str(live.get("id") or id)
             return ReadResult(id=id_, outputs={**result, "id": id_}, inputs=imported_inputs(resource, schema, result))
-        return ReadResult(id=id, outputs={**result, "id": id}, inputs=refreshed_inputs(resource, inputs, result) if inputs else None)
+        return ReadResult(
+            id=id, outputs={**result, "id": id}, inputs=refreshed_inputs(resource, inputs, result) if inputs else None
+        )
 
-    def update(self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap) -> PropertyMap:  # noqa: A002
+    def update(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> PropertyMap:  # noqa: A002
         """Apply the changed inputs and read the result back."""
         resource = self._resource(ctx)
         schema = resource_schema(resource.token)

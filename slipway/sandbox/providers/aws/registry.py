@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from slipway.sandbox.providers.aws import (
+    cloudwatch,
+    dynamodb,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
@@ -14,15 +16,22 @@ from slipway.sandbox.providers.aws import (
     eks_access,
     eks_cluster,
     eks_nodes,
+    elbv2_listeners,
+    elbv2_load_balancers,
     iam,
     iam_roles,
     kms,
+    rds,
+    rds_instances,
     secretsmanager,
+    sns,
 )
 from slipway.sandbox.providers.aws import functions as served
 from slipway.sandbox.providers.aws.resource import Resource
 
 _MODULES = (
+    cloudwatch,
+    dynamodb,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
@@ -31,10 +40,15 @@ _MODULES = (
     eks_access,
     eks_cluster,
     eks_nodes,
+    elbv2_listeners,
+    elbv2_load_balancers,
     iam,
     iam_roles,
     kms,
+    rds,
+    rds_instances,
     secretsmanager,
+    sns,
 )
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType(

@@ -50,7 +50,9 @@ class FunctionSchema:
 
 @cache
 def _document() -> dict[str, Any]:
-    return json.loads(SCHEMA_PATH.read_text()) if SCHEMA_PATH.exists() else {"resources": {}, "functions": {}, "types": {}}
+    return (
+        json.loads(SCHEMA_PATH.read_text()) if SCHEMA_PATH.exists() else {"resources": {}, "functions": {}, "types": {}}
+    )
 
 
 @cache

@@ -70,9 +70,7 @@ class SchemaReader:
             outputs[name] = self._type(annotation, module, f"{module_name}/out/")
             if not _is_optional(annotation):
                 always.append(name)
-        secrets = re.findall(
-            r'additional_secret_outputs=\[([^\]]*)\]', (module.folder / f"{file_name}.py").read_text()
-        )
+        secrets = re.findall(r"additional_secret_outputs=\[([^\]]*)\]", (module.folder / f"{file_name}.py").read_text())
         return {
             "inputs": inputs,
             "required": sorted(required),
@@ -147,7 +145,9 @@ class SchemaReader:
         if "asset" in kinds:
             return "asset"
         if "string" in kinds:
-            return "any" if any(kind.startswith("#") for kind in kinds) else "string"  # an enum, or a document given as an object
+            return (
+                "any" if any(kind.startswith("#") for kind in kinds) else "string"
+            )  # an enum, or a document given as an object
         return kinds[0]
 
     def _reference(self, name: str, module: _Module, scope: str) -> str:
@@ -201,13 +201,21 @@ def generate() -> dict[str, object]:
     resources = {token: reader.resource(token) for token in sorted(RESOURCES)}
     functions = {token: reader.function(token) for token in sorted(FUNCTIONS)}
     provider, _ = reader.provider()
-    return {"provider": provider, "resources": resources, "functions": functions, "types": dict(sorted(reader.types.items()))}
+    return {
+        "provider": provider,
+        "resources": resources,
+        "functions": functions,
+        "types": dict(sorted(reader.types.items())),
+    }
 
 
 def render(schema: dict[str, object]) -> str:
     """The text of the file: one line for each resource, function and type, so that changes can be reviewed."""
     sections = [
-        json.dumps(section) + ": {\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items()) + "\n}"
+        json.dumps(section)
+        + ": {\n"
+        + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items())
+        + "\n}"
         for section, entries in schema.items()
         if isinstance(entries, dict)
     ]

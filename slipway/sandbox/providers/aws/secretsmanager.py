@@ -35,14 +35,20 @@ class Secret(ListTags):
         """Create, empty."""
         name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
         client = call.client("secretsmanager")
-        arn = client.create_secret(Name=name, **call.given(Description="description", KmsKeyId="kmsKeyId"), Tags=call.tag_list)["ARN"]
+        arn = client.create_secret(
+            Name=name, **call.given(Description="description", KmsKeyId="kmsKeyId"), Tags=call.tag_list
+        )["ARN"]
         if call.inputs.get("policy"):
             client.put_resource_policy(SecretId=arn, ResourcePolicy=call.inputs["policy"])
         return arn
 
     def find(self, call: Call) -> str | None:
         """By name."""
-        return call.client("secretsmanager").describe_secret(SecretId=call.inputs["name"])["ARN"] if call.inputs.get("name") else None
+        return (
+            call.client("secretsmanager").describe_secret(SecretId=call.inputs["name"])["ARN"]
+            if call.inputs.get("name")
+            else None
+        )
 
     def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
         """The secret without its value; one in its recovery window is gone."""
@@ -74,7 +80,9 @@ class Secret(ListTags):
         """Description, key and policy."""
         client, inputs = call.client("secretsmanager"), call.inputs
         if call.changes("description", "kmsKeyId"):
-            client.update_secret(SecretId=id, Description=inputs.get("description") or "", **call.given(KmsKeyId="kmsKeyId"))
+            client.update_secret(
+                SecretId=id, Description=inputs.get("description") or "", **call.given(KmsKeyId="kmsKeyId")
+            )
         if call.changes("policy"):
             if inputs.get("policy"):
                 client.put_resource_policy(SecretId=id, ResourcePolicy=inputs["policy"])
@@ -116,7 +124,9 @@ class SecretVersion(Resource):
         """Put the value."""
         inputs = call.inputs
         value = inputs.get("secretString", inputs.get("secretStringWo"))
-        content = {"SecretString": value} if value is not None else {"SecretBinary": base64.b64decode(inputs["secretBinary"])}
+        content = (
+            {"SecretString": value} if value is not None else {"SecretBinary": base64.b64decode(inputs["secretBinary"])}
+        )
         seed = f"{call.ctx.urn}|{inputs['secretId']}|{inputs.get('secretStringWoVersion')}|{content}"
         answer = call.client("secretsmanager").put_secret_value(
             SecretId=inputs["secretId"],
@@ -162,7 +172,11 @@ class SecretVersion(Resource):
         arn, version_id = self._parts(id)
         client = call.client("secretsmanager")
         old, new = set(call.outputs.get("versionStages") or []), set(call.inputs.get("versionStages") or ["AWSCURRENT"])
-        holders = {stage: version for version, stages in client.describe_secret(SecretId=arn)["VersionIdsToStages"].items() for stage in stages}
+        holders = {
+            stage: version
+            for version, stages in client.describe_secret(SecretId=arn)["VersionIdsToStages"].items()
+            for stage in stages
+        }
         for stage in sorted(new - old):
             held = {"RemoveFromVersionId": holders[stage]} if stage in holders else {}
             client.update_secret_version_stage(SecretId=arn, VersionStage=stage, MoveToVersionId=version_id, **held)

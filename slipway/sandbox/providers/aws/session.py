@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from slipway.engine.values import PropertyMap
 
 CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 120  # creating an EKS cluster in the sandbox answers once its control plane's processes were started
+READ_TIMEOUT_SECONDS = (
+    120  # creating an EKS cluster in the sandbox answers once its control plane's processes were started
+)
 PARTITION = "aws"
 
 

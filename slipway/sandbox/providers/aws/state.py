@@ -24,7 +24,7 @@ def planned_outputs(
     """What a preview knows of the outputs: inputs as given; the rest as it was, or UNKNOWN if there is nothing yet."""
     outputs = {name: value for name, value in inputs.items() if name in schema.outputs}
     if old_outputs is None:
-        outputs.update({name: UNKNOWN for name in schema.computed - outputs.keys()})
+        outputs.update(dict.fromkeys(schema.computed - outputs.keys(), UNKNOWN))
     for name, nested in resource.nested_computed.items():
         given, old = outputs.get(name), (old_outputs or {}).get(name)
         if isinstance(given, dict):
@@ -61,7 +61,9 @@ def split_tags(live: PropertyMap, call: Call) -> PropertyMap:
     if "tagsAll" not in live:
         return live
     settings = call.session.settings
-    everything = {k: v for k, v in (live["tagsAll"] or {}).items() if k != MARKER_TAG and not is_ignored_tag(k, settings)}
+    everything = {
+        k: v for k, v in (live["tagsAll"] or {}).items() if k != MARKER_TAG and not is_ignored_tag(k, settings)
+    }
     given = call.inputs.get("tags") or {}
     own = {k: v for k, v in everything.items() if k in given or settings.default_tags.get(k) != v}
     tags = own if own or "tags" in call.inputs else None
@@ -99,7 +101,9 @@ def _projected_list(resource: Resource, path: str, given: list[Value], live: lis
     result: list[Value] = []
     if len(given) != len(live):
         keys = set[str]().union(*(item.keys() for item in given if isinstance(item, dict)))
-        return [{k: v for k, v in item.items() if k in keys} if isinstance(item, dict) and keys else item for item in live]
+        return [
+            {k: v for k, v in item.items() if k in keys} if isinstance(item, dict) and keys else item for item in live
+        ]
     for item in given:
         index = next((i for i, other in enumerate(rest) if matches(resource, path, item, other)), 0)
         result.append(_projected(resource, f"{path}[0]", item, rest.pop(index)))
@@ -109,7 +113,9 @@ def _projected_list(resource: Resource, path: str, given: list[Value], live: lis
 def matches(resource: Resource, path: str, given: Value, live: Value) -> bool:
     """Whether a live item agrees with everything that the given one says."""
     if isinstance(given, dict) and isinstance(live, dict):
-        return all(k in live and matches(resource, f"{path}.{k}", v, live[k]) for k, v in given.items() if k != DEFAULTS_KEY)
+        return all(
+            k in live and matches(resource, f"{path}.{k}", v, live[k]) for k, v in given.items() if k != DEFAULTS_KEY
+        )
     if isinstance(given, list) and isinstance(live, list):
         return len(given) == len(live) and canonical(given) == canonical(live)
     return equal(path, given, live, resource)
@@ -138,5 +144,7 @@ def _settable(value: Value, kind: str) -> Value:
         return [_settable(item, kind[5:-1]) for item in value]
     if kind.startswith("#") and isinstance(value, dict):
         properties = object_schema(kind).properties
-        return {k: _settable(v, properties[k]) for k, v in value.items() if k in properties and v not in (None, "", [], {})}
+        return {
+            k: _settable(v, properties[k]) for k, v in value.items() if k in properties and v not in (None, "", [], {})
+        }
     return value
