@@ -36,6 +36,9 @@ RETRY_SECONDS = 1.0
 INSTALL_TIMEOUT_SECONDS = 20
 SETTLE_SECONDS = 0.02
 """Changes come in bursts: one round serves them all."""
+FROM_CACHE = "0"
+"""What the API server's watches have seen. A later version may make it wait for seconds: clusters share one etcd, whose revision
+other clusters advance. An event wakes the reconciler only when the cache has the object."""
 
 log = structlog.get_logger(__name__)
 
@@ -148,6 +151,7 @@ class BindingController:
                     group,
                     version,
                     plural,
+                    resource_version=FROM_CACHE,
                     timeout_seconds=WATCH_SECONDS,
                     _request_timeout=(CALL_TIMEOUT_SECONDS[0], WATCH_SECONDS + CALL_TIMEOUT_SECONDS[1]),
                 ):
@@ -167,7 +171,7 @@ class BindingController:
             slices = self._list("discovery.k8s.io", "v1", "endpointslices")
             core = kubernetes.CoreV1Api(self._client)
             response: Any = core.list_service_for_all_namespaces(
-                _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
+                resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
             )
             services = json.loads(response.data)["items"]
         wanted = [wanted_targets(binding, services, slices) for binding in bindings]
@@ -178,7 +182,7 @@ class BindingController:
 
     def _list(self, group: str, version: str, plural: str) -> list[dict[str, Any]]:
         found: Any = self._custom.list_cluster_custom_object(
-            group, version, plural, _request_timeout=CALL_TIMEOUT_SECONDS
+            group, version, plural, resource_version=FROM_CACHE, _request_timeout=CALL_TIMEOUT_SECONDS
         )
         return found["items"]
 
