@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -55,17 +55,18 @@ class Credentials:
 def load_credentials(path: Path, context: str = "") -> Credentials:
     """The credentials of a context, the current one unless named. Raises UsageError with the file and the key that is wrong."""
     try:
-        document = yaml.safe_load(path.read_text())
+        loaded: object = yaml.safe_load(path.read_text())
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except yaml.YAMLError as error:
         raise UsageError(f"is not YAML: {error}", where=str(path)) from error
-    if not isinstance(document, dict):
+    if not isinstance(loaded, dict):
         raise UsageError("is not a kubeconfig", where=str(path))
-    name = context or document.get("current-context") or ""
+    document = cast("dict[str, Any]", loaded)
+    name: str = context or document.get("current-context") or ""
     chosen = _named(document, path, "contexts", name)["context"]
     cluster = _named(document, path, "clusters", chosen.get("cluster", ""))["cluster"]
-    user = _named(document, path, "users", chosen.get("user", ""))["user"] or {}
+    user: dict[str, Any] = _named(document, path, "users", chosen.get("user", ""))["user"] or {}
     if "server" not in cluster:
         raise UsageError("has no server", where=f"{path}: clusters[{chosen['cluster']}]")
     return Credentials(
@@ -80,9 +81,10 @@ def load_credentials(path: Path, context: str = "") -> Credentials:
 
 
 def _named(document: dict[str, Any], path: Path, kind: str, name: str) -> dict[str, Any]:
-    found = next((entry for entry in document.get(kind) or [] if entry.get("name") == name), None)
+    entries: list[dict[str, Any]] = document.get(kind) or []
+    found = next((entry for entry in entries if entry.get("name") == name), None)
     if found is None:
-        names = ", ".join(str(entry.get("name")) for entry in document.get(kind) or []) or "none"
+        names = ", ".join(str(entry.get("name")) for entry in entries) or "none"
         raise UsageError(f"has no entry {name!r} in {kind}; there are: {names}", where=str(path))
     return found
 
@@ -104,7 +106,8 @@ def _exec_plugin(user: dict[str, Any]) -> tuple[str, ...]:
     plugin = user.get("exec")
     if not plugin:
         return ()
-    words = [f"{entry['name']}={entry['value']}" for entry in plugin.get("env") or []]
+    variables: list[dict[str, str]] = plugin.get("env") or []
+    words = [f"{entry['name']}={entry['value']}" for entry in variables]
     version = plugin.get("apiVersion", "client.authentication.k8s.io/v1")
     info = f'{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{"interactive":false}}}}'
     return (*words, f"KUBERNETES_EXEC_INFO={info}", plugin["command"], *(plugin.get("args") or []))

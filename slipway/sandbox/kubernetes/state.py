@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,13 +111,13 @@ class ClusterBook:
             book.clusters.pop(name, None)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str) -> Generator[None]:
         """One change of a cluster at a time, among all threads and processes; freed by the kernel when its holder dies."""
         with _locked(self._folder / "locks" / name):
             yield
 
     @contextmanager
-    def _changing(self) -> Iterator[_Book]:
+    def _changing(self) -> Generator[_Book]:
         with _locked(self._folder / "locks" / ".book"):
             book = _Book(clusters=self.all())
             yield book
@@ -127,7 +127,7 @@ class ClusterBook:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

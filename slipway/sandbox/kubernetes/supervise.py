@@ -51,7 +51,7 @@ def refuse_busy_port(port: int, wanted_by: str) -> None:
         (
             f"{psutil.Process(found.pid).name()} (process {found.pid})"
             for found in psutil.net_connections("tcp")
-            if found.status == psutil.CONN_LISTEN and found.laddr.port == port and found.pid
+            if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port and found.pid
         ),
         "another process",
     )
