@@ -38,7 +38,8 @@ def load_kubeconfig(text_or_path: Any) -> tuple[dict[str, Any], str]:
         given = os.environ.get("KUBECONFIG") or "~/.kube/config"
         if not any(path.is_file() for path in _paths(given)):
             raise KubeconfigError(f"no kubeconfig is set, and there is none at {given}")
-    paths = [path for path in _paths(given) if path.is_file()] if "\n" not in given and len(given) < 4096 else []
+    # One line of JSON is text too: asking the file system for it fails where a name may have 255 bytes at most.
+    paths = [] if "\n" in given or given.startswith("{") else [path for path in _paths(given) if path.is_file()]
     if not paths:
         return _parse(given, "the kubeconfig text"), ""
     merged: dict[str, Any] = {}
