@@ -13,14 +13,17 @@ from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic.addresses import AddressBook
 from slipway.sandbox.traffic.bindings import BindingController
 from slipway.sandbox.traffic.checker import Checker
+from slipway.sandbox.traffic.counting import Counter
 from slipway.sandbox.traffic.data_plane import DataPlane
 from slipway.sandbox.traffic.health import Outcome
+from slipway.sandbox.traffic.metrics import Metrics
 from slipway.sandbox.traffic.model import Plan, Target
-from slipway.sandbox.traffic.moto_hooks import elbv2
+from slipway.sandbox.traffic.moto_hooks import cloudwatch, elbv2
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.observe import load_plan
 from slipway.sandbox.traffic.registration import MotoRegistry
 from slipway.sandbox.traffic.render import Files, render
+from slipway.sandbox.traffic.request_log import RequestLog
 from slipway.sandbox.traffic.targets import TargetRow, Targets
 
 SUPERVISE_SECONDS = 1.0
@@ -46,15 +49,21 @@ class Traffic:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._metrics = Metrics()
+        self._counter = Counter(self._metrics, lambda: self._plan)
+        self._request_log = RequestLog(self._files.log_socket, self._counter.count_request)
         self._registry = MotoRegistry(self._converge)
         self._controllers: dict[str, BindingController] = {}
 
     def start(self) -> None:
         """Install the hooks in moto, take over a running HAProxy, and serve what moto's state says."""
         elbv2.install(self._patches, self)
+        cloudwatch.install(self._patches, self._metrics)
         self._data_plane.adopt()
         self._checker.start()
         self._converge()
+        # After the plan is known: HAProxy delivers at once what it kept.
+        self._request_log.start()
         supervisor = threading.Thread(target=self._supervise, name="traffic-supervisor", daemon=True)
         self._threads.append(supervisor)
         supervisor.start()
@@ -67,6 +76,7 @@ class Traffic:
         for thread in self._threads:
             thread.join(5)
         self._checker.stop()
+        self._request_log.stop()
         self._patches.undo()
 
     def on_api_change(self, service: str) -> None:
@@ -142,6 +152,8 @@ class Traffic:
                     if not self._data_plane.is_running:
                         self._apply()
                     self._data_plane.reap()
+                self._counter.count_hosts(self._targets)
+                self._metrics.forget_old()
             except Exception:
                 # One bad round must not end supervision; the next one tries again.
                 log.exception("load balancer supervision failed")
