@@ -85,6 +85,7 @@ class KubernetesProvider(Provider):
 
     def __init__(self) -> None:
         self._cluster = Cluster(Settings())
+        self.resumes_creates = self._cluster.settings.server_side_apply
 
     def check_config(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Refuse settings that are unknown, malformed or not supported."""
@@ -115,6 +116,8 @@ class KubernetesProvider(Provider):
         """Take the settings. The cluster is not asked yet: an update may be what creates it."""
         self._cluster.close()
         self._cluster = Cluster(read_settings(inputs))
+        # Server-side apply records who made an object; a plain POST does not, and a second one is refused.
+        self.resumes_creates = self._cluster.settings.server_side_apply
 
     def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Fill in apiVersion, kind, name and namespace."""
