@@ -18,7 +18,7 @@ from slipway.sandbox.traffic.data_plane import DataPlane
 from slipway.sandbox.traffic.health import Outcome
 from slipway.sandbox.traffic.metrics import Metrics
 from slipway.sandbox.traffic.model import Plan, Target
-from slipway.sandbox.traffic.moto_hooks import cloudwatch, elbv2
+from slipway.sandbox.traffic.moto_hooks import alarm_watch, cloudwatch, elbv2
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.observe import load_plan
 from slipway.sandbox.traffic.registration import MotoRegistry
@@ -27,6 +27,7 @@ from slipway.sandbox.traffic.request_log import RequestLog
 from slipway.sandbox.traffic.targets import TargetRow, Targets
 
 SUPERVISE_SECONDS = 1.0
+ALARM_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -59,14 +60,16 @@ class Traffic:
         """Install the hooks in moto, take over a running HAProxy, and serve what moto's state says."""
         elbv2.install(self._patches, self)
         cloudwatch.install(self._patches, self._metrics)
+        alarm_watch.install(self._patches)
         self._data_plane.adopt()
         self._checker.start()
         self._converge()
         # After the plan is known: HAProxy delivers at once what it kept.
         self._request_log.start()
-        supervisor = threading.Thread(target=self._supervise, name="traffic-supervisor", daemon=True)
-        self._threads.append(supervisor)
-        supervisor.start()
+        for name, work in (("traffic-supervisor", self._supervise), ("alarms", self._watch_alarms)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
         """Stop watching and take the hooks out of moto. HAProxy goes on: ProcessTable ends it with the sandbox."""
@@ -157,3 +160,11 @@ class Traffic:
             except Exception:
                 # One bad round must not end supervision; the next one tries again.
                 log.exception("load balancer supervision failed")
+
+    def _watch_alarms(self) -> None:
+        while not self._stopping.wait(ALARM_SECONDS):
+            try:
+                alarm_watch.evaluate_alarms(self._metrics)
+            except Exception:
+                # One odd alarm must not end the evaluation of the others for ever.
+                log.exception("alarms could not be evaluated")
