@@ -9,8 +9,12 @@ Never adopted: a resource whose id this process has seen in a state (the old hal
 another URN's. What has no natural key (a VPC, an elastic IP, a KMS key) is left behind as the real provider leaves it.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import threading
 
 from slipway.engine.values import PropertyMap
@@ -28,7 +32,7 @@ class SeenIds:
         self._ids: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def add(self, token: str, id: str) -> None:  # noqa: A002
+    def add(self, token: str, id: str) -> None:
         """Remember that a state knows this resource."""
         with self._lock:
             self._ids.add((token, id))
@@ -61,7 +65,7 @@ def is_ours(live: PropertyMap, call: Call) -> bool:
     return tags is None or tags.get(MARKER_TAG) == marker_value(call.ctx.urn)
 
 
-def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live: PropertyMap) -> None:  # noqa: A002
+def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live: PropertyMap) -> None:
     """Bring an existing resource to the wanted inputs."""
     outputs = merged_outputs(resource, call, live, {})
     olds = imported_inputs(resource, schema, outputs)
@@ -72,7 +76,7 @@ def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live:
     apply_update(resource, call, id)
 
 
-def apply_update(resource: Resource, call: Call, id: str) -> None:  # noqa: A002
+def apply_update(resource: Resource, call: Call, id: str) -> None:
     """The type's own update, then tags."""
     if call.changed - {"tags", "tagsAll"}:
         resource.update(call, id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ class MapTags(Resource):
 
     service: ClassVar[str]
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """By the ARN of the outputs."""
         client, arn = call.client(self.service), self.tagged_arn(call, id)
         if remove:
@@ -21,7 +22,7 @@ class MapTags(Resource):
         if add:
             client.tag_resource(resourceArn=arn, tags=dict(add))
 
-    def tagged_arn(self, call: Call, id: str) -> str:  # noqa: A002, ARG002
+    def tagged_arn(self, call: Call, id: str) -> str:
         """The ARN that carries the tags."""
         return str(call.outputs["arn"])
 
@@ -35,7 +36,7 @@ class ListTags(Resource):
     untag_operation: ClassVar[str] = "untag_resource"
     many_arns: ClassVar[bool] = False
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """By the ARN of the outputs."""
         client, arn = call.client(self.service), str(call.outputs.get("arn") or id)
         target = {self.arn_argument: [arn] if self.many_arns else arn}

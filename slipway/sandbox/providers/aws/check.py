@@ -1,5 +1,8 @@
 """From a program's inputs to checked ones: types, required and unknown properties, defaults, names, region and tags."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
 import hashlib
@@ -19,7 +22,7 @@ DEFAULTS_KEY = "__defaults"
 _SUFFIX_LENGTH = 7
 
 
-def check_inputs(
+def check_inputs(  # noqa: PLR0917 - the protocol's five, and the resource
     resource: Resource,
     schema: ResourceSchema,
     ctx: CallContext,
@@ -40,13 +43,7 @@ def check_inputs(
     for name in resource.json_properties & inputs.keys():
         inputs[name] = json_text(inputs[name])
     defaulted = _apply_defaults(resource, ctx, olds, inputs)
-    for name in sorted(schema.inputs.required - inputs.keys()):
-        failures.append(
-            CheckFailure(
-                property=name,
-                reason=f'Missing required argument. The argument "{name}" is required, but no definition was found.',
-            )
-        )
+    failures.extend(_missing(name) for name in sorted(schema.inputs.required - inputs.keys()))
     failures += _group_failures(resource, inputs)
     failures += [CheckFailure(property=name, reason=reason) for name, reason in resource.check(inputs)]
     if "region" in schema.inputs.properties:
@@ -57,7 +54,7 @@ def check_inputs(
     return inputs, failures
 
 
-def normalise(value: Value, kind: str, path: str, failures: list[CheckFailure]) -> Value:
+def normalise(value: Value, kind: str, path: str, failures: list[CheckFailure]) -> Value:  # noqa: PLR0911 - one for each kind
     """`value` in the type of the schema: numbers and booleans given as text are converted, as Terraform does."""
     if value is UNKNOWN or value is None or kind == "any":
         return value
@@ -90,13 +87,7 @@ def _normalise_object(value: PropertyMap, kind: str, path: str, failures: list[C
             failures.append(_unknown(f"{path}.{name}", schema.properties))
             continue
         result[name] = normalise(item, schema.properties[name], f"{path}.{name}", failures)
-    for name in sorted(schema.required - result.keys()):
-        failures.append(
-            CheckFailure(
-                property=f"{path}.{name}",
-                reason=f'Missing required argument. The argument "{path}.{name}" is required, but no definition was found.',
-            )
-        )
+    failures.extend(_missing(f"{path}.{name}") for name in sorted(schema.required - result.keys()))
     return result
 
 
@@ -134,6 +125,11 @@ def _number(value: Value, kind: str, path: str, failures: list[CheckFailure]) ->
     if number.is_integer():
         return int(number)
     return _mismatch(value, "a whole number", path, failures) if kind == "integer" else number
+
+
+def _missing(path: str) -> CheckFailure:
+    reason = f'Missing required argument. The argument "{path}" is required, but no definition was found.'
+    return CheckFailure(property=path, reason=reason)
 
 
 def _mismatch(value: Value, wanted: str, path: str, failures: list[CheckFailure]) -> Value:

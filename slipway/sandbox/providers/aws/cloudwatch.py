@@ -1,7 +1,11 @@
 """CloudWatch log groups, alarms and dashboards."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +47,7 @@ class LogGroup(MapTags):
         """By name."""
         return call.inputs.get("name")
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The group among those with its prefix; Logs has no call for one."""
         logs = call.client("logs")
         for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=id):
@@ -66,7 +70,7 @@ class LogGroup(MapTags):
             "tagsAll": dict(call.client("logs").list_tags_for_resource(resourceArn=arn).get("tags") or {}),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Retention and key."""
         logs = call.client("logs")
         if call.changes("retentionInDays"):
@@ -80,7 +84,7 @@ class LogGroup(MapTags):
             else:
                 logs.disassociate_kms_key(logGroupName=id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete, unless it is to stay."""
         if not {**call.outputs, **call.inputs}.get("skipDestroy"):
             call.client("logs").delete_log_group(logGroupName=id)
@@ -144,7 +148,7 @@ class MetricAlarm(ListTags):
             arguments["Metrics"] = [_api_query(query) for query in queries]
         call.client("cloudwatch").put_metric_alarm(AlarmName=name, **arguments, **more)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The alarm."""
         client = call.client("cloudwatch")
         found = client.describe_alarms(AlarmNames=[id], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
@@ -168,11 +172,11 @@ class MetricAlarm(ListTags):
             "tagsAll": tag_map(tags),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Put again: it replaces everything but tags."""
         self._put(call, id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("cloudwatch").delete_alarms(AlarmNames=[id])
 
@@ -216,7 +220,7 @@ class Dashboard(Resource):
         if faults := answer.get("DashboardValidationMessages"):
             raise ProviderError(f"{self.token}: {name}: {faults[0].get('Message', faults[0])}")
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The dashboard."""
         found = call.client("cloudwatch").get_dashboard(DashboardName=id)
         return {
@@ -226,11 +230,11 @@ class Dashboard(Resource):
             "region": call.region,
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Put again."""
         self._put(call, id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("cloudwatch").delete_dashboards(DashboardNames=[id])
 

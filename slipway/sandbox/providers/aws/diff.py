@@ -1,5 +1,8 @@
 """Compare two sets of inputs the way the bridged provider does: by meaning, with paths, and with what needs a replacement."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
 import json
@@ -68,10 +71,12 @@ def _list_changes(path: str, old: list[Value], new: list[Value], resource: Resou
         yield from changes_at(f"{path}[{index}]", before, after, resource)
 
 
-def equal(path: str, old: Value, new: Value, resource: Resource) -> bool:
+def equal(path: str, old: Value, new: Value, resource: Resource) -> bool:  # noqa: PLR0911 - one line for each kind of value
     """Whether two values mean the same at this place."""
     if old is UNKNOWN or new is UNKNOWN:
         return False
+    if (old is None and new in ({}, [])) or (new is None and old in ({}, [])):
+        return True  # AWS does not tell an empty collection from none, nor does Terraform
     name = without_indexes(path)
     if name in resource.json_properties and isinstance(old, str) and isinstance(new, str):
         return equivalent_documents(old, new)

@@ -1,7 +1,11 @@
 """DynamoDB tables and items."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import base64
 import json
 from collections.abc import Iterable
@@ -119,7 +123,7 @@ class Table(ListTags):
         """By name."""
         return call.inputs["name"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The table."""
         client = call.client("dynamodb")
         table = client.describe_table(TableName=id)["Table"]
@@ -161,7 +165,7 @@ class Table(ListTags):
             "writeCapacity": int(throughput.get("WriteCapacityUnits") or 0),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Each change is a call of its own: DynamoDB refuses most of them together."""
         inputs, name = call.inputs, id
         changes: list[dict[str, Any]] = []
@@ -189,7 +193,7 @@ class Table(ListTags):
             self._wait_active(call, name)
         self._set_extras(call, name, {extra for extra in ("ttl", "pointInTimeRecovery") if call.changes(extra)})
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait until it is gone."""
         client = call.client("dynamodb")
         client.delete_table(TableName=id)
@@ -335,7 +339,7 @@ class TableItem(Resource):
         """By key."""
         return self._id(call.inputs)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The item, by the key in the state."""
         state = {**call.outputs, **call.inputs}
         if not state.get("item"):
@@ -355,14 +359,14 @@ class TableItem(Resource):
             "tableName": state["tableName"],
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Put the new item; an old one with another key goes."""
         client, inputs = call.client("dynamodb"), call.inputs
         client.put_item(TableName=inputs["tableName"], Item=_item(inputs))
         if call.outputs.get("item") and _key(call.outputs) != _key(inputs):
             client.delete_item(TableName=inputs["tableName"], Key=_key(call.outputs))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         state = {**call.inputs, **call.outputs}
         call.client("dynamodb").delete_item(TableName=state["tableName"], Key=_key(state))

@@ -1,7 +1,11 @@
 """Route tables, routes, NAT gateways and elastic IPs."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -71,7 +75,7 @@ class RouteTable(Ec2Resource):
         self._converge_routes(call, table_id)
         return table_id
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The table with the routes that were created in it."""
         table = call.client("ec2").describe_route_tables(RouteTableIds=[id])["RouteTables"][0]
         routes = [
@@ -92,12 +96,12 @@ class RouteTable(Ec2Resource):
             vpcId=table["VpcId"],
         )
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Inline routes, when they are managed here."""
         if call.changes("routes"):
             self._converge_routes(call, id)
 
-    def _converge_routes(self, call: Call, id: str) -> None:  # noqa: A002
+    def _converge_routes(self, call: Call, id: str) -> None:
         if "routes" not in call.inputs and "routes" not in call.old_inputs:
             return  # routes are managed by Route resources: leave them alone
         ec2 = call.client("ec2")
@@ -115,7 +119,7 @@ class RouteTable(Ec2Resource):
         for route in present_routes.values():
             ec2.delete_route(RouteTableId=id, **{a: route[a] for a in ROUTE_DESTINATIONS.values() if route.get(a)})
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Drop its associations, then itself."""
         ec2 = call.client("ec2")
         for table in ec2.describe_route_tables(RouteTableIds=[id])["RouteTables"]:
@@ -157,7 +161,7 @@ class Route(Resource):
         )
         return self._id(call.inputs) if same else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002, ARG002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The route among those of its table."""
         state = {**call.outputs, **call.inputs}
         wanted = _destination(state, ROUTE_DESTINATIONS)
@@ -178,18 +182,18 @@ class Route(Resource):
                 }
         return None
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+    def update(self, call: Call, id: str) -> None:
         """Another target for the same destination."""
         call.client("ec2").replace_route(
             RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS)
         )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+    def delete(self, call: Call, id: str) -> None:
         """Delete by destination."""
         state = {**call.outputs, **call.inputs}
         call.client("ec2").delete_route(RouteTableId=state["routeTableId"], **_destination(state, ROUTE_DESTINATIONS))
 
-    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002
+    def import_outputs(self, call: Call, id: str) -> None:
         """An import id is `<route table>_<destination>`."""
         table_id, _, destination = id.partition("_")
         if not destination:
@@ -221,7 +225,7 @@ class RouteTableAssociation(Resource):
                     return association["RouteTableAssociationId"]  # the very same one, made by a run that was killed
         return ec2.associate_route_table(**arguments)["AssociationId"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association among those of all tables."""
         found = call.client("ec2").describe_route_tables(
             Filters=[{"Name": "association.route-table-association-id", "Values": [id]}]
@@ -237,11 +241,11 @@ class RouteTableAssociation(Resource):
                     )
         return None
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Another table for the same subnet. The association gets a new id at AWS: the real provider keeps the old one until refreshed."""
         call.client("ec2").replace_route_table_association(AssociationId=id, RouteTableId=call.inputs["routeTableId"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Drop the association."""
         call.client("ec2").disassociate_route_table(AssociationId=id)
 
@@ -270,14 +274,14 @@ class Eip(Ec2Resource):
         self._associate(call, allocation_id)
         return allocation_id
 
-    def _associate(self, call: Call, id: str) -> None:  # noqa: A002
+    def _associate(self, call: Call, id: str) -> None:
         target = call.given(InstanceId="instance", NetworkInterfaceId="networkInterface")
         if target:
             call.client("ec2").associate_address(
                 AllocationId=id, **target, **call.given(PrivateIpAddress="associateWithPrivateIp")
             )
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The address."""
         address = call.client("ec2").describe_addresses(AllocationIds=[id])["Addresses"][0]
         public, private = address.get("PublicIp", ""), address.get("PrivateIpAddress") or ""
@@ -302,7 +306,7 @@ class Eip(Ec2Resource):
             "tagsAll": tag_map(address.get("Tags")),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Another association."""
         if not call.changes("instance", "networkInterface", "associateWithPrivateIp"):
             return
@@ -318,7 +322,7 @@ class Eip(Ec2Resource):
                 if error_code(error) != "InvalidAssociationID.NotFound":
                     raise
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Release the address."""
         self._disassociate(call)
         call.client("ec2").release_address(AllocationId=id)
@@ -360,11 +364,11 @@ class NatGateway(Ec2Resource):
         )
         return gateway_id
 
-    def _describe(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def _describe(self, call: Call, id: str) -> PropertyMap | None:
         found = call.client("ec2").describe_nat_gateways(NatGatewayIds=[id])["NatGateways"]
         return found[0] if found else None
 
-    def _state(self, call: Call, id: str) -> str:  # noqa: A002
+    def _state(self, call: Call, id: str) -> str:
         gateway = self._describe(call, id) or {}
         if gateway.get("State") == "failed":
             raise ProviderError(
@@ -372,7 +376,7 @@ class NatGateway(Ec2Resource):
             )
         return str(gateway.get("State", "deleted"))
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The gateway; deleted ones are shown by AWS for a while."""
         gateway = self._describe(call, id)
         if gateway is None or gateway.get("State") in {"deleted", "deleting"}:
@@ -391,7 +395,7 @@ class NatGateway(Ec2Resource):
             tagsAll=tag_map(gateway.get("Tags")),
         )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait: its address is held until it is gone."""
         call.client("ec2").delete_nat_gateway(NatGatewayId=id)
         call.wait(f"NAT gateway {id} to be deleted", lambda: self._state(call, id) == "deleted", seconds=NAT_SECONDS)

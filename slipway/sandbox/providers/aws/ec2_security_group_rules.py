@@ -1,7 +1,11 @@
 """Security group rules as resources of their own."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import zlib
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -76,7 +80,7 @@ class _SingleRule(Ec2Resource):
                 return rule["SecurityGroupRuleId"]
         return None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The rule."""
         rules = call.client("ec2").describe_security_group_rules(SecurityGroupRuleIds=[id])["SecurityGroupRules"]
         return self._outputs(call, rules[0]) if rules else None
@@ -89,7 +93,8 @@ class _SingleRule(Ec2Resource):
             or call.arn("ec2", f"security-group-rule/{rule['SecurityGroupRuleId']}"),
             "cidrIpv4": rule.get("CidrIpv4"),
             "cidrIpv6": rule.get("CidrIpv6"),
-            "description": rule.get("Description") or None,
+            # The endpoint keeps the description of a rule between groups to itself: it stays as given.
+            **({} if rule.get("ReferencedGroupInfo") else {"description": rule.get("Description") or None}),
             "fromPort": None if everything else rule.get("FromPort"),
             "ipProtocol": protocol(rule["IpProtocol"]),
             "prefixListId": rule.get("PrefixListId"),
@@ -101,7 +106,7 @@ class _SingleRule(Ec2Resource):
             "toPort": None if everything else rule.get("ToPort"),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Change the rule under its id."""
         inputs = call.inputs
         rule = {"IpProtocol": protocol(inputs["ipProtocol"])} | call.given(
@@ -118,7 +123,7 @@ class _SingleRule(Ec2Resource):
             SecurityGroupRules=[{"SecurityGroupRuleId": id, "SecurityGroupRule": rule}],
         )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Revoke by id."""
         group_id = {**call.outputs, **call.inputs}["securityGroupId"]
         revoke = getattr(call.client("ec2"), f"revoke_security_group_{self.direction}")
@@ -164,16 +169,13 @@ class SecurityGroupRule(Resource):
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
         """It must say from or to where."""
-        if not any(
-            inputs.get(k)
-            for k in ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "sourceSecurityGroupId", "self")
-            if inputs.get(k) is not None and self._known(inputs[k])
-        ):
-            if not any(k in inputs and not self._known(inputs[k]) for k in inputs):
-                yield (
-                    "cidrBlocks",
-                    "one of cidrBlocks, ipv6CidrBlocks, prefixListIds, self, sourceSecurityGroupId must be given",
-                )
+        sources = ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "sourceSecurityGroupId", "self")
+        named = any(inputs.get(k) for k in sources if inputs.get(k) is not None and self._known(inputs[k]))
+        if not named and all(self._known(value) for value in inputs.values()):
+            yield (
+                "cidrBlocks",
+                "one of cidrBlocks, ipv6CidrBlocks, prefixListIds, self, sourceSecurityGroupId must be given",
+            )
 
     @staticmethod
     def _known(value: Any) -> bool:
@@ -200,7 +202,7 @@ class SecurityGroupRule(Resource):
         """The same rule, if all of it is there."""
         return self._id(call.inputs) if self.read(call, "") else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002, ARG002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """Whether every source is still authorized."""
         state = {**call.outputs, **call.inputs}
         try:
@@ -256,19 +258,19 @@ class SecurityGroupRule(Resource):
                 return rule["SecurityGroupRuleId"]
         return ""
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+    def update(self, call: Call, id: str) -> None:
         """Only the description can change: authorize the new ones, revoke the old."""
         old, new = self._atoms({**call.outputs, **call.old_inputs}), self._atoms(call.inputs)
         # EC2 takes rules that differ in their description for duplicates: the old ones go first.
         change_rules(call, call.inputs["securityGroupId"], call.inputs["type"], frozenset(), old - new)
         change_rules(call, call.inputs["securityGroupId"], call.inputs["type"], new - old, frozenset())
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+    def delete(self, call: Call, id: str) -> None:
         """Revoke all sources."""
         state = {**call.outputs, **call.inputs}
         change_rules(call, state["securityGroupId"], state["type"], frozenset(), self._atoms(state))
 
-    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002
+    def import_outputs(self, call: Call, id: str) -> None:
         """Terraform's import id: group_type_protocol_from_to_source[_source...]."""
         parts = id.split("_")
         if len(parts) < 6:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from typing import Any
 
 from slipway.engine.provider import ProviderError
@@ -14,12 +15,12 @@ from slipway.sandbox.providers.aws.resource import AutoName, Call, tag_map
 _DIRECTIONS = {"ingress": "IpPermissions", "egress": "IpPermissionsEgress"}
 
 
-def describe_group(call: Call, id: str) -> dict[str, Any]:  # noqa: A002
+def describe_group(call: Call, id: str) -> dict[str, Any]:
     """The group as EC2 has it."""
     return call.client("ec2").describe_security_groups(GroupIds=[id])["SecurityGroups"][0]
 
 
-def change_rules(call: Call, id: str, direction: str, add: frozenset[Atom], remove: frozenset[Atom]) -> None:  # noqa: A002
+def change_rules(call: Call, id: str, direction: str, add: frozenset[Atom], remove: frozenset[Atom]) -> None:
     """Authorize first, so that traffic both sets allow is never refused in between."""
     ec2 = call.client("ec2")
     if add:
@@ -53,7 +54,7 @@ class SecurityGroup(Ec2Resource):
         self._converge(call, group_id, {"ingress", "egress"})
         return group_id
 
-    def _converge(self, call: Call, id: str, directions: set[str]) -> None:  # noqa: A002
+    def _converge(self, call: Call, id: str, directions: set[str]) -> None:
         group = describe_group(call, id)
         for direction in sorted(directions):
             live = atoms_of_permissions(group.get(_DIRECTIONS[direction]) or [])
@@ -69,15 +70,15 @@ class SecurityGroup(Ec2Resource):
         )["SecurityGroups"]
         return found[0]["GroupId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The group, its rules grouped as the program groups them."""
         return read_group(call, id)
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Inline rules."""
         self._converge(call, id, {d for d in _DIRECTIONS if call.changes(d)})
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete once no network interface uses it."""
         if call.inputs.get("revokeRulesOnDelete") or call.outputs.get("revokeRulesOnDelete"):
             group = describe_group(call, id)
@@ -86,7 +87,7 @@ class SecurityGroup(Ec2Resource):
         deleted_when_free(call, f"security group {id}", lambda: call.client("ec2").delete_security_group(GroupId=id))
 
 
-def read_group(call: Call, id: str) -> PropertyMap:  # noqa: A002
+def read_group(call: Call, id: str) -> PropertyMap:
     """The outputs of a group."""
     group = describe_group(call, id)
     rules = {
@@ -135,7 +136,7 @@ class DefaultSecurityGroup(SecurityGroup):
         self._converge(call, group_id, {"ingress", "egress"})
         return group_id
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """The default group cannot be deleted: it is only forgotten, as with the real provider."""
 
 

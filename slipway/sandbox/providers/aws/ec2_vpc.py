@@ -1,7 +1,11 @@
 """VPCs, subnets and internet gateways."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +19,7 @@ DELETE_SECONDS = 300  # AWS frees network interfaces of deleted load balancers a
 class Ec2Resource(Resource):
     """What all EC2 types share: tags by id, and tags at creation."""
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """EC2 tags any id the same way."""
         ec2 = call.client("ec2")
         if remove:
@@ -80,7 +84,7 @@ class Vpc(Ec2Resource):
         )
         return vpc["VpcId"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The VPC, its attributes, and what AWS made with it."""
         ec2 = call.client("ec2")
         vpc = ec2.describe_vpcs(VpcIds=[id])["Vpcs"][0]
@@ -119,19 +123,19 @@ class Vpc(Ec2Resource):
             "tagsAll": tag_map(vpc.get("Tags")),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Only attributes can change in place."""
         self._set_attributes(call, id, call.changed)
         if call.changes("instanceTenancy"):
             call.client("ec2").modify_vpc_tenancy(VpcId=id, InstanceTenancy=call.inputs["instanceTenancy"])
 
-    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:  # noqa: A002
+    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         for name in ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"):
             if name in names:
                 argument = {name[0].upper() + name[1:]: {"Value": bool(call.inputs.get(name))}}
                 call.client("ec2").modify_vpc_attribute(VpcId=id, **argument)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete once nothing depends on it."""
         deleted_when_free(call, f"VPC {id}", lambda: call.client("ec2").delete_vpc(VpcId=id))
 
@@ -178,7 +182,7 @@ class Subnet(Ec2Resource):
         )["Subnets"]
         return found[0]["SubnetId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The subnet."""
         subnet = call.client("ec2").describe_subnets(SubnetIds=[id])["Subnets"][0]
         ipv6 = next(iter(subnet.get("Ipv6CidrBlockAssociationSet") or []), {})
@@ -203,16 +207,16 @@ class Subnet(Ec2Resource):
             "vpcId": subnet["VpcId"],
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Attributes change in place."""
         self._set_attributes(call, id, call.changed & frozenset(self._ATTRIBUTES))
 
-    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:  # noqa: A002
+    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         for name in sorted(names):
             argument = {name[0].upper() + name[1:]: {"Value": bool(call.inputs.get(name))}}
             call.client("ec2").modify_subnet_attribute(SubnetId=id, **argument)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete once its network interfaces are gone."""
         deleted_when_free(call, f"subnet {id}", lambda: call.client("ec2").delete_subnet(SubnetId=id))
 
@@ -244,7 +248,7 @@ class InternetGateway(Ec2Resource):
         )["InternetGateways"]
         return found[0]["InternetGatewayId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The gateway and the VPC that it is attached to."""
         gateway = call.client("ec2").describe_internet_gateways(InternetGatewayIds=[id])["InternetGateways"][0]
         attachments = gateway.get("Attachments") or []
@@ -256,7 +260,7 @@ class InternetGateway(Ec2Resource):
             vpcId=attachments[0]["VpcId"] if attachments else "",
         )
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Move it to another VPC."""
         if not call.changes("vpcId"):
             return
@@ -265,14 +269,14 @@ class InternetGateway(Ec2Resource):
         if call.inputs.get("vpcId"):
             ec2.attach_internet_gateway(InternetGatewayId=id, VpcId=call.inputs["vpcId"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Detach and delete."""
         self._detach(call, id)
         deleted_when_free(
             call, f"internet gateway {id}", lambda: call.client("ec2").delete_internet_gateway(InternetGatewayId=id)
         )
 
-    def _detach(self, call: Call, id: str) -> None:  # noqa: A002
+    def _detach(self, call: Call, id: str) -> None:
         ec2 = call.client("ec2")
         for gateway in ec2.describe_internet_gateways(InternetGatewayIds=[id])["InternetGateways"]:
             for attachment in gateway.get("Attachments") or []:

@@ -1,7 +1,11 @@
 """ECR repositories and their policies."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from typing import Any
 
 from slipway.engine.values import PropertyMap
@@ -40,7 +44,7 @@ class Repository(MapTags):
         """By name."""
         return call.inputs["name"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The repository."""
         ecr = call.client("ecr")
         repository = ecr.describe_repositories(repositoryNames=[id])["repositories"][0]
@@ -61,7 +65,7 @@ class Repository(MapTags):
             "tagsAll": tag_map(ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"]).get("tags")),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Tag mutability and scanning."""
         ecr, inputs = call.client("ecr"), call.inputs
         if call.changes("imageTagMutability"):
@@ -70,7 +74,7 @@ class Repository(MapTags):
             scan = bool((inputs.get("imageScanningConfiguration") or {}).get("scanOnPush"))
             ecr.put_image_scanning_configuration(repositoryName=id, imageScanningConfiguration={"scanOnPush": scan})
 
-    def write_tags(self, call: Call, id: str, add: Any, remove: list[str]) -> None:  # noqa: A002, ARG002
+    def write_tags(self, call: Call, id: str, add: Any, remove: list[str]) -> None:
         """ECR takes a list, under the argument names of the map services."""
         ecr, arn = call.client("ecr"), call.outputs["arn"]
         if remove:
@@ -78,7 +82,7 @@ class Repository(MapTags):
         if add:
             ecr.tag_resource(resourceArn=arn, tags=tag_pairs(add))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete; images in it only go when forced."""
         force = bool({**call.outputs, **call.inputs}.get("forceDelete"))
         call.client("ecr").delete_repository(repositoryName=id, force=force)
@@ -98,7 +102,7 @@ class LifecyclePolicy(Resource):
         )
         return call.inputs["repository"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The policy."""
         policy = call.client("ecr").get_lifecycle_policy(repositoryName=id)
         return {
@@ -108,11 +112,11 @@ class LifecyclePolicy(Resource):
             "repository": policy["repositoryName"],
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Put it again."""
         call.client("ecr").put_lifecycle_policy(repositoryName=id, lifecyclePolicyText=call.inputs["policy"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("ecr").delete_lifecycle_policy(repositoryName=id)
 
@@ -131,7 +135,7 @@ class RepositoryPolicy(Resource):
         )
         return call.inputs["repository"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The policy."""
         policy = call.client("ecr").get_repository_policy(repositoryName=id)
         return {
@@ -141,11 +145,11 @@ class RepositoryPolicy(Resource):
             "repository": policy["repositoryName"],
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Set it again."""
         call.client("ecr").set_repository_policy(repositoryName=id, policyText=call.inputs["policy"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("ecr").delete_repository_policy(repositoryName=id)
 

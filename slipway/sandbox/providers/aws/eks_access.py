@@ -1,7 +1,11 @@
 """Who may do what in an EKS cluster: access entries, access policies and pod identities."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from typing import Any
 
 from slipway.engine.provider import ProviderError
@@ -34,7 +38,7 @@ class AccessEntry(MapTags):
         """By cluster and principal."""
         return f"{call.inputs['clusterName']}:{call.inputs['principalArn']}"
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The entry."""
         cluster, _, principal = id.partition(":")
         entry = call.client("eks").describe_access_entry(clusterName=cluster, principalArn=principal)["accessEntry"]
@@ -51,7 +55,7 @@ class AccessEntry(MapTags):
             "userName": entry.get("username", ""),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Groups and user name."""
         cluster, _, principal = id.partition(":")
         if call.changes("kubernetesGroups", "userName"):
@@ -61,11 +65,11 @@ class AccessEntry(MapTags):
                 clusterName=cluster, principalArn=principal, kubernetesGroups=groups, **arguments
             )
 
-    def tagged_arn(self, call: Call, id: str) -> str:  # noqa: A002, ARG002
+    def tagged_arn(self, call: Call, id: str) -> str:
         """The entry's own ARN, not the principal's."""
         return str(call.outputs["accessEntryArn"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         cluster, _, principal = id.partition(":")
         call.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
@@ -89,7 +93,7 @@ class AccessPolicyAssociation(Resource):
         )
         return "#".join((inputs["clusterName"], inputs["principalArn"], inputs["policyArn"]))
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association among the principal's."""
         cluster, principal, policy = self._parts(id)
         answer = call.client("eks").list_associated_access_policies(clusterName=cluster, principalArn=principal)
@@ -107,13 +111,13 @@ class AccessPolicyAssociation(Resource):
                 }
         return None
 
-    def _parts(self, id: str) -> tuple[str, str, str]:  # noqa: A002
+    def _parts(self, id: str) -> tuple[str, str, str]:
         parts = id.split("#")
         if len(parts) != 3:
             raise ProviderError(f"{self.token}: unexpected id {id!r}; expected CLUSTER#PRINCIPALARN#POLICYARN")
         return parts[0], parts[1], parts[2]
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Disassociate."""
         cluster, principal, policy = self._parts(id)
         call.client("eks").disassociate_access_policy(clusterName=cluster, principalArn=principal, policyArn=policy)
@@ -143,7 +147,7 @@ class PodIdentityAssociation(MapTags):
         found = call.client("eks").list_pod_identity_associations(**arguments)["associations"]
         return found[0]["associationId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association."""
         cluster = {**call.outputs, **call.inputs}["clusterName"]
         item = call.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=id)[
@@ -162,7 +166,7 @@ class PodIdentityAssociation(MapTags):
             "tagsAll": dict(item.get("tags") or {}),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Another role."""
         if call.changes("roleArn"):
             eks = call.client("eks")
@@ -170,15 +174,15 @@ class PodIdentityAssociation(MapTags):
                 clusterName=call.inputs["clusterName"], associationId=id, roleArn=call.inputs["roleArn"]
             )
 
-    def tagged_arn(self, call: Call, id: str) -> str:  # noqa: A002, ARG002
+    def tagged_arn(self, call: Call, id: str) -> str:
         """The association's ARN."""
         return str(call.outputs["associationArn"])
 
-    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002
+    def import_outputs(self, call: Call, id: str) -> None:
         """Terraform imports by `cluster,association`."""
         raise ProviderError(f"{self.token}: import of {id!r} is not supported by the sandbox's AWS provider")
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         cluster = {**call.outputs, **call.inputs}["clusterName"]
         call.client("eks").delete_pod_identity_association(clusterName=cluster, associationId=id)

@@ -1,7 +1,11 @@
 """EKS clusters."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from typing import Any
 
 from slipway.engine.provider import ProviderError
@@ -108,12 +112,12 @@ class Cluster(MapTags):
             raise ProviderError(f"EKS cluster {name} failed{': ' + issues if issues else ''}")
         return cluster["status"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The cluster."""
         cluster = call.client("eks").describe_cluster(name=id)["cluster"]
         return cluster_outputs(call, cluster)
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Version first, then the rest, each update awaited before the next, as EKS demands."""
         eks, inputs = call.client("eks"), call.inputs
         if call.changes("version") and inputs.get("version"):
@@ -137,7 +141,7 @@ class Cluster(MapTags):
                 call, id, eks.update_cluster_config(name=id, deletionProtection=bool(inputs.get("deletionProtection")))
             )
 
-    def _update_vpc(self, call: Call, id: str) -> None:  # noqa: A002
+    def _update_vpc(self, call: Call, id: str) -> None:
         old, new = call.old_inputs.get("vpcConfig") or {}, call.inputs["vpcConfig"]
         wanted = _vpc_arguments(new)
         groups = {k: wanted[k] for k in ("subnetIds", "securityGroupIds") if k in wanted and old.get(k) != new.get(k)}
@@ -148,7 +152,7 @@ class Cluster(MapTags):
             if change:
                 self._await(call, id, call.client("eks").update_cluster_config(name=id, resourcesVpcConfig=change))
 
-    def _await(self, call: Call, id: str, answer: dict[str, Any]) -> None:  # noqa: A002
+    def _await(self, call: Call, id: str, answer: dict[str, Any]) -> None:
         update_id = (answer.get("update") or {}).get("id")
         if not update_id:
             return
@@ -162,7 +166,7 @@ class Cluster(MapTags):
 
         call.wait(f"an update of EKS cluster {id}", done, seconds=UPDATE_SECONDS, interval_seconds=2)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait until it is gone."""
         call.client("eks").delete_cluster(name=id)
 

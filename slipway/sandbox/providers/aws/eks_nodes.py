@@ -1,7 +1,11 @@
 """EKS node groups and add-ons."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Callable
 from typing import Any
 
@@ -91,11 +95,11 @@ class NodeGroup(MapTags):
         self._wait_active(call, id_, seconds=NODE_GROUP_SECONDS)
         return id_
 
-    def _describe(self, call: Call, id: str) -> dict[str, Any]:  # noqa: A002
+    def _describe(self, call: Call, id: str) -> dict[str, Any]:
         cluster, _, name = id.partition(":")
         return call.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
 
-    def _wait_active(self, call: Call, id: str, *, seconds: float) -> None:  # noqa: A002
+    def _wait_active(self, call: Call, id: str, *, seconds: float) -> None:
         def active() -> bool:
             group = self._describe(call, id)
             if group["status"] in {"CREATE_FAILED", "DEGRADED", "DELETE_FAILED"}:
@@ -115,7 +119,7 @@ class NodeGroup(MapTags):
         self._wait_active(call, id_, seconds=NODE_GROUP_SECONDS)
         return id_
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The group."""
         group = self._describe(call, id)
         resources = group.get("resources") or {}
@@ -151,7 +155,7 @@ class NodeGroup(MapTags):
             "version": group.get("version", ""),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Configuration first, then version."""
         eks, (cluster, _, name) = call.client("eks"), id.partition(":")
         inputs = call.inputs
@@ -182,7 +186,7 @@ class NodeGroup(MapTags):
             eks.update_nodegroup_version(clusterName=cluster, nodegroupName=name, **arguments)
             self._wait_active(call, id, seconds=UPDATE_SECONDS)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait until it is gone."""
         cluster, _, name = id.partition(":")
         call.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
@@ -228,11 +232,11 @@ class Addon(MapTags):
         return id_
 
     @staticmethod
-    def _describe(call: Call, id: str) -> dict[str, Any]:  # noqa: A002
+    def _describe(call: Call, id: str) -> dict[str, Any]:
         cluster, _, name = id.partition(":")
         return call.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
 
-    def _wait_active(self, call: Call, id: str) -> None:  # noqa: A002
+    def _wait_active(self, call: Call, id: str) -> None:
         def active() -> bool:
             addon = self._describe(call, id)
             if addon["status"] in {"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}:
@@ -244,7 +248,7 @@ class Addon(MapTags):
 
         call.wait(f"EKS add-on {id} to be ACTIVE", active, seconds=ADDON_SECONDS, interval_seconds=2)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The add-on."""
         addon = self._describe(call, id)
         return present(
@@ -260,7 +264,7 @@ class Addon(MapTags):
             tagsAll=dict(addon.get("tags") or {}),
         )
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Version, configuration and role."""
         if call.changed <= {"tags", "tagsAll", "preserve", "resolveConflictsOnCreate", "resolveConflictsOnUpdate"}:
             return
@@ -274,7 +278,7 @@ class Addon(MapTags):
         call.client("eks").update_addon(clusterName=cluster, addonName=name, **arguments)
         self._wait_active(call, id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait."""
         cluster, _, name = id.partition(":")
         call.client("eks").delete_addon(clusterName=cluster, addonName=name, **call.given(preserve="preserve"))

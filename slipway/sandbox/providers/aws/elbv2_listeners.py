@@ -1,7 +1,11 @@
 """Listeners and their rules."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Iterable
 from typing import Any
 
@@ -60,7 +64,7 @@ class Listener(ElbResource):
         listeners = call.client("elbv2").describe_listeners(LoadBalancerArn=call.inputs["loadBalancerArn"])["Listeners"]
         return next((item["ListenerArn"] for item in listeners if item.get("Port") == call.inputs.get("port")), None)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The listener."""
         found = call.client("elbv2").describe_listeners(ListenerArns=[id])["Listeners"]
         if not found:
@@ -80,11 +84,11 @@ class Listener(ElbResource):
             "tagsAll": live_tags(call, id),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Everything but the load balancer."""
         call.client("elbv2").modify_listener(ListenerArn=id, **self._arguments(call))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("elbv2").delete_listener(ListenerArn=id)
 
@@ -132,7 +136,7 @@ class ListenerRule(ElbResource):
         wanted = str(call.inputs.get("priority"))
         return next((rule["RuleArn"] for rule in rules if str(rule["Priority"]) == wanted), None)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The rule."""
         found = call.client("elbv2").describe_rules(RuleArns=[id])["Rules"]
         if not found:
@@ -152,7 +156,7 @@ class ListenerRule(ElbResource):
             tagsAll=live_tags(call, id),
         )
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Priority, conditions and actions."""
         elb, inputs = call.client("elbv2"), call.inputs
         if call.changes("priority") and inputs.get("priority"):
@@ -162,7 +166,7 @@ class ListenerRule(ElbResource):
                 RuleArn=id, Conditions=api_conditions(inputs["conditions"]), Actions=api_actions(inputs["actions"])
             )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("elbv2").delete_rule(RuleArn=id)
 

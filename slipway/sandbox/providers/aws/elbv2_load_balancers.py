@@ -1,7 +1,11 @@
 """Load balancers and target groups."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,11 +146,11 @@ class LoadBalancer(ElbResource):
         found = call.client("elbv2").describe_load_balancers(Names=[call.inputs["name"]])["LoadBalancers"]
         return found[0]["LoadBalancerArn"] if found else None
 
-    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:  # noqa: A002
+    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         if attributes := attribute_list(call.inputs, self.attributes, names):
             call.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=attributes)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The load balancer, its attributes and tags."""
         elb = call.client("elbv2")
         found = elb.describe_load_balancers(LoadBalancerArns=[id])["LoadBalancers"]
@@ -174,7 +178,7 @@ class LoadBalancer(ElbResource):
             "zoneId": balancer.get("CanonicalHostedZoneId", ""),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Attributes, security groups, subnets and address type."""
         elb, inputs = call.client("elbv2"), call.inputs
         self._set_attributes(call, id, call.changed)
@@ -188,7 +192,7 @@ class LoadBalancer(ElbResource):
         if call.changes("ipAddressType") and inputs.get("ipAddressType"):
             elb.set_ip_address_type(LoadBalancerArn=id, IpAddressType=inputs["ipAddressType"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete, with its listeners."""
         call.client("elbv2").delete_load_balancer(LoadBalancerArn=id)
 
@@ -260,7 +264,7 @@ class TargetGroup(ElbResource):
         found = call.client("elbv2").describe_target_groups(Names=[call.inputs["name"]])["TargetGroups"]
         return found[0]["TargetGroupArn"] if found else None
 
-    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:  # noqa: A002
+    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         attributes = attribute_list(call.inputs, self.attributes, names)
         if "stickiness" in names and (stickiness := call.inputs.get("stickiness")):
             attributes.append({"Key": "stickiness.enabled", "Value": attribute_text(stickiness.get("enabled", True))})
@@ -273,7 +277,7 @@ class TargetGroup(ElbResource):
         if attributes:
             call.client("elbv2").modify_target_group_attributes(TargetGroupArn=id, Attributes=attributes)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The target group, its attributes and tags."""
         elb = call.client("elbv2")
         found = elb.describe_target_groups(TargetGroupArns=[id])["TargetGroups"]
@@ -304,13 +308,13 @@ class TargetGroup(ElbResource):
             "vpcId": group.get("VpcId"),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Health check and attributes."""
         if call.changes("healthCheck") and call.inputs.get("healthCheck"):
             call.client("elbv2").modify_target_group(TargetGroupArn=id, **_health_arguments(call.inputs["healthCheck"]))
         self._set_attributes(call, id, call.changed)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete once no listener forwards to it."""
 
         def attempt() -> bool:

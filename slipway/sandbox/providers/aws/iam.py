@@ -1,7 +1,11 @@
 """Managed policies, users and OpenID Connect providers."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +47,7 @@ class Policy(Resource):
             else None
         )
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The policy and its default version."""
         iam = call.client("iam")
         policy = iam.get_policy(PolicyArn=id)["Policy"]
@@ -60,7 +64,7 @@ class Policy(Resource):
             "tagsAll": tag_map(policy.get("Tags")),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """A new default version; the oldest other one makes room."""
         if not call.changes("policy"):
             return
@@ -71,7 +75,7 @@ class Policy(Resource):
             iam.delete_policy_version(PolicyArn=id, VersionId=oldest["VersionId"])
         iam.create_policy_version(PolicyArn=id, PolicyDocument=call.inputs["policy"], SetAsDefault=True)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """Tags of a policy."""
         iam = call.client("iam")
         if remove:
@@ -79,7 +83,7 @@ class Policy(Resource):
         if add:
             iam.tag_policy(PolicyArn=id, Tags=tag_pairs(add))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Other versions first."""
         iam = call.client("iam")
         for version in iam.list_policy_versions(PolicyArn=id)["Versions"]:
@@ -111,7 +115,7 @@ class User(Resource):
         """By name."""
         return call.inputs["name"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The user. A renamed one keeps its id in the state, as at Terraform; its name says where it is."""
         iam = call.client("iam")
         user = iam.get_user(UserName=call.inputs.get("name") or call.outputs.get("name") or id)["User"]
@@ -125,7 +129,7 @@ class User(Resource):
             "uniqueId": user["UserId"],
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Name, path and boundary."""
         iam = call.client("iam")
         if call.changes("name", "path"):
@@ -142,7 +146,7 @@ class User(Resource):
             else:
                 iam.delete_user_permissions_boundary(UserName=call.inputs["name"])
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """Tags of a user."""
         iam, name = call.client("iam"), call.inputs.get("name") or id
         if remove:
@@ -150,7 +154,7 @@ class User(Resource):
         if add:
             iam.tag_user(UserName=name, Tags=tag_pairs(add))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete; keys and attached policies only go when forced."""
         iam, state = call.client("iam"), {**call.outputs, **call.inputs}
         name = state.get("name") or id
@@ -181,7 +185,7 @@ class OpenIdConnectProvider(Resource):
         host = str(call.inputs["url"]).removeprefix("https://")
         return call.session.arn("iam", f"oidc-provider/{host}", region="")
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The provider; AWS answers its URL without the scheme, Terraform shows it so."""
         provider = call.client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=id)
         given = str(call.inputs.get("url") or call.outputs.get("url") or "")
@@ -194,7 +198,7 @@ class OpenIdConnectProvider(Resource):
             "url": given if given.removeprefix("https://") == live.removeprefix("https://") else live,
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Clients and thumbprints."""
         iam = call.client("iam")
         if call.changes("thumbprintLists") and call.inputs.get("thumbprintLists"):
@@ -208,7 +212,7 @@ class OpenIdConnectProvider(Resource):
             for client in sorted(old - new):
                 iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=client)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """Tags of a provider."""
         iam = call.client("iam")
         if remove:
@@ -216,7 +220,7 @@ class OpenIdConnectProvider(Resource):
         if add:
             iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_pairs(add))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=id)
 

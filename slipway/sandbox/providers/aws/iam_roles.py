@@ -1,7 +1,11 @@
 """IAM roles, and the policies in and on them."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +57,7 @@ class Role(Resource):
         """By name."""
         return call.inputs.get("name")
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The role and everything attached to it."""
         iam = call.client("iam")
         role = iam.get_role(RoleName=id)["Role"]
@@ -74,7 +78,7 @@ class Role(Resource):
         }
 
     @staticmethod
-    def _inline(call: Call, id: str) -> dict[str, str]:  # noqa: A002
+    def _inline(call: Call, id: str) -> dict[str, str]:
         iam = call.client("iam")
         names = iam.list_role_policies(RoleName=id)["PolicyNames"]
         return {
@@ -83,11 +87,11 @@ class Role(Resource):
         }
 
     @staticmethod
-    def _managed(call: Call, id: str) -> set[str]:  # noqa: A002
+    def _managed(call: Call, id: str) -> set[str]:
         attached = call.client("iam").list_attached_role_policies(RoleName=id)["AttachedPolicies"]
         return {policy["PolicyArn"] for policy in attached}
 
-    def _converge_inline(self, call: Call, id: str) -> None:  # noqa: A002
+    def _converge_inline(self, call: Call, id: str) -> None:
         if "inlinePolicies" not in call.inputs:
             return
         iam = call.client("iam")
@@ -99,7 +103,7 @@ class Role(Resource):
             if name not in live or not equivalent_documents(live[name], text):
                 iam.put_role_policy(RoleName=id, PolicyName=name, PolicyDocument=text)
 
-    def _converge_managed(self, call: Call, id: str) -> None:  # noqa: A002
+    def _converge_managed(self, call: Call, id: str) -> None:
         if "managedPolicyArns" not in call.inputs:
             return
         iam = call.client("iam")
@@ -109,7 +113,7 @@ class Role(Resource):
         for arn in sorted(wanted - live):
             iam.attach_role_policy(RoleName=id, PolicyArn=arn)
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Everything but name and path."""
         iam, inputs = call.client("iam"), call.inputs
         if call.changes("assumeRolePolicy"):
@@ -130,7 +134,7 @@ class Role(Resource):
         if call.changes("managedPolicyArns"):
             self._converge_managed(call, id)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """Tags of a role."""
         iam = call.client("iam")
         if remove:
@@ -138,7 +142,7 @@ class Role(Resource):
         if add:
             iam.tag_role(RoleName=id, Tags=tag_pairs(add))
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Remove what the resource manages (or everything, if forced), then the role."""
         iam = call.client("iam")
         state = {**call.outputs, **call.inputs}
@@ -170,7 +174,7 @@ class RolePolicy(Resource):
         )
         return f"{call.inputs['role']}:{name}"
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The document."""
         role, _, name = id.partition(":")
         policy = call.client("iam").get_role_policy(RoleName=role, PolicyName=name)
@@ -181,12 +185,12 @@ class RolePolicy(Resource):
             "role": role,
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Put it again."""
         role, _, name = id.partition(":")
         call.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=call.inputs["policy"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         role, _, name = id.partition(":")
         call.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
@@ -203,7 +207,7 @@ class RolePolicyAttachment(Resource):
         call.client("iam").attach_role_policy(RoleName=call.inputs["role"], PolicyArn=call.inputs["policyArn"])
         return f"{call.inputs['role']}/{call.inputs['policyArn']}"
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """Whether it is attached."""
         role, _, arn = id.partition("/")
         try:
@@ -214,12 +218,12 @@ class RolePolicyAttachment(Resource):
             raise
         return {"policyArn": arn, "role": role} if any(policy["PolicyArn"] == arn for policy in attached) else None
 
-    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002, ARG002
+    def import_outputs(self, call: Call, id: str) -> None:
         """The id says it all."""
         if "/arn:" not in id:
             raise ProviderError(f"{self.token}: unexpected import id {id!r}; expected ROLE/POLICYARN")
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Detach."""
         role, _, arn = id.partition("/")
         call.client("iam").detach_role_policy(RoleName=role, PolicyArn=arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import contextlib
 from collections.abc import Mapping
 
@@ -47,7 +48,7 @@ class Key(Resource):
             kms.disable_key(KeyId=key_id)
         return key_id
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The key; one that waits for its deletion is gone."""
         kms = call.client("kms")
         key = kms.describe_key(KeyId=id)["KeyMetadata"]
@@ -73,7 +74,7 @@ class Key(Resource):
             "tagsAll": tag_map(tags, "TagKey", "TagValue"),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Enable before, disable after anything else: a disabled key takes no change."""
         kms = call.client("kms")
         enabled = bool(call.inputs.get("isEnabled", True))
@@ -91,7 +92,7 @@ class Key(Resource):
         if call.changes("isEnabled") and not enabled:
             kms.disable_key(KeyId=id)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """KMS has words of its own for tags."""
         kms = call.client("kms")
         if remove:
@@ -99,7 +100,7 @@ class Key(Resource):
         if add:
             kms.tag_resource(KeyId=id, Tags=[{"TagKey": k, "TagValue": v} for k, v in add.items()])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Schedule the deletion: AWS never deletes a key at once."""
         days = (
             call.inputs.get("deletionWindowInDays") or call.outputs.get("deletionWindowInDays") or DELETION_WINDOW_DAYS
@@ -126,7 +127,7 @@ class Alias(Resource):
         call.client("kms").create_alias(AliasName=name, TargetKeyId=call.inputs["targetKeyId"])
         return name
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The alias among all aliases; KMS has no call for one."""
         kms = call.client("kms")
         for page in kms.get_paginator("list_aliases").paginate():
@@ -147,11 +148,11 @@ class Alias(Resource):
                     }
         return None
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Another key."""
         call.client("kms").update_alias(AliasName=id, TargetKeyId=call.inputs["targetKeyId"])
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete the alias, not its key."""
         call.client("kms").delete_alias(AliasName=id)
 

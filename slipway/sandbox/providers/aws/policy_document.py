@@ -1,5 +1,8 @@
 """IAM policy documents: rendered as `aws.iam.get_policy_document` does, and compared by what they mean."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
 import json

@@ -7,6 +7,7 @@ Differences from the real one, on purpose:
 
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +94,7 @@ class AwsProvider(Provider):
 
     def diff(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> DiffResult:  # noqa: A002
+    ) -> DiffResult:
         """Compare inputs by meaning."""
         resource = self._resource(ctx)
         self._seen.add(resource.token, id)
@@ -120,7 +121,7 @@ class AwsProvider(Provider):
             raise ProviderError(f"{resource.token}: {id_} was created, but cannot be found")
         return CreateResult(id=id_, outputs={**merged_outputs(resource, call, live, known), "id": id_})
 
-    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
         """Read the live resource for a refresh (state is given) or an import (only the id is)."""
         resource = self._resource(ctx)
         schema = resource_schema(resource.token)
@@ -149,7 +150,7 @@ class AwsProvider(Provider):
 
     def update(
         self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
-    ) -> PropertyMap:  # noqa: A002
+    ) -> PropertyMap:
         """Apply the changed inputs and read the result back."""
         resource = self._resource(ctx)
         schema = resource_schema(resource.token)
@@ -167,7 +168,7 @@ class AwsProvider(Provider):
             raise ProviderError(f"{resource.token}: {id} is gone; run a refresh")
         return {**merged_outputs(resource, call, live, {**write_only(resource, old_outputs), **known}), "id": id}
 
-    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
         """Delete; what is gone already is no error."""
         resource = self._resource(ctx)
         call = self._call(ctx, without_defaults(inputs), outputs=outputs)

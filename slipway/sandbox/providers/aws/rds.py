@@ -1,7 +1,11 @@
 """RDS subnet groups and parameter groups."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from typing import Any
 
 from slipway.engine.values import PropertyMap
@@ -54,7 +58,7 @@ class SubnetGroup(RdsResource):
         """By name."""
         return rds_name(call) if call.inputs.get("name") else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The group."""
         found = call.client("rds").describe_db_subnet_groups(DBSubnetGroupName=id)["DBSubnetGroups"]
         if not found:
@@ -73,7 +77,7 @@ class SubnetGroup(RdsResource):
             "vpcId": group.get("VpcId", ""),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Subnets and description."""
         call.client("rds").modify_db_subnet_group(
             DBSubnetGroupName=id,
@@ -81,7 +85,7 @@ class SubnetGroup(RdsResource):
             SubnetIds=call.inputs["subnetIds"],
         )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("rds").delete_db_subnet_group(DBSubnetGroupName=id)
 
@@ -121,7 +125,7 @@ class ParameterGroup(RdsResource):
         """By name."""
         return rds_name(call) if call.inputs.get("name") else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The group and the parameters that were set, not RDS's hundreds of defaults."""
         rds = call.client("rds")
         found = rds.describe_db_parameter_groups(DBParameterGroupName=id)["DBParameterGroups"]
@@ -155,7 +159,7 @@ class ParameterGroup(RdsResource):
             "tagsAll": live_tags(call, arn),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Set the given parameters, reset the removed ones."""
         if not call.changes("parameters"):
             return
@@ -172,7 +176,7 @@ class ParameterGroup(RdsResource):
             )
         self._set(call, id, wanted)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete, unless it is to stay."""
         if not {**call.outputs, **call.inputs}.get("skipDestroy"):
             call.client("rds").delete_db_parameter_group(DBParameterGroupName=id)

@@ -1,7 +1,11 @@
 """RDS instances."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 from typing import Any
 
@@ -170,15 +174,15 @@ class Instance(RdsResource):
         """By identifier."""
         return str(call.inputs["identifier"]).lower() if call.inputs.get("identifier") else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The instance. Its id is its identifier, which an update may change: the outputs know the newer one."""
         return shown_instance(call, describe_instance(call, self._name(call, id)))
 
     @staticmethod
-    def _name(call: Call, id: str) -> str:  # noqa: A002
+    def _name(call: Call, id: str) -> str:
         return str(call.outputs.get("identifier") or id)
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Modify at once: the sandbox has no maintenance windows, so `applyImmediately` makes no difference."""
         arguments = {
             argument: call.inputs[name]
@@ -204,7 +208,7 @@ class Instance(RdsResource):
         call.outputs = {**call.outputs, "identifier": name}
         self._wait_available(call, name, CHANGE_SECONDS)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete, with a last snapshot unless it is skipped, and wait until it is gone."""
         state, name = {**call.outputs, **call.inputs}, self._name(call, id)
         skip = bool(state.get("skipFinalSnapshot"))

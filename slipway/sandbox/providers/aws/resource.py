@@ -6,6 +6,7 @@ names, tags, diffs, refresh, adoption) is done once for all of them by the provi
 
 from __future__ import annotations
 
+# ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -126,7 +127,7 @@ class Resource:
     """Error codes of a create that mean: one with this name exists."""
     delete_before_replace: ClassVar[bool] = False
 
-    def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:  # noqa: ARG002
+    def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
         """Further refusals: (property, reason)."""
         return ()
 
@@ -134,26 +135,26 @@ class Resource:
         """Make the resource, wait until it is ready, answer its id."""
         raise NotImplementedError
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The live outputs, tags as `tagsAll`; None or a not-found error when it is gone."""
         raise NotImplementedError
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Apply `call.changed`; tags are done by the caller through `write_tags`."""
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete and wait until it is gone; a not-found error is fine."""
         raise NotImplementedError
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:  # noqa: A002
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """Set and remove tags of an existing resource."""
         raise ProviderError(f"{self.token}: tags cannot be changed")
 
-    def find(self, call: Call) -> str | None:  # noqa: ARG002
+    def find(self, call: Call) -> str | None:
         """The id of an existing resource with the inputs' natural key, after a conflict."""
         return None
 
-    def import_outputs(self, call: Call, id: str) -> None:  # noqa: A002
+    def import_outputs(self, call: Call, id: str) -> None:
         """Fill `call.inputs` with what `read` needs when only the id is known."""
 
 

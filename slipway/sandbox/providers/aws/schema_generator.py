@@ -6,6 +6,9 @@ The SDK is read as source, not imported: 30 modules of it take seconds to import
 A type is written `string`, `boolean`, `integer`, `number`, `asset`, `any`, `list<T>`, `map<T>` or `#Name`, an object of `types`.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
 import ast

@@ -1,7 +1,11 @@
 """Secrets Manager secrets and their versions."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 import base64
 import uuid
 
@@ -50,7 +54,7 @@ class Secret(ListTags):
             else None
         )
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The secret without its value; one in its recovery window is gone."""
         client = call.client("secretsmanager")
         secret = client.describe_secret(SecretId=id)
@@ -68,7 +72,7 @@ class Secret(ListTags):
         }
 
     @staticmethod
-    def _policy(call: Call, id: str) -> str:  # noqa: A002
+    def _policy(call: Call, id: str) -> str:
         try:
             return call.client("secretsmanager").get_resource_policy(SecretId=id).get("ResourcePolicy") or ""
         except Exception as error:
@@ -76,7 +80,7 @@ class Secret(ListTags):
                 return ""
             raise
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Description, key and policy."""
         client, inputs = call.client("secretsmanager"), call.inputs
         if call.changes("description", "kmsKeyId"):
@@ -89,7 +93,7 @@ class Secret(ListTags):
             else:
                 client.delete_resource_policy(SecretId=id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete with the recovery window; 0 days means at once."""
         days = {**call.outputs, **call.inputs}.get("recoveryWindowInDays")
         days = RECOVERY_WINDOW_DAYS if days is None else int(days)
@@ -136,7 +140,7 @@ class SecretVersion(Resource):
         )
         return f"{answer['ARN']}|{answer['VersionId']}"
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The version and its stages."""
         arn, version_id = self._parts(id)
         client = call.client("secretsmanager")
@@ -159,13 +163,13 @@ class SecretVersion(Resource):
             "versionStages": answer.get("VersionStages") or [],
         }
 
-    def _parts(self, id: str) -> tuple[str, str]:  # noqa: A002
+    def _parts(self, id: str) -> tuple[str, str]:
         arn, _, version_id = id.partition("|")
         if not version_id:
             raise ProviderError(f"{self.token}: unexpected id {id!r}; expected SECRETARN|VERSIONID")
         return arn, version_id
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Move stages."""
         if not call.changes("versionStages"):
             return
@@ -183,7 +187,7 @@ class SecretVersion(Resource):
         for stage in sorted(old - new - {"AWSCURRENT"}):
             client.update_secret_version_stage(SecretId=arn, VersionStage=stage, RemoveFromVersionId=version_id)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Take its stages away; AWS forgets versions without stages. The current one stays until it is replaced or the secret goes."""
         arn, version_id = self._parts(id)
         client = call.client("secretsmanager")

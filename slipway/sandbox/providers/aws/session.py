@@ -1,5 +1,8 @@
 """The provider's configuration and the boto3 clients made from it."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
 from __future__ import annotations
 
 import json

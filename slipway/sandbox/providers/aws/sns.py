@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Mapping
 
 from slipway.engine.values import PropertyMap
@@ -53,7 +54,7 @@ class Topic(ListTags):
             attributes["FifoTopic"] = "true"
         return call.client("sns").create_topic(Name=name, Attributes=attributes, Tags=call.tag_list)["TopicArn"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The topic."""
         sns = call.client("sns")
         live = sns.get_topic_attributes(TopicArn=id)["Attributes"]
@@ -77,7 +78,7 @@ class Topic(ListTags):
             **({"tracingConfig": live["TracingConfig"]} if live.get("TracingConfig") else {}),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Attributes; a removed one becomes empty."""
         for name, key in self.attributes.items():
             if call.changes(name):
@@ -85,7 +86,7 @@ class Topic(ListTags):
                 text = "" if value is None else attribute_text(value)
                 call.client("sns").set_topic_attributes(TopicArn=id, AttributeName=key, AttributeValue=text)
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Delete."""
         call.client("sns").delete_topic(TopicArn=id)
 
@@ -137,7 +138,7 @@ class TopicSubscription(Resource):
             ReturnSubscriptionArn=True,
         )["SubscriptionArn"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:  # noqa: A002
+    def read(self, call: Call, id: str) -> PropertyMap | None:
         """The subscription."""
         live = call.client("sns").get_subscription_attributes(SubscriptionArn=id)["Attributes"]
         return {
@@ -158,7 +159,7 @@ class TopicSubscription(Resource):
             ),
         }
 
-    def update(self, call: Call, id: str) -> None:  # noqa: A002
+    def update(self, call: Call, id: str) -> None:
         """Attributes."""
         for name, key in self.attributes.items():
             if call.changes(name):
@@ -168,7 +169,7 @@ class TopicSubscription(Resource):
                     SubscriptionArn=id, AttributeName=key, AttributeValue=text
                 )
 
-    def delete(self, call: Call, id: str) -> None:  # noqa: A002
+    def delete(self, call: Call, id: str) -> None:
         """Unsubscribe."""
         call.client("sns").unsubscribe(SubscriptionArn=id)
 
