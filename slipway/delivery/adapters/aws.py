@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from slipway.errors import OperationError
 
 CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 7})
-"""A call that hangs must not hold a rollout longer than a bake; retries cover throttling, and an endpoint that is away for half a minute."""
+"""A call that hangs must not hold a rollout longer than a bake; retries cover throttling, and half a minute without an endpoint."""
 
 
 @cache
