@@ -104,8 +104,8 @@ class BindingController:
         while not self._stopping.is_set():
             self._changed.clear()
             self._until_done(self._reconcile)
-            self._changed.wait(RESYNC_SECONDS)
-            self._stopping.wait(SETTLE_SECONDS)
+            if not self._stopping.wait(SETTLE_SECONDS):
+                self._changed.wait(RESYNC_SECONDS)
 
     def _until_done(self, action: Callable[[], None]) -> None:
         """Repeat until it worked: an API server may be away for a while, and what is registered stays meanwhile."""
