@@ -53,18 +53,19 @@ class BuildContext:
     def digest(self) -> str:
         """Hex sha256 over every path, kind, executable bit and byte that a build sees, and over the Dockerfile."""
         total = hashlib.sha256()
-        _add(total, "dockerfile", b"")
+        total.update(_heading("dockerfile", b""))
         total.update(self.dockerfile.read_bytes())
         for name in self._files():
             path = self.folder / name
             if path.is_symlink():
-                _add(total, name, b"link " + os.fsencode(path.readlink()))
+                total.update(_heading(name, b"link " + os.fsencode(path.readlink())))
             elif path.is_dir():
-                _add(total, name, b"folder")
+                total.update(_heading(name, b"folder"))
             elif path.is_file():
                 # The umask of a checkout decides the other bits: they would differ between machines.
                 status = path.stat()
-                _add(total, name, f"file {status.st_mode & 0o111 != 0} {status.st_size}".encode())
+                facts = f"file {status.st_mode & 0o111 != 0} {status.st_size}"
+                total.update(_heading(name, facts.encode()))
                 with path.open("rb") as content:
                     while chunk := content.read(DIGEST_CHUNK_BYTES):
                         total.update(chunk)
@@ -73,12 +74,12 @@ class BuildContext:
     def archive(self) -> tuple[IO[bytes], str]:
         """A tar file to send, to be closed by the caller, and the Dockerfile's name in it."""
         name, content = process_dockerfile(self.dockerfile_name, str(self.folder))
-        file = tar(str(self.folder), exclude=self._ignored(), dockerfile=(name, content), gzip=False)
+        file = tar(self.folder, exclude=self._ignored(), dockerfile=(name, content), gzip=False)
         return cast("IO[bytes]", file), cast("str", name)
 
     def _files(self) -> list[str]:
         name = self.dockerfile_name if self.dockerfile.is_relative_to(self.folder) else None
-        found = cast("set[str]", exclude_paths(str(self.folder), self._ignored(), dockerfile=name))
+        found = exclude_paths(str(self.folder), self._ignored(), dockerfile=name)
         return sorted(Path(each).as_posix() for each in found)
 
     def _ignored(self) -> list[str]:
@@ -89,5 +90,5 @@ class BuildContext:
         return []
 
 
-def _add(total: hashlib._Hash, name: str, facts: bytes) -> None:
-    total.update(b"\0" + os.fsencode(name) + b"\0" + facts + b"\0")
+def _heading(name: str, facts: bytes) -> bytes:
+    return b"\0" + os.fsencode(name) + b"\0" + facts + b"\0"

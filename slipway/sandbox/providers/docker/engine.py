@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # The Docker SDK has no types.
 """Builds and pushes by a Docker engine, with its classic builder."""
 
@@ -14,9 +14,10 @@ from typing import Any, cast
 
 import docker
 import requests
-from docker.errors import DockerException
+from docker.errors import DockerException, ImageNotFound
 
 from slipway.engine.provider import ProviderError
+from slipway.sandbox.docker import engine_answers
 from slipway.sandbox.images import find_recipe
 from slipway.sandbox.images.source import Reference
 from slipway.sandbox.providers.docker.dockerfile import base_images
@@ -47,35 +48,18 @@ class Engine:
 
     def build(self, image: ImageSpec, *, timeout_seconds: float, say: Say) -> str:
         """Build and tag the image; its id (`sha256:…`). `timeout_seconds` 0: as long as it takes."""
+        deadline = time.monotonic() + timeout_seconds if timeout_seconds else 0
         with self._client() as client:
-            self._have_base_images(client, image, say)
-            for cache in image.cache_from:
-                with contextlib.suppress(*_FAILURES):  # a cache that is not there yet is none
-                    client.api.pull(*split_name(cache))
-            archive, dockerfile = image.context.archive()
-            with archive:
+            try:
+                self._have_base_images(client, image, say)
+                for cache in image.cache_from:
+                    with contextlib.suppress(*_FAILURES):  # a cache that is not there yet is none
+                        client.api.pull(*split_name(cache))
                 say(f"building {image.name}")
-                try:
-                    answers = client.api.build(
-                        fileobj=archive,
-                        custom_context=True,
-                        dockerfile=dockerfile,
-                        tag=image.name,
-                        buildargs=dict(image.args),
-                        extra_hosts=dict(image.add_hosts) or None,
-                        cache_from=list(image.cache_from) or None,
-                        target=image.target or None,
-                        platform=image.platform or None,
-                        network_mode=image.network or None,
-                        rm=True,
-                        forcerm=True,
-                        decode=True,
-                        timeout=SILENCE_TIMEOUT_SECONDS,
-                    )
-                    self._follow(answers, image, time.monotonic() + timeout_seconds if timeout_seconds else 0, say)
-                    return str(client.api.inspect_image(image.name)["Id"])
-                except _FAILURES as error:
-                    raise ProviderError(f"building {image.name} failed: {_reason(error)}") from error
+                self._follow(self._started(client, image), image, deadline, say)
+                return str(client.api.inspect_image(image.name)["Id"])
+            except _FAILURES as error:
+                raise ProviderError(f"building {image.name} failed: {_reason(error)}") from error
 
     def push(self, image: ImageSpec, *, say: Say) -> str:
         """Push the image; its digest (`sha256:…`) in the registry."""
@@ -90,12 +74,15 @@ class Engine:
                 answers = client.api.push(
                     repository, tag=tag, stream=True, decode=True, auth_config=auth if registry.username else None
                 )
+                failure = ""
+                # Read to the end also after an error: an answer left half read keeps its socket open.
                 for answer in self._answers(answers, f"pushing {image.name}"):
-                    if "error" in answer:
-                        raise ProviderError(f"pushing {image.name} failed: {answer['error']}")
+                    failure = str(answer.get("error") or failure)
                     digest = str(cast("Mapping[str, Any]", answer.get("aux") or {}).get("Digest") or digest)
             except _FAILURES as error:
                 raise ProviderError(f"pushing {image.name} failed: {_reason(error)}") from error
+        if failure:
+            raise ProviderError(f"pushing {image.name} failed: {failure}")
         if not digest:
             raise ProviderError(f"pushing {image.name} failed: the engine names no digest for it")
         return digest
@@ -104,6 +91,9 @@ class Engine:
     def _client(self) -> Generator[docker.DockerClient]:
         environment = {**os.environ, "DOCKER_HOST": self._host} if self._host else dict(os.environ)
         host = environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        # The SDK leaks its socket when nobody listens there.
+        if host.startswith("unix://") and not engine_answers(host):
+            raise ProviderError(f"no Docker engine answers at {host}: start it, or let DOCKER_HOST name another")
         try:
             client = docker.from_env(environment=environment, timeout=CONNECT_TIMEOUT_SECONDS)
         except _FAILURES as error:
@@ -113,6 +103,26 @@ class Engine:
         with contextlib.closing(client):
             client.api.timeout = SILENCE_TIMEOUT_SECONDS
             yield client
+
+    def _started(self, client: docker.DockerClient, image: ImageSpec) -> Iterable[Mapping[str, Any]]:
+        archive, dockerfile = image.context.archive()
+        with archive:
+            return client.api.build(
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=image.name,
+                buildargs=dict(image.args),
+                extra_hosts=dict(image.add_hosts) or None,
+                cache_from=list(image.cache_from) or None,
+                target=image.target or None,
+                platform=image.platform or None,
+                network_mode=image.network or None,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                timeout=SILENCE_TIMEOUT_SECONDS,
+            )
 
     def _have_base_images(self, client: docker.DockerClient, image: ImageSpec, say: Say) -> None:
         """In the sandbox, fetch from its mirror what the image starts from and no public registry gives."""
@@ -126,7 +136,7 @@ class Engine:
             try:
                 client.api.inspect_image(short)
                 continue
-            except docker.errors.ImageNotFound:
+            except ImageNotFound:
                 say(f"pulling {short}")
             with contextlib.suppress(*_FAILURES):
                 client.images.pull(*split_name(short))
@@ -141,18 +151,17 @@ class Engine:
 
     def _follow(self, answers: Iterable[Mapping[str, Any]], image: ImageSpec, deadline: float, say: Say) -> None:
         """Read a build's answers to the end; its failing step and last lines become the error."""
-        step, lines = "", deque[str](maxlen=KEPT_LINES)
+        step, failure, lines = "", "", deque[str](maxlen=KEPT_LINES)
         for answer in self._answers(answers, f"building {image.name}", deadline):
             text = str(answer.get("stream") or "").rstrip()
             if text.startswith("Step "):
                 step = text
                 say(text)
-            if text:
-                lines.extend(text.splitlines())
-            if "error" in answer:
-                log = "\n".join(f"  {line}" for line in lines)
-                where = f" at {step}" if step else ""
-                raise ProviderError(f"building {image.name} failed{where}: {answer['error']}\n{log}".rstrip())
+            lines.extend(text.splitlines())
+            failure = str(answer.get("error") or failure)
+        if failure:
+            log = "".join(f"\n  {line}" for line in lines)
+            raise ProviderError(f"building {image.name} failed{f' at {step}' if step else ''}: {failure}{log}")
 
     def _answers(
         self, answers: Iterable[Mapping[str, Any]], work: str, deadline: float = 0

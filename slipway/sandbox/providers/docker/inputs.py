@@ -9,7 +9,7 @@ from typing import Any, cast
 from docker.utils.build import match_tag
 
 from slipway.engine.provider import CheckFailure
-from slipway.engine.values import UNKNOWN, PropertyMap, Secret, unwrap_secrets, walk
+from slipway.engine.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 from slipway.sandbox.providers.docker.context import BuildContext, ContextError
 
 IMAGE_TYPE = "docker:index/image:Image"
@@ -87,7 +87,10 @@ def read_image(inputs: PropertyMap, context: BuildContext) -> ImageSpec:
     plain = cast("PropertyMap", unwrap_secrets(inputs))
     build, registry = build_of(plain), cast("PropertyMap", plain.get("registry") or {})
     name = str(plain["imageName"])
-    hosts = (str(each).partition(":") for each in build.get("addHosts") or [])
+    hosts: list[tuple[str, str, str]] = [
+        str(each).partition(":") for each in cast("list[Value]", build.get("addHosts") or [])
+    ]
+    cache = cast("PropertyMap", build.get("cacheFrom") or {})
     return ImageSpec(
         name=name,
         context=context,
@@ -97,9 +100,9 @@ def read_image(inputs: PropertyMap, context: BuildContext) -> ImageSpec:
             password=str(registry.get("password") or ""),
         ),
         skip_push=bool(plain.get("skipPush")),
-        args={key: str(value) for key, value in (build.get("args") or {}).items()},
+        args={key: str(value) for key, value in cast("PropertyMap", build.get("args") or {}).items()},
         add_hosts={host: address for host, _, address in hosts},
-        cache_from=tuple(str(each) for each in (build.get("cacheFrom") or {}).get("images") or []),
+        cache_from=tuple(str(each) for each in cast("list[Value]", cache.get("images") or [])),
         target=str(build.get("target") or ""),
         platform=str(build.get("platform") or ""),
         network=str(build.get("network") or ""),
@@ -184,7 +187,8 @@ def differences(olds: PropertyMap, news: PropertyMap) -> dict[str, tuple[Any, An
 def _essence(inputs: PropertyMap) -> dict[str, Any]:
     plain = cast("PropertyMap", unwrap_secrets(inputs))
     found: dict[str, Any] = {"imageName": plain.get("imageName"), "skipPush": plain.get("skipPush") or None}
-    build, registry = plain.get("build") or {} if plain.get("build") is not UNKNOWN else UNKNOWN, plain.get("registry")
+    build: Any = plain.get("build", {})
+    registry: Any = plain.get("registry")
     if isinstance(build, dict):
         items = cast("PropertyMap", build).items()
         found |= {f"build.{key}": value for key, value in items if key not in _NO_CHANGE and value is not None}
