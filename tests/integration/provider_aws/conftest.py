@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ DEFAULT_TAGS = {"environment": "dev", "managed-by": "slipway"}
 
 
 @contextmanager
-def served_provider(home: Path) -> Iterator[AwsProvider]:
+def served_provider(home: Path) -> Generator[AwsProvider]:
     """A daemon of its own, and the provider as the program configures it: default tags as JSON text."""
     record = home / "sandbox/endpoint.json"
     environment = {**os.environ, "SLIPWAY_HOME": str(home), "SLIPWAY_AWS_PORT": "0"}

@@ -44,12 +44,13 @@ def _api_action(action: PropertyMap, index: int) -> dict[str, Any]:
         groups = [
             present(TargetGroupArn=group["arn"], Weight=group.get("weight", 1)) for group in forward["targetGroups"]
         ]
-        result["ForwardConfig"] = {"TargetGroups": groups}
+        config: dict[str, Any] = {"TargetGroups": groups}
         if stickiness := forward.get("stickiness"):
-            result["ForwardConfig"]["TargetGroupStickinessConfig"] = {
+            config["TargetGroupStickinessConfig"] = {
                 "Enabled": bool(stickiness.get("enabled")),
                 "DurationSeconds": stickiness["duration"],
             }
+        result["ForwardConfig"] = config
     elif action.get("targetGroupArn"):
         result["TargetGroupArn"] = action["targetGroupArn"]
     if redirect := action.get("redirect"):

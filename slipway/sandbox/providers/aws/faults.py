@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from slipway.engine.provider import ProviderError, StatusUnknownError
@@ -26,7 +26,7 @@ def is_not_found(error: BaseException) -> bool:
 
 
 @contextmanager
-def reported(where: str) -> Iterator[None]:
+def reported(where: str) -> Generator[None]:
     """Turn botocore's errors into ProviderError; everything else passes."""
     from botocore.exceptions import (  # noqa: PLC0415 - not needed by a preview without AWS calls
         BotoCoreError,
