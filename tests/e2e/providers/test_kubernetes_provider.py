@@ -13,6 +13,7 @@ import pytest
 
 from slipway.engine.provider import CallContext, CreateResult, DiffChanges, ProviderError
 from slipway.engine.values import PropertyMap, Secret, unwrap_secrets
+from slipway.errors import NotFoundError
 from slipway.sandbox import lifecycle
 from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.paths import SandboxPaths
@@ -27,15 +28,23 @@ KUBECTL_TIMEOUT_SECONDS = 60
 Kubectl = Callable[..., str]
 
 
+def is_usable(manager: ClusterManager, name: str) -> bool:
+    try:
+        found = manager.info(name)
+    except NotFoundError:  # its making was interrupted
+        return False
+    argv = ["kubectl", "--kubeconfig", str(found.admin_kubeconfig), "--request-timeout=5s", "get", "--raw", "/readyz"]
+    done = subprocess.run(argv, capture_output=True, timeout=KUBECTL_TIMEOUT_SECONDS, check=False)
+    return bool(found.nodes) and done.returncode == 0
+
+
 @pytest.fixture(scope="module")
 def kubeconfig() -> Iterator[Path]:
     """Of a cluster made for tests; made here, and removed again, if there is none."""
     paths = SandboxPaths.from_environment()
     lifecycle.up(paths, print)
     manager = ClusterManager(paths, ProcessTable(paths))
-    there = [
-        name for name in manager.names() if name.startswith("e2e") and manager.info(name).admin_kubeconfig.exists()
-    ]
+    there = [name for name in manager.names() if name.startswith("e2e") and is_usable(manager, name)]
     if there:
         yield manager.info(there[0]).admin_kubeconfig
         return
