@@ -295,7 +295,7 @@ class TargetGroup(ElbResource):
             "arnSuffix": id.rsplit(":", 1)[-1],
             "healthCheck": _shown_health(group),
             "ipAddressType": group.get("IpAddressType") or "ipv4",
-            "loadBalancerArns": group.get("LoadBalancerArns") or [],
+            "loadBalancerArns": sorted(set(group.get("LoadBalancerArns") or [])),
             "name": group["TargetGroupName"],
             "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
             "port": group.get("Port"),
