@@ -237,5 +237,7 @@ def _write_file(path: Path, text: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
+    # Some hold private keys.
+    temporary.touch(mode=0o600)
     temporary.write_text(text)
     temporary.replace(path)

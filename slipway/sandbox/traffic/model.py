@@ -150,6 +150,15 @@ class Rule:
         return self.identifier.replace("/", "_")
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate of an HTTPS listener."""
+
+    arn: str
+    pem: str = field(repr=False)
+    """With its private key."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Listener:
     """A port of a load balancer."""
@@ -157,7 +166,8 @@ class Listener:
     arn: str
     port: int
     protocol: str = "HTTP"
-    certificate_arn: str = ""
+    certificates: tuple[Certificate, ...] = ()
+    """The first one is the default; a client's server name may choose another."""
     rules: tuple[Rule, ...] = ()
 
 

@@ -15,8 +15,10 @@ from moto.elbv2.models import (
     elbv2_backends,
 )
 
+from slipway.sandbox.traffic.certificates import load_certificate
 from slipway.sandbox.traffic.conditions import query_pattern
 from slipway.sandbox.traffic.model import (
+    Certificate,
     Condition,
     FixedResponse,
     Forward,
@@ -90,7 +92,12 @@ def _read_balancer(balancer: FakeLoadBalancer, account: str, region: str, addres
         region=region,
         address=address,
         idle_timeout_seconds=int(attributes.get("idle_timeout.timeout_seconds", IDLE_TIMEOUT_SECONDS)),
-        listeners=tuple(_read_listener(listener) for listener in list(balancer.listeners.values())),
+        listeners=tuple(
+            listener
+            for listener in map(_read_listener, list(balancer.listeners.values()))
+            # One whose certificate was deleted cannot serve, and would keep HAProxy from taking any change.
+            if listener.protocol != "HTTPS" or listener.certificates
+        ),
     )
 
 
@@ -112,9 +119,15 @@ def _read_listener(listener: FakeListener) -> Listener:
         arn=listener.arn,
         port=int(listener.port),
         protocol=listener.protocol,
-        certificate_arn=listener.certificate or "",
+        certificates=_read_certificates(listener) if listener.protocol == "HTTPS" else (),
         rules=(*read, default),
     )
+
+
+def _read_certificates(listener: FakeListener) -> tuple[Certificate, ...]:
+    arns = dict.fromkeys([listener.certificate or "", *listener.certificates])
+    pems = {arn: load_certificate(arn) for arn in arns}
+    return tuple(Certificate(arn, pem) for arn, pem in pems.items() if pem)
 
 
 def _read_condition(condition: dict[str, Any]) -> Condition:

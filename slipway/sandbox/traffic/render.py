@@ -79,7 +79,7 @@ class Desired:
     slots: Mapping[Path, tuple[str, ...]]
     """By map file: the backend of each slot."""
     files: Mapping[Path, str]
-    """Bodies and error pages; their content is part of `structure` by hash."""
+    """Bodies, certificates and error pages; their content is part of `structure` by hash."""
 
     @property
     def is_empty(self) -> bool:
@@ -99,6 +99,12 @@ def render(plan: Plan, serving: Mapping[str, Collection[Target]], root: Path) ->
         if isinstance(rule.action, FixedResponse)
     }
     written |= {files.errors / f"{status}.http": _error_page(status, text) for status, text in ERRORS.items()}
+    written |= {
+        files.certificate(certificate.arn): certificate.pem
+        for balancer in plan.load_balancers
+        for listener in balancer.listeners
+        for certificate in listener.certificates
+    }
     digest = hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
     slots: dict[Path, tuple[str, ...]] = {}
     for rule, forward in plan.forwards():

@@ -22,6 +22,7 @@ from moto.elbv2.models import (
     FakeTargetGroup,
 )
 
+from slipway.sandbox.traffic.certificates import load_certificate
 from slipway.sandbox.traffic.model import Target
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.targets import TargetRow
@@ -83,6 +84,8 @@ def _create_listener(original: Method, traffic: LoadBalancing) -> Method:
         if balancer and port:
             _check_port(balancer, int(port), traffic, listener_arn="")
         _check_actions(kwargs.get("actions") or (args[2] if len(args) > 2 else []))
+        if protocol == "HTTPS":
+            _check_certificate(kwargs.get("certificate") or (args[1] if len(args) > 1 else None))
         return original(self, load_balancer_arn, protocol, port, *args, **kwargs)
 
     return create_listener
@@ -206,6 +209,14 @@ def _check_port(balancer: FakeLoadBalancer, port: int, traffic: LoadBalancing, *
                 f"The sandbox cannot listen on {address}:{port}: the port {reason}. "
                 f"Stop what listens there (`ss -ltnp 'sport = :{port}'` names it), or choose another listener port.",
             ) from error
+
+
+def _check_certificate(arn: str | None) -> None:
+    """moto takes any text for a certificate."""
+    if not arn:
+        raise ELBClientError("ValidationError", "A certificate must be specified for HTTPS listeners")
+    if not load_certificate(arn):
+        raise ELBClientError("CertificateNotFound", f"Certificate '{arn}' not found")
 
 
 def _check_actions(actions: Iterable[Mapping[str, Any]]) -> None:

@@ -1,0 +1,30 @@
+"""Certificates of HTTPS listeners, from moto's ACM and IAM."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# moto's certificate models are only partly typed.
+
+from __future__ import annotations
+
+from moto.acm.models import acm_backends
+from moto.iam.models import iam_backends
+
+
+def load_certificate(arn: str) -> str:
+    """Certificate, key and chain as one PEM text, as HAProxy wants them; empty when there is no such certificate.
+
+    A requested ACM certificate is self-made by moto: no client trusts it. An imported one is served as it is.
+    """
+    parts = arn.split(":")
+    if len(parts) < 6:
+        return ""
+    partition, service, region, account = parts[1:5]
+    if service == "iam":
+        found = iam_backends[account][partition].get_certificate_by_arn(arn)
+        return _join(found.cert_body, found.private_key, found.cert_chain or "") if found else ""
+    if service != "acm" or region not in acm_backends[account]:
+        return ""
+    bundle = acm_backends[account][region]._certificates.get(arn)  # pyright: ignore[reportPrivateUsage]
+    return _join(bundle.cert.decode(), bundle.key.decode(), bundle.chain.decode()) if bundle else ""
+
+
+def _join(*pieces: str) -> str:
+    return "".join(f"{piece.strip()}\n" for piece in pieces if piece.strip())

@@ -1,0 +1,56 @@
+"""HTTPS listeners with certificates from ACM. Not proven: that browsers trust them; nobody does."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+PORT = 18443
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+def _create(lab: Any, balancer: dict[str, Any], group: str, certificates: list[dict[str, str]]) -> None:
+    lab.elbv2.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTPS",
+        Port=PORT,
+        Certificates=certificates,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+
+
+def test_https_listener_serves_with_its_certificate(lab: Any) -> None:
+    certificate = boto3.client("acm", "us-east-1").request_certificate(DomainName="shop.example")["CertificateArn"]
+    balancer = lab.load_balancer()
+    group = lab.target_group("blue", lab.serve("blue"))
+    _create(lab, balancer, group, [{"CertificateArn": certificate}])
+    lab.wait_healthy(group)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(balancer["DNSName"], PORT, timeout=10, context=context)
+    connection.request("GET", "/")
+    body = connection.getresponse().read().decode()
+    served = ssl.DER_cert_to_PEM_cert(connection.sock.getpeercert(binary_form=True))
+    connection.close()
+    assert body.startswith("blue")
+    assert "x-forwarded-proto: https" in body
+    wanted = boto3.client("acm", "us-east-1").get_certificate(CertificateArn=certificate)["Certificate"]
+    assert served.strip() == wanted.strip()
+    for path in (lab.paths.sandbox / "traffic" / "certificates").iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_refuses_an_https_listener_when_its_certificate_is_unknown_or_missing(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    group = lab.target_group("blue")
+    unknown = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+    with pytest.raises(ClientError, match="CertificateNotFound"):
+        _create(lab, balancer, group, [{"CertificateArn": unknown}])
+    with pytest.raises(ClientError, match="A certificate must be specified"):
+        _create(lab, balancer, group, [])
