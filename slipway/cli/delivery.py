@@ -24,6 +24,10 @@ WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait while
 BakeOption = Annotated[float | None, typer.Option("--bake", help="Seconds at each step, instead of the stack's.")]
 WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that a judgement looks at.")]
 
+MinimumOption = Annotated[
+    int | None, typer.Option("--minimum-requests", help="Requests that a judgement needs, instead of the stack's.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the root."""
@@ -60,12 +64,16 @@ def release(
     wait: WaitOption = 0,
     bake: BakeOption = None,
     window: WindowOption = None,
+    minimum_requests: MinimumOption = None,
 ) -> None:
     """Build the checkout once and bring it to 100 % of the traffic, step by step; a bad one goes back by itself (exit 10)."""
     from slipway import delivery  # noqa: PLC0415
 
     outcome = delivery.release(
-        _connect(session_of(context), environment, wait=wait), force=force, pace=_pace(bake, window), dry_run=dry_run
+        _connect(session_of(context), environment, wait=wait),
+        force=force,
+        pace=_pace(bake, window, minimum_requests),
+        dry_run=dry_run,
     )
     _print(outcome, json=json)
 
@@ -81,6 +89,7 @@ def promote(
     wait: WaitOption = 0,
     bake: BakeOption = None,
     window: WindowOption = None,
+    minimum_requests: MinimumOption = None,
 ) -> None:
     """Take the very release that FROM verified, by digest, to TO."""
     from slipway import delivery  # noqa: PLC0415
@@ -92,7 +101,7 @@ def promote(
         source,
         release_id=release_id,
         force=force,
-        pace=_pace(bake, window),
+        pace=_pace(bake, window, minimum_requests),
         dry_run=dry_run,
     )
     _print(outcome, json=json)
@@ -242,14 +251,19 @@ def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:
     )
 
 
-def _pace(bake: float | None, window: float | None) -> Pace | None:
+def _pace(bake: float | None, window: float | None, minimum_requests: int | None) -> Pace | None:
     from slipway.delivery import Pace  # noqa: PLC0415
 
-    if bake is None and window is None:
+    if bake is None and window is None and minimum_requests is None:
         return None
     # Judged about five times in a bake: often enough to see a bad release early, seldom enough to have new numbers.
     interval = None if bake is None else max(bake / 5, 1.0)
-    return Pace(bake_seconds=bake, metric_window_seconds=window, analysis_interval_seconds=interval)
+    return Pace(
+        bake_seconds=bake,
+        metric_window_seconds=window,
+        analysis_interval_seconds=interval,
+        minimum_requests=minimum_requests,
+    )
 
 
 def _print(outcome: Outcome, *, json: bool) -> None:
