@@ -8,6 +8,7 @@ from types import MappingProxyType
 from slipway.sandbox.providers.aws import (
     cloudwatch,
     dynamodb,
+    dynamodb_items,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
@@ -32,6 +33,7 @@ from slipway.sandbox.providers.aws.resource import Resource
 _MODULES = (
     cloudwatch,
     dynamodb,
+    dynamodb_items,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
