@@ -65,6 +65,7 @@ class RouteTable(Ec2Resource):
 
     token = "aws:ec2/routeTable:RouteTable"
     force_new = frozenset({"vpcId"})
+    unsupported = frozenset({"propagatingVgws"})
 
     def create(self, call: Call) -> str:
         """Create with its inline routes."""
@@ -138,6 +139,7 @@ class Route(Resource):
 
     token = "aws:ec2/route:Route"
     force_new = frozenset({"routeTableId", *ROUTE_DESTINATIONS})
+    unsupported = frozenset({"odbNetworkArn"})
     one_of = (tuple(ROUTE_DESTINATIONS), tuple(ROUTE_TARGETS))
     conflict_codes = frozenset({"RouteAlreadyExists"})
 
@@ -254,9 +256,8 @@ class Eip(Ec2Resource):
     """aws.ec2.Eip"""
 
     token = "aws:ec2/eip:Eip"
-    force_new = frozenset(
-        {"address", "customerOwnedIpv4Pool", "domain", "networkBorderGroup", "publicIpv4Pool", "ipamPoolId"}
-    )
+    force_new = frozenset({"address", "domain", "networkBorderGroup", "publicIpv4Pool"})
+    unsupported = frozenset({"customerOwnedIpv4Pool", "ipamPoolId"})
     enums = {"domain": ("vpc", "standard")}
     write_only = frozenset({"address", "associateWithPrivateIp"})
 
@@ -332,17 +333,23 @@ class NatGateway(Ec2Resource):
     """aws.ec2.NatGateway"""
 
     token = "aws:ec2/natGateway:NatGateway"
-    force_new = frozenset({"allocationId", "connectivityType", "privateIp", "subnetId", "availabilityMode", "vpcId"})
+    force_new = frozenset({"allocationId", "connectivityType", "privateIp", "subnetId"})
+    unsupported = frozenset(
+        {
+            "availabilityMode",
+            "availabilityZoneAddresses",
+            "secondaryAllocationIds",
+            "secondaryPrivateIpAddressCount",
+            "secondaryPrivateIpAddresses",
+            "vpcId",
+        }
+    )
     defaults = {"connectivityType": "public"}
     enums = {"connectivityType": ("public", "private")}
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
         """A public gateway needs an address."""
-        if (
-            inputs.get("connectivityType") == "public"
-            and "allocationId" not in inputs
-            and "availabilityMode" not in inputs
-        ):
+        if inputs.get("connectivityType") == "public" and "allocationId" not in inputs:
             yield "allocationId", "allocationId is required when connectivityType is public"
 
     def create(self, call: Call) -> str:

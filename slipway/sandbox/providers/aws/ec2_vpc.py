@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.faults import error_code, is_not_found
 from slipway.sandbox.providers.aws.resource import Call, Resource, present, tag_map, tag_pairs
@@ -59,10 +60,18 @@ class Vpc(Ec2Resource):
     """aws.ec2.Vpc"""
 
     token = "aws:ec2/vpc:Vpc"
-    force_new = frozenset({"cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"})
+    force_new = frozenset({"cidrBlock"})
     defaults = {"enableDnsSupport": True, "instanceTenancy": "default"}
-    write_only = frozenset({"ipv4IpamPoolId", "ipv4NetmaskLength", "ipv6IpamPoolId", "ipv6NetmaskLength"})
-    conflicts = (("assignGeneratedIpv6CidrBlock", "ipv6IpamPoolId"),)
+    unsupported = frozenset(
+        {
+            "ipv4IpamPoolId",
+            "ipv4NetmaskLength",
+            "ipv6CidrBlock",
+            "ipv6CidrBlockNetworkBorderGroup",
+            "ipv6IpamPoolId",
+            "ipv6NetmaskLength",
+        }
+    )
 
     def create(self, call: Call) -> str:
         """Create and set the DNS attributes, which CreateVpc does not take."""
@@ -124,7 +133,9 @@ class Vpc(Ec2Resource):
         }
 
     def update(self, call: Call, id: str) -> None:
-        """Only attributes can change in place."""
+        """Attributes and tenancy."""
+        if call.changes("assignGeneratedIpv6CidrBlock"):
+            raise ProviderError(f"{self.token}: the sandbox cannot change assignGeneratedIpv6CidrBlock of {id}")
         self._set_attributes(call, id, call.changed)
         if call.changes("instanceTenancy"):
             call.client("ec2").modify_vpc_tenancy(VpcId=id, InstanceTenancy=call.inputs["instanceTenancy"])
@@ -144,7 +155,19 @@ class Subnet(Ec2Resource):
     """aws.ec2.Subnet"""
 
     token = "aws:ec2/subnet:Subnet"
-    force_new = frozenset({"vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "ipv6Native", "outpostArn"})
+    force_new = frozenset({"vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId"})
+    unsupported = frozenset(
+        {
+            "customerOwnedIpv4Pool",
+            "enableLniAtDeviceIndex",
+            "enableResourceNameDnsARecordOnLaunch",
+            "enableResourceNameDnsAaaaRecordOnLaunch",
+            "ipv6Native",
+            "mapCustomerOwnedIpOnLaunch",
+            "outpostArn",
+            "privateDnsHostnameTypeOnLaunch",
+        }
+    )
     defaults = {
         "assignIpv6AddressOnCreation": False,
         "enableDns64": False,
@@ -209,6 +232,8 @@ class Subnet(Ec2Resource):
 
     def update(self, call: Call, id: str) -> None:
         """Attributes change in place."""
+        if call.changes("ipv6CidrBlock"):
+            raise ProviderError(f"{self.token}: the sandbox cannot change ipv6CidrBlock of {id}")
         self._set_attributes(call, id, call.changed & frozenset(self._ATTRIBUTES))
 
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:

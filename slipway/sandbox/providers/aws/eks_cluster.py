@@ -121,7 +121,13 @@ class Cluster(MapTags):
         """Version first, then the rest, each update awaited before the next, as EKS demands."""
         eks, inputs = call.client("eks"), call.inputs
         if call.changes("version") and inputs.get("version"):
-            self._await(call, id, eks.update_cluster_version(name=id, version=inputs["version"]))
+            self._await(
+                call,
+                id,
+                eks.update_cluster_version(
+                    name=id, version=inputs["version"], **call.given(force="forceUpdateVersion")
+                ),
+            )
         if call.changes("accessConfig"):
             mode = (inputs.get("accessConfig") or {}).get("authenticationMode")
             if mode and mode != (call.old_inputs.get("accessConfig") or {}).get("authenticationMode"):

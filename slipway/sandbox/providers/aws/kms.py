@@ -28,7 +28,7 @@ class Key(Resource):
     }
     json_properties = frozenset({"policy"})
     write_only = frozenset({"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"})
-    unsupported = frozenset({"customKeyStoreId", "xksKeyId"})
+    unsupported = frozenset({"bypassPolicyLockoutSafetyCheck", "customKeyStoreId", "xksKeyId"})
 
     def create(self, call: Call) -> str:
         """Create, then rotation and state, which CreateKey does not take."""

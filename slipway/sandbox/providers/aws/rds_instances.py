@@ -140,6 +140,7 @@ class Instance(RdsResource):
             "snapshotIdentifier",
             "timezone",
             "upgradeStorageConfig",
+            "warningEventCategories",
         }
     )
 
