@@ -18,6 +18,7 @@ from slipway.sandbox import lifecycle
 from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.providers.kubernetes.client import ClusterClient
 from slipway.sandbox.providers.kubernetes.provider import KubernetesProvider
 
 OWN_CLUSTER = "e2e-provider"
@@ -318,6 +319,28 @@ def test_update_leaves_ignored_replicas_to_the_one_who_scaled(
     resource.inputs, resource.outputs = found.inputs or resource.inputs, found.outputs
     assert resource.changes(deployment(namespace, MODE="c")) is DiffChanges.NONE, "nor after a refresh"
     assert kubectl("-n", namespace, "get", f"deployment/{name}", "-o", "jsonpath={.spec.replicas}") == "2"
+    resource.delete()
+
+
+def test_update_leaves_ignored_replicas_alone_when_they_are_scaled_meanwhile(
+    provider: KubernetesProvider, kubectl: Kubectl, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = Resource(provider, DEPLOYMENT, "raced", ignore_changes=("spec.replicas",))
+    resource.create(deployment(namespace, MODE="a"))
+    name = resource.id.partition("/")[2]
+    read, scaled = ClusterClient.get, list[str]()
+
+    def read_then_scale(*arguments: Any) -> Any:
+        found = read(*arguments)
+        if not scaled:
+            scaled.append(kubectl("-n", namespace, "scale", f"deployment/{name}", "--replicas=2"))
+        return found
+
+    news = resource.checked(deployment(namespace, MODE="b"))
+    monkeypatch.setattr(ClusterClient, "get", read_then_scale)
+    outputs = provider.update(resource.context, resource.id, resource.inputs, resource.outputs, news)
+    assert scaled
+    assert plain(outputs["spec"])["replicas"] == 2
     resource.delete()
 
 

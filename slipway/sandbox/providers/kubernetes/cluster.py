@@ -45,6 +45,7 @@ _RETRY_SECONDS = (
     4,
     8,
 )  # for a namespace or a CRD that is made beside the object; as many tries as pulumi-kubernetes makes
+_STALE_TRIES = 5
 _UNREACHABLE_MEMORY_SECONDS = 30
 _PROPAGATION = {"orphan": "Orphan", "background": "Background"}
 
@@ -187,6 +188,16 @@ class Cluster:
 
     def update(self, change: Change) -> KubernetesObject:
         """Change the object in place and answer what the server made of it."""
+        for _ in range(_STALE_TRIES - 1):
+            try:
+                return self._update_once(change)
+            except ApiError as error:
+                # An autoscaler may take an ignored field between our reading who owns it and our writing.
+                if not (error.is_stale or (error.is_conflict and change.ignored)):
+                    raise
+        return self._update_once(change)
+
+    def _update_once(self, change: Change) -> KubernetesObject:
         resource = self.resource(change.resource_kind)
         namespace, name = (namespace_of(change.obj) if resource.namespaced else ""), name_of(change.obj)
         live = self.client.get(resource, namespace, name)

@@ -53,6 +53,12 @@ class ApiError(Exception):
         return self.status == 409
 
     @property
+    def is_stale(self) -> bool:
+        """The object changed between reading and writing it; nobody's fields were at stake."""
+        causes: list[dict[str, Any]] = self.details.get("causes") or []
+        return self.reason == "Conflict" and not any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
+
+    @property
     def namespace_missing(self) -> bool:
         """Refused because the namespace does not exist yet."""
         return self.status == 404 and self.details.get("kind") == "namespaces"
