@@ -19,7 +19,7 @@ import threading
 
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.diff import diff_inputs
-from slipway.sandbox.providers.aws.faults import error_code
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code
 from slipway.sandbox.providers.aws.resource import MARKER_TAG, Call, Resource, marker_value
 from slipway.sandbox.providers.aws.schema import ResourceSchema
 from slipway.sandbox.providers.aws.state import imported_inputs, merged_outputs
@@ -47,7 +47,7 @@ def create_or_adopt(resource: Resource, schema: ResourceSchema, call: Call, seen
     try:
         return resource.create(call)
     except Exception as error:
-        if error_code(error) not in resource.conflict_codes:
+        if not isinstance(error, AlreadyExistsError) and error_code(error) not in resource.conflict_codes:
             raise
         existing = resource.find(call)
         if existing is None or (resource.token, existing) in seen:

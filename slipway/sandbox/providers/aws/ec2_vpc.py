@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
-from slipway.sandbox.providers.aws.faults import error_code, is_not_found
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code, is_not_found
 from slipway.sandbox.providers.aws.resource import Call, Resource, present, tag_map, tag_pairs
 
 DELETE_SECONDS = 300  # AWS frees network interfaces of deleted load balancers and pods late
@@ -250,11 +250,13 @@ class InternetGateway(Ec2Resource):
     """aws.ec2.InternetGateway"""
 
     token = "aws:ec2/internetGateway:InternetGateway"
-    conflict_codes = frozenset({"Resource.AlreadyAssociated"})
+    conflict_codes = frozenset({"Resource.AlreadyAssociated"})  # from AWS, when two runs race
 
     def create(self, call: Call) -> str:
-        """Create and attach."""
+        """Create and attach; a VPC takes one gateway."""
         ec2 = call.client("ec2")
+        if call.inputs.get("vpcId") and (existing := self.find(call)):
+            raise AlreadyExistsError(f"{self.token}: {call.inputs['vpcId']} already has {existing} attached")
         gateway_id = ec2.create_internet_gateway(TagSpecifications=tag_specifications(call, "internet-gateway"))[
             "InternetGateway"
         ]["InternetGatewayId"]

@@ -20,6 +20,7 @@ from slipway.sandbox.providers.aws.elbv2_actions import (
     shown_conditions,
 )
 from slipway.sandbox.providers.aws.elbv2_load_balancers import ElbResource, live_tags
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError
 from slipway.sandbox.providers.aws.resource import Call, present
 from slipway.sandbox.providers.aws.schema import resource_schema
 
@@ -45,7 +46,9 @@ class Listener(ElbResource):
                 yield name, f"{name} is not supported by the sandbox's AWS provider"
 
     def create(self, call: Call) -> str:
-        """Create."""
+        """Create; looks at the port first, which the sandbox's AWS would give twice."""
+        if existing := self.find(call):
+            raise AlreadyExistsError(f"{self.token}: DuplicateListener: {existing} has port {call.inputs.get('port')}")
         return call.client("elbv2").create_listener(
             LoadBalancerArn=call.inputs["loadBalancerArn"], Tags=call.tag_list, **self._arguments(call)
         )["Listeners"][0]["ListenerArn"]

@@ -12,7 +12,7 @@ from typing import Any
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.arn_tags import ListTags
 from slipway.sandbox.providers.aws.check import prefixed_name
-from slipway.sandbox.providers.aws.faults import error_code
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code, is_not_found
 from slipway.sandbox.providers.aws.resource import AutoName, Call, present, tag_map
 
 READY_SECONDS = 600
@@ -111,8 +111,10 @@ class LoadBalancer(ElbResource):
     }
 
     def create(self, call: Call) -> str:
-        """Create, set attributes, wait until it is active."""
+        """Create, set attributes, wait until it is active. Looks for the name first, as Terraform does."""
         elb, inputs = call.client("elbv2"), call.inputs
+        if self.find(call):
+            raise AlreadyExistsError(f"{self.token}: ELBv2 Load Balancer ({inputs['name']}) already exists")
         arguments = call.given(Subnets="subnets", SecurityGroups="securityGroups", IpAddressType="ipAddressType")
         if mappings := inputs.get("subnetMappings"):
             arguments["SubnetMappings"] = [
@@ -143,7 +145,12 @@ class LoadBalancer(ElbResource):
         """By name."""
         if not call.inputs.get("name"):
             return None
-        found = call.client("elbv2").describe_load_balancers(Names=[call.inputs["name"]])["LoadBalancers"]
+        try:
+            found = call.client("elbv2").describe_load_balancers(Names=[call.inputs["name"]])["LoadBalancers"]
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
         return found[0]["LoadBalancerArn"] if found else None
 
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:

@@ -14,6 +14,10 @@ from slipway.engine.provider import ProviderError, StatusUnknownError
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$|^InvalidAllocationID|InvalidAMIID.Unavailable")
 
 
+class AlreadyExistsError(ProviderError):
+    """What a create looked for first is there: AWS would refuse, or silently make a second one of the same name."""
+
+
 def error_code(error: BaseException) -> str:
     """AWS's code of a failed call; "" for anything else."""
     response = getattr(error, "response", None)

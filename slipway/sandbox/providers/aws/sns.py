@@ -9,6 +9,7 @@ from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.arn_tags import ListTags
 from slipway.sandbox.providers.aws.check import prefixed_name
 from slipway.sandbox.providers.aws.elbv2_load_balancers import attribute_text, parsed
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError, is_not_found
 from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, present, tag_map
 
 _FIFO = ".fifo"
@@ -39,12 +40,12 @@ class Topic(ListTags):
     }
 
     def create(self, call: Call) -> str:
-        """Create; SNS answers an existing topic of the same name and tags, so that a repeated create finds the first one's."""
+        """Create; AWS refuses a name that is taken by a topic with other tags, and ours always have some of their own."""
         inputs = call.inputs
         fifo = bool(inputs.get("fifoTopic"))
-        name = str(inputs.get("name") or prefixed_name(inputs["namePrefix"]))
-        if fifo and not name.endswith(_FIFO):
-            name += _FIFO
+        if existing := self.find(call):
+            raise AlreadyExistsError(f"{self.token}: {existing} already exists with different tags")
+        name = self._full_name(inputs) or prefixed_name(inputs["namePrefix"]) + (_FIFO if fifo else "")
         attributes = {
             key: attribute_text(inputs[property_])
             for property_, key in self.attributes.items()
@@ -53,6 +54,24 @@ class Topic(ListTags):
         if fifo:
             attributes["FifoTopic"] = "true"
         return call.client("sns").create_topic(Name=name, Attributes=attributes, Tags=call.tag_list)["TopicArn"]
+
+    @staticmethod
+    def _full_name(inputs: PropertyMap) -> str:
+        name = str(inputs.get("name") or "")
+        return f"{name}{_FIFO}" if name and inputs.get("fifoTopic") and not name.endswith(_FIFO) else name
+
+    def find(self, call: Call) -> str | None:
+        """By name, which the ARN is made of."""
+        if not call.inputs.get("name"):
+            return None
+        arn = call.arn("sns", self._full_name(call.inputs))
+        try:
+            call.client("sns").get_topic_attributes(TopicArn=arn)
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
+        return arn
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The topic."""
