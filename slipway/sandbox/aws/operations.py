@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+LOAD_BALANCING_V2 = b"Version=2015-12-01"
 READ_PREFIXES = (
     "Describe",
     "List",
@@ -67,6 +68,9 @@ def recognise_operation(service: str, environ: Mapping[str, object], body: bytes
     """The operation that a WSGI request to `service` asks for."""
     name = _operation_name(environ, body)
     protocol = _protocol(environ)
+    if service == "elb" and LOAD_BALANCING_V2 in body:
+        # Both generations share one host name, and moto's dispatcher stops at the first.
+        service = "elbv2"
     if name:
         mutates = name in MUTATING_NAMES or (name not in READ_NAMES and not name.startswith(READ_PREFIXES))
         return Operation(service, name, mutates, protocol)

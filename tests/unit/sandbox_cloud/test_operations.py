@@ -58,3 +58,9 @@ def test_metrics_are_not_saved_at_once_when_they_come_many_times_a_second() -> N
 def test_long_polling_does_not_hold_the_lock() -> None:
     environ = {"REQUEST_METHOD": "POST", "HTTP_X_AMZ_TARGET": "AmazonSQS.ReceiveMessage"}
     assert recognise_operation("sqs", environ, b"{}").concurrent
+
+
+@pytest.mark.parametrize(("version", "service"), [("2015-12-01", "elbv2"), ("2012-06-01", "elb")])
+def test_load_balancing_is_told_apart_by_its_version(version: str, service: str) -> None:
+    environ, body = form(Action="ModifyListener", Version=version)
+    assert recognise_operation("elb", environ, body).service == service
