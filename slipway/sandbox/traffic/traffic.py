@@ -16,9 +16,10 @@ from slipway.sandbox.traffic.checker import Checker
 from slipway.sandbox.traffic.counting import Counter
 from slipway.sandbox.traffic.data_plane import DataPlane
 from slipway.sandbox.traffic.health import Outcome
+from slipway.sandbox.traffic.http_delivery import HttpDelivery
 from slipway.sandbox.traffic.metrics import Metrics
 from slipway.sandbox.traffic.model import Plan, Target
-from slipway.sandbox.traffic.moto_hooks import alarm_watch, cloudwatch, elbv2
+from slipway.sandbox.traffic.moto_hooks import alarm_watch, cloudwatch, elbv2, sns
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.observe import load_plan
 from slipway.sandbox.traffic.registration import MotoRegistry
@@ -54,6 +55,7 @@ class Traffic:
         self._counter = Counter(self._metrics, lambda: self._plan)
         self._request_log = RequestLog(self._files.log_socket, self._counter.count_request)
         self._registry = MotoRegistry(self._converge)
+        self._delivery = HttpDelivery()
         self._controllers: dict[str, BindingController] = {}
 
     def start(self) -> None:
@@ -61,6 +63,7 @@ class Traffic:
         elbv2.install(self._patches, self)
         cloudwatch.install(self._patches, self._metrics)
         alarm_watch.install(self._patches)
+        sns.install(self._patches, self._delivery)
         self._data_plane.adopt()
         self._checker.start()
         self._converge()
@@ -80,6 +83,7 @@ class Traffic:
             thread.join(5)
         self._checker.stop()
         self._request_log.stop()
+        self._delivery.stop()
         self._patches.undo()
 
     def on_api_change(self, service: str) -> None:
