@@ -25,6 +25,7 @@ from moto.elbv2.models import (
 from slipway.sandbox.traffic.certificates import load_certificate
 from slipway.sandbox.traffic.model import Target
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, check_redirects
 from slipway.sandbox.traffic.targets import TargetRow
 
 Method = Callable[..., Any]
@@ -115,6 +116,7 @@ def _create_rule(original: Method) -> Method:
     def create_rule(  # noqa: PLR0917 - moto's own signature
         self: ELBv2Backend, listener_arn: str, conditions: Any, priority: Any, actions: Any, tags: Any = None
     ) -> FakeRule:
+        check_conditions(conditions or [])
         _check_actions(actions)
         return original(self, listener_arn, conditions, int(priority), actions, tags)
 
@@ -123,6 +125,7 @@ def _create_rule(original: Method) -> Method:
 
 def _modify_rule(original: Method) -> Method:
     def modify_rule(self: ELBv2Backend, rule_arn: str, conditions: Any, actions: Any) -> FakeRule:
+        check_conditions(conditions or [])
         _check_actions(actions or [])
         return original(self, rule_arn, conditions, actions)
 
@@ -220,6 +223,8 @@ def _check_certificate(arn: str | None) -> None:
 
 
 def _check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
+    actions = list(actions)
+    check_redirects(actions)
     for action in actions:
         kind = str(action.get("Type"))
         if kind.startswith("authenticate-") or kind == "jwt-validation":
