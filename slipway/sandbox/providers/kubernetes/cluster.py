@@ -32,6 +32,7 @@ from slipway.sandbox.providers.kubernetes.ownership import (
     merge_patch,
     relinquish,
     take_over,
+    would_take_over,
 )
 from slipway.sandbox.providers.kubernetes.readiness import rule_for
 from slipway.sandbox.providers.kubernetes.settings import Settings
@@ -219,13 +220,14 @@ class Cluster:
         if not change.is_patch and not change.preview:
             live = take_over(self.client, resource, live, change.manager)
         leave_ignored(change.obj, live, change.ignored, change.manager)
+        preview_only = change.preview and (would_take_over(live) or not is_managed_by(live, change.manager))
         return self.client.apply(
             resource,
             change.obj,
             namespace=namespace,
             name=name,
             manager=change.manager,
-            force=self._forces(change, live) or (change.preview and not is_managed_by(live, change.manager)),
+            force=self._forces(change, live) or preview_only,
             dry_run=change.preview,
         )
 

@@ -95,14 +95,23 @@ def _value_at(obj: KubernetesObject, path: Sequence[str]) -> Any:
     return parent.get(path[-1]) if parent is not None and path else None
 
 
+def _client_side_entries(live: KubernetesObject) -> list[dict[str, Any]]:
+    return [
+        entry
+        for entry in managed_fields(live)
+        if entry.get("manager") in _CLIENT_SIDE and entry.get("operation") == "Update" and not entry.get("subresource")
+    ]
+
+
+def would_take_over(live: KubernetesObject) -> bool:
+    """Whether `take_over` has something to do: a dry run cannot do it, and must not trip over those fields either."""
+    return bool(_client_side_entries(live))
+
+
 def take_over(client: ClusterClient, resource: ApiResource, live: KubernetesObject, manager: str) -> KubernetesObject:
     """Give the fields of client-side managers to `manager`, so that its next apply changes and removes them without conflict."""
     entries = managed_fields(live)
-    theirs = [
-        entry
-        for entry in entries
-        if entry.get("manager") in _CLIENT_SIDE and entry.get("operation") == "Update" and not entry.get("subresource")
-    ]
+    theirs = _client_side_entries(live)
     if not theirs:
         return live
     ours = [entry for entry in entries if entry.get("manager") == manager and entry.get("operation") == "Apply"]
