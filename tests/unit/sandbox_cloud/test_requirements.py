@@ -51,6 +51,7 @@ def test_refuses_a_disk_with_too_little_space(monkeypatch: pytest.MonkeyPatch, t
     assert caught.value.where == str(tmp_path)
 
 
+@pytest.mark.enable_socket  # it holds a port of its own, and sends nothing
 def test_refuses_a_port_that_another_program_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
