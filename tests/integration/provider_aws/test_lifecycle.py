@@ -466,6 +466,8 @@ def test_refresh_tells_the_drift_when_somebody_moved_traffic(stack: Stack, provi
     diff = stack.changes("live", olds=found.inputs)
     assert diff.diffs == ("defaultActions",)
     assert not diff.replaces
+    back = provider.update(live.ctx, live.id, found.inputs, found.outputs, live.inputs)
+    assert back["defaultActions"] == live.outputs["defaultActions"]
 
 
 def test_update_moves_traffic_in_place_when_weights_change(stack: Stack) -> None:

@@ -22,6 +22,7 @@ from slipway.sandbox.providers.aws import (
     iam,
     iam_roles,
     kms,
+    lookups,
     rds,
     rds_instances,
     secretsmanager,
@@ -57,7 +58,7 @@ RESOURCES: Mapping[str, Resource] = MappingProxyType(
     {resource.token: resource for module in _MODULES for resource in module.RESOURCES}
 )
 """By the type's own token."""
-FUNCTIONS = served.FUNCTIONS
+FUNCTIONS: Mapping[str, served.Function] = {**served.FUNCTIONS, **lookups.FUNCTIONS}
 _ALIASES = {alias: resource for resource in RESOURCES.values() for alias in resource.aliases}
 
 
