@@ -51,15 +51,16 @@ def test_no_request_fails_and_none_reaches_a_group_of_weight_zero_when_weights_f
             started = time.monotonic()
             lab.weigh(listener, {blue: weights[0], green: weights[1]})
             slowest = max(slowest, time.monotonic() - started)
-        time.sleep(0.02)
+        # Requests that were routed before the flip may still be on their way to a thread of the target.
+        time.sleep(0.5)
         settled = len(green_server.seen)
         time.sleep(0.3)
         assert len(green_server.seen) == settled
     assert load.failures == []
     assert load.answers["blue"] > 100
     assert load.answers["green"] > 100
-    # The API call included: moto's own handling takes most of it.
-    assert slowest < 0.25
+    # The API call included. Milliseconds on an idle machine; the limit is that of a release.
+    assert slowest < 2
 
 
 def test_no_request_fails_when_targets_come_and_go_under_load(lab: Any) -> None:

@@ -36,7 +36,8 @@ def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
 def check_redirects(actions: Iterable[Mapping[str, Any]]) -> None:
     """Raise AWS's ValidationError for a redirect whose target could not be a header."""
     for action in actions:
-        for text in _texts(action.get("RedirectConfig") or {}):
+        redirect: Mapping[str, Any] = action.get("RedirectConfig") or {}
+        for text in _texts(redirect):
             if any(ord(character) < 33 or ord(character) == 127 for character in text):
                 raise _invalid(f"{text!r} in a redirect holds a space or a control character")
             if unknown := set(re.findall(r"#\{(\w*)\}", text)) - {"protocol", "host", "port", "path", "query"}:
@@ -45,19 +46,21 @@ def check_redirects(actions: Iterable[Mapping[str, Any]]) -> None:
 
 def _values(condition: Mapping[str, Any], config: str) -> list[str]:
     found: Mapping[str, Any] = condition.get(config) or {}
-    return [str(value) for value in found.get("Values") or []]
+    values: list[Any] = found.get("Values") or []
+    return [str(value) for value in values]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Every text anywhere in a piece of a request."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
-        for piece in cast("Mapping[str, Any]", value).values():
-            yield from _texts(piece)
+    pieces: list[object] = []
+    if isinstance(value, dict):
+        pieces = list(cast("dict[str, object]", value).values())
     elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            yield from _texts(item)
+        pieces = cast("list[object]", value)
+    for piece in pieces:
+        yield from _texts(piece)
 
 
 def _invalid(what: str) -> ELBClientError:
