@@ -34,18 +34,17 @@ def complete_inputs(cluster: Cluster, ctx: CallContext, olds: PropertyMap, news:
     """The inputs to keep in the state, or why they cannot be."""
     if ctx.type in _REFUSED_TYPES:
         raise ProviderError(f"{ctx.type}: {_REFUSED_TYPES[ctx.type]}")
-    obj = normalized(to_object(news))
+    obj = to_object(news)
     kind = kind_of(obj, ctx.type)
+    for key, value in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+        obj[key] = obj.get(key) or value
+    obj = normalized(obj)  # which knows a Secret by its kind
     if kind.kind.endswith("List") and isinstance(obj.get("items"), list):
         raise ProviderError(
             "list resources exist for compatibility with YAML manifests and Helm charts, and cannot be created directly. "
             "Use the underlying resource type instead"
         )
     patch = is_patch(ctx.type, kind.kind)
-    if not obj.get("apiVersion"):
-        obj["apiVersion"] = kind.api_version
-    if not obj.get("kind"):
-        obj["kind"] = kind.kind
     if obj.get("metadata") is not UNKNOWN:
         obj.setdefault("metadata", {})
         failure = _name(cluster, ctx, to_object(olds), obj, patch=patch)
