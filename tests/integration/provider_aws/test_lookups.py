@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import os
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from slipway.engine.provider import CallContext, CreateResult, ProviderError
 from slipway.engine.values import Secret
+from slipway.sandbox.aws.token_review import TokenError, verify_token
 from slipway.sandbox.providers.aws.provider import AwsProvider
 from slipway.sandbox.providers.aws.schema import function_schema
 
+SECRETS = {os.environ.get("AWS_ACCESS_KEY_ID") or "test": os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -73,15 +76,18 @@ def test_lookups_answer_what_the_resources_say(provider: AwsProvider) -> None:
     assert found["arn"] == secret.id
 
 
-def test_cluster_token_names_the_cluster_and_is_secret(provider: AwsProvider) -> None:
-    for name in ("one", "two"):  # the second one must not carry the first one's name
-        token = ask(provider, "aws:eks/getClusterAuth:getClusterAuth", name=name)["token"]
+def test_cluster_token_opens_its_own_cluster_only(provider: AwsProvider) -> None:
+    def caller(token: Any, cluster: str) -> str:
+        return verify_token(token.value, cluster, secret_of=lambda key: ("arn:me", SECRETS[key]), now=datetime.now(UTC))
+
+    tokens = {
+        name: ask(provider, "aws:eks/getClusterAuth:getClusterAuth", name=name)["token"] for name in ("one", "two")
+    }
+    for name, token in tokens.items():
         assert isinstance(token, Secret)
-        prefix, _, text = str(token.value).partition(".")
-        url = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-        assert prefix == "k8s-aws-v1"
-        assert "Action=GetCallerIdentity" in url
-        assert "x-k8s-aws-id" in url
+        assert caller(token, name) == "arn:me"
+    with pytest.raises(TokenError, match="another cluster"):
+        caller(tokens["one"], "two")
 
 
 def test_random_password_is_secret_and_as_long_as_asked(provider: AwsProvider) -> None:
