@@ -16,6 +16,7 @@ from slipway.sandbox.providers.kubernetes.objects import KubernetesObject, metad
 from slipway.sandbox.providers.kubernetes.readiness import READY, Readiness, Rule, Seen
 
 _TICK_SECONDS = 1.0  # rules that need quiet must be asked again though nothing happened
+_BLIND_SECONDS = 120  # an API server that restarts is back well before; one that is gone never is
 _FALLBACK = Readiness(ready=False)
 
 
@@ -113,6 +114,9 @@ class Waiter:
                     wait.report(said)
             if self._cancelled.is_set():
                 raise NotReadyError(f"the wait for '{name_of(last_seen)}' was cancelled", last_seen, answer.reasons)
+            if any(informer.blind_seconds > _BLIND_SECONDS for informer in informers.values()):
+                headline = f"lost sight of '{name_of(last_seen)}' {_BLIND_SECONDS} s ago"
+                raise NotReadyError(headline, last_seen, _troubles(informers))
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 headline = f"'{name_of(last_seen)}' timed out after {wait.timeout_seconds:g} s waiting to be Ready"
@@ -139,6 +143,10 @@ class Waiter:
                     if self._cancelled.is_set():
                         raise CancelledError(
                             f"the wait for the deletion of {resource.kind.kind} '{name}' was cancelled"
+                        )
+                    if own.blind_seconds > _BLIND_SECONDS:
+                        raise StillThereError(
+                            f"lost sight of {resource.kind.kind} '{name}' while it was to go: {own.error}"
                         )
                     remaining = deadline - time.monotonic()
                     if remaining <= 0:

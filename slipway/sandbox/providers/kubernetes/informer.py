@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
@@ -36,6 +37,7 @@ class Informer:
         self._response: urllib3.BaseHTTPResponse | None = None
         self.error: Exception | None = None
         """Why there is nothing to see, while that is so: waiting goes on, and a wait that runs out says it."""
+        self._failing_since: float | None = None
         name = f"watch {resource.plural} in {namespace or 'the cluster'}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -53,6 +55,12 @@ class Informer:
         """The objects that name `owner` as their controller."""
         uid = metadata_of(owner or {}).get("uid")
         return [obj for obj in self.objects() if uid and _controller_uid(obj) == uid]
+
+    @property
+    def blind_seconds(self) -> float:
+        """How long nothing could be seen; 0 while the watch works."""
+        since = self._failing_since
+        return time.monotonic() - since if since is not None else 0
 
     @property
     def listed(self) -> bool:
@@ -97,14 +105,19 @@ class Informer:
             except (ApiError, UnreachableError) as error:
                 version = ""  # 410 Gone and everything else: what happened meanwhile is only in a new list
                 if not (isinstance(error, ApiError) and error.status == 410):
-                    self.error = error
+                    self._fail(error)
                     self._notify()
                     self._stopped.wait(_RETRY_SECONDS)
             except Exception as error:  # noqa: BLE001 - a dead thread would leave its waiters waiting for ever
                 version = ""
-                self.error = error
+                self._fail(error)
                 _log.warning("watch failed", kind=self._resource.plural, error=str(error))
                 self._stopped.wait(_RETRY_SECONDS)
+
+    def _fail(self, error: Exception) -> None:
+        self.error = error
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
 
     def _list(self) -> str:
         document = self._client.request("GET", self._resource.path(self._namespace))
@@ -115,7 +128,7 @@ class Informer:
             item.setdefault("kind", kind.kind)
         with self._lock:
             self._objects = {name_of(item): item for item in items}
-        self.error = None
+        self.error = self._failing_since = None
         self._listed.set()
         self._notify()
         return str(metadata_of(document).get("resourceVersion") or "")
