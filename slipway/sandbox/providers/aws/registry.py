@@ -9,6 +9,7 @@ from slipway.sandbox.providers.aws import (
     cloudwatch,
     dynamodb,
     dynamodb_items,
+    ec2_addresses,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
@@ -27,6 +28,7 @@ from slipway.sandbox.providers.aws import (
     rds_instances,
     secretsmanager,
     sns,
+    sqs,
 )
 from slipway.sandbox.providers.aws import functions as served
 from slipway.sandbox.providers.aws.resource import Resource
@@ -35,6 +37,7 @@ _MODULES = (
     cloudwatch,
     dynamodb,
     dynamodb_items,
+    ec2_addresses,
     ec2_routing,
     ec2_security_group_rules,
     ec2_security_groups,
@@ -52,6 +55,7 @@ _MODULES = (
     rds_instances,
     secretsmanager,
     sns,
+    sqs,
 )
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType(
