@@ -15,6 +15,7 @@ from moto.elbv2.models import (
     elbv2_backends,
 )
 
+from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.traffic.certificates import load_certificate
 from slipway.sandbox.traffic.conditions import query_pattern
 from slipway.sandbox.traffic.model import (
@@ -48,14 +49,15 @@ def load_plan(address_of: Callable[[str], str]) -> Plan:
     """The plan of every account and region. `address_of`: the loopback address by load balancer ARN."""
     balancers: list[LoadBalancer] = []
     groups: dict[str, TargetGroup] = {}
-    for account, region, backend in backends():
-        balancers.extend(
-            _read_balancer(balancer, account, region, address_of(balancer.arn))
-            for balancer in list(backend.load_balancers.values())
-            if balancer.type == "application"
-        )
-        for group in list(backend.target_groups.values()):
-            groups[group.arn] = _read_group(group)
+    with API_LOCK:
+        for account, region, backend in backends():
+            balancers.extend(
+                _read_balancer(balancer, account, region, address_of(balancer.arn))
+                for balancer in list(backend.load_balancers.values())
+                if balancer.type == "application"
+            )
+            for group in list(backend.target_groups.values()):
+                groups[group.arn] = _read_group(group)
     plan = Plan(load_balancers=tuple(balancers), target_groups=groups)
     return Plan(load_balancers=plan.load_balancers, target_groups=_mark_used(plan))
 

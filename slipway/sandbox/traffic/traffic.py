@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from slipway.errors import SlipwayError
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic.addresses import AddressBook
@@ -49,6 +50,8 @@ class Traffic:
         self._patches = Patches()
         self._plan = Plan()
         self._lock = threading.RLock()
+        self._unfinished = False
+        """The last change of the API's state could not be carried out; supervision tries again."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._metrics = Metrics()
@@ -66,7 +69,11 @@ class Traffic:
         sns.install(self._patches, self._delivery)
         self._data_plane.adopt()
         self._checker.start()
-        self._converge()
+        try:
+            self._converge()
+        except SlipwayError as error:
+            # A port that somebody took meanwhile must not keep the whole daemon down; supervision tries again.
+            log.error("load balancers do not work", why=str(error))
         # After the plan is known: HAProxy delivers at once what it kept.
         self._request_log.start()
         for name, work in (("traffic-supervisor", self._supervise), ("alarms", self._watch_alarms)):
@@ -125,6 +132,7 @@ class Traffic:
 
     def _converge(self) -> None:
         with self._lock:
+            self._unfinished = True
             plan = self._plan = load_plan(self.address_of)
             self._addresses.keep_only([balancer.arn for balancer in plan.load_balancers])
             self._targets.follow(plan)
@@ -137,6 +145,7 @@ class Traffic:
                     for target in group.targets
                 }
             )
+            self._unfinished = False
 
     def _apply(self) -> None:
         plan = self._plan
@@ -156,8 +165,8 @@ class Traffic:
         while not self._stopping.wait(SUPERVISE_SECONDS):
             try:
                 with self._lock:
-                    if not self._data_plane.is_running:
-                        self._apply()
+                    if self._unfinished or not self._data_plane.is_running:
+                        self._converge()
                     self._data_plane.reap()
                 self._counter.count_hosts(self._targets)
                 self._metrics.forget_old()
