@@ -51,7 +51,11 @@ def web(replicas: int = 1, image: str = "nginx:1.25", deadline_seconds: int = 60
         },
     )
     service = k8s.core.v1.Service(
-        "web", metadata=metadata, spec={"selector": labels, "ports": [{"port": 80, "target_port": 80}]}
+        "web",
+        metadata=metadata,
+        spec={"selector": labels, "ports": [{"port": 80, "target_port": 80}]},
+        # Beside a Deployment that fails it would wait ten minutes for its endpoints.
+        opts=pulumi.ResourceOptions(depends_on=[deployment]),
     )
     pulumi.export("namespace", namespace.metadata["name"])
     pulumi.export("deployment", deployment.metadata["name"])
