@@ -51,6 +51,10 @@ def judge(rule: AlarmRule, values: Sequence[float | None], current: AlarmState) 
     breaching = [value for value in known if compare(value, rule.threshold)]
     count = len(breaching) + (len(values) - len(known) if rule.treat_missing_data == "breaching" else 0)
     state: AlarmState = "ALARM" if count >= rule.datapoints_to_alarm else "OK"
+    if state == "OK" and known and len(breaching) == len(known) < len(values):
+        # All that is known breaches, and it is too little to decide: AWS's table has these two rows for it.
+        undecided: dict[str, AlarmState] = {"missing": "ALARM", "ignore": current}
+        state = undecided.get(rule.treat_missing_data, state)
     judged = (
         f"{count} out of the last {len(values)} datapoints {breaching} were" if count else f"no datapoint {known} was"
     )

@@ -16,7 +16,7 @@ RULE = AlarmRule(comparison="GreaterThanThreshold", threshold=5, evaluation_peri
     [
         ([6, 1, 6], "ALARM"),
         ([6, 1, 5], "OK"),
-        ([None, None, 6], "OK"),
+        ([None, None, 1], "OK"),
         ([None, 6, 6], "ALARM"),
         ([None, None, None], "INSUFFICIENT_DATA"),
     ],
@@ -31,6 +31,15 @@ def test_alarm_goes_off_when_enough_datapoints_breach(values: list[float | None]
 )
 def test_alarm_does_as_told_when_there_is_no_data(treatment: str, expected: AlarmState) -> None:
     assert judge(replace(RULE, treat_missing_data=treatment), [None, None, None], "ALARM").state == expected
+
+
+@pytest.mark.parametrize(
+    ("treatment", "expected"),
+    [("missing", "ALARM"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
+)
+def test_alarm_does_as_told_when_the_only_datapoint_breaches(treatment: str, expected: AlarmState) -> None:
+    rule = replace(RULE, treat_missing_data=treatment)
+    assert judge(rule, [None, 6, None], "INSUFFICIENT_DATA").state == expected
 
 
 @pytest.mark.parametrize(
