@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -11,6 +12,8 @@ from slipway.errors import MachineError
 from slipway.sandbox.processes import ProcessSpec, ProcessTable, wait_ended
 
 KILL_TIMEOUT_SECONDS = 10
+PORT_RELEASE_SECONDS = 5
+"""A process that was killed holds its ports until the kernel has taken its memory apart."""
 
 
 def ensure(processes: ProcessTable, spec: ProcessSpec, *, ports: Iterable[int] = ()) -> None:
@@ -40,13 +43,13 @@ def kill(victims: Iterable[psutil.Process]) -> None:
 
 def refuse_busy_port(port: int, wanted_by: str) -> None:
     """Raise MachineError when somebody listens on the TCP port of any local address."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-            return
-        except OSError:
-            pass
+    deadline = time.monotonic() + PORT_RELEASE_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    else:
+        return
     holder = next(
         (
             f"{psutil.Process(found.pid).name()} (process {found.pid})"
@@ -56,3 +59,13 @@ def refuse_busy_port(port: int, wanted_by: str) -> None:
         "another process",
     )
     raise MachineError(f"{wanted_by} needs port {port}, which {holder} holds", remedy="Stop it, then run this again.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True
