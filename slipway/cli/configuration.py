@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,8 +60,6 @@ def remove_value(context: typer.Context, environment: EnvironmentArgument, key: 
 
 
 def _open(session: Session, environment: str) -> StackConfigFile:
-    import os  # noqa: PLC0415
-
     from slipway.engine.config_edit import StackConfigFile  # noqa: PLC0415
     from slipway.engine.project import load_project  # noqa: PLC0415
     from slipway.engine.state.backend import FileBackend  # noqa: PLC0415

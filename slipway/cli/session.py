@@ -92,4 +92,4 @@ class Session:
 
 def session_of(context: typer.Context) -> Session:
     """The session that the options before the verb made."""
-    return context.ensure_object(Session) if context.obj is None else context.obj
+    return context.obj
