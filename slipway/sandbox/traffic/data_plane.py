@@ -15,7 +15,8 @@ from slipway.errors import MachineError, OperationError, SlipwayError
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.traffic.command_line import CommandLine, parse_version, replace_map
 from slipway.sandbox.traffic.model import Target
-from slipway.sandbox.traffic.render import Desired, Files
+from slipway.sandbox.traffic.render import LOG_DESCRIPTOR, Desired, Files
+from slipway.sandbox.traffic.request_log import make_pipe
 
 PROCESS_NAME = "haproxy"
 RELOAD_TIMEOUT_SECONDS = 15
@@ -120,9 +121,15 @@ class DataPlane:
 
     def _start(self, desired: Desired) -> None:
         self._check()
+        make_pipe(self._files.log_pipe)
         spec = ProcessSpec(
             name=PROCESS_NAME,
             argv=[
+                # The shell opens the pipe for reading too: HAProxy need not wait for a listener, nor end with it.
+                "sh",
+                "-c",
+                f'exec "$@" {LOG_DESCRIPTOR}<>"$0"',
+                str(self._files.log_pipe),
                 "haproxy",
                 "-W",
                 "-S",

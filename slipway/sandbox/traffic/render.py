@@ -15,6 +15,8 @@ from slipway.sandbox.traffic.model import FixedResponse, Listener, Plan, Redirec
 from slipway.sandbox.traffic.weights import SLOTS, STRIDE, assign_slots
 
 ALGORITHMS = {"round_robin": "roundrobin", "least_outstanding_requests": "leastconn", "weighted_random": "random(2)"}
+LOG_DESCRIPTOR = 3
+"""The one that HAProxy is started with, for its request log."""
 ERRORS = {
     400: "Bad Request",
     408: "Request Time-out",
@@ -44,8 +46,8 @@ class Files:
         return self.root / "worker.sock"
 
     @property
-    def log_socket(self) -> Path:
-        return self.root / "requests.sock"
+    def log_pipe(self) -> Path:
+        return self.root / "requests.pipe"
 
     @property
     def errors(self) -> Path:
@@ -200,6 +202,7 @@ _TEMPLATE = _ENVIRONMENT.get_template(
         "server_options": server_options,
         "quote": quote,
         "locations": redirect_locations,
+        "log_descriptor": LOG_DESCRIPTOR,
         "stride": STRIDE,
         "slots": SLOTS,
     },

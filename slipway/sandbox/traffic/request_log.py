@@ -1,9 +1,11 @@
-"""HAProxy's request log: what a line says, and the socket that lines arrive at."""
+"""HAProxy's request log: what a line says, and the pipe that lines arrive through."""
 
 from __future__ import annotations
 
-import socket
-import socketserver
+import contextlib
+import fcntl
+import os
+import select
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,10 @@ import structlog
 
 KINDS = ("forward", "fixed", "redirect")
 NO_SERVER = "<NOSRV>"
+PIPE_BYTES = 1 << 20
+"""Some 8,000 lines: what waits while the daemon is away. The most that Linux gives without privilege (pipe-max-size)."""
+READ_BYTES = 1 << 16
+POLL_MILLISECONDS = 100
 log = structlog.get_logger(__name__)
 
 
@@ -71,26 +77,46 @@ def parse_request(line: str) -> Request | None:
 
 
 class RequestLog:
-    """Receives the lines. HAProxy keeps them while nobody listens, so a restarted daemon gets them late, with true times."""
+    """Receives the lines. What is written while nobody listens stays in the pipe, so a restarted daemon gets it late, with true times."""
 
     def __init__(self, path: Path, receive: Callable[[Request], None]) -> None:
         self._path = path
         self._receive = receive
-        self._server: _Server | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
-        self._server = _Server(str(self._path), self._take)
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), name="request-log", daemon=True).start()
+        make_pipe(self._path)
+        # For writing too: a pipe that nobody holds open for writing is always at its end.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+        with contextlib.suppress(OSError):
+            # Refused to some users when too much memory is in pipes; the default of 64 KiB works, for fewer lines.
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._listen, args=(descriptor,), name="request-log", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        """Hang up, so that HAProxy keeps what comes for the next listener."""
-        if self._server:
-            self._server.shutdown()
-            self._server.close_all()
-            self._server = None
+        """Hang up, between two lines; what comes now is for the next listener."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+
+    def _listen(self, descriptor: int) -> None:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        begun = b""
+        try:
+            # HAProxy writes whole lines: the rest of a begun one is in the pipe already.
+            while begun or not self._stopping.is_set():
+                if poll.poll(POLL_MILLISECONDS):
+                    *lines, begun = (begun + os.read(descriptor, READ_BYTES)).split(b"\n")
+                    for line in lines:
+                        self._take(line.decode(errors="replace"))
+        finally:
+            os.close(descriptor)
 
     def _take(self, line: str) -> None:
         try:
@@ -101,37 +127,8 @@ class RequestLog:
             log.exception("a request could not be counted", line=line)
 
 
-class _Handler(socketserver.StreamRequestHandler):
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - the one kind that makes it
-
-    def handle(self) -> None:
-        try:
-            for line in self.rfile:
-                self.server.take(line.decode(errors="replace"))
-        except (OSError, ValueError):
-            return
-
-
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, path: str, take: Callable[[str], None]) -> None:
-        self.take = take
-        self._connections: set[socket.socket] = set()
-        super().__init__(path, _Handler)
-
-    def get_request(self) -> tuple[socket.socket, str]:
-        connection, address = super().get_request()
-        self._connections.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        if isinstance(request, socket.socket):
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_all(self) -> None:
-        self.server_close()
-        for connection in list(self._connections):
-            self.shutdown_request(connection)
+def make_pipe(path: Path) -> None:
+    """Make the named pipe, unless it is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)

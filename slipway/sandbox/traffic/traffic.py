@@ -56,7 +56,7 @@ class Traffic:
         self._threads: list[threading.Thread] = []
         self._metrics = Metrics()
         self._counter = Counter(self._metrics, lambda: self._plan)
-        self._request_log = RequestLog(self._files.log_socket, self._counter.count_request)
+        self._request_log = RequestLog(self._files.log_pipe, self._counter.count_request)
         self._registry = MotoRegistry(self._converge)
         self._delivery = HttpDelivery()
         self._controllers: dict[str, BindingController] = {}
@@ -74,7 +74,7 @@ class Traffic:
         except SlipwayError as error:
             # A port that somebody took meanwhile must not keep the whole daemon down; supervision tries again.
             log.error("load balancers do not work", why=str(error))
-        # After the plan is known: HAProxy delivers at once what it kept.
+        # After the plan is known: what waits in the pipe is counted at once.
         self._request_log.start()
         for name, work in (("traffic-supervisor", self._supervise), ("alarms", self._watch_alarms)):
             thread = threading.Thread(target=work, name=name, daemon=True)
