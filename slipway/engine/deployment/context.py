@@ -113,7 +113,8 @@ class Deployment:
         for key in config.secret_keys:
             self.mask.add(config.values.get(key, ""))
         for state in base:
-            self.mask.add_all([state.inputs, state.outputs])
+            self.mask.add_inputs(state.inputs)
+            self.mask.add_all(state.outputs)
         self.remaining: dict[Place, None] = {Place(state): None for state in base}
         """Old records that no step of this run has taken over, in the state's order."""
         self.olds: dict[str, Place] = {place.state.urn: place for place in self.remaining if not place.state.delete}

@@ -70,7 +70,7 @@ class Registrar:
 
     def _register(self, goal: Goal) -> Registered:
         deployment = self.deployment
-        deployment.mask.add_all(goal.inputs)
+        deployment.mask.add_inputs(goal.inputs)
         goal = self.resolution.resolve(self._inherit(goal))
         urn, old = claim(deployment, goal)
         new = self._new_record(urn, goal, old)

@@ -24,3 +24,18 @@ def test_texts_with_special_letters_are_taken_literally() -> None:
     mask = SecretMask()
     mask.add("a.*(b+c")
     assert mask.apply("x a.*(b+c y aZZ(bbc") == "x [secret] y aZZ(bbc"
+
+
+def test_what_the_program_says_in_the_open_is_not_blinded() -> None:
+    mask = SecretMask()
+    mask.add_inputs({"stringData": Secret({"DATABASE_NAME": "orders", "DATABASE_PASSWORD": "hush-hush"})})
+    assert mask.apply("orders: hush-hush") == "[secret]: [secret]"
+    mask.add_inputs({"tags": [{"service": "orders"}]})
+    assert mask.apply("orders: hush-hush") == "orders: [secret]"
+
+
+def test_secret_configuration_stays_blinded_though_it_is_also_said_in_the_open() -> None:
+    mask = SecretMask()
+    mask.add("from-config")
+    mask.add_inputs({"url": "from-config"})
+    assert mask.apply("from-config") == "[secret]"
