@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import json as jsonlib
 import os
 import signal
 import subprocess
@@ -10,14 +10,14 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from slipway.cli.demo.checkout import Checkout
-from slipway.cli.output import ERR, OUT
+from slipway.cli.output import ERR, OUT, print_json
 from slipway.errors import OperationError, RolledBackError
 from slipway.sandbox.paths import SandboxPaths
 
@@ -61,14 +61,16 @@ class Story:
 class Commands:
     """Runs `slipway` on the sandbox, in the demo's checkout."""
 
-    def __init__(self, checkout: Checkout) -> None:
+    def __init__(self, checkout: Checkout, *, quiet: bool) -> None:
+        """`quiet`: standard output is kept for the result; what the commands print there goes to standard error."""
         self._checkout = checkout
+        self._stdout = sys.stderr if quiet else None
 
     def run(self, *arguments: str, allowed: Sequence[int] = (0,), folder: Path | None = None) -> int:
         """Run one command with its output shown; OperationError when its exit code is none of `allowed`."""
         ERR.print(f"[bold cyan]$ slipway {' '.join(arguments)}")
         sys.stdout.flush()
-        code = subprocess.run(self._argv(arguments, folder), check=False).returncode
+        code = subprocess.run(self._argv(arguments, folder), stdout=self._stdout, check=False).returncode
         if code not in allowed:
             raise OperationError(
                 f"`slipway {' '.join(arguments)}` ended with exit code {code}",
@@ -81,17 +83,17 @@ class Commands:
         done = subprocess.run(self._argv(arguments, None), capture_output=True, text=True, check=False)
         if done.returncode:
             raise OperationError(f"`slipway {' '.join(arguments)}`: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        return jsonlib.loads(done.stdout)
 
     def _argv(self, arguments: Sequence[str], folder: Path | None) -> list[str]:
         where = str(folder or self._checkout.folder)
         return [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir", where, *arguments]
 
 
-def run_scenario(project: Path, paths: SandboxPaths) -> None:
-    """Run the whole story; raises OperationError when anything is not as told."""
+def run_scenario(project: Path, paths: SandboxPaths, *, json: bool) -> None:
+    """Run the whole story and print what came of it; raises OperationError when anything is not as told."""
     checkout = Checkout(project, paths.sandbox / "demo")
-    commands = Commands(checkout)
+    commands = Commands(checkout, quiet=json)
     story = Story()
     with story.phase("Start the sandbox"):
         commands.run("sandbox", "up", folder=project)
@@ -100,7 +102,12 @@ def run_scenario(project: Path, paths: SandboxPaths) -> None:
     _dev(checkout, commands, story, paths)
     _promote(commands, story, paths)
     _broken(checkout, commands, story, paths)
-    _report(commands, story)
+    places = commands.ask("status", "--json")
+    if json:
+        print_json({"phases": [asdict(phase) for phase in story.phases], "environments": places})
+    else:
+        _print_report(story, places)
+    _require_one_image(places)
 
 
 def _dev(checkout: Checkout, commands: Commands, story: Story, paths: SandboxPaths) -> None:
@@ -172,13 +179,12 @@ def _load(commands: Commands, paths: SandboxPaths, phase: Phase, environment: st
         sender.send_signal(signal.SIGTERM)
         sender.wait(timeout=LOAD_STOP_SECONDS)
         if summary.is_file():
-            counted = json.loads(summary.read_text())
+            counted = jsonlib.loads(summary.read_text())
             phase.sent, phase.failed = counted["sent"], counted["failed"]
             ERR.print(f"  requests: {counted['sent']} sent, {counted['failed']} failed {counted['faults'] or ''}")
 
 
-def _report(commands: Commands, story: Story) -> None:
-    places = commands.ask("status", "--json")
+def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:
     phases = Table("step", "seconds", "requests", "failed", "result", title="What happened", title_justify="left")
     for phase in story.phases:
         counts = ("-", "-") if phase.sent is None else (str(phase.sent), str(phase.failed))
@@ -191,8 +197,11 @@ def _report(commands: Commands, story: Story) -> None:
         where.add_row(place["environment"], live["running"]["version"], digest[:19] + "…", share, place["url"])
     OUT.print(phases)
     OUT.print(where)
+    dev = next(place for place in places if place["environment"] == "dev")
+    OUT.print(f"Open {dev['url']}/orders, or: curl {dev['url']}/version", markup=False)
+
+
+def _require_one_image(places: Sequence[dict[str, Any]]) -> None:
     digests = {place["colours"][place["live"]]["running"]["image"].rsplit("@", 1)[-1] for place in places}
     if len(digests) != 1:
         raise OperationError(f"environments run different images: {', '.join(sorted(digests))}")
-    dev = next(place for place in places if place["environment"] == "dev")
-    OUT.print(f"Open {dev['url']}/orders, or: curl {dev['url']}/version", markup=False)

@@ -46,7 +46,7 @@ KUBERNETES = Module(
     programs=("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"),
     # Unset, every component would report v0.0.0-master, which clients take for "no feature known".
     ldflags=f"-s -w -X {_VERSION}.gitVersion=v1.34.4 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
-    packages=1900,
+    packages=2600,
 )
 COREDNS = Module(name="coredns", programs=("coredns",), packages=1000)
 METRICS_SERVER = Module(name="metrics-server", programs=("metrics-server",), packages=1000)

@@ -1,0 +1,126 @@
+"""`slipway` as a user runs it, in one checkout on the sandbox, with load beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from slipway.sandbox.environment import sandbox_environment
+from slipway.sandbox.paths import SandboxPaths
+
+COMMAND_SECONDS = 300
+REQUESTS_PER_SECOND = 40
+PACE = ("--bake", "8", "--window", "6", "--minimum-requests", "10")
+
+
+@dataclass
+class Load:
+    """What a sender counted, once it has ended."""
+
+    sent: int = 0
+    failed: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+
+
+class Slipway:
+    """The command on the sandbox, in one checkout; everything it said is kept."""
+
+    def __init__(self, paths: SandboxPaths, checkout: Path) -> None:
+        self.paths = paths
+        self.checkout = checkout
+        self.said: list[str] = []
+        self._environment = {**os.environ, **sandbox_environment(paths)}
+
+    def argv(self, *arguments: str, project: Path | None = None) -> list[str]:
+        where = str(project or self.checkout)
+        return [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir", where, *arguments]
+
+    def run(
+        self, *arguments: str, code: int = 0, project: Path | None = None, seconds: float = COMMAND_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end, which is `code`."""
+        done = subprocess.run(
+            self.argv(*arguments, project=project), capture_output=True, text=True, timeout=seconds, check=False
+        )
+        self.said += [done.stdout, done.stderr]
+        assert done.returncode == code, f"slipway {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def ask(self, *arguments: str, code: int = 0) -> Any:
+        """Run one command that prints JSON."""
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command, in a process group of its own so that it can be killed whole."""
+        return subprocess.Popen(
+            self.argv(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """What a power failure does to a command: no handler runs."""
+        assert process.poll() is None, f"it ended before it could be killed:\n{process.communicate()[0]}"
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate(timeout=30)
+        self.said.append(said)
+
+    def place(self, environment: str) -> dict[str, Any]:
+        """The status of one environment."""
+        return next(each for each in self.ask("status") if each["environment"] == environment)
+
+    def kubectl(self, environment: str, *arguments: str) -> str:
+        """Run kubectl in the service's namespace of one environment."""
+        kubeconfig = self.run("sandbox", "kubeconfig", environment).stdout.strip()
+        argv = ["kubectl", "--kubeconfig", kubeconfig, "--namespace", "orders", *arguments]
+        done = subprocess.run(argv, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def client(self, service: str) -> Any:
+        """A client of the sandbox's AWS API."""
+        names = {"aws_access_key_id": "AWS_ACCESS_KEY_ID", "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY"}
+        return boto3.client(
+            service,
+            region_name=self._environment["AWS_REGION"],
+            endpoint_url=self._environment["AWS_ENDPOINT_URL"],
+            **{argument: self._environment[variable] for argument, variable in names.items()},
+        )
+
+    @contextmanager
+    def load(self, url: str) -> Iterator[Load]:
+        """Constant requests meanwhile: a quarter stores orders, the others list them."""
+        load = Load()
+        summary = self.paths.sandbox / "story-load.json"
+        summary.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "slipway.cli.demo.load", url, str(REQUESTS_PER_SECOND), str(summary)]
+        sender = subprocess.Popen(argv)
+        try:
+            yield load
+        finally:
+            sender.send_signal(signal.SIGTERM)
+            sender.wait(timeout=60)
+        counted = json.loads(summary.read_text())
+        load.sent, load.failed, load.faults = counted["sent"], counted["failed"], counted["faults"]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that has ended well."""
+
+    phases: list[dict[str, Any]]
+    environments: dict[str, dict[str, Any]]
+    slipway: Slipway
+
+    def phase(self, beginning: str) -> dict[str, Any]:
+        """The one step whose name begins like this."""
+        (found,) = [phase for phase in self.phases if phase["name"].startswith(beginning)]
+        return found

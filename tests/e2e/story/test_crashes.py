@@ -1,0 +1,95 @@
+"""Killed in the middle of an `up` and of a release, the same command finishes the work. On an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+import yaml
+from story_kit import PACE, Demo, Slipway
+
+NAME = "crash"
+KILL_AT_RESOURCES = (8, 30, 55)
+"""How many the state holds when `up` is killed; the whole environment has about 70."""
+
+WaitFor = Callable[[Callable[[], bool], str], None]
+
+
+@pytest.fixture(scope="module")
+def crash(demo: Demo) -> Iterator[Slipway]:
+    """`slipway` in a copy of the demo's checkout that has one environment more."""
+    paths = demo.slipway.paths
+    folder = paths.sandbox / "crash-checkout"
+    if not folder.exists():
+        argv = ["git", "clone", "--quiet", str(demo.slipway.checkout), str(folder)]
+        subprocess.run(argv, check=True, timeout=60)
+    settings = yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())
+    settings["config"]["slipway:network"]["cidr"] = "10.60.0.0/16"
+    (folder / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump(settings))
+    slipway = Slipway(paths, folder)
+    slipway.run("bootstrap", NAME)
+    yield slipway
+    slipway.run("destroy", NAME, "--yes")
+
+
+def _resources(slipway: Slipway) -> int:
+    exported = json.loads(slipway.run("export", NAME).stdout)
+    return len(exported["deployment"].get("resources") or [])
+
+
+def _release_next_version(slipway: Slipway, version: str) -> None:
+    (slipway.checkout / "app" / "VERSION").write_text(f"{version}\n")
+    git = ["git", "-C", str(slipway.checkout), "-c", "user.name=Crash", "-c", "user.email=crash@example.com"]
+    subprocess.run([*git, "commit", "--quiet", "--all", "--message", f"Release {version}"], check=True, timeout=60)
+
+
+def _live_percent(slipway: Slipway) -> int:
+    place = slipway.place(NAME)
+    return place["colours"][place["live"]]["actual_percent"]
+
+
+def test_killed_up_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor) -> None:
+    for wanted in KILL_AT_RESOURCES:
+        up = crash.start("up", NAME, "--yes")
+        wait_for(lambda wanted=wanted: _resources(crash) >= wanted or up.poll() is not None, f"{wanted} resources")  # noqa: B023
+        crash.kill(up)
+
+    crash.run("up", NAME, "--yes")
+
+    crash.run("up", NAME, "--yes", "--expect-no-changes")
+    names = [cluster for cluster in crash.client("eks").list_clusters()["clusters"] if NAME in cluster]
+    assert len(names) == 1, "a killed run's cluster was forgotten and made a second time"
+
+
+def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor) -> None:
+    crash.run("up", NAME, "--yes")
+    crash.run("release", NAME, *PACE)
+    place = crash.place(NAME)
+    before = place["colours"][place["live"]]["running"]
+    _release_next_version(crash, "2.9.0")
+    with crash.load(place["url"]) as load:
+        release = crash.start("release", NAME, *PACE)
+        wait_for(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
+        crash.kill(release)
+        # What a colleague may do at such a moment: it must not move traffic.
+        percent = _live_percent(crash)
+        crash.run("up", NAME, "--yes")
+        assert _live_percent(crash) == percent < 100
+
+        crash.run("release", NAME, *PACE)
+
+    place = crash.place(NAME)
+    live = place["colours"][place["live"]]
+    assert live["running"]["version"] == "2.9.0"
+    assert live["running"]["release"] != before["release"]
+    assert live["actual_percent"] == 100
+    assert place["rollout"] is None
+    assert load.sent > 100
+    assert load.failed == 0, load.faults
+
+    crash.run("rollback", NAME, "--because", "the test goes back")
+
+    place = crash.place(NAME)
+    assert place["colours"][place["live"]]["running"]["release"] == before["release"]
