@@ -18,8 +18,6 @@ from slipway.sandbox.registry import BACKEND_PORT
 
 NEEDED_FREE_GIB = 8
 """Kubernetes' sources and build cache take 3 GiB, images and clusters 3 more."""
-LONGEST_HOME_BYTES = 32
-"""A socket's path has 107 bytes at most, and the kubelet's longest needs 75 of them below SLIPWAY_HOME."""
 CLAIM = Path("/run/slipway-sandbox.json")
 """Names the one sandbox of this machine: addresses, ports and network namespaces exist once."""
 PORTS = {AWS_PORT: "daemon", REGISTRY_PORT: "registry-proxy", BACKEND_PORT: "registry"}
@@ -31,7 +29,6 @@ def check_machine(paths: SandboxPaths, progress: Callable[[str], None]) -> None:
     check_platform()
     check_root()
     refuse_second_sandbox(paths)
-    check_home(paths)
     check_disk(paths)
     missing = missing_packages()
     if missing:
@@ -56,16 +53,6 @@ def check_root() -> None:
     """Network namespaces, mounts and cgroups need root."""
     if os.geteuid() != 0:
         raise MachineError("the sandbox needs root", remedy="run the command as root, for example with `sudo -E`")
-
-
-def check_home(paths: SandboxPaths) -> None:
-    """SLIPWAY_HOME is short enough for the sockets below it."""
-    if len(str(paths.home).encode()) > LONGEST_HOME_BYTES:
-        raise MachineError(
-            f"the folder's path is longer than {LONGEST_HOME_BYTES} bytes, and the clusters' sockets lie below it",
-            where=str(paths.home),
-            remedy="set SLIPWAY_HOME to a folder with a shorter path",
-        )
 
 
 def check_disk(paths: SandboxPaths) -> None:

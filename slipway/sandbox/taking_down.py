@@ -18,6 +18,7 @@ from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.requirements import check_root, release_machine
 from slipway.sandbox.running import DAEMON
+from slipway.sandbox.traffic.render import Files
 
 COMMAND_TIMEOUT_SECONDS = 30
 
@@ -58,7 +59,8 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     DockerEngine(paths, processes).remove()
     down(paths, progress)
     _unmount_below(paths.sandbox)
-    shutil.rmtree(paths.sandbox, ignore_errors=True)
+    for folder in (Files.of(paths).sockets, paths.sandbox):
+        shutil.rmtree(folder, ignore_errors=True)
     if paths.sandbox.exists():
         raise OperationError(
             "not everything could be removed",

@@ -21,10 +21,6 @@ RUNTIME_FOLDER = Path("/run/slipway")
 """Sockets and container state. Not under SLIPWAY_HOME: a socket's path may have 107 bytes only, and a reboot must empty it."""
 ETCD_CLIENT_PORT = 23790
 ETCD_PEER_PORT = 23791
-SOCKET_PATH_BYTES = 107
-"""What `sockaddr_un` holds; source: unix(7)."""
-LONGEST_SOCKET = Path("kubelet/device-plugins/kubelet.sock")
-"""Below a node's folder."""
 
 
 def kubernetes_folder(paths: SandboxPaths) -> Path:
@@ -45,11 +41,7 @@ class ClusterLayout:
         """The layout of cluster number `index`, 0 to 15."""
         if not 0 <= index < MAXIMUM_CLUSTERS:
             raise UsageError(f"cluster number {index} is outside 0 to {MAXIMUM_CLUSTERS - 1}")
-        clusters = kubernetes_folder(paths) / "clusters"
-        longest = clusters / name / f"node-{MAXIMUM_NODES - 1}" / LONGEST_SOCKET
-        # Names of clusters are long (`orders-staging-1a2b3c4`), and the kubelet's sockets lie below.
-        fits = len(str(longest).encode()) <= SOCKET_PATH_BYTES
-        return cls(name, index, clusters / (name if fits else str(index)))
+        return cls(name, index, kubernetes_folder(paths) / "clusters" / name)
 
     @property
     def api_port(self) -> int:
@@ -178,6 +170,11 @@ class NodeLayout:
         return self.folder / "kubelet"
 
     @property
+    def kubelet_link(self) -> Path:
+        """The same folder by a short name, which the kubelet is given: it makes sockets below it."""
+        return self.runtime_folder / "kubelet"
+
+    @property
     def cgroup(self) -> str:
         """Root of all its pods' control groups."""
         return f"/{self.key}"
@@ -191,14 +188,3 @@ class NodeLayout:
         """Name of one of its processes in the process table."""
         suffix = f"-{self.number}" if self.number else ""
         return self.cluster.process(f"{program}{suffix}")
-
-    def refuse_long_paths(self) -> None:
-        """Raise UsageError when SLIPWAY_HOME is too long for the kubelet's sockets."""
-        socket = self.kubelet_folder / "device-plugins" / "kubelet.sock"
-        excess = len(str(socket).encode()) - SOCKET_PATH_BYTES
-        if excess > 0:
-            raise UsageError(
-                f"the path {socket} is {excess} bytes too long for a socket",
-                where="SLIPWAY_HOME",
-                remedy="Choose a shorter folder.",
-            )

@@ -48,7 +48,6 @@ class Node:
 
     def start_runtime(self) -> None:
         """Network and containerd: all that needs no API server."""
-        self._node.refuse_long_paths()
         self._node.folder.mkdir(parents=True, exist_ok=True)
         network.ensure_node(self._node)
         ensure_cgroup(self._node.cgroup)
@@ -59,6 +58,9 @@ class Node:
         self.start_runtime()
         pki = ensure_node_pki(self._node)
         self._node.kubelet_folder.mkdir(exist_ok=True)
+        # Another sandbox that was killed may have left one to its own folder.
+        self._node.kubelet_link.unlink(missing_ok=True)
+        self._node.kubelet_link.symlink_to(self._node.kubelet_folder)
         for program, argv in (("kubelet", self._kubelet_argv(pki)), ("kube-proxy", self._kube_proxy_argv(pki))):
             spec = ProcessSpec(name=self._node.process(program), argv=argv, network_namespace=self._node.key)
             supervise.ensure(self._processes, spec)
@@ -100,7 +102,7 @@ class Node:
             f"--kubeconfig={pki / 'kubelet.kubeconfig'}",
             f"--hostname-override={node.name}",
             f"--node-ip={node.address}",
-            f"--root-dir={node.kubelet_folder}",
+            f"--root-dir={node.kubelet_link}",
             f"--cert-dir={pki}",
             f"--node-labels={','.join(f'{key}={value}' for key, value in self.labels().items())}",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import threading
 import time
@@ -92,6 +93,8 @@ class DataPlane:
         """End HAProxy; the load balancers' ports are closed afterwards."""
         with self._lock:
             self._processes.stop(PROCESS_NAME)
+            if self._files.sockets != self._files.root:
+                shutil.rmtree(self._files.sockets, ignore_errors=True)
             self._structure = ""
             self._slots, self._live, self._retired = {}, {}, {}
 
@@ -122,6 +125,7 @@ class DataPlane:
     def _start(self, desired: Desired) -> None:
         self._check()
         make_pipe(self._files.log_pipe)
+        self._files.sockets.mkdir(parents=True, exist_ok=True)
         spec = ProcessSpec(
             name=PROCESS_NAME,
             argv=[

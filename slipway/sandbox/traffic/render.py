@@ -10,11 +10,15 @@ from pathlib import Path
 
 import jinja2
 
+from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.traffic.conditions import quote, render_conditions
 from slipway.sandbox.traffic.model import FixedResponse, Listener, Plan, Redirect, Rule, Target, TargetGroup
 from slipway.sandbox.traffic.weights import SLOTS, STRIDE, assign_slots
 
 ALGORITHMS = {"round_robin": "roundrobin", "least_outstanding_requests": "leastconn", "weighted_random": "random(2)"}
+RUNTIME_FOLDER = Path("/run/slipway-traffic")
+LONGEST_SOCKET_FOLDER = 75
+"""Bytes. A socket's path has 107 at most, and HAProxy binds to `<path>.<pid>.tmp` first; source: unix(7)."""
 LOG_DESCRIPTOR = 3
 """The one that HAProxy is started with, for its request log."""
 ERRORS = {
@@ -33,17 +37,29 @@ class Files:
 
     root: Path
 
+    @classmethod
+    def of(cls, paths: SandboxPaths) -> Files:
+        """Those of one sandbox."""
+        return cls(paths.sandbox / "traffic")
+
     @property
     def configuration(self) -> Path:
         return self.root / "haproxy.cfg"
 
     @property
+    def sockets(self) -> Path:
+        """Below a deep home the path of a socket would be too long: then a folder of its own, named by the home."""
+        if len(str(self.root).encode()) <= LONGEST_SOCKET_FOLDER:
+            return self.root
+        return RUNTIME_FOLDER / hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+
+    @property
     def master_socket(self) -> Path:
-        return self.root / "master.sock"
+        return self.sockets / "master.sock"
 
     @property
     def worker_socket(self) -> Path:
-        return self.root / "worker.sock"
+        return self.sockets / "worker.sock"
 
     @property
     def log_pipe(self) -> Path:

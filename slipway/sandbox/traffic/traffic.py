@@ -40,9 +40,8 @@ class Traffic:
     """
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
-        root = paths.sandbox / "traffic"
-        self._root = root
-        self._files = Files(root)
+        self._files = Files.of(paths)
+        root = self._root = self._files.root
         self._addresses = AddressBook(root / "addresses.json")
         self._targets = Targets(root / "targets.json")
         self._data_plane = DataPlane(self._files, processes)

@@ -15,7 +15,6 @@ import pytest
 
 from slipway.errors import MachineError
 from slipway.sandbox import apt, requirements
-from slipway.sandbox.kubernetes.layout import LONGEST_SOCKET, SOCKET_PATH_BYTES, ClusterLayout
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
@@ -31,16 +30,6 @@ def test_refuses_a_user_who_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(MachineError, match="needs root"):
         requirements.check_root()
-
-
-def test_refuses_a_home_too_deep_for_the_sockets_in_it() -> None:
-    with pytest.raises(MachineError, match="longer than 32 bytes"):
-        requirements.check_home(SandboxPaths(Path("/home/somebody/with/a/very/deep/tree")))
-    home = SandboxPaths(Path("/" + "h" * 31))
-    requirements.check_home(home)
-    for name in ("dev", "orders-staging-1a2b3c4"):
-        socket = ClusterLayout.of(home, name, 15).folder / "node-15" / LONGEST_SOCKET
-        assert len(str(socket).encode()) <= SOCKET_PATH_BYTES
 
 
 def test_refuses_a_disk_with_too_little_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

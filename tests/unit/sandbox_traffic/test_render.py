@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import UsageError
+from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.traffic.command_line import PAYLOAD_LIMIT, parse_workers, replace_map
 from slipway.sandbox.traffic.conditions import query_pattern, quote, render_conditions, wildcard_regex
 from slipway.sandbox.traffic.model import (
@@ -22,7 +23,7 @@ from slipway.sandbox.traffic.model import (
     TargetGroup,
     WeightedGroup,
 )
-from slipway.sandbox.traffic.render import redirect_locations, render
+from slipway.sandbox.traffic.render import Files, redirect_locations, render
 
 PREFIX = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
 BLUE, GREEN = f"{PREFIX}:targetgroup/blue/b1", f"{PREFIX}:targetgroup/green/g1"
@@ -112,3 +113,10 @@ def test_workers_are_read_from_the_masters_words() -> None:
     workers = parse_workers(answer)
     assert (workers.current, workers.old, workers.failed_reloads) == (28323, (28182,), 1)
     assert workers.all == (28323, 28182)
+
+
+def test_sockets_have_short_paths_however_deep_the_home_is() -> None:
+    for home in (Path("/root/.slipway"), Path("/" + "x" * 200)):
+        socket = Files.of(SandboxPaths(home)).master_socket
+        assert len(f"{socket}.4194304.tmp") <= 107  # what `sockaddr_un` holds, and the highest pid
+    assert Files.of(SandboxPaths(Path("/a" * 100))).sockets != Files.of(SandboxPaths(Path("/b" * 100))).sockets
