@@ -57,7 +57,8 @@ def render_pod_template(
             limits={"memory": f"{pod.memory_mib}Mi"},
         ),
         startup_probe=_probe("/healthz", pod.port, period_seconds=1, failure_threshold=60),
-        readiness_probe=_probe("/readyz", pod.port, period_seconds=2, failure_threshold=2),
+        # Patient: a busy machine that answers late must not lose all its pods at once. The load balancer asks by itself, too.
+        readiness_probe=_probe("/readyz", pod.port, period_seconds=2, failure_threshold=3),
         liveness_probe=_probe("/healthz", pod.port, period_seconds=10, failure_threshold=3),
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(sleep=k8s.core.v1.SleepActionArgs(seconds=pod.drain_seconds))
@@ -103,6 +104,6 @@ def _probe(path: str, port: int, *, period_seconds: int, failure_threshold: int)
     return k8s.core.v1.ProbeArgs(
         http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=port),
         period_seconds=period_seconds,
-        timeout_seconds=2,
+        timeout_seconds=5,
         failure_threshold=failure_threshold,
     )

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
 NAMESPACE = "slipway"
@@ -91,6 +92,15 @@ class LoadBalancerSettings(_Settings):
     protect: bool = False
 
 
+class FreezeWindow(_Settings):
+    """`slipway:rollout.freezeWindows[…]`: a span in which nothing is released."""
+
+    start: Annotated[AwareDatetime, PlainSerializer(datetime.isoformat)]
+    """ISO 8601 with an offset: `2026-12-23T18:00:00+01:00`."""
+    end: Annotated[AwareDatetime, PlainSerializer(datetime.isoformat)]
+    reason: str = ""
+
+
 class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
@@ -98,13 +108,26 @@ class RolloutSettings(_Settings):
     steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
     bake_seconds: Annotated[int, Field(ge=0)] = 60
     metric_window_seconds: Annotated[int, Field(ge=1)] = 60
+    metric_delay_seconds: Annotated[int, Field(ge=0)] = 0
+    """How late the metrics arrive; the bake waits that much longer. About 120 for an ALB's in CloudWatch."""
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    error_factor: Annotated[float, Field(ge=1)] = 2.0
+    """A candidate above `max_error_ratio` is tolerated while the live colour is as bad, up to this factor."""
     max_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
     minimum_requests: Annotated[int, Field(ge=0)] = 20
     on_no_data: Literal["fail", "hold", "pass"] = "hold"
+    max_extensions: Annotated[int, Field(ge=0)] = 5
+    """How often `hold` bakes on before it fails."""
+    analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
+    synthetic_requests: bool = True
+    """Ask the candidate over the test listener, so that a quiet service has numbers too."""
     rollback_window_seconds: Annotated[int, Field(ge=0)] = 3600
     smoke_paths: list[Annotated[str, Field(pattern="^/")]] = ["/healthz", "/version"]
+    smoke_seconds: Annotated[int, Field(ge=1)] = 30
+    health_seconds: Annotated[int, Field(ge=1)] = 300
+    """All targets of the idle colour must be healthy at the load balancer after this long."""
     promote_from: str | None = None
+    freeze_windows: list[FreezeWindow] = []
 
 
 class MonitoringSettings(_Settings):
@@ -196,6 +219,11 @@ def _impossible(settings: StackSettings) -> list[str]:
     steps = settings.rollout.steps
     if steps != sorted(set(steps)) or steps[-1] != 100:
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
+    faults += [
+        f"{NAMESPACE}:rollout.freezeWindows[{number}]: ends at {window.end.isoformat()}, before it starts"
+        for number, window in enumerate(settings.rollout.freeze_windows)
+        if window.end <= window.start
+    ]
     if settings.image.context and settings.rollout.promote_from:
         faults.append(
             f"{NAMESPACE}:image.context and {NAMESPACE}:rollout.promoteFrom: an environment either builds images or takes"

@@ -13,7 +13,10 @@ from rich.console import Console
 
 from slipway.errors import SlipwayError
 
-OUT = Console(highlight=False, soft_wrap=True)
+WIDE = 200
+"""Columns where nobody's terminal says how many there are: what reads a pipe should get whole names."""
+
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 """Results."""
 
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)

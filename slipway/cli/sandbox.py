@@ -53,14 +53,22 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
     """Show what is running, and where."""
     from slipway.sandbox import lifecycle  # noqa: PLC0415
 
-    found = lifecycle.status(session_of(context).paths)
+    session = session_of(context)
+    found = lifecycle.status(session.paths)
     if json:
         print_json([vars(row) if hasattr(row, "__dict__") else row for row in found.rows])
         return
     table = Table("what", "kind", "address", "state", "detail", box=None)
+    faults = [row for row in found.rows if row.kind == "fault"]
+    quiet = [row for row in found.rows if row.kind == "process" and row.state == "running" and not session.verbose]
     for row in found.rows:
-        table.add_row(row.name, row.kind, row.address, row.state, row.detail)
+        if row not in faults and row not in quiet:
+            table.add_row(row.name, row.kind, row.address, row.state, row.detail)
     OUT.print(table)
+    if quiet:
+        OUT.print(f"{len(quiet)} processes run; `slipway --verbose sandbox status` lists them", markup=False)
+    for row in faults:
+        OUT.print(f"{row.name} {row.state}: {row.detail}", markup=False)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,21 @@ def history(ctx: Context, limit: int = 20) -> Sequence[Rollout]:
 
 def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | None) -> tuple[PlaceStatus, ...]:
     """Every place that was ever released to, in the order of environments. `balancer_of` None: the load balancers are not asked."""
-    return tuple(_place_status(ledger, target, balancer_of) for target in ledger.targets())
+    targets = ledger.targets()
+    sources = {(target.environment, target.service): target.rollout.promote_from for target in targets}
+    ordered = sorted(targets, key=lambda target: (_stage(sources, target), target.environment, target.service))
+    return tuple(_place_status(ledger, target, balancer_of) for target in ordered)
+
+
+def _stage(sources: Mapping[tuple[str, str], str | None], target: Target) -> int:
+    """How many environments a release has passed before it comes here."""
+    seen: list[str] = []
+    environment = target.environment
+    # A circle of settings must not become one of ours.
+    while (source := sources.get((environment, target.service))) and source not in seen:
+        seen.append(source)
+        environment = source
+    return len(seen)
 
 
 def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target], LoadBalancer] | None) -> PlaceStatus:

@@ -84,7 +84,8 @@ def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
 def _code_hash() -> str:
     (folder,) = slipway.sandbox.__path__
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(folder).rglob("*.py")):
+    sources = (path for pattern in ("*.py", "*.j2", "*.yaml") for path in Path(folder).rglob(pattern))
+    for path in sorted(sources):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

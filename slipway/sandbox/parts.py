@@ -100,17 +100,20 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
-            if self._some_process_ended():
-                self._try("clusters", self._clusters.resume)
+            if "clusters" in self.faults or self._some_process_ended():
+                self._try("clusters", self._resume_clusters)
 
     def _some_process_ended(self) -> bool:
         return any(record.process() is None for record in self._processes.records())
 
     def _resume_clusters(self) -> None:
-        self._clusters.resume()
-        resume_clusters()
-        for name in self._clusters.names():
-            self._attach(name)
+        try:
+            self._clusters.resume()
+        finally:
+            # One that does not come back must not leave the others' pods unwatched.
+            resume_clusters()
+            for name in self._clusters.names():
+                self._attach(name)
 
     def _attach(self, name: str) -> None:
         if name in self._attached:

@@ -118,6 +118,8 @@ class ControlPlane:
             "--authentication-token-webhook-version=v1",
             f"--authentication-token-webhook-cache-ttl={TOKEN_CACHE_SECONDS}s",
             "--allow-privileged=true",
+            # Both read every kind again and again, and wait in vain: this etcd tells no progress to quiet kinds, and it is shared.
+            "--feature-gates=DetectCacheInconsistency=false,SizeBasedListCostEstimate=false",
             "--profiling=false",
         ]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import infra.settings
+import slipway.delivery.model.target
 from infra.settings import SettingsError, parse_settings
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +77,12 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("image", {}, "no release could ever come here"),
         ("network", {"cidr": "10.0.0.0/16", "zones": ["us-east-1a"]}, "slipway:network.zones"),
         ("network", "wide", "slipway:network"),
+        ("rollout", {"freezeWindows": [{"start": "2026-12-23", "end": "2026-12-27"}]}, "freezeWindows[0].start"),
+        (
+            "rollout",
+            {"freezeWindows": [{"start": "2026-12-27T00:00:00+01:00", "end": "2026-12-23T00:00:00+01:00"}]},
+            "slipway:rollout.freezeWindows[0]: ends at 2026-12-23T00:00:00+01:00, before it starts",
+        ),
     ],
 )
 def test_refuses_impossible_combinations(key: str, value: object, says: str) -> None:
@@ -84,3 +92,18 @@ def test_refuses_impossible_combinations(key: str, value: object, says: str) -> 
 def test_settings_never_hold_the_webhook_address() -> None:
     settings = parse_settings(raw_settings("dev") | {"webhookUrl": "https://hooks.example/T0/secret"}, file="")
     assert "hooks.example" not in repr(settings)
+
+
+def test_every_setting_of_a_rollout_can_be_set_in_a_stack_file_with_the_default_that_delivery_has() -> None:
+    ours, theirs = infra.settings.RolloutSettings(), slipway.delivery.model.target.RolloutSettings()
+    handed_on = slipway.delivery.model.target.RolloutSettings.model_validate(ours.model_dump(by_alias=True))
+    assert set(type(ours).model_fields) == set(type(theirs).model_fields)
+    assert handed_on == theirs
+
+
+def test_freeze_windows_reach_delivery_as_they_are_written() -> None:
+    window = {"start": "2026-12-23T18:00:00+01:00", "end": "2026-12-27T00:00:00+01:00", "reason": "holidays"}
+    raw = raw_settings("dev") | {"rollout": json.dumps({"freezeWindows": [window]})}
+    exported = parse_settings(raw, file="").rollout.model_dump(by_alias=True)
+    assert exported["freezeWindows"] == [window]
+    json.dumps(exported)  # the program exports it
