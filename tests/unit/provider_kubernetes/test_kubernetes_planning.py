@@ -9,6 +9,7 @@ import pytest
 
 from slipway.engine.provider import CallContext, CheckResult, DiffChanges, DiffKind, DiffResult, ProviderError
 from slipway.engine.values import UNKNOWN, Secret, contains_secret, unwrap_secrets
+from slipway.sandbox.providers.kubernetes.normal_form import pruned
 from slipway.sandbox.providers.kubernetes.objects import checkpoint, to_object
 from slipway.sandbox.providers.kubernetes.provider import KubernetesProvider
 
@@ -153,3 +154,8 @@ def test_refuses_types_it_does_not_have(provider: KubernetesProvider, type_token
 def test_refuses_generated_names_by_the_server(provider: KubernetesProvider) -> None:
     result = check(provider, DEPLOYMENT, {}, {"metadata": {"generateName": "a-"}})
     assert [failure.property for failure in result.failures] == ["metadata.generateName"]
+
+
+def test_what_the_server_leaves_out_because_it_is_empty_is_no_drift() -> None:
+    shape = {"data": {}, "items": [], "kept": {"a": "1"}, "gone": {"b": "2"}}
+    assert pruned({"kept": {"a": "1", "added": "2"}}, shape) == {"data": {}, "items": [], "kept": {"a": "1"}}

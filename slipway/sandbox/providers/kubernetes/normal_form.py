@@ -80,7 +80,9 @@ def pruned(live: Any, shape: Any) -> Any:
     """`live` reduced to the keys that `shape` has, so that what the server filled in does not look like a change."""
     if isinstance(live, dict) and isinstance(shape, dict):
         fields, wanted = cast("dict[str, Any]", live), cast("dict[str, Any]", shape)
-        return {key: pruned(value, wanted[key]) for key, value in fields.items() if key in wanted}
+        kept = {key: pruned(value, wanted[key]) for key, value in fields.items() if key in wanted}
+        # The server leaves out what is empty: `data: {}` is not gone because it does not come back.
+        return kept | {key: value for key, value in wanted.items() if key not in fields and value in ({}, [])}
     if isinstance(live, list) and isinstance(shape, list):
         found, wanted_items = cast("list[Any]", live), cast("list[Any]", shape)
         if found and wanted_items and type(found[0]) is not type(wanted_items[0]):
