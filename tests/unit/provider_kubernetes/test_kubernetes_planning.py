@@ -9,8 +9,10 @@ import pytest
 
 from slipway.engine.provider import CallContext, CheckResult, DiffChanges, DiffKind, DiffResult, ProviderError
 from slipway.engine.values import UNKNOWN, Secret, contains_secret, unwrap_secrets
+from slipway.sandbox.providers.kubernetes.cluster import Cluster
+from slipway.sandbox.providers.kubernetes.discovery import ApiResource
 from slipway.sandbox.providers.kubernetes.normal_form import pruned
-from slipway.sandbox.providers.kubernetes.objects import checkpoint, to_object
+from slipway.sandbox.providers.kubernetes.objects import checkpoint, kind_of, to_object
 from slipway.sandbox.providers.kubernetes.provider import KubernetesProvider
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -159,3 +161,40 @@ def test_refuses_generated_names_by_the_server(provider: KubernetesProvider) -> 
 def test_what_the_server_leaves_out_because_it_is_empty_is_no_drift() -> None:
     shape = {"data": {}, "items": [], "kept": {"a": "1"}, "gone": {"b": "2"}}
     assert pruned({"kept": {"a": "1", "added": "2"}}, shape) == {"data": {}, "items": [], "kept": {"a": "1"}}
+
+
+BINDING = "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding"
+CUSTOM = {"apiVersion": "elbv2.k8s.aws/v1beta1", "kind": "TargetGroupBinding"}
+
+
+@pytest.mark.parametrize("type_token", [DEPLOYMENT, "kubernetes:core/v1:Namespace"])
+def test_cluster_is_not_asked_where_kinds_of_kubernetes_live(
+    provider: KubernetesProvider, type_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(Cluster, "resource", lambda _self, kind: asked.append(kind))
+    assert plan(provider, type_token, {}, {}).changes is DiffChanges.NONE
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("live_namespace", "changed"), [("shop", ["metadata.namespace"]), (None, [])], ids=["namespaced", "cluster-scoped"]
+)
+def test_live_custom_object_tells_by_itself_whether_it_has_a_namespace(
+    provider: KubernetesProvider, live_namespace: str | None, changed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cluster, "resource", lambda _self, kind: pytest.fail(f"asked for {kind}"))
+    old = {**CUSTOM, "metadata": {"name": "b", "namespace": "shop"}}
+    live = {**CUSTOM, "metadata": {"name": "b", "uid": "1"} | ({"namespace": "shop"} if live_namespace else {})}
+    outputs = checkpoint(copy.deepcopy(old), live, old, initial_api_version="elbv2.k8s.aws/v1beta1", field_manager="m")
+    new = {**CUSTOM, "metadata": {"name": "b", "namespace": "elsewhere"}}
+    found = provider.diff(context(BINDING), "shop/b", old, outputs, new)
+    assert list(found.detailed or {}) == changed
+
+
+def test_cluster_is_asked_where_a_new_custom_object_would_live(
+    provider: KubernetesProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = kind_of(CUSTOM, BINDING)
+    monkeypatch.setattr(Cluster, "resource", lambda _self, _kind: ApiResource(kind, "bindings", namespaced=False))
+    assert "namespace" not in check(provider, BINDING, {}, {**CUSTOM}).inputs["metadata"]

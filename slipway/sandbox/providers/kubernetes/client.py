@@ -9,21 +9,15 @@ plain objects, and its dynamic client keeps discovery in files keyed by host, wh
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
-from kubernetes.config.kube_config import new_client_from_config_dict
 
 from slipway.sandbox.providers.kubernetes.credentials import CredentialError, ExecSource
 from slipway.sandbox.providers.kubernetes.discovery import ApiResource, Discovery
@@ -31,10 +25,12 @@ from slipway.sandbox.providers.kubernetes.failures import ApiError, LostConnecti
 from slipway.sandbox.providers.kubernetes.kubeconfig import Target
 from slipway.sandbox.providers.kubernetes.objects import KubernetesObject
 
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60  # the API server's own limit for one request; source: kube-apiserver --request-timeout
 WATCH_SECONDS = 290  # the server ends a watch after 5 to 10 minutes anyway
-_POOL = 100  # one connection per waiting resource and per watch
 _BUSY_RETRIES = 8
 
 APPLY = "application/apply-patch+yaml"
@@ -144,6 +140,8 @@ class ClusterClient:
                 self._api = None
 
     def _send(self, api: ApiClient, method: str, url: str, headers: dict[str, str], body: Any) -> Any:
+        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - see where `connect` is imported
+
         timeout = (CONNECT_TIMEOUT_SECONDS, self._read_timeout_seconds)
         try:
             return api.rest_client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
@@ -165,13 +163,16 @@ class ClusterClient:
             with self._lock:
                 if self._api is None:
                     certificate, key = (credential.certificate_pem, credential.key_pem) if credential else ("", "")
-                    self._api = _connect(self._target, certificate, key)
+                    # Late: a preview that changes nothing asks no cluster, and the client takes 0.25 s to import.
+                    from slipway.sandbox.providers.kubernetes.connection import connect  # noqa: PLC0415
+
+                    self._api = connect(self._target, certificate, key)
                 api = self._api
             if credential is not None and credential.token:
                 headers["Authorization"] = f"Bearer {credential.token}"
             else:
                 api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
-        except (CredentialError, ConfigException) as error:
+        except CredentialError as error:
             raise UnreachableError(str(error)) from error
         return headers, api
 
@@ -185,32 +186,6 @@ class ClusterClient:
     def _url(self, api: ApiClient, path: str, query: Mapping[str, str] | None) -> str:
         host = str(api.configuration.host).rstrip("/")
         return f"{host}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _connect(target: Target, certificate_pem: str, key_pem: str) -> ApiClient:
-    user = {key: value for key, value in target.user.items() if key != "exec"}
-    if certificate_pem:
-        user["client-certificate-data"] = base64.b64encode(certificate_pem.encode()).decode()
-        user["client-key-data"] = base64.b64encode(key_pem.encode()).decode()
-    configuration = Configuration()
-    configuration.connection_pool_maxsize = _POOL
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": _with_absolute_paths(target.cluster, target.base_path)}],
-        "users": [{"name": "it", "user": _with_absolute_paths(user, target.base_path)}],
-    }
-    return new_client_from_config_dict(document, context="it", persist_config=False, client_configuration=configuration)
-
-
-def _with_absolute_paths(section: Mapping[str, Any], base_path: str) -> dict[str, Any]:
-    paths = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-    return {
-        key: str(Path(base_path) / str(value)) if key in paths and base_path else value
-        for key, value in section.items()
-    }
 
 
 def _api_error(status: int, reason: str, text: bytes) -> ApiError:

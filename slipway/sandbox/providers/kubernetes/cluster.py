@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from slipway.engine.provider import ProviderError
 from slipway.sandbox.providers.kubernetes.awaiting import ReadyWait, Waiter
 from slipway.sandbox.providers.kubernetes.client import JSON, MERGE, READ_TIMEOUT_SECONDS, ClusterClient
-from slipway.sandbox.providers.kubernetes.discovery import ApiResource, probably_namespaced
+from slipway.sandbox.providers.kubernetes.discovery import ApiResource
 from slipway.sandbox.providers.kubernetes.failures import ApiError, UnknownKindError, UnreachableError
 from slipway.sandbox.providers.kubernetes.kubeconfig import KubeconfigError, Target
 from slipway.sandbox.providers.kubernetes.objects import (
@@ -35,6 +35,7 @@ from slipway.sandbox.providers.kubernetes.ownership import (
     would_take_over,
 )
 from slipway.sandbox.providers.kubernetes.readiness import rule_for
+from slipway.sandbox.providers.kubernetes.scopes import known_scope
 from slipway.sandbox.providers.kubernetes.settings import Settings
 
 CLIENT_SIDE_MANAGER = "pulumi-kubernetes"
@@ -123,11 +124,14 @@ class Cluster:
             return self._waiter
 
     def is_namespaced(self, kind: GroupVersionKind) -> bool:
-        """Whether objects of the kind live in a namespace; taken from what is generally known while the cluster cannot say."""
+        """Whether objects of the kind live in a namespace. Of a custom kind it is assumed while the cluster cannot say."""
+        known = known_scope(kind)
+        if known is not None:
+            return known
         try:
             return self.resource(kind).namespaced
         except (UnknownKindError, UnreachableError, ApiError):
-            return probably_namespaced(kind)
+            return True
 
     def resource(self, kind: GroupVersionKind) -> ApiResource:
         """The kind as served. A cluster that could not be reached is not asked again for a while: a preview asks for every resource."""

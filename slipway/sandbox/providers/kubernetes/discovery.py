@@ -11,27 +11,6 @@ from urllib.parse import quote
 from slipway.sandbox.providers.kubernetes.failures import ApiError, UnknownKindError
 from slipway.sandbox.providers.kubernetes.objects import GroupVersionKind
 
-# Known without asking, for a cluster that is not there yet. Source: `kubectl api-resources --namespaced=false`, Kubernetes 1.34.
-CLUSTER_SCOPED = {
-    "": {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
-    "admissionregistration.k8s.io": {
-        "MutatingWebhookConfiguration",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "ValidatingWebhookConfiguration",
-    },
-    "apiextensions.k8s.io": {"CustomResourceDefinition"},
-    "apiregistration.k8s.io": {"APIService"},
-    "certificates.k8s.io": {"CertificateSigningRequest", "ClusterTrustBundle"},
-    "flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
-    "networking.k8s.io": {"IngressClass", "IPAddress", "ServiceCIDR"},
-    "node.k8s.io": {"RuntimeClass"},
-    "rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
-    "resource.k8s.io": {"DeviceClass", "ResourceSlice"},
-    "scheduling.k8s.io": {"PriorityClass"},
-    "storage.k8s.io": {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
-}
-
 
 @dataclass(frozen=True)
 class ApiResource:
@@ -89,8 +68,3 @@ class Discovery:
                 named = GroupVersionKind(kind.group, kind.version, str(entry["kind"]))
                 kinds[named.kind] = ApiResource(named, str(entry["name"]), bool(entry["namespaced"]))
         return kinds
-
-
-def probably_namespaced(kind: GroupVersionKind) -> bool:
-    """Without asking: custom resources are taken to be namespaced, as pulumi-kubernetes does."""
-    return kind.kind not in CLUSTER_SCOPED.get(kind.group, set())

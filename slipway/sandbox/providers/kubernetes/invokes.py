@@ -8,8 +8,8 @@ import yaml
 
 from slipway.engine.provider import InvokeResult, NotImplementedByProviderError, ProviderError
 from slipway.engine.values import PropertyMap
-from slipway.sandbox.providers.kubernetes.discovery import probably_namespaced
 from slipway.sandbox.providers.kubernetes.objects import KubernetesObject, kind_of, to_object
+from slipway.sandbox.providers.kubernetes.scopes import known_scope
 
 _REFUSED = {
     "kubernetes:helm:template": "Helm charts are not rendered here: render them with `helm template` and use yaml.ConfigFile",
@@ -46,7 +46,7 @@ def decode_yaml(text: str, default_namespace: str) -> list[KubernetesObject]:
         obj = cast("KubernetesObject", document)
         if not obj.get("kind") or not obj.get("apiVersion"):
             continue
-        if default_namespace and probably_namespaced(kind_of(obj, "kubernetes:core/v1:Object")):
+        if default_namespace and known_scope(kind_of(obj, "kubernetes:core/v1:Object")) is not False:
             metadata: Any = obj.setdefault("metadata", {})
             if isinstance(metadata, dict):
                 fields = cast("dict[str, Any]", metadata)

@@ -12,6 +12,7 @@ from slipway.sandbox.providers.kubernetes.normal_form import normalized, pruned
 from slipway.sandbox.providers.kubernetes.objects import (
     AUTONAMED,
     REPLACE_UNREADY,
+    GroupVersionKind,
     KubernetesObject,
     annotation,
     is_patch,
@@ -44,7 +45,7 @@ def plan_update(
     wanted = normalized(to_object(news))
     kind = kind_of(wanted, ctx.type)
     before = pruned(live, applied)
-    _align_identity(before, live, wanted, namespaced=cluster.is_namespaced(kind))
+    _align_identity(before, live, wanted, namespaced=_is_namespaced(cluster, kind, live))
     patterns = tuple(tuple(path.split(".")) for path in IDENTITY)
     if not is_patch(ctx.type, kind.kind):
         settings = cluster.settings
@@ -65,6 +66,18 @@ def plan_update(
         detailed={path_text(path): change for path, change in found.items()},
         delete_before_replace=bool(replaces) and _keeps_its_name(wanted, live),
     )
+
+
+def _is_namespaced(cluster: Cluster, kind: GroupVersionKind, live: KubernetesObject) -> bool:
+    """A live object tells it by itself: its scope cannot change while it exists, and the server writes the namespace into every one."""
+    if metadata_of(live).get("uid") and _is_of(kind, live):
+        return bool(namespace_of(live))
+    return cluster.is_namespaced(kind)
+
+
+def _is_of(kind: GroupVersionKind, live: KubernetesObject) -> bool:
+    group = str(live.get("apiVersion") or "").rpartition("/")[0]
+    return live.get("kind") == kind.kind and group == kind.group
 
 
 def _align_identity(
