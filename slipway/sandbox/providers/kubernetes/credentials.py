@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from slipway.sandbox.providers.kubernetes.eks_token import answer_get_token
+
 EXEC_TIMEOUT_SECONDS = 60
 _EARLY = timedelta(seconds=60)  # a token that ends within a minute could end in the middle of a request
 _lock = threading.Lock()
@@ -73,6 +75,10 @@ class ExecSource:
                 f"the kubeconfig's command {command!r} is not on PATH" + (f": {hint}" if hint else "")
             )
         arguments = [str(part) for part in cast("list[Any]", self._section.get("args") or [])]
+        answered = answer_get_token(self._section, arguments)
+        if answered is not None:
+            token, expires = answered
+            return ExecCredential(token=token, certificate_pem="", key_pem="", expires=expires)
         try:
             done = subprocess.run(
                 [command, *arguments],
