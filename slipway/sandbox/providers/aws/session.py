@@ -1,4 +1,4 @@
-"""The provider's configuration and the boto3 clients made from it."""
+"""The provider's configuration and the AWS clients made from it."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Property maps and AWS's responses are wire data of any shape.
@@ -90,15 +90,15 @@ class Session:
         self._account_id: str | None = None
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The boto3 client of a service. `Any`: responses are wire data, read defensively where they are used."""
+        """The client of a service. `Any`: responses are wire data, read defensively where they are used."""
         key = (service, region or self.settings.region)
-        with self._lock:  # creating a client is not thread-safe in boto3, using one is
+        with self._lock:  # creating a client is not thread-safe in botocore, using one is
             if key not in self._clients:
                 self._clients[key] = self._make_client(*key)
             return self._clients[key]
 
     def _make_client(self, service: str, region: str) -> Any:
-        import boto3  # noqa: PLC0415 - 200 ms that a preview without AWS calls does not need
+        import botocore.session  # noqa: PLC0415 - 150 ms that a preview without AWS calls does not need; boto3 would take 60 more
         from botocore.config import Config  # noqa: PLC0415
 
         settings = self.settings
@@ -106,13 +106,14 @@ class Session:
         if not url:
             raise ProviderError(f"no endpoint for {service}: set AWS_ENDPOINT_URL, or endpoints of the AWS provider")
         if self._boto_session is None:
-            self._boto_session = boto3.session.Session(
-                # The sandbox takes any credentials; a machine without any must work too.
-                aws_access_key_id=settings.access_key or os.environ.get("AWS_ACCESS_KEY_ID") or "test",
-                aws_secret_access_key=settings.secret_key or os.environ.get("AWS_SECRET_ACCESS_KEY") or "test",
-                aws_session_token=settings.token or os.environ.get("AWS_SESSION_TOKEN") or None,
+            self._boto_session = botocore.session.Session()
+            # The sandbox takes any credentials; a machine without any must work too.
+            self._boto_session.set_credentials(
+                settings.access_key or os.environ.get("AWS_ACCESS_KEY_ID") or "test",
+                settings.secret_key or os.environ.get("AWS_SECRET_ACCESS_KEY") or "test",
+                settings.token or os.environ.get("AWS_SESSION_TOKEN") or None,
             )
-        return self._boto_session.client(
+        return self._boto_session.create_client(
             service,
             region_name=region,
             endpoint_url=url,
@@ -142,5 +143,5 @@ class Session:
         settings = self.settings
         if settings.allowed_account_ids and self.account_id not in settings.allowed_account_ids:
             raise ProviderError(f"AWS account ID not allowed: {self.account_id}")
-        if self.account_id in settings.forbidden_account_ids:
+        if settings.forbidden_account_ids and self.account_id in settings.forbidden_account_ids:
             raise ProviderError(f"AWS account ID not allowed: {self.account_id}")
