@@ -31,6 +31,7 @@ from pulumi.runtime.settings import ROOT, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
 from slipway.engine.output_capture import capture_output
+from slipway.engine.sdk_imports import lean_sdk_imports
 
 EXECUTOR_THREADS = 256
 """Each registration in flight occupies one thread until it is answered; threads are only made when needed."""
@@ -75,7 +76,13 @@ def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Callab
     Returns when everything the program has asked of the monitor is answered, also after a failure.
     """
     logging.getLogger("asyncio").addFilter(_unretrieved_filter)
-    with _one_program, _as_its_process(run), _patient_collector(), capture_output(on_output) as mark_as_program:
+    with (
+        _one_program,
+        _as_its_process(run),
+        lean_sdk_imports(),
+        _patient_collector(),
+        capture_output(on_output) as mark_as_program,
+    ):
         context = contextvars.copy_context()
         context.run(mark_as_program)
         context.run(_run_in_context, run, monitor, engine)
