@@ -25,7 +25,7 @@ from slipway.engine.events import (
     SummaryEvent,
     plain_json,
 )
-from slipway.engine.operation import Operation, OperationKind
+from slipway.engine.operation import Operation, OperationKind, read_beside_import
 from slipway.engine.plugin_source import PluginSource
 from slipway.engine.project import Project, load_project
 from slipway.engine.provider import Provider
@@ -208,7 +208,7 @@ class Engine:
         with self._environment():
             config = load_stack_config(self.project, self.stack, store.secrets)
             if dry_run:
-                writer = MemoryWriter(store.load() or Snapshot())
+                writer = MemoryWriter(read_beside_import(kind, store.load) or Snapshot())
                 operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=True)
             else:
                 with store.lock():
@@ -222,7 +222,7 @@ class Engine:
         started = datetime.now(UTC)
         if not store.exists():
             store.create()
-        writer = store.writer()
+        writer = read_beside_import(kind, store.writer)
         result: Result | None = None
         try:
             operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=False)

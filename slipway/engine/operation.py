@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from slipway.engine.config import StackConfig
 from slipway.engine.deployment.builtin import BuiltinProvider, LoadStack
@@ -27,6 +28,10 @@ from slipway.engine.urn import STACK_TYPE
 from slipway.engine.values import PropertyMap
 from slipway.errors import SlipwayError
 
+if TYPE_CHECKING:
+    from slipway.engine.judging import PolicyReview
+    from slipway.engine.session import ProgramSession
+
 
 class OperationKind(StrEnum):
     """What is done; values as in the stack's history."""
@@ -36,6 +41,8 @@ class OperationKind(StrEnum):
     REFRESH = "refresh"
     DESTROY = "destroy"
 
+
+_RUNS_PROGRAM = frozenset({OperationKind.PREVIEW, OperationKind.UPDATE})
 
 TURN_SECONDS = 0.0002
 """How long a thread keeps the interpreter while others wait for it; Python's own 5 ms halve the speed of an update with many threads."""
@@ -49,6 +56,29 @@ def _short_turns() -> Generator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+Read = TypeVar("Read")
+
+
+def read_beside_import(kind: OperationKind, read: Callable[[], Read]) -> Read:
+    """What `read` answers. Where a program will run, its SDK is imported meanwhile: the key of the state's secrets takes 0.3 s to derive,
+    without the interpreter's lock, and the SDK as long.
+    """
+    if kind not in _RUNS_PROGRAM:
+        return read()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="state") as pool:
+        reading = pool.submit(read)
+        _program_side()
+        return reading.result()
+
+
+def _program_side() -> tuple[type[PolicyReview], type[ProgramSession]]:
+    """Imported late: the SDK costs a quarter of a second, and refresh and destroy do without it."""
+    from slipway.engine.judging import PolicyReview  # noqa: PLC0415
+    from slipway.engine.session import ProgramSession  # noqa: PLC0415
+
+    return PolicyReview, ProgramSession
 
 
 class Operation:
@@ -133,11 +163,8 @@ class Operation:
         return self._run_program()
 
     def _run_program(self) -> PropertyMap:
-        # Imported here: the SDK costs a quarter of a second, and refresh and destroy do without it.
-        from slipway.engine.judging import PolicyReview  # noqa: PLC0415
-        from slipway.engine.session import ProgramSession  # noqa: PLC0415
-
-        review = PolicyReview(self.deployment, self._policy_packs, environ=self._environ)
+        policy_review, program_session = _program_side()
+        review = policy_review(self.deployment, self._policy_packs, environ=self._environ)
 
         def end(runner: StepRunner) -> None:
             if self.deployment.ok:
@@ -145,7 +172,7 @@ class Operation:
             self._delete(runner)
 
         try:
-            session = ProgramSession(self.deployment, review, on_end=end)
+            session = program_session(self.deployment, review, on_end=end)
             try:
                 session.run(
                     self._project, self._program, on_output=lambda text: self.deployment.emit(StdoutEvent(message=text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from slipway.engine.deployment.providers import ProviderSource
-from slipway.engine.plugins.client import resolve_provider
 from slipway.engine.project import Project
 from slipway.engine.provider import Provider
 
@@ -26,6 +25,8 @@ class PluginSource:
         make = self._providers.get(source.package)
         if make is not None:
             return make()
+        from slipway.engine.plugins.client import resolve_provider  # noqa: PLC0415 - grpc and the SDK, a quarter of a second
+
         return resolve_provider(
             source.package,
             source.version,
