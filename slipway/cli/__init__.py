@@ -1,23 +1,35 @@
 """The `slipway` command: thin over the engine, delivery and the sandbox. `slipway --help` tells the way."""
 
+import gc
+import os
 import sys
 from pathlib import Path
+
+COLLECTOR_THRESHOLDS = (50_000, 100, 1000)
+"""Python's own (700, 10, 10) look through the SDKs' millions of objects again and again while they are imported: a third of the time."""
 
 
 def main() -> None:
     """Run the command line; every failure is one message and a documented exit code."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     _keep_bytecode()
     # Imported late: `slipway --version` and shell completion must not wait for cloud SDKs.
     from slipway.cli.app import run  # noqa: PLC0415
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # else Python takes the SDKs' classes apart, one by one, before it ends: half a second for nothing
 
 
 def _keep_bytecode() -> None:
-    """Where Python is told to write no bytecode, keep it outside the clone: compiling the SDKs costs 2 s a command."""
+    """Where Python is told to write no bytecode, keep it outside the clone: compiling the SDKs costs 2 s a command, and as much in a
+    policy pack, which is a process of its own."""
     if sys.dont_write_bytecode:
         from slipway.sandbox.paths import SandboxPaths  # noqa: PLC0415
 
         folder: Path = SandboxPaths.from_environment().cache / "bytecode"
         sys.pycache_prefix = str(folder)
         sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

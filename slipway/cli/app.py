@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import traceback
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 
 from slipway.cli import configuration, delivery, sandbox, stacks
@@ -20,6 +16,8 @@ from slipway.errors import SlipwayError
 
 INTERRUPTED = 130
 BUG = 70
+CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+"""Click's ClickException, in the copy of Click that typer carries and does not export: what is wrong with the arguments."""
 
 EPILOG = """
 Start here: `slipway --sandbox demo`. Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
@@ -46,6 +44,8 @@ app.command(rich_help_panel="Start here")(demo)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - it reads mail headers: 30 ms of imports
+
         OUT.print(f"slipway {version('slipway')}")
         raise typer.Exit
 
@@ -80,13 +80,10 @@ def run() -> None:
     except SlipwayError as error:
         print_error(error)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        ERR.print("interrupted", style="yellow")
-        sys.exit(INTERRUPTED)
-    except click.ClickException as error:
+    except CommandLineError as error:
         error.show()
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         ERR.print("interrupted", style="yellow")
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is told in one line too
@@ -95,6 +92,9 @@ def run() -> None:
 
 
 def _report_bug(error: Exception) -> int:
+    import tempfile  # noqa: PLC0415 - for bugs only
+    import traceback  # noqa: PLC0415
+
     with tempfile.NamedTemporaryFile("w", prefix="slipway-bug-", suffix=".txt", delete=False) as file:
         traceback.print_exception(error, file=file)
     bug = SlipwayError(

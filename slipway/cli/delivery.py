@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from slipway.cli.output import OUT, print_json
 from slipway.cli.rollout_display import RolloutDisplay
@@ -176,6 +175,8 @@ def status(
     if json:
         print_json(delivery.as_json(places))
         return
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table("environment", "colour", "version", "release", "wanted", "actual", "healthy", "state", box=None)
     for place in places:
         for colour, row in place.colours.items():
@@ -222,6 +223,8 @@ def history(
     if json:
         print_json(delivery.as_json(rollouts))
         return
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table("started", "kind", "version", "release", "ended", "reason", "by", box=None)
     for rollout in rollouts:
         candidate = rollout.candidate

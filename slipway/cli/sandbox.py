@@ -6,7 +6,6 @@ import shlex
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from slipway.cli.output import OUT, print_json, say
 from slipway.cli.session import session_of
@@ -51,6 +50,8 @@ def reset(
 @app.command()
 def status(context: typer.Context, json: JsonOption = False) -> None:
     """Show what is running, and where."""
+    from rich.table import Table  # noqa: PLC0415
+
     from slipway.sandbox import lifecycle  # noqa: PLC0415
 
     session = session_of(context)

@@ -1,0 +1,62 @@
+"""What becomes of a command line that ends early: exit codes, messages, and where bytecode goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import slipway.cli
+from slipway.cli import app
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        app.run()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["preview"], "Missing argument"),
+        (["nonsense"], "No such command"),
+        (["preview", "dev", "--nonsense"], "No such option"),
+        (["--project-dir", "/nowhere", "outputs", "dev"], "no Pulumi.yaml here"),
+    ],
+)
+def test_refuses_wrong_arguments_with_exit_code_2(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "a bug in slipway" not in told
+
+
+@pytest.mark.parametrize("end", [typer.Abort, KeyboardInterrupt])
+def test_interrupted_command_ends_with_130(end: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_options: bool) -> None:
+        raise end
+
+    monkeypatch.setattr(app, "app", interrupted)
+    assert run(monkeypatch) == 130
+
+
+def test_bytecode_is_kept_outside_the_clone_also_for_child_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    slipway.cli._keep_bytecode()
+    assert (sys.dont_write_bytecode, sys.pycache_prefix) == (False, str(tmp_path / "cache" / "bytecode"))
+    assert os.environ["PYTHONPYCACHEPREFIX"] == sys.pycache_prefix
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
