@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import Annotated
 
@@ -79,6 +80,17 @@ def env(context: typer.Context) -> None:
 
     for name, value in sandbox_environment(session_of(context).paths).items():
         OUT.print(f"export {name}={shlex.quote(value)}", markup=False)
+
+
+@app.command()
+def providers(context: typer.Context) -> None:
+    """Serve the sandbox's providers until Ctrl-C, and print PULUMI_DEBUG_PROVIDERS for the Pulumi CLI of another shell."""
+    from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
+    from slipway.sandbox.providers.serve import serve_all  # noqa: PLC0415
+
+    # The providers work where this process is told to, whatever the other shell has set.
+    os.environ.update(sandbox_environment(session_of(context).paths))
+    serve_all(lambda value: OUT.print(f"export PULUMI_DEBUG_PROVIDERS={value}", markup=False))
 
 
 @app.command()

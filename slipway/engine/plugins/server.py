@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ MAXIMUM_CALLS = 256
 MAXIMUM_CONNECTIONS = 64
 """Instances kept; an engine uses a handful, and gRPC does not tell when a connection is gone."""
 LOG_TIMEOUT_SECONDS = 5.0
+PARENT_POLL_SECONDS = 2.0
 
 _SEVERITIES = {
     "status": engine_pb2.INFO,
@@ -59,16 +61,26 @@ def serve(make_provider: Callable[[], Provider], *, engine_address: str = "", po
     return ProviderServer(make_provider, engine_address=engine_address, port=port)
 
 
-def run_plugin(make_provider: Callable[[], Provider], arguments: list[str]) -> int:
-    """A plugin's whole life: serve, print the port, wait for the end. `arguments`: the engine's address, if one starts us."""
-    server = serve(make_provider, engine_address=arguments[0] if arguments else "")
+def run_plugin(make_provider: Callable[[], Provider], arguments: Sequence[str]) -> int:
+    """A plugin's whole life: serve, print the port, wait for the end. `arguments`: flags, and the engine's address if one starts us."""
+    engine_address = next((argument for argument in reversed(arguments) if not argument.startswith("-")), "")
+    server = serve(make_provider, engine_address=engine_address)
+    ended = end_on_signals()
+    print(server.port, flush=True)  # noqa: T201 - the plugin protocol: the port is the first line
+    parent = os.getppid()
+    while not ended.wait(PARENT_POLL_SECONDS):
+        if engine_address and os.getppid() != parent:
+            break  # an engine that was killed stops no plugin; nobody else would
+    server.stop()
+    return 0
+
+
+def end_on_signals() -> threading.Event:
+    """Set at SIGTERM and Ctrl-C from now on."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    print(server.port, flush=True)  # noqa: T201 - the plugin protocol: the port is the first line
-    ended.wait()
-    server.stop()
-    return 0
+    return ended
 
 
 class ProviderServer:

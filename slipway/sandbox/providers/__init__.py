@@ -1,15 +1,17 @@
 """The sandbox's own providers, by package, as factories: importing this costs nothing until one is made.
 
 They take the place of `pulumi-resource-*` plugins where none can be had: the engine calls them in-process, and
-`python -m slipway.sandbox.providers.serve <package>` serves one to the Pulumi CLI.
+`slipway.sandbox.providers.serve` serves them to the Pulumi CLI.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from slipway.engine.provider import Provider
+if TYPE_CHECKING:
+    from slipway.engine.provider import Provider
 
 
 def _aws() -> Provider:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from slipway.sandbox.environment import engine_host, ensure_passphrase, link_programs, sandbox_environment
+from slipway.sandbox.environment import (
+    engine_host,
+    ensure_passphrase,
+    link_programs,
+    sandbox_environment,
+    write_plugins,
+)
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.providers import PROVIDERS
 
 
 def test_passphrase_is_random_private_and_made_once(tmp_path: Path) -> None:
@@ -29,6 +37,29 @@ def test_environments_python_and_kubectl_come_first_on_path(tmp_path: Path, monk
     folders = sandbox_environment(paths)["PATH"].split(":")
     assert folders == [str(Path(sys.executable).parent), str(tmp_path / "sandbox/bin"), "/usr/bin", "/bin"]
     assert (tmp_path / "sandbox/bin/kubectl").readlink() == Path("/newer/kubectl")
+
+
+def test_plugins_are_found_on_the_sandbox_path_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = SandboxPaths(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    environment = sandbox_environment(paths)
+    for package in PROVIDERS:
+        plugin = f"pulumi-resource-{package}"
+        assert shutil.which(plugin, path=environment["PATH"]) == str(tmp_path / "sandbox/bin" / plugin)
+        assert not (Path(sys.executable).parent / plugin).exists()
+    assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+
+
+def test_plugin_is_written_again_only_when_it_would_differ(tmp_path: Path) -> None:
+    paths = SandboxPaths(tmp_path)
+    write_plugins(paths)
+    plugin = tmp_path / "sandbox/bin/pulumi-resource-aws"
+    first, text = plugin.stat().st_ino, plugin.read_text()
+    write_plugins(paths)
+    assert plugin.stat().st_ino == first
+    plugin.write_text("#!/bin/sh\nexec /gone/python\n")
+    write_plugins(paths)
+    assert plugin.read_text() == text
 
 
 def test_engine_is_the_recorded_one(tmp_path: Path) -> None:
