@@ -31,7 +31,7 @@ class StackConfig:
     """Full keys that hold a secret at any depth."""
     path: Path | None = None
     recorded: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Full key -> text or {"secure": ciphertext}: what a stack's history keeps."""
+    """Full key -> text, {"secure": ciphertext}, or an object or list with such at any depth: what a stack's history keeps."""
 
 
 def load_stack_config(project: Project, stack: str, secrets: StackSecrets) -> StackConfig:
@@ -62,6 +62,11 @@ def config_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _recorded(value: Any) -> Any:
+    """A value as the history keeps it: Pulumi's own keeps numbers and booleans of the file as text, too."""
+    return cast(Any, value) if isinstance(value, (dict, list)) else config_text(value)
 
 
 def _error(path: Path, faults: list[str]) -> UsageError:
@@ -122,7 +127,7 @@ class _Reader:
             plain = ""
         self._plain[key] = plain
         self.values[key] = config_text(plain)
-        self.recorded[key] = value
+        self.recorded[key] = _recorded(value)
         if found_secrets:
             self.secret_keys.add(key)
 
@@ -140,7 +145,9 @@ class _Reader:
                 continue
             fallback = declared.default if declared.default is not None else declared.value
             if fallback is not None:
-                self.values[key] = self.recorded[key] = config_text(fallback)
+                self.values[key], self.recorded[key] = config_text(fallback), _recorded(fallback)
+                # Pulumi's rule, too: what is declared a secret can have no default, which is plain text.
+                self.faults.extend(self._value_faults(declared, fallback))
             elif key.startswith(f"{self._project.name}:"):
                 missing.append(key.partition(":")[2])
         if missing:

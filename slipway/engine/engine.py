@@ -16,7 +16,6 @@ from slipway.engine.deployment.context import DeploymentOptions, StackIdentity
 from slipway.engine.deployment.writing import MemoryWriter, StepWriter
 from slipway.engine.event_stream import EventStream
 from slipway.engine.events import (
-    BLINDED,
     NOT_KNOWN_YET,
     CancelEvent,
     DiagnosticEvent,
@@ -239,7 +238,7 @@ class Engine:
                         result="succeeded" if result is not None and result.ok else "failed",
                         message=options.message,
                         resource_changes=dict(result.changes) if result is not None else {},
-                        config=_history_config(config),
+                        config=config.recorded,
                     )
                 )
 
@@ -367,11 +366,3 @@ def _become(environ: Mapping[str, str]) -> None:
     for name in os.environ.keys() - environ.keys():
         del os.environ[name]
     os.environ.update({name: text for name, text in environ.items() if os.environ.get(name) != text})
-
-
-def _history_config(config: StackConfig) -> dict[str, Any]:
-    """The configuration as the history keeps it; secrets stay in the stack's own file alone."""
-    return {
-        key: {"value": BLINDED if key in config.secret_keys else text, "secret": key in config.secret_keys}
-        for key, text in config.values.items()
-    }

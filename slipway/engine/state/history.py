@@ -30,7 +30,7 @@ class UpdateRecord:
     resource_changes: Mapping[str, int] = field(default_factory=dict[str, int])
     """Operation (`create`, `same`…) -> how many."""
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Full key -> text, or {"secure": ciphertext}: never a secret in plain text."""
+    """Full key -> text, {"secure": ciphertext}, or an object or list with such in it: never a secret in plain text."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Such as `git.head`, `git.author`."""
     version: int = 0
@@ -45,7 +45,7 @@ def write_history(folder: Path, stack: str, record: UpdateRecord, state_file: Pa
         "startTime": int(record.start_time.timestamp()),
         "message": record.message,
         "environment": dict(record.environment),
-        "config": dict(record.config),
+        "config": dict(sorted(record.config.items())),
         "version": record.version,
         "result": record.result,
         "endTime": int(record.end_time.timestamp()),

@@ -144,6 +144,8 @@ def test_operations_leave_history_and_a_backup(engine_of: Callable[..., Engine],
     (record,) = engine_of()._store().history()
     assert (record.kind, record.result, record.message) == ("update", "succeeded", "first release")
     assert record.resource_changes == {"create": 3}
+    assert record.config["shop:large"] == "false"
+    assert list(record.config["shop:password"]) == ["secure"]
     assert list((tmp_path / "state/.pulumi/backups/shop/dev").iterdir())
 
 

@@ -235,6 +235,22 @@ def test_missing_secret_is_asked_for_as_one(tmp_path: Path) -> None:
     assert "slipway config set --secret pw <value> -s dev" in said
 
 
+def test_refuses_a_default_of_a_declared_secret_as_the_cli_does(tmp_path: Path) -> None:
+    project = "name: shop\nruntime: python\nconfig: {pw: {type: string, secret: true, default: ''}}\n"
+
+    assert "'pw' must be encrypted as it's secret" in faults_of(tmp_path, "config: {}\n", project)
+
+
+def test_history_keeps_texts_objects_and_ciphertexts(tmp_path: Path) -> None:
+    config = load(tmp_path, STACK_FILE % sealed("hunter2"))
+
+    assert config.recorded["shop:flag"] == "true"
+    assert config.recorded["shop:size"] == "3"
+    assert config.recorded["shop:zones"] == ["a"]
+    assert config.recorded["shop:tags"] == {"z": 1, "a": ["x"]}
+    assert list(config.recorded["shop:password"]) == ["secure"]
+
+
 def test_secret_of_a_wrong_type_is_not_shown(tmp_path: Path) -> None:
     project = "name: shop\nruntime: python\nconfig: {pin: {type: integer, secret: true}}\n"
 
