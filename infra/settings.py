@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pulumi
+from pulumi.runtime.config import is_config_secret
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -187,15 +188,32 @@ def load_settings() -> StackSettings:
     config = pulumi.Config(NAMESPACE)
     keys = [*(to_camel(name) for name in StackSettings.model_fields), *_foreign_keys()]
     raw = {key: text for key in keys if (text := config.get(key)) is not None}
-    return parse_settings(raw, file=f"Pulumi.{pulumi.get_stack()}.yaml")
+    file = f"Pulumi.{pulumi.get_stack()}.yaml"
+    _refuse_exposed(file)
+    return parse_settings(raw, file=file)
+
+
+def _refuse_exposed(file: str) -> None:
+    """A secret in plain text is refused; none at all is fine, which `secret: true` of Pulumi.yaml cannot say."""
+    texts = _config_texts()
+    for key in sorted(SECRET_KEYS):
+        if texts.get(key) and not is_config_secret(f"{NAMESPACE}:{key}"):
+            raise SettingsError(
+                f"{file}: {NAMESPACE}:{key} is in plain text; encrypt it: pulumi config set --secret {NAMESPACE}:{key}"
+            )
 
 
 def _foreign_keys() -> list[str]:
     """Keys of our namespace that no field knows: a typo would otherwise pass unseen."""
     known = {to_camel(name) for name in StackSettings.model_fields} | SECRET_KEYS
+    return [key for key in _config_texts() if key not in known]
+
+
+def _config_texts() -> dict[str, str]:
+    """All texts of our namespace, by key without it."""
     full = pulumi.runtime.config.CONFIG.get({})
-    keys = [key.split(":", 1)[1] for key in full if key.startswith(f"{NAMESPACE}:")]
-    return [key for key in keys if key not in known]
+    prefix = f"{NAMESPACE}:"
+    return {key.removeprefix(prefix): text for key, text in full.items() if key.startswith(prefix)}
 
 
 def _describe(location: tuple[int | str, ...], message: str, got: object) -> str:

@@ -1,14 +1,17 @@
 """The stack files and what is said of faulty ones."""
 
 import json
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
 import yaml
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import reset_options
 
 import infra.settings
 import slipway.delivery.model.target
-from infra.settings import SettingsError, parse_settings
+from infra.settings import SettingsError, StackSettings, load_settings, parse_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -107,3 +110,21 @@ def test_freeze_windows_reach_delivery_as_they_are_written() -> None:
     exported = parse_settings(raw, file="").rollout.model_dump(by_alias=True)
     assert exported["freezeWindows"] == [window]
     json.dumps(exported)  # the program exports it
+
+
+def test_refuses_a_webhook_address_in_plain_text() -> None:
+    texts = {f"slipway:{key}": text for key, text in raw_settings("dev").items()}
+    key = "slipway:webhookUrl"
+
+    def load(address: str, secrets: list[str]) -> StackSettings:
+        def run() -> StackSettings:
+            reset_options(project="slipway", stack="dev")
+            set_all_config({**texts, key: address}, secrets)
+            return load_settings()
+
+        return copy_context().run(run)
+
+    assert load("", []) == load("https://hooks.example/T0/secret", [key])
+    with pytest.raises(SettingsError, match=r"Pulumi\.dev\.yaml: slipway:webhookUrl is in plain text") as caught:
+        load("https://hooks.example/T0/secret", [])
+    assert "hooks.example" not in str(caught.value)
