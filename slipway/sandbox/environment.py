@@ -39,6 +39,8 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         # The Pulumi CLI must neither fetch the providers that the sandbox stands in for nor ask for news of itself.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # A stack file without a salt, as committed: the CLI would make a new one beside the state's, and encrypt all anew.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "DOCKER_HOST": engine_host(paths),
         "SLIPWAY_SANDBOX": "1",
         "PATH": os.pathsep.join(dict.fromkeys(path)),

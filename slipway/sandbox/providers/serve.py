@@ -2,6 +2,7 @@
 
 `python -m slipway.sandbox.providers.serve aws` is one plugin: it prints its port, as Pulumi's plugins do, and ends on SIGTERM, on Ctrl-C
 or with the engine that started it. With no argument all of them are served, and PULUMI_DEBUG_PROVIDERS is printed for that engine.
+Start it in the program's folder (`main` of Pulumi.yaml): relative paths are resolved from there.
 """
 
 from __future__ import annotations
