@@ -3,12 +3,12 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from orders.settings import Settings
+from orders.settings import load_settings
 
 
 def run() -> None:
     """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
-    engine = create_engine(Settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
     with engine.connect() as connection:
         context.configure(connection=connection, transaction_per_migration=True)
         with context.begin_transaction():

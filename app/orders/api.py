@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,28 +11,40 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from orders.metrics import RequestMetrics
+from orders.model import NewOrder, Order
+from orders.page import HEADERS, render_page
 from orders.settings import Settings
-from orders.store import NewOrder, OrderStore
 
 LOG = structlog.get_logger()
 PAGE_SIZE = 20
 
 
+class Store(Protocol):
+    """Where orders are kept."""
+
+    async def add(self, order: NewOrder) -> Order: ...
+    async def latest(self, limit: int) -> list[Order]: ...
+    async def get(self, order_id: int) -> Order | None: ...
+    async def schema(self) -> str: ...
+    async def close(self) -> None: ...
+
+
 class Service:
     """The routes, their store, and whether the service is on its way out."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
-        self._store = OrderStore(settings.database_url, settings.database_pool_size)
+        self._store = store
         self.draining = False
 
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = [
+            Route("/", self.page),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -51,6 +64,15 @@ class Service:
         yield
         await self._store.close()
         LOG.info("stopped")
+
+    async def page(self, _: Request) -> Response:
+        """For people: who answers, and the newest orders."""
+        try:
+            orders, schema, status = await self._store.latest(PAGE_SIZE), await self._store.schema(), 200
+        except SQLAlchemyError as error:
+            LOG.warning("database not reachable", error=type(error).__name__)
+            orders, schema, status = None, "unknown", 503
+        return HTMLResponse(render_page(self._settings, schema=schema, orders=orders), status, HEADERS)
 
     async def healthz(self, _: Request) -> Response:
         """Alive: says nothing of the database, or its outage would restart every pod."""

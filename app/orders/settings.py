@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from pydantic import Field, PostgresDsn
-from pydantic_settings import BaseSettings
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
 VERSION_FILE = Path(__file__).parent.parent / "VERSION"
 
 
 class Settings(BaseSettings):
-    """One field per environment variable; a missing or malformed one ends the start with a message that names it."""
+    """One field per environment variable."""
+
+    # An error would otherwise quote everything that was given, the password among it.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_host: str
     database_port: int = 5432
@@ -26,15 +30,22 @@ class Settings(BaseSettings):
     """Answering goes on for so long after SIGTERM, while /readyz says "not ready" and load balancers turn away."""
 
     @property
-    def database_url(self) -> str:
-        """SQLAlchemy's address of the database."""
-        return str(
-            PostgresDsn.build(
-                scheme="postgresql+psycopg",
-                username=self.database_user,
-                password=self.database_password,
-                host=self.database_host,
-                port=self.database_port,
-                path=self.database_name,
-            )
+    def database_url(self) -> URL:
+        """SQLAlchemy's address of the database. Never a text: a password that AWS makes may hold `#`, `?`, `:` and `%`."""
+        return URL.create(
+            "postgresql+psycopg",
+            username=self.database_user,
+            password=self.database_password,
+            host=self.database_host,
+            port=self.database_port,
+            database=self.database_name,
         )
+
+
+def load_settings() -> Settings:
+    """The settings; ends the process with one line per variable that is missing or malformed."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"  {str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise SystemExit("The environment cannot be used:\n" + "\n".join(faults)) from None

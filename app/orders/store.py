@@ -1,36 +1,20 @@
 """Orders in PostgreSQL."""
 
-from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from orders.model import NewOrder, Order
 
 CONNECT_TIMEOUT_SECONDS = 3
 STATEMENT_TIMEOUT_MS = 3000
 
 
-class NewOrder(BaseModel):
-    """What a client sends."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    item: str = Field(min_length=1, max_length=200)
-    quantity: int = Field(gt=0, le=10_000)
-
-
-class Order(NewOrder):
-    """What a client gets back."""
-
-    id: int
-    created_at: datetime
-
-
 class OrderStore:
     """Reads and writes orders; one pool per process."""
 
-    def __init__(self, database_url: str, pool_size: int) -> None:
+    def __init__(self, database_url: URL, pool_size: int) -> None:
         self._engine: AsyncEngine = create_async_engine(
             database_url,
             pool_size=pool_size,

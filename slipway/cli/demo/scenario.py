@@ -198,7 +198,7 @@ def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:
     OUT.print(phases)
     OUT.print(where)
     dev = next(place for place in places if place["environment"] == "dev")
-    OUT.print(f"Open {dev['url']}/orders, or: curl {dev['url']}/version", markup=False)
+    OUT.print(f"Open {dev['url']}/ in a browser, or: curl {dev['url']}/version", markup=False)
 
 
 def _require_one_image(places: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,119 @@
+"""What the orders service answers. Not proven here: its SQL; see the end-to-end tests, which run it on PostgreSQL."""
+
+import asyncio
+import re
+
+import pytest
+
+from tests.unit.app.orders_fakes import MADE_AT, Site
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def test_health_does_not_depend_on_the_database(site: Site) -> None:
+    site.store.down = True
+    answer = site.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready_tells_the_schema_it_sees(site: Site) -> None:
+    answer = site.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "schema": "0001"})
+
+
+def test_not_ready_when_the_database_is_down(site: Site) -> None:
+    site.store.down = True
+    answer = site.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "database not reachable"})
+
+
+def test_not_ready_but_still_answering_when_draining(site: Site) -> None:
+    site.service.draining = True
+    assert (site.get("/readyz").status_code, site.get("/readyz").json()) == (503, {"status": "draining"})
+    assert site.order("tea").status_code == 201
+    assert site.get("/healthz").status_code == 200
+
+
+def test_version_says_who_answers(site: Site) -> None:
+    want = {"version": "1.0.0", "release": "r-7", "colour": "blue", "schema": "0001"}
+    assert site.get("/version").json() == want
+
+
+def test_order_is_stored_and_found(site: Site) -> None:
+    answer = site.order("tea", 3)
+    want = {"id": 1, "item": "tea", "quantity": 3, "created_at": MADE_AT.isoformat().replace("+00:00", "Z")}
+    assert answer.status_code == 201
+    assert answer.json().items() >= want.items()
+    assert site.get("/orders/1").json() == answer.json()
+    assert site.get("/orders").json() == [answer.json()]
+
+
+def test_listing_shows_the_newest_twenty_first(site: Site) -> None:
+    for number in range(25):
+        site.order(f"item {number}")
+    assert [order["id"] for order in site.get("/orders").json()] == list(range(25, 5, -1))
+
+
+def test_unknown_order_is_not_found(site: Site) -> None:
+    answer = site.get("/orders/99")
+    assert (answer.status_code, answer.json()) == (404, {"error": "no such order"})
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"item": "", "quantity": 1}, "item"),
+        ({"item": "x" * 201, "quantity": 1}, "item"),
+        ({"item": "nul \0 cannot be stored", "quantity": 1}, "item"),
+        ({"item": "tea", "quantity": 0}, "quantity"),
+        ({"item": "tea", "quantity": 10_001}, "quantity"),
+        ({"item": "tea"}, "quantity"),
+        ({"item": "tea", "quantity": 1, "price": 2}, "price"),
+    ],
+)
+def test_refuses_an_order_and_names_the_field(site: Site, document: dict[str, object], field: str) -> None:
+    answer = site.request("POST", "/orders", json=document)
+    assert answer.status_code == 422
+    assert [fault["loc"] for fault in answer.json()["errors"]] == [[field]]
+    assert site.store.orders == []
+
+
+def test_refuses_a_body_that_is_not_json(site: Site) -> None:
+    assert site.request("POST", "/orders", content=b"tea, please").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/orders", "/orders/1", "/version"])
+def test_database_failure_is_the_servers_and_tells_nothing_of_it(site: Site, path: str) -> None:
+    site.store.down = True
+    answer = site.get(path)
+    assert (answer.status_code, answer.json()) == (503, {"error": "the database did not answer"})
+
+
+def test_metrics_count_requests_by_route_and_status(site: Site) -> None:
+    def counted(route: str, status: int) -> float:
+        found = re.search(
+            rf'^http_requests_total{{method="GET",route="{route}",status="{status}"}} (\S+)$',
+            site.get("/metrics").text,
+            re.MULTILINE,
+        )
+        return float(found[1]) if found else 0.0
+
+    before = counted("get_order", 404)
+    site.get("/orders/1")
+    site.get("/orders/2")
+    assert counted("get_order", 404) == before + 2
+    assert "/orders/1" not in site.get("/metrics").text
+    assert "http_request_duration_seconds_bucket" in site.get("/metrics").text
+
+
+def test_store_is_closed_when_the_service_ends(site: Site) -> None:
+    async def live() -> None:
+        application = site.service.application()
+        async with application.router.lifespan_context(application):
+            assert not site.store.closed
+
+    asyncio.run(live())
+    assert site.store.closed
