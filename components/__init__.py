@@ -7,7 +7,7 @@ names, defaults and outputs are promises; what changes one carries an alias.
 from .blue_green_service import BlueGreenService, BlueGreenServiceArgs, ColourRelease
 from .cluster import Cluster, ClusterArgs
 from .database import Database, DatabaseArgs
-from .environment import Environment, EnvironmentArgs
+from .environment import Environment, EnvironmentArgs, NatGateways
 from .errors import ArgsError
 from .image import Image, ImageArgs
 from .load_balancer import LoadBalancer, LoadBalancerArgs
@@ -31,5 +31,6 @@ __all__ = [
     "LoadBalancerArgs",
     "Monitoring",
     "MonitoringArgs",
+    "NatGateways",
     "PodSettings",
 ]

@@ -36,10 +36,10 @@ class BlueGreenServiceArgs:
     service: str
     """The service's name: namespace, Deployments `<service>-blue` and `<service>-green`, and labels carry it."""
     colours: Mapping[str, ColourRelease | None]
-    """What each colour runs; None: no pods of that colour."""
+    """What each colour runs; None, or left out: no pods of that colour."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
     """The load balancer's target group of each colour."""
-    environment: Mapping[str, pulumi.Input[str]]
+    environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]
     """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`."""
     minimum_replicas: int = 2
     """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
@@ -50,8 +50,8 @@ class BlueGreenServiceArgs:
     """Port, resources and timing of a pod."""
 
     def __post_init__(self) -> None:
-        if set(self.colours) != set(COLOURS):
-            raise ArgsError("colours", got=sorted(self.colours), want="blue and green")
+        if not set(self.colours) <= set(COLOURS):
+            raise ArgsError("colours", got=sorted(self.colours), want="blue, green or both")
         if not 0 < self.minimum_replicas <= self.maximum_replicas:
             raise ArgsError(
                 "minimum_replicas, maximum_replicas",
@@ -72,6 +72,8 @@ class BlueGreenService(pulumi.ComponentResource):
     """
 
     namespace: pulumi.Output[str]
+    deployment_names: dict[str, str]
+    secret_name: str
 
     def __init__(self, name: str, args: BlueGreenServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:BlueGreenService", name, None, opts)
@@ -105,7 +107,7 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         for colour in COLOURS:
             self._path(colour)
-            release = args.colours[colour]
+            release = args.colours.get(colour)
             if release is not None:
                 self._pods(colour, release, [secret, account])
         self.deployment_names = {colour: f"{args.service}-{colour}" for colour in COLOURS}

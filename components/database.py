@@ -49,7 +49,7 @@ class Database(pulumi.ComponentResource):
 
     Creates: RDS instance (holds data), subnet group, parameter group, security group, a Secrets Manager secret (made by RDS).
     Not: read replicas, a proxy, per-service users.
-    Outputs: host, port, user, password (secret) - known after apply; environment - the five DATABASE_* variables, secret.
+    Outputs: host, port, instance_identifier - known after apply; environment - the five DATABASE_* variables, the password secret.
     Errors: ArgsError on storage_gib and backup_days, before any resource.
     """
 
@@ -119,7 +119,14 @@ class Database(pulumi.ComponentResource):
             "DATABASE_USER": instance.username,
             "DATABASE_PASSWORD": password,
         }
-        self.register_outputs({"host": self.host, "port": self.port, "environment": self.environment})
+        self.register_outputs(
+            {
+                "host": self.host,
+                "port": self.port,
+                "instanceIdentifier": self.instance_identifier,
+                "environment": self.environment,
+            }
+        )
 
     def _door(self, args: DatabaseArgs) -> aws.ec2.SecurityGroup:
         """A security group that lets the named clients in, and nobody out."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +10,16 @@ import pulumi_aws as aws
 from .errors import ArgsError
 from .subnet_plan import ZoneSubnets, plan_subnets
 
-NatGateways = Literal["none", "single", "per-zone"]
+
+class NatGateways(StrEnum):
+    """Way out to the internet for private subnets."""
+
+    NONE = "none"
+    """No way out: nodes reach AWS and registries only through endpoints of your own."""
+    SINGLE = "single"
+    """One gateway for all zones; its zone's outage cuts all of them off."""
+    PER_ZONE = "per-zone"
+    """One gateway in each zone, each at its price."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +30,14 @@ class EnvironmentArgs:
     """The VPC's address range, /16 to /22. Ranges of environments must not overlap if they are ever to be peered."""
     zones: Sequence[str]
     """Availability zones, two to eight; a zone's subnets keep their addresses when others are added behind it."""
-    nat_gateways: NatGateways = "single"
+    nat_gateways: NatGateways = NatGateways.SINGLE
     """Way out for private subnets: `none`, `single` (one zone's outage cuts all) or `per-zone` (costs one gateway each)."""
     protect: bool = False
     """Refuse to delete the encryption key: without it every snapshot is lost."""
 
     def __post_init__(self) -> None:
         plan_subnets(self.cidr, self.zones)
-        if self.nat_gateways not in ("none", "single", "per-zone"):
+        if self.nat_gateways not in tuple(NatGateways):
             raise ArgsError("nat_gateways", got=self.nat_gateways, want="none, single or per-zone")
 
 
@@ -135,7 +144,9 @@ class Environment(pulumi.ComponentResource):
         private: dict[str, aws.ec2.Subnet],
     ) -> None:
         gateways: dict[str, aws.ec2.NatGateway] = {}
-        zones = {"none": [], "single": list(public)[:1], "per-zone": list(public)}[nat_gateways]
+        zones = {NatGateways.NONE: [], NatGateways.SINGLE: list(public)[:1], NatGateways.PER_ZONE: list(public)}[
+            nat_gateways
+        ]
         for zone in zones:
             address = aws.ec2.Eip(f"{self._name}-nat-{zone}", domain="vpc", opts=self._child)
             gateways[zone] = aws.ec2.NatGateway(

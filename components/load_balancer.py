@@ -74,6 +74,9 @@ class LoadBalancer(pulumi.ComponentResource):
     dns_name: pulumi.Output[str]
     url: pulumi.Output[str]
     test_url: pulumi.Output[str]
+    listener_arn: pulumi.Output[str]
+    test_listener_arn: pulumi.Output[str]
+    target_group_arns: dict[str, pulumi.Output[str]]
     security_group_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:

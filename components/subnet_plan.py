@@ -19,7 +19,7 @@ def plan_subnets(cidr: str, zones: Sequence[str]) -> dict[str, ZoneSubnets]:
     """Blocks by zone name: the range is cut into 8 equal parts, one per zone; a zone's upper half is private, its lower quarter public.
 
     Eight parts, whatever the number of zones, so that adding a zone later moves no subnet. Raises ArgsError when the range is not an
-    IPv4 network of /16 to /24, or when zones are fewer than 2, more than 8, or repeated.
+    IPv4 network of /16 to /22, or when zones are fewer than 2, more than 8, or repeated.
     """
     try:
         network = IPv4Network(cidr)

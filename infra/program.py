@@ -20,6 +20,7 @@ from components import (
     LoadBalancerArgs,
     Monitoring,
     MonitoringArgs,
+    NatGateways,
     PodSettings,
 )
 from infra.providers import build_aws_provider, build_docker_provider
@@ -49,7 +50,7 @@ def deploy() -> None:
         EnvironmentArgs(
             cidr=settings.network.cidr,
             zones=settings.network.zones,
-            nat_gateways=settings.network.nat_gateways,
+            nat_gateways=NatGateways(settings.network.nat_gateways),
             protect=settings.database.protect,
         ),
         opts=in_cloud,

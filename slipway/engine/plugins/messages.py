@@ -11,8 +11,9 @@ from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf import struct_pb2
-from google.rpc import status_pb2
-from pulumi.runtime.proto import provider_pb2
+
+# Its own copy of google.rpc.Status: a process takes that name once, and a program that imports pulumi.provider needs this one.
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from slipway.engine.provider import (
     CheckFailure,

@@ -56,7 +56,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: load_balancer(weights={"blue": 1000, "green": 0}), "weights"),
         (lambda: load_balancer(test_colour="red"), "test_colour"),
         (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
-        (lambda: service(colours={"blue": None}), "colours"),
+        (lambda: service(colours={"red": None}), "colours"),
         (lambda: service(minimum_replicas=0), "minimum_replicas, maximum_replicas"),
         (lambda: ColourRelease(release="r-1", version="1", image="orders:latest"), "image"),
         (lambda: PodSettings(port=0), "port"),
