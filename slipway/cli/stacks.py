@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slipway.cli.output import OUT, print_json
 from slipway.cli.session import Session, session_of
 from slipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from slipway.engine import Engine
 
 PANEL = "Stacks"
 
@@ -101,9 +104,7 @@ def up(
         dry_run=dry_run,
         targets=tuple(target or ()),
     )
-    session = session_of(context)
-    _confirm(f"Change {environment}?", yes=yes or dry_run)
-    session.engine(environment, _progress(json=json)).up(options)
+    _engine(context, environment, f"Change {environment}?", yes=yes or dry_run, json=json).up(options)
 
 
 def refresh(
@@ -116,9 +117,8 @@ def refresh(
     """Bring the state in line with the live resources."""
     from slipway.engine import Options  # noqa: PLC0415
 
-    session = session_of(context)
-    _confirm(f"Refresh the state of {environment}?", yes=yes or dry_run)
-    session.engine(environment, _progress(json=json)).refresh(Options(dry_run=dry_run))
+    engine = _engine(context, environment, f"Refresh the state of {environment}?", yes=yes or dry_run, json=json)
+    engine.refresh(Options(dry_run=dry_run))
 
 
 def destroy(
@@ -131,9 +131,8 @@ def destroy(
     """Delete everything of the environment. Protected resources are refused."""
     from slipway.engine import Options  # noqa: PLC0415
 
-    session = session_of(context)
-    _confirm(f"Delete everything in {environment}?", yes=yes or dry_run)
-    session.engine(environment, _progress(json=json)).destroy(Options(dry_run=dry_run))
+    engine = _engine(context, environment, f"Delete everything in {environment}?", yes=yes or dry_run, json=json)
+    engine.destroy(Options(dry_run=dry_run))
 
 
 def outputs(
@@ -182,6 +181,12 @@ def import_state(
         raise UsageError(f"is not JSON: {error}", where=str(file)) from error
     _confirm(f"Replace the state of {environment}?", yes=yes)
     session_of(context).engine(environment).import_(deployment)
+
+
+def _engine(context: typer.Context, environment: str, question: str, *, yes: bool, json: bool) -> Engine:
+    """The engine of a verb that changes things, once somebody has agreed to it."""
+    _confirm(question, yes=yes)
+    return session_of(context).engine(environment, _progress(json=json))
 
 
 def _progress(*, json: bool) -> Callable[[Any], None]:

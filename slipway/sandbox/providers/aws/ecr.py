@@ -88,25 +88,28 @@ class Repository(MapTags):
         call.client("ecr").delete_repository(repositoryName=id, force=force)
 
 
-class LifecyclePolicy(Resource):
-    """aws.ecr.LifecyclePolicy"""
+class _PolicyOfRepository(Resource):
+    """A JSON document of which a repository has one; only the names of ECR's calls differ."""
 
-    token = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
     force_new = frozenset({"repository"})
     json_properties = frozenset({"policy"})
+    noun: str
+    """`<noun>` in `get_<noun>` and `delete_<noun>`."""
+    put: str
+    """The call that sets the document, whether there was one or not."""
+    text: str
+    """The document's name in requests and answers."""
 
     def create(self, call: Call) -> str:
-        """Put it; there is one per repository."""
-        call.client("ecr").put_lifecycle_policy(
-            repositoryName=call.inputs["repository"], lifecyclePolicyText=call.inputs["policy"]
-        )
+        """Put it."""
+        self.update(call, call.inputs["repository"])
         return call.inputs["repository"]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The policy."""
-        policy = call.client("ecr").get_lifecycle_policy(repositoryName=id)
+        policy = getattr(call.client("ecr"), f"get_{self.noun}")(repositoryName=id)
         return {
-            "policy": policy["lifecyclePolicyText"],
+            "policy": policy[self.text],
             "region": call.region,
             "registryId": policy.get("registryId", ""),
             "repository": policy["repositoryName"],
@@ -114,44 +117,29 @@ class LifecyclePolicy(Resource):
 
     def update(self, call: Call, id: str) -> None:
         """Put it again."""
-        call.client("ecr").put_lifecycle_policy(repositoryName=id, lifecyclePolicyText=call.inputs["policy"])
+        getattr(call.client("ecr"), self.put)(repositoryName=id, **{self.text: call.inputs["policy"]})
 
     def delete(self, call: Call, id: str) -> None:
         """Delete."""
-        call.client("ecr").delete_lifecycle_policy(repositoryName=id)
+        getattr(call.client("ecr"), f"delete_{self.noun}")(repositoryName=id)
 
 
-class RepositoryPolicy(Resource):
+class LifecyclePolicy(_PolicyOfRepository):
+    """aws.ecr.LifecyclePolicy"""
+
+    token = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+    noun = "lifecycle_policy"
+    put = "put_lifecycle_policy"
+    text = "lifecyclePolicyText"
+
+
+class RepositoryPolicy(_PolicyOfRepository):
     """aws.ecr.RepositoryPolicy"""
 
     token = "aws:ecr/repositoryPolicy:RepositoryPolicy"
-    force_new = frozenset({"repository"})
-    json_properties = frozenset({"policy"})
-
-    def create(self, call: Call) -> str:
-        """Set it; there is one per repository."""
-        call.client("ecr").set_repository_policy(
-            repositoryName=call.inputs["repository"], policyText=call.inputs["policy"]
-        )
-        return call.inputs["repository"]
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
-        """The policy."""
-        policy = call.client("ecr").get_repository_policy(repositoryName=id)
-        return {
-            "policy": policy["policyText"],
-            "region": call.region,
-            "registryId": policy.get("registryId", ""),
-            "repository": policy["repositoryName"],
-        }
-
-    def update(self, call: Call, id: str) -> None:
-        """Set it again."""
-        call.client("ecr").set_repository_policy(repositoryName=id, policyText=call.inputs["policy"])
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("ecr").delete_repository_policy(repositoryName=id)
+    noun = "repository_policy"
+    put = "set_repository_policy"
+    text = "policyText"
 
 
 RESOURCES = (Repository(), LifecyclePolicy(), RepositoryPolicy())

@@ -3,63 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
-from slipway.sandbox.providers.aws import (
-    cloudwatch,
-    dynamodb,
-    dynamodb_items,
-    ec2_addresses,
-    ec2_routing,
-    ec2_security_group_rules,
-    ec2_security_groups,
-    ec2_vpc,
-    ecr,
-    eks_access,
-    eks_cluster,
-    eks_nodes,
-    elbv2_listeners,
-    elbv2_load_balancers,
-    iam,
-    iam_roles,
-    kms,
-    lookups,
-    rds,
-    rds_instances,
-    secretsmanager,
-    sns,
-    sqs,
-)
 from slipway.sandbox.providers.aws import functions as served
+from slipway.sandbox.providers.aws import lookups
 from slipway.sandbox.providers.aws.resource import Resource
 
-_MODULES = (
-    cloudwatch,
-    dynamodb,
-    dynamodb_items,
-    ec2_addresses,
-    ec2_routing,
-    ec2_security_group_rules,
-    ec2_security_groups,
-    ec2_vpc,
-    ecr,
-    eks_access,
-    eks_cluster,
-    eks_nodes,
-    elbv2_listeners,
-    elbv2_load_balancers,
-    iam,
-    iam_roles,
-    kms,
-    rds,
-    rds_instances,
-    secretsmanager,
-    sns,
-    sqs,
+_SERVICES = (
+    "cloudwatch",
+    "dynamodb",
+    "dynamodb_items",
+    "ec2_addresses",
+    "ec2_routing",
+    "ec2_security_group_rules",
+    "ec2_security_groups",
+    "ec2_vpc",
+    "ecr",
+    "eks_access",
+    "eks_cluster",
+    "eks_nodes",
+    "elbv2_listeners",
+    "elbv2_load_balancers",
+    "iam",
+    "iam_roles",
+    "kms",
+    "rds",
+    "rds_instances",
+    "secretsmanager",
+    "sns",
+    "sqs",
 )
+"""The modules beside this one that serve types; each lists its own in `RESOURCES`."""
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType(
-    {resource.token: resource for module in _MODULES for resource in module.RESOURCES}
+    {
+        resource.token: resource
+        for service in _SERVICES
+        for resource in import_module(f"{__package__}.{service}").RESOURCES
+    }
 )
 """By the type's own token."""
 FUNCTIONS: Mapping[str, served.Function] = {**served.FUNCTIONS, **lookups.FUNCTIONS}
