@@ -12,6 +12,7 @@ from slipway.cli.session import Session, session_of
 
 if TYPE_CHECKING:
     from slipway.delivery import Context, Outcome, Pace
+    from slipway.delivery.planning import Plan
 
 PANEL = "Releases"
 
@@ -274,5 +275,23 @@ def _print(outcome: Outcome, *, json: bool) -> None:
 
     if json:
         print_json(delivery.as_json(outcome))
-    else:
-        OUT.print(outcome.text, markup=False)
+        return
+    OUT.print(outcome.text, markup=False)
+    if outcome.plan:
+        for line in plan_lines(outcome.plan):
+            OUT.print(f"  {line}", markup=False)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """What a dry run found out, one thing a line."""
+    migrations = plan.migrations
+    ids = [revision.id for revision in (*migrations.first, *migrations.expand)]
+    later = [revision.id for revision in migrations.contract]
+    changes = [f"{count} to {op}" for op, count in sorted(plan.changes.items()) if op != "same"]
+    shares = [f"{step.percent} %" for step in plan.steps]
+    return [
+        f"{plan.colour.value} takes the traffic: {' → '.join(shares) or 'at once'}",
+        f"migrations: {', '.join(ids) or 'none'}" + (f"; after it, by `contract`: {', '.join(later)}" if later else ""),
+        f"infrastructure: {', '.join(changes) or 'no changes'}",
+        *(f"refused ({refusal.gate}): {refusal.text} → {refusal.remedy}" for refusal in plan.refusals),
+    ]

@@ -158,14 +158,14 @@ class _Reader:
 
     def _command(self, name: str) -> str:
         declared = self._project.config[f"{self._project.name}:{name}"]
-        return f"slipway config set {'--secret ' if declared.secret else ''}{name} <value> -s {self._stack}"
+        return f"slipway config set {self._stack} {name} {'--secret' if declared.secret else '<value>'}"
 
     def _value_faults(self, declared: ConfigDeclaration, value: Any) -> Iterator[str]:
         name = declared.key.removeprefix(f"{self._project.name}:")
         if declared.secret and declared.key not in self.secret_keys:
             yield (
                 f"Stack '{self._stack}' with configuration key '{name}' must be encrypted as it's secret"
-                f" → run slipway config set --secret {name} -s {self._stack}"
+                f" → run slipway config set {self._stack} {name} --secret"
             )
         # A number or boolean of the file is text to the program, so text is what a declared type is checked against.
         checked: Any = value if isinstance(value, (list, dict)) else config_text(value)  # pyright: ignore[reportUnknownVariableType]

@@ -222,8 +222,8 @@ def test_refuses_with_every_fault_by_key_and_remedy(tmp_path: Path) -> None:
     assert "configuration key 'size' must be of type 'integer', but is many" in said
     assert "configuration key 'grid' must be of type 'array<array<integer>>'" in said
     assert "configuration key 'tags' must be of type 'object', but is 5" in said
-    assert "'password' must be encrypted as it's secret → run slipway config set --secret password -s dev" in said
-    assert "Stack 'dev' is missing configuration value 'flag' → run slipway config set flag <value> -s dev" in said
+    assert "'password' must be encrypted as it's secret → run slipway config set dev password --secret" in said
+    assert "Stack 'dev' is missing configuration value 'flag' → run slipway config set dev flag <value>" in said
     assert "open-4711" not in said
 
 
@@ -232,7 +232,7 @@ def test_missing_secret_is_asked_for_as_one(tmp_path: Path) -> None:
         tmp_path, "config: {}\n", "name: shop\nruntime: python\nconfig: {pw: {type: string, secret: true}}\n"
     )
 
-    assert "slipway config set --secret pw <value> -s dev" in said
+    assert "slipway config set dev pw --secret" in said
 
 
 def test_refuses_a_default_of_a_declared_secret_as_the_cli_does(tmp_path: Path) -> None:
