@@ -176,7 +176,7 @@ class PluginProvider(Provider):
             urn=ctx.urn,
             name=ctx.name,
             type=ctx.type,
-            olds=self._encode_olds(olds, unknowns=ctx.preview),
+            olds=self._encode_olds(olds, unknowns=ctx.preview, elide_assets=False),
             news=self._encode(news, ctx),
             randomSeed=ctx.random_seed,
         )
@@ -204,7 +204,8 @@ class PluginProvider(Provider):
             type=ctx.type,
             old_inputs=self._encode_olds(old_inputs, unknowns=ctx.preview),
             olds=self._encode_olds(old_outputs, unknowns=ctx.preview),
-            news=self._encode(news, ctx),
+            # Elided like the old ones: assets are compared by their hashes, so none may show its content.
+            news=self._encode(news, ctx, elide_assets=True),
             ignoreChanges=ctx.ignore_changes,
         )
         return decode_diff(self._call(self._stub.Diff, request, ctx))
@@ -345,7 +346,7 @@ class PluginProvider(Provider):
 
     # --- values -------------------------------------------------------------------------------------------------------
 
-    def _encode(self, properties: PropertyMap, ctx: CallContext) -> Any:
+    def _encode(self, properties: PropertyMap, ctx: CallContext, *, elide_assets: bool = False) -> Any:
         return encode(
             properties,
             Options(
@@ -353,17 +354,18 @@ class PluginProvider(Provider):
                 reject_unknowns=not ctx.preview,
                 keep_secrets=self.accepts_secrets,
                 keep_resources=self._accepts_resources,
+                elide_assets=elide_assets,
             ),
         )
 
-    def _encode_olds(self, properties: PropertyMap, *, unknowns: bool) -> Any:
+    def _encode_olds(self, properties: PropertyMap, *, unknowns: bool, elide_assets: bool = True) -> Any:
         return encode(
             properties,
             Options(
                 keep_unknowns=unknowns,
                 keep_secrets=self.accepts_secrets,
                 keep_resources=self._accepts_resources,
-                elide_assets=True,
+                elide_assets=elide_assets,
             ),
         )
 

@@ -157,7 +157,7 @@ def providers() -> Iterator[tuple[DemoProvider, PluginProvider, list[DemoProvide
 CALLS: dict[str, Callable[[Provider], Any]] = {
     "check": lambda p: p.check(CTX, {"name": "old"}, INPUTS),
     "check in a preview": lambda p: p.check(PREVIEW, {}, {"a": UNKNOWN, "b": Secret(UNKNOWN)}),
-    "diff": lambda p: p.diff(CTX, "id-1", {"a": 1}, {"b": Secret(2)}, INPUTS),
+    "diff": lambda p: p.diff(CTX, "id-1", {"a": 1}, {"b": Secret(2)}, INPUTS | {"file": Asset(hash="ab")}),
     "diff config": lambda p: p.diff_config(CTX, {}, {}, {"region": "there"}),
     "check config": lambda p: p.check_config(CTX, {}, {"nested": '{"a":1}'}),
     "create": lambda p: p.create(CTX, INPUTS),
@@ -186,6 +186,20 @@ def test_served_provider_answers_as_the_one_in_process(
 
 def _without_context(seen: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(part for part in seen if not isinstance(part, CallContext))
+
+
+def test_assets_are_compared_by_their_hashes(
+    providers: tuple[DemoProvider, PluginProvider, list[DemoProvider]],
+) -> None:
+    _, remote, made = providers
+    file = Asset(text="hello", hash="ab")
+
+    remote.diff(CTX, "id-1", {"file": file}, {"file": file}, {"file": file})
+    remote.check(CTX, {"file": file}, {"file": file})
+
+    compared, checked = ([part for part in seen if isinstance(part, dict)] for seen in made[0].seen)
+    assert compared == [{"file": Asset(hash="ab")}] * 3
+    assert checked == [{"file": file}] * 2
 
 
 def test_asset_is_sent_by_its_hash_when_read_and_gets_its_content_back(
