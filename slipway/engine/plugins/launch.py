@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -100,8 +101,12 @@ class PluginProcess:
                 stream.close()
 
     def _wait_for_port(self, timeout_seconds: float) -> int:
-        if self._told.wait(timeout_seconds) and self._port:
+        told = self._told.wait(timeout_seconds)
+        if told and self._port:
             return self._port
+        if told:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT_SECONDS)  # its output ends a moment before it does
         ended = self._process.poll()
         self.stop()
         reason = (
