@@ -24,6 +24,7 @@ from slipway.engine.values import (
     PropertyMap,
     Secret,
     Value,
+    contains_secret,
     contains_unknown,
     unwrap_secrets,
 )
@@ -185,13 +186,12 @@ def mark_secret_outputs(outputs: PropertyMap, inputs: PropertyMap, additional: S
 
 
 def annotate_secrets(outputs: Value, inputs: Value) -> Value:
-    """`outputs` with secrets put back where `inputs` has them: for providers that cannot carry the marker themselves."""
-    if isinstance(inputs, Secret):
-        return outputs if isinstance(outputs, Secret) else Secret(unwrap_secrets(outputs))
+    """`outputs` with secrets put back where `inputs` has them: for providers that cannot carry the marker themselves.
+
+    A list is secret as a whole, as with Pulumi: a provider may sort it, and the secret would then stand in the open at another place.
+    """
     if isinstance(outputs, Secret) or outputs is UNKNOWN:
         return outputs
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         return {key: annotate_secrets(value, inputs[key]) if key in inputs else value for key, value in outputs.items()}
-    if isinstance(outputs, list) and isinstance(inputs, list) and len(outputs) == len(inputs):
-        return [annotate_secrets(a, b) for a, b in zip(outputs, inputs, strict=True)]
-    return outputs
+    return Secret(unwrap_secrets(outputs)) if contains_secret(inputs) else outputs

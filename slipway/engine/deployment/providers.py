@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from slipway.engine import urn as urns
 from slipway.engine.deployment.calls import ProviderCalls, guarded
+from slipway.engine.deployment.compare import annotate_secrets
 from slipway.engine.deployment.goal import Goal
 from slipway.engine.provider import CallContext, CheckResult, DiffResult, Provider
 from slipway.engine.state.model import ResourceState
@@ -77,8 +78,9 @@ class ProviderRegistry:
             self._checked[ctx.urn] = instance
         if replaced is not None:
             self._stop(replaced)
-        inputs = {key: _resecret(value, given.get(key)) for key, value in answer.inputs.items()}
-        return CheckResult(inputs={INTERNAL_KEY: news.get(INTERNAL_KEY, {}), **inputs}, failures=answer.failures)
+        inputs = annotate_secrets(answer.inputs, given)
+        internal: PropertyMap = {INTERNAL_KEY: news[INTERNAL_KEY]} if INTERNAL_KEY in news else {}
+        return CheckResult(inputs={**internal, **inputs}, failures=answer.failures)
 
     def diff(self, ctx: CallContext, old: ResourceState, news: PropertyMap) -> DiffResult:
         """DiffConfig, asked of the new instance."""
@@ -221,10 +223,6 @@ def _source_of(type_token: str, inputs: PropertyMap) -> ProviderSource:
     )
 
 
-def _resecret(value: object, given: object) -> object:
-    return Secret(value) if isinstance(given, Secret) and not isinstance(value, Secret) else value
-
-
 # ---------------------------------------------------------------- default providers
 
 
@@ -255,10 +253,13 @@ def default_provider_goal(source: ProviderSource, config: Mapping[str, str], sec
 
 
 def with_engine_inputs(goal: Goal) -> PropertyMap:
-    """A provider registration's inputs with the version and the engine's own part, as the state keeps them."""
+    """A provider registration's inputs with the version and the engine's own part, as the state keeps them.
+
+    The part is there, if only empty, wherever the engine has set something; a provider of no version and no URL has none.
+    """
     internal: PropertyMap = {"pluginDownloadURL": goal.plugin_download_url} if goal.plugin_download_url else {}
     version: PropertyMap = {VERSION_KEY: goal.version} if goal.version else {}
-    return {**goal.inputs, **version, INTERNAL_KEY: internal}
+    return {**goal.inputs, **version, **({INTERNAL_KEY: internal} if internal or version else {})}
 
 
 def refuse_disabled_default(package: str, type_token: str, config: Mapping[str, str]) -> None:

@@ -11,11 +11,12 @@ from slipway.engine.deployment.context import Deployment, Place, StepFailedError
 from slipway.engine.deployment.execution import ResourceCalls, StepRunner
 from slipway.engine.deployment.goal import Goal
 from slipway.engine.deployment.paths import reset_paths
+from slipway.engine.deployment.providers import public_config
 from slipway.engine.deployment.replacing import Replacer
 from slipway.engine.events import Op, Step
 from slipway.engine.provider import CheckResult, DiffChanges, DiffResult
 from slipway.engine.state.model import OperationType, PendingOperation, ResourceState
-from slipway.engine.urn import parse_provider_reference
+from slipway.engine.urn import is_provider_type, parse_provider_reference
 from slipway.engine.values import PropertyMap, contains_unknown
 from slipway.errors import OperationError
 
@@ -163,10 +164,11 @@ class Settler:
             answer = DiffResult(changes=DiffChanges.NONE if is_same else DiffChanges.SOME)
         else:
             answer = case.calls.diff(self.runner.context(new), old, new.inputs)
+        is_provider = is_provider_type(new.type)
         change = settle_diff(
             answer,
-            old_inputs=old.inputs,
-            new_inputs=new.inputs,
+            old_inputs=public_config(old.inputs) if is_provider else old.inputs,
+            new_inputs=public_config(new.inputs) if is_provider else new.inputs,
             ignore_changes=case.goal.ignore_changes,
             replace_on_changes=case.goal.replace_on_changes,
             has_init_errors=bool(old.init_errors),

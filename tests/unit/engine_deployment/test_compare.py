@@ -138,10 +138,10 @@ def test_outputs_named_like_secret_inputs_are_secret_but_never_the_id() -> None:
 
 def test_secrets_are_put_back_where_the_inputs_have_them() -> None:
     inputs = {"a": {"deep": Secret(1)}, "list": [1, Secret(2)], "all": Secret({"x": 1})}
-    outputs = {"a": {"deep": 1, "more": 2}, "list": [1, 2], "all": {"x": 1}, "new": 3}
+    outputs = {"a": {"deep": 1, "more": 2}, "list": [2, 1], "all": {"x": 1}, "new": 3}
     assert annotate_secrets(outputs, inputs) == {
         "a": {"deep": Secret(1), "more": 2},
-        "list": [1, Secret(2)],
+        "list": Secret([2, 1]),
         "all": Secret({"x": 1}),
         "new": 3,
     }

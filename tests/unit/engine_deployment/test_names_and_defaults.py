@@ -49,6 +49,10 @@ def test_plugin_url_goes_into_the_engines_part_of_the_inputs() -> None:
     assert with_engine_inputs(goal) == {"__internal": {"pluginDownloadURL": "https://example.org"}}
 
 
+def test_provider_of_no_version_and_no_url_has_no_part_of_the_engines() -> None:
+    assert with_engine_inputs(default_provider_goal(ProviderSource(package="x"), {}, frozenset())) == {}
+
+
 def test_reference_to_a_provider_of_no_id_yet_is_the_unknown_one() -> None:
     assert reference_to("urn:x", "") == f"urn:x::{UNKNOWN_SENTINEL}"
 
