@@ -239,10 +239,11 @@ class StepRunner:
         )
         outputs = mark_secret_outputs(answer.outputs, new.inputs, new.additional_secret_outputs)
         inputs = new.inputs if new.external else answer.inputs if answer.inputs is not None else answer.outputs
-        now = _now()
         unchanged = old is not None and old.state.outputs == outputs and old.state.inputs == inputs
-        created = old.state.created if old is not None and not mark_old else now
-        modified = old.state.modified if old is not None and unchanged and not mark_old else now
+        # A read creates nothing: what was never the stack's has no times until what is read of it changes.
+        created = modified = _now() if kind is OperationType.IMPORTING else None
+        if kind is OperationType.READING and old is not None:
+            created, modified = old.state.created, old.state.modified if unchanged else _now()
         state = replace(new, id=answer.id, inputs=inputs, outputs=outputs, created=created, modified=modified)
         if old is not None and mark_old:
             self.deployment.record(pending, add=state, amend=(old, replace(old.state, delete=True)))

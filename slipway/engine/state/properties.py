@@ -11,6 +11,7 @@ import base64
 import json
 import struct
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from slipway.engine.secrets import SecretsManager
@@ -41,6 +42,8 @@ from slipway.engine.wire import (
 )
 
 _ROOT: tuple[Any, ...] = ()
+_LARGEST_EXACT = 2**53
+"""Integers up to here are doubles, which is what all numbers of Pulumi are."""
 
 
 class PropertyError(ValueError):
@@ -128,7 +131,8 @@ def _encode_marker(value: Value, vault: Vault | None, place: tuple[Any, ...]) ->
 
 def _encode_float(value: float) -> Any:
     if is_finite(value):
-        return normalize_number(value)
+        # All digits up to 1e21, as Go writes doubles.
+        return int(Decimal(repr(value))) if value.is_integer() and abs(value) < 1e21 else value
     return {SIGNATURE_KEY: FLOAT_SIGNATURE, "value": struct.pack(">d", value).hex()}
 
 
@@ -161,7 +165,9 @@ def decode_property(data: Any, vault: Vault | None, place: tuple[Any, ...] = _RO
         return {key: decode_property(item, vault, (place, key)) for key, item in data.items()}
     if kind is list:
         return [decode_property(item, vault, (place, index)) for index, item in enumerate(data)]
-    return normalize_number(data) if kind is float else data
+    if kind is float or (kind is int and not -_LARGEST_EXACT <= data <= _LARGEST_EXACT):
+        return normalize_number(float(data))  # Go writes 1.5e20 as digits, and means the double
+    return data
 
 
 def _decode_marker(signature: Any, data: dict[str, Any], vault: Vault | None, place: tuple[Any, ...]) -> Value:

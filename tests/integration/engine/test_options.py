@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -319,8 +320,13 @@ def test_read_records_an_external_resource_and_never_deletes_it(stack: MemorySta
     run = stack.up(program)
     assert run.outputs == {"address": "there"}
     assert run.record("r").external is True
+    assert (run.record("r").created, run.record("r").modified) == (None, None)
     assert run.changes == {"create": 1, "read": 1}
     assert stack.up(program).changes == {"same": 1}
+    cloud.live["live-7"]["size"] = 2
+    run = stack.up(program)
+    assert run.record("r").created is None
+    assert run.record("r").modified is not None
     run = stack.up(lambda: None)
     assert run.steps == [("discard", "r")]
     assert list(cloud.live) == ["live-7"]
@@ -384,6 +390,35 @@ def test_default_provider_takes_the_stacks_configuration(stack: MemoryStack, clo
     record = run.record("default_1_2_3")
     assert record.parent == ""
     assert record.inputs == {"__internal": {}, "region": "eu-west-1", "token": Secret("hush"), "version": "1.2.3"}
+
+
+def test_secrets_within_a_providers_configuration_stay_secret(stack: MemoryStack) -> None:
+    def program() -> None:
+        TestProvider("p", region="x", login={"name": "me", "token": pulumi.Output.secret("hush")})
+
+    record = stack.up(program).record("p")
+
+    assert record.inputs == {"region": "x", "login": {"name": "me", "token": Secret("hush")}}
+    assert "hush" not in repr(record.outputs)
+    assert stack.up(program).changes == {"same": 2}
+
+
+def test_provider_that_an_older_engine_recorded_is_unchanged(stack: MemoryStack) -> None:
+    """Once every provider got a `__internal`; the Pulumi CLI writes it where the engine set something in it or a version."""
+
+    def program() -> None:
+        TestProvider("p", region="x")
+
+    stack.up(program)
+    snapshot = stack.snapshot
+    stack.snapshot = replace(
+        snapshot,
+        resources=tuple(
+            replace(state, inputs=state.inputs | {"__internal": {}}) if state.urn.endswith("::p") else state
+            for state in snapshot.resources
+        ),
+    )
+    assert stack.up(program).changes == {"same": 2}
 
 
 def test_provider_id_stays_when_its_configuration_is_updated(stack: MemoryStack, cloud: Cloud) -> None:

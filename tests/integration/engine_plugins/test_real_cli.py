@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,57 @@ pulumi.export("password", pulumi.Output.secret("hunter2"))
 """
 
 
+ALL_KINDS = """
+import pulumi
+from pulumi import Output, ResourceOptions
+
+class Thing(pulumi.CustomResource):
+    arn: pulumi.Output[str]
+    def __init__(self, name, props, opts=None):
+        super().__init__("demo:index:Thing", name, {"arn": None, **props}, opts)
+
+class Own(pulumi.ProviderResource):
+    def __init__(self, name, props):
+        super().__init__("demo", name, props)
+
+class Group(pulumi.ComponentResource):
+    def __init__(self, name, opts):
+        super().__init__("shop:index:Group", name, {"colour": "red"}, opts)
+        self.thing = Thing(f"{name}-thing", {"size": 2}, ResourceOptions(parent=self))
+        self.register_outputs({"arn": self.thing.arn, "thing": self.thing, "none": None, "list": []})
+
+own = Own("own", {"endpoint": "https://x", "token": Output.secret("hush"), "nested": {"a": [1, True], "b": Output.secret("hush")}})
+values = Thing("values", {
+    "text": "\u00e9 <&> \u2028 \x7f \t",
+    "numbers": [0, -1, 0.5, 1e21, 123456789012345680000, 1e-5, 1e-7, 5e-324, 1e16, 12345678.9, 3.0, 2**53],
+    "empty": {"list": [], "map": {}, "text": ""},
+    "nulls": [None, {"a": None}],
+    "secrets": {"list": [1, Output.secret({"b": ["<&>", Output.secret("hush")]})], "map": {"c": Output.secret("hush")}},
+})
+Thing("assets", {
+    "text": pulumi.StringAsset("hello"),
+    "file": pulumi.FileAsset("Pulumi.yaml"),
+    "archive": pulumi.AssetArchive({"a": pulumi.StringAsset("x"), "d": pulumi.FileArchive("folder")}),
+})
+options = Thing("options", {"size": 1, "noise": 1}, ResourceOptions(
+    protect=True, ignore_changes=["noise"], replace_on_changes=["size"], additional_secret_outputs=["arn"],
+    custom_timeouts=pulumi.CustomTimeouts(create="10m", update="1.5s", delete="1h"), retain_on_delete=True,
+    aliases=[pulumi.Alias(name="former")], provider=own, delete_before_replace=True))
+group = Group("group", ResourceOptions(providers=[own]))
+Thing("late", {"refs": [group, values]}, ResourceOptions(deleted_with=values, depends_on=[group], version="1.0.0"))
+Thing("after", {}, ResourceOptions(replace_with=[values], hide_diffs=["size"], replacement_trigger={"a": 1}))
+known = Thing("known", {}, ResourceOptions(id="id-known"))
+Thing("taken", {"size": 7}, ResourceOptions(import_="id-taken"))
+pulumi.export("arn", options.arn)
+pulumi.export("group", group)
+pulumi.export("values", values)
+pulumi.export("secret", Output.secret({"a": 1}))
+pulumi.export("known", known.arn)
+pulumi.export("asset", pulumi.StringAsset("hello"))
+"""
+"""Values and options of every kind that a state file must hold."""
+
+
 class Demo(Provider):
     """Keeps nothing: what was created is what the state says."""
 
@@ -96,7 +148,9 @@ class Demo(Provider):
         return news | {"arn": old_outputs["arn"]}
 
     def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
-        return ReadResult(id=id, outputs=outputs)
+        if outputs:
+            return ReadResult(id=id, outputs=outputs)
+        return ReadResult(id=id, inputs={"size": 7}, outputs={"size": 7, "arn": f"arn:{id}"})
 
     def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:  # noqa: A002
         pass
@@ -143,10 +197,30 @@ class Stack:
         """The engine on the same stack, with its provider behind the same socket."""
         return Engine(self.project, "dev", environ=self.environ)
 
-    def names(self) -> list[str]:
-        """The resources of the state file."""
+    def records(self) -> dict[str, object]:
+        """The state file's records by URN, without what differs from one creation to the next."""
         latest = json.loads(self.file.read_bytes())["checkpoint"]["latest"]
-        return [record["urn"].rpartition("::")[2] for record in latest.get("resources", [])]
+        text = json.dumps({record["urn"]: record for record in latest["resources"]})
+        for record in latest["resources"]:
+            if record["type"].startswith("pulumi:providers:"):
+                text = text.replace(record["id"], "provider-id")
+        return {urn: without_chance(record) for urn, record in json.loads(text).items()}
+
+
+def without_chance(record: dict[str, Any]) -> object:
+    """A record without positions, its times and ciphertexts only named, its dependencies (sets of the SDK's) in order."""
+    times = {key: "then" for key in ("created", "modified") if key in record}
+    dependencies = {"dependencies": sorted(record["dependencies"])} if "dependencies" in record else {}
+    by_property = {key: sorted(urns) for key, urns in record.get("propertyDependencies", {}).items()}
+    kept = {key: value for key, value in record.items() if key not in {"sourcePosition", "stackTrace"}}
+    return without_ciphertexts(kept | times | dependencies | {"propertyDependencies": by_property})
+
+
+def without_ciphertexts(value: object) -> object:
+    """`value` with every ciphertext replaced by one word."""
+    if isinstance(value, dict):
+        return {key: "sealed" if key == "ciphertext" else without_ciphertexts(item) for key, item in value.items()}
+    return [without_ciphertexts(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture
@@ -187,35 +261,47 @@ def test_engine_continues_what_the_cli_began(stack: Stack) -> None:
     assert not stack.store.exists()
 
 
-def test_cli_and_engine_write_the_same_records(stack: Stack) -> None:
-    def records() -> dict[str, dict[str, object]]:
-        latest = json.loads(stack.file.read_bytes())["checkpoint"]["latest"]
-        volatile = {"created", "modified", "sourcePosition", "stackTrace"}
-        kept: dict[str, dict[str, object]] = {}
-        for record in latest["resources"]:
-            text = json.dumps({key: value for key, value in record.items() if key not in volatile})
-            provider_id = next(r["id"] for r in latest["resources"] if r["type"] == "pulumi:providers:demo")
-            kept[record["urn"]] = json.loads(text.replace(provider_id, "provider-id"))
-        return kept
-
-    def without_ciphertexts(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: "sealed" if key == "ciphertext" else without_ciphertexts(item) for key, item in value.items()}
-        return [without_ciphertexts(item) for item in value] if isinstance(value, list) else value
-
+@pytest.mark.parametrize("program", [PROGRAM, ALL_KINDS], ids=["small", "all kinds"])
+def test_cli_and_engine_write_the_same_records(stack: Stack, program: str) -> None:
+    (stack.project / "__main__.py").write_text(program)
+    (stack.project / "folder").mkdir()
+    (stack.project / "folder/file.txt").write_text("hi")
     stack.cli("stack", "init")
     stack.cli("up", "--yes", "--skip-preview")
-    theirs = without_ciphertexts(records())
-    stack.cli("destroy", "--yes", "--skip-preview")
-    stack.engine().up(Options())
-    ours = without_ciphertexts(records())
+    theirs, head = stack.records(), stack.file.read_text().partition('"checkpoint"')[0]
+    assert set(stack.engine().preview(Options()).changes) == {"same"}
+    stack.file.unlink()
 
-    assert isinstance(theirs, dict)
-    assert isinstance(ours, dict)
-    for urn, record in theirs.items():
-        # The engine writes the provider's own `__internal` where the CLI leaves an empty one out.
-        assert {key: value for key, value in ours[urn].items() if value != {"__internal": {}}} == record
-    assert set(ours) == set(theirs)
+    stack.engine().up(Options())
+
+    assert stack.records() == theirs
+    assert stack.file.read_text().partition('"checkpoint"')[0] == head
+    assert "hush" not in stack.file.read_text()
+    stack.cli("preview", "--expect-no-changes")
+
+
+def test_cli_and_engine_write_the_same_history(stack: Stack) -> None:
+    config = {"shop:size": "3", "shop:parts": {"a": [1, True]}, "shop:on": "true"}
+    (stack.project / "Pulumi.dev.yaml").write_text(
+        "config:\n  size: 3\n  shop:parts: {a: [1, true]}\n  shop:on: true\n"
+    )
+    stack.engine().up(Options(message="from the engine"))
+    stack.cli("up", "--yes", "--skip-preview", "--message", "from the CLI")
+
+    files = sorted((stack.file.parents[2] / "history/shop/dev").glob("*.history.json"))
+    ours, theirs = (json.loads(file.read_text()) for file in files)
+
+    assert list(ours) == list(theirs)
+    assert ours["config"] == theirs["config"] == config
+    assert [record["message"] for record in (ours, theirs)] == ["from the engine", "from the CLI"]
+    assert [record.message for record in stack.store.history()] == ["from the CLI", "from the engine"]
+
+
+def test_cli_goes_on_with_a_stack_that_the_engine_only_made(stack: Stack) -> None:
+    stack.store.create()
+
+    assert json.loads(stack.cli("stack", "export"))["version"] == 3
+    assert "+ 5 created" in stack.cli("up", "--yes", "--skip-preview")
 
 
 def test_failed_initialization_is_the_same_to_both(stack: Stack) -> None:

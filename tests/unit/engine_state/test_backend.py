@@ -235,7 +235,7 @@ def test_history_is_written_as_the_cli_writes_it_and_read_newest_first(tmp_path:
     (record, *_) = sorted((tmp_path / ".pulumi/history/shop/dev").glob("dev-*.history.json"))
     assert record.read_text() == (
         '{"kind":"update","startTime":1767323045,"message":"first","environment":{"git.head":"abc"},'
-        '"config":{"shop:size":"3","shop:pw":{"secure":"v1:a:b"}},"version":0,"result":"succeeded",'
+        '"config":{"shop:pw":{"secure":"v1:a:b"},"shop:size":"3"},"version":0,"result":"succeeded",'
         '"endTime":1767323105,"resourceChanges":{"create":2,"same":1}}'
     )
     checkpoint = record.with_name(record.name.replace(".history.", ".checkpoint."))

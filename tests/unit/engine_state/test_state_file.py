@@ -166,6 +166,8 @@ def test_full_record_is_written_in_pulumis_order() -> None:
 VALUES: dict[str, tuple[Any, str]] = {
     "integral double": (1.0, "1"),
     "fraction": (0.1, "0.1"),
+    "large double": (123456789012345680000.0, "123456789012345680000"),
+    "double too large for digits": (1e21, "1e+21"),
     "not a number": (
         float("inf"),
         '{"4dabf18193072939515e22adb298388d":"8ad145fe-0d11-4827-bfd7-1abcbf086f5c","value":"7ff0000000000000"}',
