@@ -16,7 +16,6 @@ from slipway.sandbox.aws.token_review import Identity, review
 SECRET = "ada's secret"
 CALLER = "arn:aws:iam::123456789012:user/ada"
 SECRETS = {"AKIAADA": (CALLER, SECRET)}
-NOW = datetime.now(UTC)
 
 
 def token(
@@ -33,10 +32,11 @@ def token(
     return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")
 
 
-def status_of(text: str, *, cluster: str = "dev", now: datetime = NOW, admitted: bool = True) -> dict[str, Any]:
+def status_of(text: str, *, cluster: str = "dev", minutes_later: float = 0, admitted: bool = True) -> dict[str, Any]:
     def identity_of(_cluster: str, caller: str) -> Identity | None:
         return Identity(username=caller, groups=("eks:access:view",), arn=caller) if admitted else None
 
+    now = datetime.now(UTC) + timedelta(minutes=minutes_later)  # botocore signs with the real time
     answer = review({"spec": {"token": text}}, cluster, secret_of=SECRETS.get, identity_of=identity_of, now=now)
     return answer["status"]
 
@@ -66,8 +66,8 @@ def test_refuses_a_token_that_is_not_the_callers_own_for_this_cluster(text: str,
 
 
 def test_refuses_a_token_after_fifteen_minutes() -> None:
-    assert status_of(token(), now=NOW + timedelta(minutes=14))["authenticated"] is True
-    assert "good for 15 minutes" in status_of(token(), now=NOW + timedelta(minutes=16))["error"]
+    assert status_of(token(), minutes_later=14)["authenticated"] is True
+    assert "good for 15 minutes" in status_of(token(), minutes_later=16)["error"]
 
 
 def test_refuses_a_token_that_does_not_sign_the_cluster() -> None:
