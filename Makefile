@@ -68,6 +68,10 @@ lint: setup ## ruff (rules and format) and the layers between packages
 types: setup ## basedpyright, strict
 	@echo "• types"; $(BIN)/basedpyright
 
+# Where Python is told to write no bytecode, compiling the SDKs takes half the time of the unit tests: keep it, outside the clone.
+unit integration: export PYTHONDONTWRITEBYTECODE =
+unit integration: export PYTHONPYCACHEPREFIX = $(or $(SLIPWAY_HOME),$(HOME)/.slipway)/cache/bytecode
+
 .PHONY: unit
 unit: setup ## seconds; no process, no network
 	@echo "• unit tests"; $(BIN)/pytest tests/unit --disable-socket --allow-unix-socket

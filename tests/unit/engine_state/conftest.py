@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 
 import pytest
@@ -14,6 +15,7 @@ _DERIVE = hashlib.pbkdf2_hmac
 _VECTOR_SALT = base64.b64decode(SALT.split(":")[1])
 
 
+@functools.cache
 def _derive_quickly(name: str, passphrase: bytes, salt: bytes, rounds: int, length: int) -> bytes:
     return _DERIVE(name, passphrase, salt, rounds if salt == _VECTOR_SALT else 1, length)
 

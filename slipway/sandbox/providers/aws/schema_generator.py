@@ -38,18 +38,50 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
+_STATEMENT = re.compile(r"^(?=class (\w+)|[^\s#)\]}'\"])", re.MULTILINE)
+"""Where a statement of a module's top level begins; group 1 names a class."""
+
+
+class _File:
+    """The classes of one SDK file, each parsed when it is asked for: whole files have 50,000 lines, and few classes are wanted."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text() if path.exists() else ""
+        starts = list(_STATEMENT.finditer(text))
+        ends = [start.start() for start in starts[1:]] + [len(text)]
+        self._sources = {
+            start[1]: text[start.start() : end] for start, end in zip(starts, ends, strict=False) if start[1]
+        }
+        self._parsed: dict[str, ast.ClassDef] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sources
+
+    def get(self, name: str) -> ast.ClassDef | None:
+        """The class; None where the file has none of that name."""
+        if name in self._sources and name not in self._parsed:
+            (node,) = ast.parse(self._sources[name]).body
+            assert isinstance(node, ast.ClassDef)  # noqa: S101 - the pattern says so
+            self._parsed[name] = node
+        return self._parsed.get(name)
+
+    def __getitem__(self, name: str) -> ast.ClassDef:
+        node = self.get(name)
+        if node is None:
+            raise KeyError(name)
+        return node
+
+
 class _Module:
-    """One SDK module: its parsed files, by name."""
+    """One SDK module: its files, by name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[str, dict[str, ast.ClassDef]] = {}
+        self._files: dict[str, _File] = {}
 
-    def classes(self, file_name: str) -> dict[str, ast.ClassDef]:
+    def classes(self, file_name: str) -> _File:
         if file_name not in self._files:
-            path = self.folder / f"{file_name}.py"
-            tree = ast.parse(path.read_text()) if path.exists() else ast.Module(body=[], type_ignores=[])
-            self._files[file_name] = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+            self._files[file_name] = _File(self.folder / f"{file_name}.py")
         return self._files[file_name]
 
 
