@@ -21,6 +21,7 @@ class ColourRelease:
     release: str
     """The release's id; shown by the service and by `kubectl get pods -L slipway.dev/release`."""
     version: str
+    """The service's own version; shown by the service."""
     image: str
     """Reference by digest, `<repository>@sha256:…`."""
 
@@ -44,6 +45,7 @@ class BlueGreenServiceArgs:
     minimum_replicas: int = 2
     """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
     maximum_replicas: int = 4
+    """Per colour that runs; where the autoscaler stops."""
     target_cpu_percent: int = 70
     """The autoscaler adds pods above this share of the requested CPU."""
     pod: PodSettings = field(default_factory=PodSettings)
@@ -63,7 +65,7 @@ class BlueGreenServiceArgs:
 class BlueGreenService(pulumi.ComponentResource):
     """Two Deployments of one service, each behind a target group of its own, autoscaled and safe to drain.
 
-    Creates, in a namespace of its own: Secret and ServiceAccount; for each colour a Service and a TargetGroupBinding; for each
+    Creates: a namespace, and in it a Secret and a ServiceAccount; for each colour a Service and a TargetGroupBinding; for each
     colour that runs a Deployment, a HorizontalPodAutoscaler and a PodDisruptionBudget.
     Not: traffic. Weights belong to the load balancer's listener.
     Outputs: namespace, deployment_names, secret_name - known at preview.

@@ -31,8 +31,11 @@ class ClusterArgs:
     instance_type: str = "t3.medium"
     """EC2 type of the nodes."""
     minimum_nodes: int = 1
+    """Nodes that stay when a cluster autoscaler removes some."""
     desired_nodes: int = 1
+    """Nodes at first; later changes are left to a cluster autoscaler."""
     maximum_nodes: int = 3
+    """Nodes at the most."""
     public_endpoint: bool = True
     """Whether the API server answers from the internet (to those with credentials) beside the VPC."""
     admin_principal_arns: Sequence[str] = ()

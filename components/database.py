@@ -18,6 +18,7 @@ class DatabaseArgs:
     """What a database is made from."""
 
     vpc_id: pulumi.Input[str]
+    """The VPC of the subnets."""
     subnet_ids: pulumi.Input[Sequence[str]]
     """Private subnets in at least two zones."""
     client_security_group_ids: Mapping[str, pulumi.Input[str]]
@@ -25,9 +26,11 @@ class DatabaseArgs:
     key_arn: pulumi.Input[str]
     """KMS key of storage, snapshots and the master password. Cannot be changed later without a new database."""
     database_name: str
+    """Name of the first database; letters, digits and underscores."""
     engine_version: str = "15"
     """Major version; minor upgrades happen by themselves in the maintenance window."""
     instance_class: str = "db.t4g.micro"
+    """RDS instance class; changing it restarts the database."""
     storage_gib: int = 20
     """Storage, in GiB; grows by itself up to five times as much."""
     multi_az: bool = False

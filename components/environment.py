@@ -1,4 +1,4 @@
-"""An isolated environment: its network, its key, and the doors between its parts."""
+"""An isolated environment: its network and its key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class EnvironmentArgs:
 
 
 class Environment(pulumi.ComponentResource):
-    """A VPC over several zones with public and private subnets, a KMS key, and security groups for the load balancer and database.
+    """A VPC over several zones with public and private subnets, and a KMS key for what is stored in it.
 
     Creates: VPC, subnets, internet and NAT gateways (each NAT gateway costs about 33 USD a month before traffic), KMS key.
-    Not: VPN, peering, flow logs.
+    Not: VPN, peering, flow logs; security groups, which belong to what they protect (the default one is emptied).
     Outputs: vpc_id, public_subnet_ids, private_subnet_ids, key_arn - known after apply.
     Errors: ArgsError on cidr, zones or nat_gateways, before any resource.
     Promises: children are named by zone; subnets keep their blocks when a zone is added at the end.

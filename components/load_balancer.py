@@ -19,6 +19,7 @@ class LoadBalancerArgs:
     """What a load balancer is made from."""
 
     vpc_id: pulumi.Input[str]
+    """The VPC of the subnets."""
     subnet_ids: pulumi.Input[Sequence[str]]
     """Public subnets (private ones when `internal`) in at least two zones."""
     weights: Mapping[str, int]
@@ -28,16 +29,19 @@ class LoadBalancerArgs:
     target_port: int = 8080
     """Port of the pods."""
     health_check_path: str = "/readyz"
+    """Asked every 5 s of every pod; two answers of 200 in a row make it healthy, two others unhealthy."""
     live_cidrs: Sequence[str] = ("0.0.0.0/0",)
     """Who reaches the live listener."""
     test_cidrs: Sequence[str] = ("10.0.0.0/8",)
     """Who reaches the test listener; keep the internet out of it."""
     test_port: int = 8080
+    """Port of the test listener."""
     certificate_arn: str | None = None
     """ACM certificate: the live listener speaks HTTPS on 443 and port 80 redirects to it. None: HTTP on 80."""
     internal: bool = False
+    """Give it private addresses only."""
     deregistration_delay_seconds: int = 15
-    """How long a removed target may finish its requests. Above the slowest request, below the pods' grace period."""
+    """Seconds for which a removed target may finish its requests. Above the slowest request, below the pods' grace period."""
     protect: bool = False
     """Refuse to delete the load balancer: its DNS name cannot be had back."""
 

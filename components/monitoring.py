@@ -41,17 +41,21 @@ class MonitoringArgs:
     """What is watched and who is told."""
 
     service: str
+    """The service's name, for the dashboard's titles."""
     region: str
+    """Whose metrics the dashboard shows."""
     load_balancer_arn: pulumi.Input[str]
+    """The load balancer whose metrics are watched."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
     """Target groups by colour."""
     database_identifier: pulumi.Input[str]
+    """The RDS instance whose metrics are watched."""
     key_arn: pulumi.Input[str]
     """KMS key of logs and notifications."""
     alarms: bool = False
     """Create the alarms. Off where nobody is to be woken."""
     log_retention_days: int = 30
-    """How long logs are kept, in days; one of the values that CloudWatch accepts."""
+    """Days for which logs are kept; one of the values that CloudWatch accepts."""
     subscriber_emails: Sequence[str] = ()
     """Who gets the alarms by mail; each has to confirm once."""
     maximum_server_errors: int = 10

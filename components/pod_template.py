@@ -15,12 +15,13 @@ class PodSettings:
     """Port, resources and timing of a pod."""
 
     port: int = 8080
+    """Where the container listens for HTTP."""
     cpu_millicores: int = 100
-    """Requested CPU; there is no CPU limit, because a limit throttles below the node's real load."""
+    """Requested CPU, in thousandths of a core; there is no CPU limit, because a limit throttles below the node's real load."""
     memory_mib: int = 192
-    """Requested memory and its limit."""
+    """Requested memory and its limit, in MiB."""
     drain_seconds: int = 5
-    """How long a pod that is told to go keeps serving, so that load balancers turn away first."""
+    """Seconds for which a pod that is told to go keeps serving, so that load balancers turn away first."""
     user_id: int = 10001
     """The image's unprivileged user."""
 

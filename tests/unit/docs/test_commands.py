@@ -1,0 +1,114 @@
+"""Every command line in the workflows, the guides and the Makefile is one that exists, with these options."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from slipway.cli.app import app
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMAND = re.compile(
+    r"(?<![\w./-])(?:\.venv/bin/)?slipway ((?:\$\{\{.*?\}\}|\$\{.*?\}|<[^>]*>|\"[^\"]*\"|[^`|>)#&;\n])+)"
+)
+PLACEHOLDER = re.compile(r"\$\{\{.*?\}\}|<[^>]*>|\$\w+|…")
+TARGET = re.compile(r"(?:^|[`$] ?|run: )make ([a-z][a-z0-9-]*)", re.MULTILINE)
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """The arguments of each `slipway …`; what a reader fills in is filled in."""
+    for found in COMMAND.finditer(text):
+        line = re.sub(r"\$\{TO:\+(.*?)\}", r"\1", found[1])
+        words = shlex.split(PLACEHOLDER.sub("7" if "--wait" in line else "dev", line))
+        if words and re.fullmatch(r"[a-z-]+", words[0]):
+            yield words
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        quoted = re.findall(r"`[^`\n]+`|^\$ .*$", page.read_text(), re.MULTILINE)
+        yield page.relative_to(ROOT).as_posix(), "\n".join(quoted)
+    for path in WORKFLOWS:
+        runs = [
+            step.get("run", "") for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]
+        ]
+        yield path.relative_to(ROOT).as_posix(), "\n".join(runs)
+    yield "Makefile", (ROOT / "Makefile").read_text().replace("$(SLIPWAY)", "slipway --sandbox")
+
+
+COMMANDS = [(name, words) for name, text in sources() for words in commands_in(text)]
+
+
+def refusal_of(words: list[str]) -> str | None:
+    """What the command line says of these arguments; a missing argument is no fault: prose names verbs alone."""
+    command = typer.main.get_command(app)
+    context = None
+    try:
+        while True:
+            context = command.make_context(command.name or "slipway", list(words), parent=context)
+            if not hasattr(command, "resolve_command"):
+                return None
+            _, found, words = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert found is not None
+            command = found
+    except Exception as error:  # noqa: BLE001 - typer raises click's errors, from click or from its own copy of it
+        names = {each.__name__ for each in type(error).__mro__}
+        if names & {"Exit", "MissingParameter", "NoArgsIsHelpError"}:
+            return None
+        return f"{type(error).__name__}: {getattr(error, 'message', error)}"
+
+
+@pytest.mark.parametrize(("source", "words"), COMMANDS, ids=[f"{name}: {' '.join(words)}" for name, words in COMMANDS])
+def test_command_line_is_one_that_exists(source: str, words: list[str]) -> None:
+    assert refusal_of(words) is None
+
+
+def test_the_check_sees_wrong_commands_and_many_right_ones() -> None:
+    assert "NoSuchOption" in str(refusal_of(["up", "dev", "--now"]))
+    assert "No such command" in str(refusal_of(["ship", "dev"]))
+    assert "UsageError" in str(refusal_of(["up", "dev", "staging"]))
+    assert len(COMMANDS) > 50
+    assert {source for source, _ in COMMANDS} >= {"README.md", "Makefile", ".github/workflows/promote.yml"}
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    texts = [text for name, text in sources() if name != "Makefile"] + [(ROOT / ".ci" / "run").read_text()]
+    named = {target for text in texts for target in TARGET.findall(text)}
+    assert named >= {"demo", "test"}
+    assert named <= targets
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_has_least_rights_and_pinned_actions(path: Path) -> None:
+    text = path.read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"]["contents"] == "read"
+    assert workflow["concurrency"]["group"]
+    assert "pull_request_target" not in text
+    for action in re.findall(r"uses: (\S+)", text + (ROOT / ".github/actions/setup/action.yml").read_text()):
+        assert action.startswith("./") or re.search(r"@[0-9a-f]{40}$", action)
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 120
+
+
+@pytest.mark.parametrize("name", ["deploy-dev", "promote", "rollback"])
+def test_workflow_that_changes_an_environment_is_alone_in_it_and_never_cut_off(name: str) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+    assert workflow["concurrency"]["group"].startswith("environment-")
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert all("environment" in job for job in workflow["jobs"].values())
+
+
+def test_workflow_with_secrets_on_pull_requests_runs_for_this_repository_only() -> None:
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text())
+        if "pull_request" in workflow[True] and "secrets." in path.read_text():  # YAML 1.1 reads the key `on` as true
+            for job in workflow["jobs"].values():
+                assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
