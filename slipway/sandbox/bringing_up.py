@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -17,7 +18,8 @@ from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.images.source import Reference
-from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes.existing.setting import settle_kubeconfig
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.registry import BACKEND_URL, Registry
@@ -42,13 +44,15 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     claim_machine(paths)
     paths.sandbox.mkdir(parents=True, exist_ok=True)
     paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
+    existing = settle_kubeconfig(paths, os.environ)
     ensure_passphrase(paths)
     add_host_address()
     processes = ProcessTable(paths)
     with _timed("Kubernetes' programs", progress):
-        clusters = ClusterManager(paths, processes)
+        clusters = open_clusters(paths, processes)
         clusters.prepare(progress)
-        link_programs(paths, clusters.kubectl())
+        if kubectl := clusters.kubectl():
+            link_programs(paths, kubectl)
     with _timed("image registry", progress):
         Registry(paths, processes).start()
     with _timed("Docker engine", progress):
@@ -57,17 +61,18 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     with _timed("base image", progress):
         _prepare_image(paths, engine, progress)
     with _timed("AWS API", progress):
-        _start_daemon(paths, processes)
+        _start_daemon(paths, processes, existing)
     with _timed("what ran before", progress):
         _wait_resumed(progress)
     progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
 
 
-def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
-    code = _code_hash()
+def _start_daemon(paths: SandboxPaths, processes: ProcessTable, existing: Path | None) -> None:
+    # It takes up which clusters to use when it starts.
+    code = f"{_code_hash()}:{existing or ''}"
     record = processes.find(DAEMON)
     if record is not None and code not in record.argv:
-        # Started from other sources than these; its state is on disk.
+        # Started from other sources than these, or for other clusters; its state is on disk.
         processes.stop(DAEMON, timeout_seconds=20)
     processes.ensure(
         ProcessSpec(

@@ -52,7 +52,7 @@ def status(paths: SandboxPaths) -> SandboxStatus:
 
 def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:
     """The administrator's kubeconfig of a cluster; raises NotFoundError when there is none."""
-    from slipway.sandbox.kubernetes import ClusterManager  # noqa: PLC0415
+    from slipway.sandbox.kubernetes import open_clusters  # noqa: PLC0415
     from slipway.sandbox.processes import ProcessTable  # noqa: PLC0415
 
-    return ClusterManager(paths, ProcessTable(paths)).info(cluster_name).admin_kubeconfig
+    return open_clusters(paths, ProcessTable(paths)).info(cluster_name).admin_kubeconfig

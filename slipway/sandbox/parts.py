@@ -19,7 +19,7 @@ from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
-from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes import open_clusters
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
@@ -40,7 +40,7 @@ class Parts:
         self._processes = processes = ProcessTable(paths)
         self._registry = Registry(paths, processes)
         self._docker = DockerEngine(paths, processes)
-        self._clusters = ClusterManager(paths, processes)
+        self._clusters = open_clusters(paths, processes)
         self._traffic = Traffic(paths, processes)
         self._stopping = threading.Event()
         self._attached: set[str] = set()
@@ -100,6 +100,7 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
+            # A cluster may have been away when it was looked for: an existing one that its owner starts later.
             if "clusters" in self.faults or self._some_process_ended():
                 self._try("clusters", self._resume_clusters)
 

@@ -19,6 +19,7 @@ REQUEST_TIMEOUT_SECONDS = 10
 APPLY_TIMEOUT_SECONDS = 60
 DRAIN_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2
+FIELD_MANAGER = "slipway-sandbox"
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,20 @@ class ApiServer:
             if answer.status_code != 404:
                 _refuse(answer)
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Create one object; what the API server made of it."""
+        with self.client() as client:
+            answer = client.post(path, json=body)
+            _refuse(answer)
+            return answer.json()
+
+    def apply(self, path: str, body: dict[str, Any]) -> None:
+        """Server-side apply of one object."""
+        with self.client() as client:
+            headers = {"Content-Type": "application/apply-patch+yaml"}
+            parameters = {"fieldManager": FIELD_MANAGER, "force": "true"}
+            _refuse(client.patch(path, params=parameters, content=json.dumps(body), headers=headers))
+
     def merge(self, path: str, patch: dict[str, Any]) -> None:
         """Apply a JSON merge patch to one object."""
         with self.client() as client:
@@ -102,7 +117,7 @@ def apply_manifests(kubectl: Path, kubeconfig: Path, manifests: str, context: st
     """Server-side apply of a YAML stream; raises OperationError with kubectl's words."""
     kinds = [f"{found['kind']}/{found['metadata']['name']}" for found in yaml.safe_load_all(manifests) if found]
     argv = [str(kubectl), f"--kubeconfig={kubeconfig}", "apply", "--server-side", "--force-conflicts"]
-    argv += ["--field-manager=slipway-sandbox", "--validate=false", "-f", "-"]
+    argv += [f"--field-manager={FIELD_MANAGER}", "--validate=false", "-f", "-"]
     if context:
         argv.insert(2, f"--context={context}")
     try:

@@ -32,8 +32,6 @@ from slipway.sandbox.processes import ProcessTable
 
 NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 """How many real nodes a node group gets at most; 1 unless set, since a node costs about 200 MiB."""
-ADOPTION_VARIABLE = "SLIPWAY_SANDBOX_KUBECONFIG"
-"""Names the kubeconfig of a cluster that is there already."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +75,6 @@ class ClusterManager:
 
         `token_webhook_url` is asked by POST of a TokenReview about each bearer token that is no service account's.
         """
-        refuse_adoption(os.environ)
         self.prepare()
         with self._book.lock(name):
             found = self._book.all().get(name)
@@ -286,13 +283,3 @@ def nodes_per_group(setting: str) -> int:
             remedy="Unset it for one node per group.",
         )
     return int(setting)
-
-
-def refuse_adoption(environment: Mapping[str, str]) -> None:
-    """Raise UsageError when an existing cluster is named: it cannot ask the sandbox about EKS tokens, so it cannot stand for one of EKS."""
-    if environment.get(ADOPTION_VARIABLE):
-        raise UsageError(
-            "the sandbox's EKS cannot use an existing cluster yet",
-            where=ADOPTION_VARIABLE,
-            remedy="Unset it: the sandbox brings up Kubernetes of its own.",
-        )

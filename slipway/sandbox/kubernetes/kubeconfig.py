@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 import subprocess
@@ -16,6 +17,10 @@ import yaml
 from slipway.errors import UsageError
 
 EXEC_TIMEOUT_SECONDS = 60
+FILES = frozenset({"certificate-authority", "client-certificate", "client-key", "tokenFile"})
+"""Keys that name a file, from the kubeconfig's own folder."""
+UNSUPPORTED = frozenset({"proxy-url", "tls-server-name", "username", "password", "auth-provider", "as"})
+"""Left out in silence, another server would be asked, or in another's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +59,7 @@ class Credentials:
 
 def load_credentials(path: Path, context: str = "") -> Credentials:
     """The credentials of a context, the current one unless named. Raises UsageError with the file and the key that is wrong."""
-    try:
-        loaded: object = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"is not YAML: {error}", where=str(path)) from error
-    if not isinstance(loaded, dict):
-        raise UsageError("is not a kubeconfig", where=str(path))
-    document = cast("dict[str, Any]", loaded)
+    document = _load(path)
     name: str = context or document.get("current-context") or ""
     chosen = _named(document, path, "contexts", name)["context"]
     cluster = _named(document, path, "clusters", chosen.get("cluster", ""))["cluster"]
@@ -78,6 +75,41 @@ def load_credentials(path: Path, context: str = "") -> Credentials:
         token=user.get("token") or _token_file(path, user),
         exec_plugin=_exec_plugin(user),
     )
+
+
+def load_contexts(path: Path) -> tuple[list[str], str]:
+    """The names of all contexts, and the current one's (or nothing). Raises UsageError for a file that is no kubeconfig."""
+    document = _load(path)
+    entries: list[dict[str, Any]] = document.get("contexts") or []
+    return [str(entry.get("name")) for entry in entries], str(document.get("current-context") or "")
+
+
+def isolate_context(path: Path, context: str) -> str:
+    """A kubeconfig of one context alone, good in any folder. Raises UsageError for what the sandbox cannot follow."""
+    document = _load(path)
+    chosen = _named(document, path, "contexts", context)
+    cluster = _named(document, path, "clusters", chosen["context"].get("cluster", ""))
+    user = _named(document, path, "users", chosen["context"].get("user", ""))
+    for kind, holder in (("cluster", cluster), ("user", user)):
+        entry: dict[str, Any] = holder[kind] or {}
+        for key in UNSUPPORTED & entry.keys():
+            raise UsageError(f"the context {context} has {key}, which the sandbox does not follow", where=str(path))
+        for key in FILES & entry.keys():
+            entry[key] = str((path.parent / entry[key]).resolve())
+    made = {"apiVersion": "v1", "kind": "Config", "current-context": context}
+    return json.dumps(made | {"contexts": [chosen], "clusters": [cluster], "users": [user]}, indent=1)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        loaded: object = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"is not YAML: {error}", where=str(path)) from error
+    if not isinstance(loaded, dict):
+        raise UsageError("is not a kubeconfig", where=str(path))
+    return cast("dict[str, Any]", loaded)
 
 
 def _named(document: dict[str, Any], path: Path, kind: str, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import MachineError, NotFoundError, OperationError, UsageError
-from slipway.sandbox.kubernetes.cluster import nodes_per_group, refuse_adoption
+from slipway.sandbox.kubernetes.cluster import nodes_per_group
 from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, kubernetes_folder
 from slipway.sandbox.kubernetes.state import ClusterBook, NodeRecord
 from slipway.sandbox.paths import SandboxPaths
@@ -83,10 +83,3 @@ def test_refuses_a_number_of_nodes_that_is_none(setting: str) -> None:
 
 def test_region_is_the_zone_without_its_letter() -> None:
     assert NodeRecord(number=0, group="g", zone="eu-central-1b").region == "eu-central-1"
-
-
-def test_refuses_an_existing_cluster_by_the_variable_that_names_it() -> None:
-    with pytest.raises(UsageError, match="cannot use an existing cluster yet") as refused:
-        refuse_adoption({"SLIPWAY_SANDBOX_KUBECONFIG": "/home/dev/.kube/config"})
-    assert refused.value.where == "SLIPWAY_SANDBOX_KUBECONFIG"
-    refuse_adoption({})

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import structlog
 
+from slipway.sandbox.kubernetes.existing.address import ADDRESS
 from slipway.sandbox.kubernetes.existing.proxy import Proxy
 from slipway.sandbox.kubernetes.existing.review import TokenReviewer
 from slipway.sandbox.kubernetes.existing.upstream import Upstream
 
-ADDRESS = "127.0.0.1"
 HANDSHAKE_SECONDS = 10
 BACKLOG = 256
 
