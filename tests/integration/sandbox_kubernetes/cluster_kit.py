@@ -42,6 +42,8 @@ class FakeCluster:
     nodes: list[dict[str, Any]] = field(default_factory=lambda: [node("kind-control-plane")])
     pods: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     pull_state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "RunContainerError"}})
+    asked: list[list[tuple[str, str]]] = field(default_factory=list[list[tuple[str, str]]])
+    """Headers of every request."""
     written: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Method and path with query."""
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -52,6 +54,7 @@ class FakeCluster:
 
     async def _answer(self, request: Request) -> JSONResponse:
         path = request.url.path
+        self.asked.append(request.headers.items())
         if request.method == "POST" and path.endswith("/selfsubjectaccessreviews"):
             return JSONResponse({"status": {"allowed": self.administrator}}, 201)
         if request.method != "GET":

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from cluster_kit import FakeCluster
 from endpoint_kit import Endpoint, FakeApiServer, endpoint_process, serving, write_kubeconfig
 
 from slipway.sandbox.kubernetes.pki import write_shared_identity
@@ -41,3 +42,16 @@ def endpoint(running: Endpoint) -> Endpoint:
     running.server.asked.clear()
     running.server.watch_left.clear()
     return running
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
+    """The cluster behind the only context of `config`."""
+    made = FakeCluster()
+    pki = tmp_path / "existing"
+    write_shared_identity(pki, "existing", ["127.0.0.1"])
+    tls = {"ssl_certfile": str(pki / "server.crt"), "ssl_keyfile": str(pki / "server.key")}
+    tls |= {"ssl_ca_certs": str(pki / "ca.crt")}
+    with serving(made.app(), **tls, ssl_cert_reqs=ssl.CERT_REQUIRED) as port:
+        write_kubeconfig(tmp_path / "config", port, pki)
+        yield made

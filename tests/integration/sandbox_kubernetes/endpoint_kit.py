@@ -38,14 +38,14 @@ CALLER = "arn:aws:iam::123456789012:user/ada"
 WAIT_SECONDS = 20
 
 
-def signed_token(cluster: str = CLUSTER, secret: str = SECRET) -> str:
+def signed_token(cluster: str = CLUSTER, secret: str = SECRET, access_key: str = "AKIAADA") -> str:
     """As `aws eks get-token` makes it, by botocore's own signer."""
     request = AWSRequest(
         "GET",
         "http://127.0.0.1:4566/?Action=GetCallerIdentity&Version=2011-06-15",
         headers={"x-k8s-aws-id": cluster},
     )
-    SigV4QueryAuth(Credentials("AKIAADA", secret), "sts", "us-east-1", expires=60).add_auth(request)
+    SigV4QueryAuth(Credentials(access_key, secret), "sts", "us-east-1", expires=60).add_auth(request)
     return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")
 
 

@@ -15,31 +15,17 @@ from pathlib import Path
 import httpx
 import pytest
 from cluster_kit import LOCAL, FakeCluster, node, pod
-from endpoint_kit import free_port, serving, write_kubeconfig
+from endpoint_kit import free_port
 
 from slipway.errors import NotFoundError, OperationError, UsageError
 from slipway.sandbox.kubernetes.existing import address, manager
 from slipway.sandbox.kubernetes.existing.manager import ExistingClusters
-from slipway.sandbox.kubernetes.pki import write_shared_identity
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
 WEBHOOK = "http://127.0.0.1:9/review/"
 FAR = "203.0.113.77"
 """Of TEST-NET-3: on no network of any machine."""
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
-    """The cluster behind the only context of `config`."""
-    made = FakeCluster()
-    pki = tmp_path / "existing"
-    write_shared_identity(pki, "existing", ["127.0.0.1"])
-    tls = {"ssl_certfile": str(pki / "server.crt"), "ssl_keyfile": str(pki / "server.key")}
-    tls |= {"ssl_ca_certs": str(pki / "ca.crt")}
-    with serving(made.app(), **tls, ssl_cert_reqs=ssl.CERT_REQUIRED) as port:
-        write_kubeconfig(tmp_path / "config", port, pki)
-        yield made
 
 
 @pytest.fixture
