@@ -107,11 +107,13 @@ def test_refuses_a_cluster_of_another_place_before_anything_is_written(
     assert clusters.names() == []
 
 
-def test_far_node_will_do_when_its_pods_answer(clusters: ExistingClusters, cluster: FakeCluster) -> None:
+def test_refuses_a_far_node_whose_pods_answer_too(clusters: ExistingClusters, cluster: FakeCluster) -> None:
     with socket.create_server((LOCAL, 0)) as listener:
-        cluster.nodes = [node("routed", FAR)]
-        cluster.pods = [pod("routed", LOCAL, listener.getsockname()[1])]
-        clusters.create("orders-dev-1a2b3c4", token_webhook_url=WEBHOOK)
+        cluster.nodes = [node("over-a-vpn", FAR)]
+        cluster.pods = [pod("over-a-vpn", LOCAL, listener.getsockname()[1])]
+        with pytest.raises(UsageError, match="over-a-vpn"):
+            clusters.create("orders-dev-1a2b3c4", token_webhook_url=WEBHOOK)
+    assert cluster.written == []
 
 
 def test_says_which_pods_do_not_answer(clusters: ExistingClusters, cluster: FakeCluster) -> None:

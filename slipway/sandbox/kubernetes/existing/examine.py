@@ -74,20 +74,15 @@ def examine(api: ApiServer, where: str) -> Facts:
 _ADMINISTRATOR = "use a context of the cluster's administrator, as kind, k3d and minikube write it"
 
 
-def refuse_far_nodes(api: ApiServer, facts: Facts, where: str) -> None:
-    """Raise UsageError for a node that is on no network of this machine, unless its pods answer all the same.
+def refuse_far_nodes(facts: Facts, where: str) -> None:
+    """Raise UsageError for a node that is on no network of this machine, even where some router knows the way to its pods.
 
-    Before anything is written: this is what tells a cluster of this machine from one in a data centre that the context meant by mistake.
+    This is what tells a cluster of this machine from one in a data centre, which a context named `prod` may well mean.
     """
-    far = [node for node in facts.nodes if not is_neighbour(node.address)]
-    if not far:
-        return
-    targets = pods_to_ask(_pods(api))
-    for node in far:
-        if not is_reachable(targets.get(node.name, [])):
+    for node in facts.nodes:
+        if not is_neighbour(node.address):
             raise UsageError(
-                f"node {node.name} ({node.address or 'without an IPv4 address'}) is on no network of this machine, and its pods do not"
-                " answer: load balancers could not reach them",
+                f"node {node.name} ({node.address or 'without an IPv4 address'}) is on no network of this machine",
                 where=where,
                 remedy=f"use a cluster whose nodes run on this machine, in a Docker or hypervisor network of its own; see {GUIDE}",
             )

@@ -197,7 +197,7 @@ class ExistingClusters:
                     where=where,
                     remedy="make one cluster for each environment, and name their contexts after them: kind create cluster --name staging",
                 )
-        refuse_far_nodes(api, facts, where)
+        refuse_far_nodes(facts, where)
         return AdoptedCluster(
             kubeconfig=self._kubeconfig,
             context=context,
@@ -266,6 +266,9 @@ class ExistingClusters:
             ready=lambda: _serves(endpoint_url(record.index), layout.pki / "ca.crt"),
             ready_timeout_seconds=READY_SECONDS,
         )
+        running = self._processes.find(spec.name)
+        if running is not None and list(running.argv) != argv:
+            self._processes.stop(spec.name)
         supervise.ensure(self._processes, spec, ports=(port,))
 
     def _put(self, name: str, record: ClusterRecord, adopted: AdoptedCluster) -> ClusterRecord:

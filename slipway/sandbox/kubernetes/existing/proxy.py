@@ -75,7 +75,9 @@ class Proxy:
             link = await self._forward(request, link)
             link = await self._relay(client, link, is_long_running(request.target.decode("latin-1")))
         except Refusal as refusal:
-            log.warning("refused", method=request.method.decode(), code=refusal.code, why=refusal.message)
+            # Without a token it is mostly the sandbox itself, asking whether the endpoint serves.
+            if bearer_token(request.headers):
+                log.warning("refused", method=request.method.decode(), code=refusal.code, why=refusal.message)
             await _discard_body(client)
             await client.refuse(refusal)
         return link
