@@ -132,9 +132,11 @@ def serving(app: Starlette, **tls: Any) -> Iterator[int]:
     while not server.started:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(WAIT_SECONDS)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(WAIT_SECONDS)
 
 
 @dataclass
@@ -182,14 +184,19 @@ def endpoint_process(pki: Path, kubeconfig_path: Path, webhook_port: int) -> Ite
     argv += ["--kubeconfig", str(kubeconfig_path)]
     argv += ["--token-webhook", f"http://127.0.0.1:{webhook_port}/review/{CLUSTER}"]
     process = subprocess.Popen(argv)
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        assert process.poll() is None, "the endpoint ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        assert time.monotonic() < deadline, "the endpoint did not come up"
-        time.sleep(0.05)
-    yield port
-    process.terminate()
-    assert process.wait(WAIT_SECONDS) == 0
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not _listens(port):
+            assert process.poll() is None, "the endpoint ended"
+            assert time.monotonic() < deadline, "the endpoint did not come up"
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        code = process.wait(WAIT_SECONDS)
+    assert code == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
