@@ -1,9 +1,6 @@
-"""How fast the engine is by itself: an instant provider, real state files. Prints one line of JSON.
+"""How fast the engine is by itself: an instant provider, real state files.
 
-    python tests/bench/bench_engine.py [resources]
-
-`*_per_second` are resources handled per second of the whole operation; `growth_*` is the time per resource at the full size over that at a
-quarter of it (1.0 is linear). The machine's own speed is in `baseline_seconds`, a fixed amount of Python work, so that runs compare.
+`python -m tests.bench.bench_engine 2000` prints one line of JSON. One size a process, because the peak of memory is the process' own.
 """
 
 from __future__ import annotations
@@ -11,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ import pulumi
 from slipway.engine import Engine, Result
 from slipway.engine.provider import CallContext, CreateResult, Provider
 
-DEFAULT_RESOURCES = 2000
-PREVIEW_RESOURCES = 60
+TIMEOUT_SECONDS = 600
 _KIB_PER_MIB = 1024
 
 
@@ -81,30 +79,34 @@ def measure(folder: Path, count: int) -> dict[str, float]:
     return seconds
 
 
-def measure_baseline() -> float:
-    """A fixed amount of pure Python work."""
-    started = time.perf_counter()
-    sum(number * number % 7 for number in range(3_000_000))
-    return time.perf_counter() - started
+@dataclass(frozen=True, kw_only=True)
+class EngineFigures:
+    """One run of every operation."""
+
+    resources: int
+    seconds: dict[str, float]
+    """By operation."""
+    peak_memory_mib: float
+
+    def per_second(self, operation: str) -> float:
+        """Resources handled in a second of the whole operation."""
+        return self.resources / self.seconds[operation]
+
+
+def run_apart(count: int) -> EngineFigures:
+    """Measure in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.bench_engine", str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_SECONDS)
+    return EngineFigures(**json.loads(done.stdout))
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_RESOURCES
+    count = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        small = measure(folder / "preview", PREVIEW_RESOURCES)
-        quarter = measure(folder / "quarter", count // 4)
-        whole = measure(folder / "whole", count)
-    report = {
-        "bench": "engine",
-        "resources": count,
-        **{f"{name}_per_second": round(count / seconds) for name, seconds in whole.items()},
-        **{f"growth_{name}": round(whole[name] / quarter[name] / 4, 2) for name in whole},
-        "preview_60_seconds": round(small["preview"], 3),
-        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB),
-        "baseline_seconds": round(measure_baseline(), 3),
-    }
-    sys.stdout.write(json.dumps(report) + "\n")
+        seconds = measure(Path(name) / "project", count)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB
+    figures = EngineFigures(resources=count, seconds=seconds, peak_memory_mib=peak)
+    sys.stdout.write(json.dumps(asdict(figures)) + "\n")
 
 
 if __name__ == "__main__":
