@@ -113,12 +113,18 @@ def refresh(
     yes: YesOption = False,
     json: JsonOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the drift, keep the state.")] = False,
+    clear_pending_creates: Annotated[
+        bool,
+        typer.Option(
+            "--clear-pending-creates", help="Forget what a crash left half created, once you know it made nothing."
+        ),
+    ] = False,
 ) -> None:
     """Bring the state in line with the live resources."""
     from slipway.engine import Options  # noqa: PLC0415
 
     engine = _engine(context, environment, f"Refresh the state of {environment}?", yes=yes or dry_run, json=json)
-    engine.refresh(Options(dry_run=dry_run))
+    engine.refresh(Options(dry_run=dry_run, clear_pending_creates=clear_pending_creates))
 
 
 def destroy(

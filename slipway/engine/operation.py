@@ -218,7 +218,7 @@ class Operation:
             f"an earlier operation was interrupted with {len(pending)} operation(s) under way:\n"
             + "\n".join(lines)
             + (
-                "\nwhat was being created may exist; `refresh` with clearing pending creates forgets it"
+                "\nwhat was being created may exist: look for it, and then `refresh --clear-pending-creates` forgets it"
                 if creating
                 else ""
             )
