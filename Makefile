@@ -82,11 +82,7 @@ integration: setup ## the engine with moto
 
 .PHONY: e2e
 e2e: setup ## the sandbox: real pods, real traffic (needs root)
-	@echo "• end-to-end tests"; $(BIN)/pytest tests/e2e/providers/test_docker_image.py tests/e2e/sandbox_traffic tests/e2e/sandbox_cloud -p no:randomly
-
-.PHONY: e2e-kubernetes
-e2e-kubernetes: setup ## the Kubernetes provider on a real cluster (not in `make test` yet: one drift test fails)
-	@echo "• end-to-end tests of the Kubernetes provider"; $(BIN)/pytest tests/e2e/sandbox_kubernetes tests/e2e/providers -p no:randomly
+	@echo "• end-to-end tests"; $(BIN)/pytest tests/e2e -p no:randomly
 
 .PHONY: bench
 bench: setup ## measure what docs/benchmarks.md reports
