@@ -54,6 +54,28 @@ def test_all_are_served_by_one_command() -> None:
         process.wait()
 
 
+def test_command_serves_them_from_the_programs_folder(tmp_path: Path) -> None:
+    program = tmp_path / "project" / "program"
+    program.mkdir(parents=True)
+    (program.parent / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: program/\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slipway.cli", "--project-dir", str(program.parent), "sandbox", "providers"],
+        env={**os.environ, "SLIPWAY_HOME": str(tmp_path / "home")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("export PULUMI_DEBUG_PROVIDERS=aws:")
+        assert psutil.Process(process.pid).cwd() == str(program)
+        process.terminate()
+        assert process.wait(30) == 0
+        process.stdout.close()
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_plugin_ends_with_the_engine_that_started_it(tmp_path: Path) -> None:
     plugin = SandboxPaths(tmp_path).sandbox / "bin" / "pulumi-resource-docker"
     sandbox_environment(SandboxPaths(tmp_path))
