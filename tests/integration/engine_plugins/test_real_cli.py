@@ -304,6 +304,48 @@ def test_cli_goes_on_with_a_stack_that_the_engine_only_made(stack: Stack) -> Non
     assert "+ 5 created" in stack.cli("up", "--yes", "--skip-preview")
 
 
+@pytest.mark.parametrize("compression", ["GZIP", "ZSTD"])
+def test_compressed_stack_passes_back_and_forth(stack: Stack, compression: str) -> None:
+    stack.environ[f"PULUMI_DIY_BACKEND_{compression}"] = "true"
+    stack.engine().up(Options())
+
+    stack.cli("config", "set", "size", "4")
+    assert "~ 1 updated" in stack.cli("up", "--yes", "--skip-preview")
+
+    assert stack.engine().preview(Options()).changes == {"same": 5}
+    assert not stack.file.exists()
+
+
+def test_features_of_a_version_4_file_are_the_same_to_both(stack: Stack) -> None:
+    binding = "pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook('told', lambda args: None)])"
+    hooked = f"Thing('hooked', {{'size': 1}}, pulumi.ResourceOptions(hooks={binding}))\n"
+    (stack.project / "__main__.py").write_text(PROGRAM + hooked)
+    stack.engine().up(Options())
+    stack.cli("preview", "--expect-no-changes")
+
+    stack.cli("state", "taint", "urn:pulumi:dev::shop::demo:index:Thing::second", "--yes")
+
+    assert json.loads(stack.file.read_text())["features"] == ["hooks", "taint"]
+    assert stack.engine().up(Options()).changes == {"same": 5, "replace": 1}
+    assert json.loads(stack.file.read_text())["features"] == ["hooks"]
+    stack.cli("preview", "--expect-no-changes")
+
+
+def test_what_the_cli_does_to_a_state_by_hand_is_understood(stack: Stack) -> None:
+    stack.engine().up(Options())
+    deployment = stack.cli("stack", "export", "--show-secrets")
+    (stack.project / "plain.json").write_text(deployment)
+
+    stack.cli("stack", "import", "--file", "plain.json")
+    stack.cli("state", "protect", "urn:pulumi:dev::shop::demo:index:Thing::first", "--yes")
+
+    assert "hunter2" in deployment
+    assert "hunter2" not in stack.file.read_text()
+    # The program does not protect it, so the next update takes the mark away, and says nothing of it.
+    assert stack.engine().up(Options()).changes == {"same": 5}
+    stack.cli("destroy", "--yes", "--skip-preview")
+
+
 def test_failed_initialization_is_the_same_to_both(stack: Stack) -> None:
     stack.cli("stack", "init")
     stack.cli("config", "set", "sick", "true")
