@@ -139,6 +139,8 @@ class CallContext:
     random_seed: bytes = field(default=b"", repr=False)
     """Check only: the seed of generated names, so that they are stable within one step."""
     autonaming: Mapping[str, str] | None = None
+    resuming: bool = False
+    """Create only: a crash interrupted an earlier create of this very resource, which may have made something that no state names."""
 
 
 class Provider:

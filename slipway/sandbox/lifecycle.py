@@ -5,9 +5,10 @@ Imports wait until they are needed: asking whether the sandbox runs must not cos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from slipway.errors import NotFoundError
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.running import require_running, sandbox_status
 from slipway.sandbox.status import SandboxStatus
@@ -51,8 +52,20 @@ def status(paths: SandboxPaths) -> SandboxStatus:
 
 
 def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:
-    """The administrator's kubeconfig of a cluster; raises NotFoundError when there is none."""
+    """The administrator's kubeconfig of a cluster, by its name or its environment's; NotFoundError when none or several fit."""
     from slipway.sandbox.kubernetes import open_clusters  # noqa: PLC0415
     from slipway.sandbox.processes import ProcessTable  # noqa: PLC0415
 
-    return open_clusters(paths, ProcessTable(paths)).info(cluster_name).admin_kubeconfig
+    clusters = open_clusters(paths, ProcessTable(paths))
+    return clusters.info(choose_cluster(clusters.names(), cluster_name)).admin_kubeconfig
+
+
+def choose_cluster(names: Sequence[str], wanted: str) -> str:
+    """The cluster named `wanted`, or the only one with `wanted` between its dashes: `dev` for `orders-dev-1a2b3c4`."""
+    fitting = [wanted] if wanted in names else [name for name in names if f"-{wanted}-" in f"-{name}-"]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise NotFoundError(
+        f"{len(fitting) or 'no'} clusters fit {wanted!r}",
+        remedy=f"name one of: {', '.join(names)}" if names else "there are none yet: run `slipway up` first",
+    )

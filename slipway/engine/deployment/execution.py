@@ -104,6 +104,8 @@ class StepRunner:
     def __init__(self, deployment: Deployment, hooks: Hooks) -> None:
         self.deployment = deployment
         self.hooks = hooks
+        pending = deployment.writer.base.pending_operations
+        self._interrupted_creates = {each.resource.urn for each in pending if each.type is OperationType.CREATING}
 
     def calls_for(self, state: ResourceState) -> ResourceCalls | None:
         """The provider of a record; None for components."""
@@ -131,6 +133,7 @@ class StepRunner:
             preview=self.deployment.preview,
             ignore_changes=state.ignore_changes,
             random_seed=random_seed,
+            resuming=operation == "create" and state.urn in self._interrupted_creates,
         )
 
     # ------------------------------------------------------------ steps of a registration

@@ -64,7 +64,7 @@ def label_of(step: Step) -> str:
 
 
 def counts_text(changes: Mapping[str, int], *, is_preview: bool) -> Text:
-    """`+ 3 to create, ~ 1 to update, 56 unchanged`; in the past after an operation."""
+    """`+ 3 to create, ~ 1 to update, 56 unchanged`; in the past after an operation; `no resource changes: 56 unchanged`."""
     parts: list[Text] = []
     for key in _COUNTED:
         count = changes.get(key, 0)
@@ -79,7 +79,10 @@ def counts_text(changes: Mapping[str, int], *, is_preview: bool) -> Text:
             parts.append(Text(f"{words.symbol} {count} {words.done}", style=words.style))
     rest = [f"{count} {key}" for key, count in changes.items() if key not in _COUNTED and count]
     parts += [Text(text) for text in rest]
-    return Text(", ").join(parts) if parts else Text("nothing to do", style="dim")
+    if not parts:
+        return Text("nothing to do", style="dim")
+    is_same = not any(count for key, count in changes.items() if key != "same")
+    return Text.assemble(("no resource changes: ", "green"), parts[0]) if is_same else Text(", ").join(parts)
 
 
 def duration_text(seconds: float) -> str:

@@ -10,28 +10,28 @@ import json
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 if TYPE_CHECKING:
     from story_kit import Slipway
 
-WEBHOOK = "http://127.0.0.1:9/hooks/correct-horse-battery"
-
 
 @pytest.fixture
 def webhook(slipway: Slipway) -> str:
-    """A secret of the stack file, set as the documentation says, and used by one `up`."""
+    """A secret of the stack file, set as the documentation says, and used by one `up`. Made here: the checkout has this very file."""
+    address = f"http://127.0.0.1:9/hooks/{uuid4().hex}"
     subprocess.run(
         slipway.argv("config", "set", "dev", "slipway:webhookUrl", "--secret"),
-        input=WEBHOOK,
+        input=address,
         text=True,
         check=True,
         capture_output=True,
         timeout=60,
     )
     slipway.run("up", "dev", "--yes")
-    return WEBHOOK
+    return address
 
 
 def _passwords(slipway: Slipway) -> list[str]:

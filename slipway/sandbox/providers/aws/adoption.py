@@ -5,8 +5,11 @@ then ("already exists") and asks for an import. Here the next run goes on by its
 tag, `slipway:urn`, with the URN that made it. When a create fails because the name (or another natural key, such as a subnet's range)
 is taken, and the resource that has it carries the tag of this very URN, it is adopted and updated to the wanted inputs.
 
+What has no natural key (a VPC, an elastic IP, a KMS key) is looked for by the tag, when the state knows that a create of this URN was
+interrupted. If the program wants by now what the existing one cannot become, that one is deleted and another made.
+
 Never adopted: a resource whose id this process has seen in a state (the old half of a replacement), and one without the tag or with
-another URN's. What has no natural key (a VPC, an elastic IP, a KMS key) is left behind as the real provider leaves it.
+another URN's.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -19,7 +22,7 @@ import threading
 
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.diff import diff_inputs
-from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code
+from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code, is_not_found
 from slipway.sandbox.providers.aws.resource import MARKER_TAG, Call, Resource, marker_value
 from slipway.sandbox.providers.aws.schema import ResourceSchema
 from slipway.sandbox.providers.aws.state import imported_inputs, merged_outputs
@@ -44,6 +47,11 @@ class SeenIds:
 
 def create_or_adopt(resource: Resource, schema: ResourceSchema, call: Call, seen: SeenIds) -> str:
     """Create; on a conflict adopt the existing resource if it is ours, else let AWS's error stand."""
+    if call.ctx.resuming:
+        for existing in resource.find_marked(call):
+            live = None if (resource.token, existing) in seen else read_live(resource, call, existing)
+            if live is not None and adopt(resource, schema, call, existing, live):
+                return existing
     try:
         return resource.create(call)
     except Exception as error:
@@ -55,8 +63,21 @@ def create_or_adopt(resource: Resource, schema: ResourceSchema, call: Call, seen
         live = resource.read(call, existing)
         if live is None or not is_ours(live, call):
             raise
-        adopt(resource, schema, call, existing, live)
-        return existing
+        if adopt(resource, schema, call, existing, live):
+            return existing
+        if not call.ctx.resuming:
+            raise
+    return resource.create(call)
+
+
+def read_live(resource: Resource, call: Call, id: str) -> PropertyMap | None:
+    """The live outputs; None when it is gone."""
+    try:
+        return resource.read(call, id)
+    except Exception as error:
+        if is_not_found(error):
+            return None
+        raise
 
 
 def is_ours(live: PropertyMap, call: Call) -> bool:
@@ -65,15 +86,23 @@ def is_ours(live: PropertyMap, call: Call) -> bool:
     return tags is None or tags.get(MARKER_TAG) == marker_value(call.ctx.urn)
 
 
-def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live: PropertyMap) -> None:
-    """Bring an existing resource to the wanted inputs."""
+def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live: PropertyMap) -> bool:
+    """Bring an existing resource to the wanted inputs. False: only another one could have them; where a create was interrupted, and
+    nothing but that create can have made this one, it is deleted.
+    """
     outputs = merged_outputs(resource, call, live, {})
     olds = imported_inputs(resource, schema, outputs)
     olds = {name: value for name, value in olds.items() if name in call.inputs}
     call.old_inputs, call.outputs = olds, outputs
     result = diff_inputs(resource, schema, olds, call.inputs)
+    if set(result.replaces) - resource.write_only:
+        if call.ctx.resuming:
+            resource.delete(call, id)
+        call.old_inputs, call.outputs = {}, {}
+        return False
     call.changed = frozenset(result.diffs) - resource.write_only - resource.force_new
     apply_update(resource, call, id)
+    return True
 
 
 def apply_update(resource: Resource, call: Call, id: str) -> None:

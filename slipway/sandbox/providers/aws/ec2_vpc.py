@@ -12,13 +12,26 @@ from typing import Any
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.faults import AlreadyExistsError, error_code, is_not_found
-from slipway.sandbox.providers.aws.resource import Call, Resource, present, tag_map, tag_pairs
+from slipway.sandbox.providers.aws.resource import (
+    MARKER_TAG,
+    Call,
+    Resource,
+    marker_value,
+    present,
+    tag_map,
+    tag_pairs,
+)
 
 DELETE_SECONDS = 300  # AWS frees network interfaces of deleted load balancers and pods late
 
 
 class Ec2Resource(Resource):
     """What all EC2 types share: tags by id, and tags at creation."""
+
+    def find_marked(self, call: Call) -> list[str]:
+        """The URN has the type in it, so every id with this marker is of this type."""
+        wanted = filters(key=MARKER_TAG, value=marker_value(call.ctx.urn))
+        return [tag["ResourceId"] for tag in call.client("ec2").describe_tags(Filters=wanted)["Tags"]]
 
     def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """EC2 tags any id the same way."""

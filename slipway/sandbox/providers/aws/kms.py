@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.check import prefixed_name
 from slipway.sandbox.providers.aws.faults import error_code
-from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, tag_map
+from slipway.sandbox.providers.aws.resource import MARKER_TAG, AutoName, Call, Resource, marker_value, tag_map
 
 DELETION_WINDOW_DAYS = 30  # Terraform's default, and the longest that AWS takes
 
@@ -29,6 +29,12 @@ class Key(Resource):
     json_properties = frozenset({"policy"})
     write_only = frozenset({"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"})
     unsupported = frozenset({"bypassPolicyLockoutSafetyCheck", "customKeyStoreId", "xksKeyId"})
+
+    def find_marked(self, call: Call) -> list[str]:
+        """A key has no name, and no list of keys can be filtered."""
+        kms, wanted = call.client("kms"), {"TagKey": MARKER_TAG, "TagValue": marker_value(call.ctx.urn)}
+        ids = [key["KeyId"] for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"]]
+        return [key for key in ids if wanted in kms.list_resource_tags(KeyId=key)["Tags"]]
 
     def create(self, call: Call) -> str:
         """Create, then rotation and state, which CreateKey does not take."""

@@ -53,6 +53,7 @@ class AwsProvider(Provider):
     name = "aws"
     version = VERSION
     supports_preview = True
+    resumes_creates = True
 
     def __init__(self) -> None:
         self._session: Session | None = None

@@ -154,6 +154,10 @@ class Resource:
         """The id of an existing resource with the inputs' natural key, after a conflict."""
         return None
 
+    def find_marked(self, call: Call) -> list[str]:
+        """The ids of existing resources whose marker names this URN; for types that have no natural key."""
+        return []
+
     def import_outputs(self, call: Call, id: str) -> None:
         """Fill `call.inputs` with what `read` needs when only the id is known."""
 
