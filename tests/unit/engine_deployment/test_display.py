@@ -103,10 +103,8 @@ def test_plan_names_reasons_that_are_no_property() -> None:
 
 
 def test_plan_of_nothing_says_so() -> None:
-    assert (
-        plan(ended(Step(op=Op.SAME, urn=STACK.urn, old=STACK, new=STACK)), summary(same=1))
-        == "no resource changes: 1 unchanged   (1.2 s)\n"
-    )
+    step = Step(op=Op.SAME, urn=STACK.urn, old=STACK, new=STACK)
+    assert plan(ended(step), summary(same=1)) == "no resource changes: 1 unchanged   (1.2 s)\n"
 
 
 def test_plan_shows_changed_outputs_messages_and_violations() -> None:
