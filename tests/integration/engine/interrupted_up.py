@@ -1,6 +1,7 @@
 """Run by a test in a process of its own: an `up` that gets Ctrl-C while a create waits for something that never comes.
 
-Arguments: project folder, state folder.
+Arguments: project folder, state folder, and after how many requests to cancel the provider ends its wait. Each it ignores brings the
+next Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,22 +24,32 @@ from slipway.errors import SlipwayError
 
 
 class WaitingProvider(RecordingProvider):
-    """Waits in the create of `slow` until it is told to cancel."""
+    """Waits in the create of `slow` until it is told to cancel, more than once if need be."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int) -> None:
         super().__init__(Cloud())
+        self.patience = patience
         self.cancelled = threading.Event()
 
     def create(self, ctx: CallContext, inputs: dict[str, Any]) -> CreateResult:
         if ctx.name != "slow":
             return super().create(ctx, inputs)
-        os.kill(os.getpid(), signal.SIGINT)
+        press_ctrl_c()
         if not self.cancelled.wait(30):
             os._exit(3)  # nobody cancelled
         raise ProviderError("gave up waiting")
 
     def cancel(self) -> None:
-        self.cancelled.set()
+        self.patience -= 1
+        if self.patience > 0:
+            press_ctrl_c()
+        else:
+            self.cancelled.set()
+
+
+def press_ctrl_c() -> None:
+    # To this thread: the main one sleeps on, as when a signal comes just before it begins to wait.
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
 def program() -> None:
@@ -46,9 +57,10 @@ def program() -> None:
 
 
 def main() -> None:
-    project, state = sys.argv[1:]
+    project, state, patience = sys.argv[1:]
     environ = {**os.environ, "PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": "correct horse"}
-    engine = Engine(Path(project), "dev", providers={"test": WaitingProvider}, program=program, environ=environ)
+    providers = {"test": lambda: WaitingProvider(int(patience))}
+    engine = Engine(Path(project), "dev", providers=providers, program=program, environ=environ)
     try:
         engine.up()
     except SlipwayError as error:

@@ -313,18 +313,34 @@ def test_interrupted_operation_records_what_was_done(
     assert engine_of().up().changes == {"same": 2, "create": 1}
 
 
-def test_ctrl_c_ends_waits_and_records_what_was_done(project: Path, tmp_path: Path) -> None:
+def up_with_ctrl_c(project: Path, state: Path, *, patience: int) -> subprocess.CompletedProcess[str]:
+    """An `up` of `first` and `slow`, whose provider ends its wait when it is told to for the `patience`th time."""
     (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    script = Path(__file__).parent / "interrupted_up.py"
+    command = [sys.executable, str(script), str(project), str(state), str(patience)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_ends_waits_and_records_what_was_done(project: Path, tmp_path: Path, presses: int) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    command = [sys.executable, str(Path(__file__).parent / "interrupted_up.py"), str(project), str(state)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = up_with_ctrl_c(project, state, patience=presses)
     assert done.returncode == 1, done.stderr
     assert "was interrupted; what was done is recorded" in done.stdout
     assert list((state / ".pulumi/locks").rglob("*.json")) == []
     document = json.loads((state / ".pulumi/stacks/shop/dev.json").read_text())
     names = [record["urn"].split("::")[-1] for record in document["checkpoint"]["latest"]["resources"]]
     assert names == ["shop-dev", "default_1_2_3", "first"]
+
+
+def test_second_ctrl_c_ends_the_process_when_a_provider_never_listens(
+    project: Path, tmp_path: Path, engine_of: Callable[..., Engine]
+) -> None:
+    done = up_with_ctrl_c(project, tmp_path / "state", patience=99)
+    assert done.returncode == 130, done.stderr
+    (pending,) = engine_of().snapshot().pending_operations
+    assert (pending.type, pending.resource.urn.split("::")[-1]) == ("creating", "slow")
 
 
 def test_provider_plugin_serves_a_program_over_grpc(
