@@ -65,6 +65,7 @@ class ProviderRegistry:
         """By reference."""
         self._instances: list[Provider] = []
         self._loading: dict[str, threading.Lock] = {}
+        self._cancelled = False
 
     # ------------------------------------------------------------ as a resource
 
@@ -169,6 +170,10 @@ class ProviderRegistry:
         instance.on_message = self._on_message
         with self._lock:
             self._instances.append(instance)
+            is_late = self._cancelled
+        if is_late:
+            # A step that was allowed just before the cancelling would wait in it unhindered.
+            _try(instance.cancel)
         return instance
 
     def _stop(self, instance: Provider) -> None:
@@ -177,8 +182,9 @@ class ProviderRegistry:
         instance.close()
 
     def cancel(self) -> None:
-        """Ask every provider to end its waits."""
+        """Ask every provider to end its waits, those too that start later."""
         with self._lock:
+            self._cancelled = True
             instances = list(self._instances)
         for instance in instances:
             _try(instance.cancel)
