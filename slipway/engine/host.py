@@ -30,6 +30,7 @@ from pulumi.runtime import rpc, set_all_config
 from pulumi.runtime.settings import ROOT, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
+from slipway.engine.fresh_imports import fresh_imports
 from slipway.engine.output_capture import capture_output
 from slipway.engine.sdk_imports import lean_sdk_imports
 
@@ -79,6 +80,7 @@ def run_program(run: ProgramRun, *, monitor: Any, engine: Any, on_output: Callab
     with (
         _one_program,
         _as_its_process(run),
+        fresh_imports(run.root),
         lean_sdk_imports(),
         _patient_collector(),
         capture_output(on_output) as mark_as_program,

@@ -49,16 +49,20 @@ class _Finder(MetaPathFinder):
         if not fullname.startswith(_PREFIX):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec and spec.submodule_search_locations and type(spec.loader) is SourceFileLoader and spec.origin:
-            spec.loader = _Loader(fullname, spec.origin)
+        if spec and spec.submodule_search_locations and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Loader(spec.loader)
         return spec
 
 
 class _Loader(SourceFileLoader):
+    def __init__(self, usual: SourceFileLoader) -> None:
+        super().__init__(usual.name, usual.path)
+        self._usual = usual
+
     def exec_module(self, module: ModuleType) -> None:
         package = _read_package(Path(self.path))
         if package is None:
-            super().exec_module(module)
+            self._usual.exec_module(module)
             return
         code, names, modules = package
         module.__dict__[_LAZY_NAMES], module.__dict__[_LAZY_MODULES] = names, modules

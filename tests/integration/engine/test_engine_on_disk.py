@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +108,48 @@ def test_secrets_are_nowhere_in_plain_text(engine_of: Callable[..., Engine], pro
     assert "hush-dev" not in json.dumps(engine_of().export())
 
 
-def test_program_is_loaded_anew_each_time(engine_of: Callable[..., Engine], project: Path) -> None:
+@pytest.mark.parametrize("keeps_bytecode", [True, False])
+def test_program_is_loaded_anew_each_time(
+    engine_of: Callable[..., Engine], project: Path, monkeypatch: pytest.MonkeyPatch, keeps_bytecode: bool
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", not keeps_bytecode)
     configure(project, engine_of(), large=False)
+    sizes = project / "parts" / "sizes.py"
+    py_compile.compile(str(sizes))  # as a run by Python itself leaves it
     engine_of().up()
-    # Longer than before: Python knows a changed file by its size and its second, and both edits are of one second.
-    (project / "parts" / "sizes.py").write_text("SMALL, LARGE = 2, 9  # edited\n")
+    edit_unseen_by_python(sizes, "SMALL, LARGE = 2, 9\n")
     before = (Path.cwd(), list(sys.argv), list(sys.path))
     assert engine_of().up().changes == {"same": 2, "update": 1}
+    edit_unseen_by_python(project / "__main__.py", PROGRAM.replace('Thing("a"', 'Thing("c"'))
+    assert engine_of().up().changes == {"same": 1, "update": 1, "create": 1, "delete": 1}
     assert (Path.cwd(), sys.argv, sys.path) == before
     assert "parts" not in sys.modules
     assert "engine_kit" in sys.modules
+
+
+def edit_unseen_by_python(file: Path, text: str) -> None:
+    """Write as many bytes as before in the same second, which is all that Python compares with its bytecode."""
+    before = file.stat()
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+
+
+def test_bytecode_of_the_program_is_kept_in_a_form_that_python_takes(
+    engine_of: Callable[..., Engine], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    configure(project, engine_of(), large=False)
+    engine_of().up()
+    sizes = project / "parts" / "sizes.py"
+    kept = Path(importlib.util.cache_from_source(str(sizes)))
+    written = kept.stat().st_mtime_ns
+    assert engine_of().up().changes == {"same": 3}
+    assert kept.stat().st_mtime_ns == written
+    code = SourceFileLoader("sizes", str(sizes)).get_code("sizes")
+    assert code is not None
+    assert "LARGE" in code.co_names
+    assert kept.stat().st_mtime_ns == written
 
 
 def test_sdk_inside_the_project_may_register_itself_each_time(engine_of: Callable[..., Engine], project: Path) -> None:
