@@ -134,11 +134,20 @@ def destroy(
     json: JsonOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go.")] = False,
 ) -> None:
-    """Delete everything of the environment. Protected resources are refused."""
+    """Delete everything of the environment, and what the ledger says of it. Protected resources are refused."""
+    from slipway import delivery  # noqa: PLC0415
+    from slipway.delivery.wiring import build_context  # noqa: PLC0415
     from slipway.engine import Options  # noqa: PLC0415
 
+    session = session_of(context)
     engine = _engine(context, environment, f"Delete everything in {environment}?", yes=yes or dry_run, json=json)
+    place = None
+    if "delivery" in engine.outputs():
+        place = build_context(session.require_project(), environment, engine=session.engine(environment))
+        delivery.refuse_during_rollout(place)
     engine.destroy(Options(dry_run=dry_run))
+    if place is not None and not dry_run:
+        delivery.forget(place)
 
 
 def outputs(

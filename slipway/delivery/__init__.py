@@ -1,6 +1,7 @@
 """Delivery: brings a release through the environments, moves its traffic step by step, and turns it back by itself when it is bad."""
 
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
+from slipway.delivery.forgetting import forget, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.preview_report import MarkdownReport, preview_markdown
@@ -29,9 +30,11 @@ __all__ = [
     "as_json",
     "bootstrap",
     "contract",
+    "forget",
     "history",
     "preview_markdown",
     "promote",
+    "refuse_during_rollout",
     "release",
     "resume",
     "retire",

@@ -144,8 +144,12 @@ class Ledger(Protocol):
         """Remember where a place is, without its secrets, for `status`."""
         ...
 
+    def unregister(self, place: Place) -> None:
+        """Forget where a place is; none is no error."""
+        ...
+
     def targets(self) -> Sequence[Target]:
-        """Every place that was ever released to."""
+        """Every place that was released to and not destroyed since."""
         ...
 
 

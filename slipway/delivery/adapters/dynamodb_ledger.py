@@ -244,6 +244,10 @@ class DynamoLedger:
         public = target.model_copy(update={"notifications": Notifications(topic_arn=target.notifications.topic_arn)})
         self._table.put("targets", f"{target.environment}#{target.service}", public.model_dump_json(by_alias=True))
 
+    def unregister(self, place: Place) -> None:
+        """See `Ledger.unregister`."""
+        self._table.delete("targets", _pk(place))
+
     def targets(self) -> Sequence[Target]:
         """See `Ledger.targets`."""
         return [_read(Target.model_validate_json, item) for item in self._table.query("targets")]

@@ -200,6 +200,10 @@ class MemoryLedger:
         """See `Ledger.register`."""
         self._targets[f"{target.environment}#{target.service}"] = target
 
+    def unregister(self, place: Place) -> None:
+        """See `Ledger.unregister`."""
+        self._targets.pop(f"{place.environment}#{place.service}", None)
+
     def targets(self) -> Sequence[Target]:
         """See `Ledger.targets`."""
         return [self._targets[key] for key in sorted(self._targets)]

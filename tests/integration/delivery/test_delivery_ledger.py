@@ -85,6 +85,18 @@ def test_write_counts_revisions_and_refuses_one_on_top_of_an_old_state(ledger: L
     assert ledger.wanted(PLACE).green == RUNNING
 
 
+def test_forgotten_target_is_listed_no_more(ledger: Ledger) -> None:
+    rehearsal = Rehearsal()
+    rehearsal.environment("dev")
+    rehearsal.context("dev").stack.up()
+    target = parse_target(rehearsal.context("dev").stack.outputs())
+    ledger.register(target)
+    assert [each.environment for each in ledger.targets()] == ["dev"]
+    ledger.unregister(PLACE)
+    ledger.unregister(PLACE)
+    assert list(ledger.targets()) == []
+
+
 def test_lease_has_one_owner_and_its_fence_only_rises(ledger: Ledger) -> None:
     first = ledger.acquire(PLACE, ADA, "slipway release dev", NOW)
     assert first
