@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.threaded_moto_server import MotoRequestHandler
+from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from slipway.delivery.model.colour import Colour
@@ -21,25 +22,25 @@ REGION = "us-east-1"
 
 
 class OneAtATime:
-    """moto, without the races of its own: it checks a condition and writes in two steps, which AWS does in one."""
+    """moto, answering one request after the other: it compares and writes in two steps, which AWS does in one."""
 
     def __init__(self) -> None:
-        self._application = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         with self._lock:
-            return list(self._application(environ, start_response))
+            return self._moto(environ, start_response)
 
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, OneAtATime(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = make_server("127.0.0.1", 0, OneAtATime(), threaded=True, request_handler=MotoRequestHandler)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-    thread.join()
+    serving.join()
     server.server_close()
 
 
@@ -54,7 +55,8 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(Path("/nonexistent")))
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    httpx.post(f"{moto_url}/moto-api/reset").raise_for_status()
+    # The first request imports every service.
+    httpx.post(f"{moto_url}/moto-api/reset", timeout=60).raise_for_status()
     return boto3.Session(region_name=REGION)
 
 

@@ -162,17 +162,17 @@ def test_webhook_that_hangs_or_fails_holds_nobody(monkeypatch: pytest.MonkeyPatc
     release = threading.Event()
 
     def hang(_path: str) -> Answer:
-        release.wait(5)
+        release.wait(60)
         return 500, {}
 
     with serve(hang) as site:
-        notifiers = Notifiers([slack_channel(site.url, httpx.Client(timeout=2))])
+        notifiers = Notifiers([slack_channel(site.url, httpx.Client(timeout=60))])
         began = time.monotonic()
         for _ in range(5):
             notifiers.notify("on-rollout-step-completed", event(), FACTS)
-        assert time.monotonic() - began < 2  # the hang lasts 5
+        assert time.monotonic() - began < 20  # the hang lasts 60
         notifiers.flush()
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 40
         release.set()
 
 

@@ -35,7 +35,7 @@ class WaitingProvider(RecordingProvider):
         if ctx.name != "slow":
             return super().create(ctx, inputs)
         press_ctrl_c()
-        if not self.cancelled.wait(30):
+        if not self.cancelled.wait(60):
             os._exit(3)  # nobody cancelled
         raise ProviderError("gave up waiting")
 

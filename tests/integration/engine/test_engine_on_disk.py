@@ -236,7 +236,7 @@ def test_the_same_command_finishes_the_work_after_a_crash(project: Path, tmp_pat
     def up(victim: str, at: str) -> subprocess.CompletedProcess[str]:
         script = Path(__file__).parent / "crashing_up.py"
         command = [sys.executable, str(script), str(project), str(state), str(live), victim, at]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert up("second", moment).returncode == 9
     locks = list((state / ".pulumi/locks").rglob("*.json"))
@@ -354,7 +354,7 @@ def up_with_ctrl_c(project: Path, state: Path, *, patience: int) -> subprocess.C
     (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     script = Path(__file__).parent / "interrupted_up.py"
     command = [sys.executable, str(script), str(project), str(state), str(patience)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("presses", [1, 2])

@@ -44,10 +44,10 @@ def test_running_steps_finish_and_are_recorded_when_another_fails(stack: MemoryS
 
     def slow(ctx: object, inputs: object) -> None:
         slow_began.set()
-        assert failed.wait(10)
+        assert failed.wait(60)
 
     def fail(ctx: object, inputs: object) -> None:
-        assert slow_began.wait(10)
+        assert slow_began.wait(60)
         failed.set()
         raise RuntimeError("no")
 

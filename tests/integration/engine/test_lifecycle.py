@@ -341,7 +341,7 @@ def test_up_never_runs_more_operations_at_once_than_allowed(stack: MemoryStack, 
             peak = max(peak, now)
             if now == parallel:
                 full.set()
-        full.wait(5)  # nobody goes on before as many as allowed are here
+        full.wait(60)  # nobody goes on before as many as allowed are here
         with lock:
             now -= 1
 

@@ -31,7 +31,7 @@ def test_the_same_command_ends_the_same_whenever_it_is_killed(tmp_path: Path, se
         script = str(Path(__file__).parent / "random_crashing_up.py")
         numbers = [str(seed), str(round_number), str(die_at)]
         command = [sys.executable, script, str(tmp_path), str(state), str(live), *numbers, moment]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     for round_number in range(1, ROUNDS + 1):
         for _ in range(2):

@@ -404,7 +404,7 @@ def test_refuses_a_plugin_that_ends_before_its_port_with_what_it_said(tmp_path: 
     with pytest.raises(MachineError, match=r"(?s)ended with code 3.*no licence"):
         resolve_provider("tiny", environ={"PATH": str(tmp_path)})
 
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
 
 
 def test_refuses_a_port_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:

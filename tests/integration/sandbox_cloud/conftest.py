@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import httpx
+import psutil
 import pytest
 
 START_TIMEOUT_SECONDS = 60
@@ -40,12 +41,18 @@ class ApiDaemon:
             assert time.monotonic() < deadline, "the daemon did not come up"
             time.sleep(0.05)
         self.url = json.loads(endpoint.read_text())["url"]
-        assert httpx.get(f"{self.url}/_slipway/status", timeout=10).json()["ready"]
+        assert httpx.get(f"{self.url}/_slipway/status", timeout=60).json()["ready"]
+
+    def cpu_seconds(self) -> float:
+        """What the daemon has used of a processor so far."""
+        assert self._process is not None
+        used = psutil.Process(self._process.pid).cpu_times()
+        return used.user + used.system
 
     def end(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-        self._process.wait(30)
+        self._process.wait(120)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         return boto3.client(

@@ -77,5 +77,5 @@ def test_refuses_a_process_that_is_not_ready_in_time(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(OperationError, match=r"slow was not ready after 0 s"):
         table.ensure(ProcessSpec(name="slow", argv=SLEEP, ready=lambda: False, ready_timeout_seconds=0.3))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     table.stop("slow")

@@ -23,6 +23,8 @@ from slipway.sandbox.traffic import Traffic
 from slipway.sandbox.traffic.data_plane import PROCESS_NAME
 
 PORT = 18080
+PATIENCE_SECONDS = 60
+"""For what comes within milliseconds on an idle machine."""
 REGION = "us-east-1"
 
 
@@ -33,7 +35,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.headers.get("User-Agent") != "ELB-HealthChecker/2.0":
             self.server.seen.append(self.path)
-            time.sleep(self.server.delay_seconds)
+            self.server.answers.wait(PATIENCE_SECONDS)
         status = self.server.health if self.path == "/healthz" else self.server.status
         headers = "".join(f"\n{name.lower()}: {value}" for name, value in self.headers.items())
         body = (self.server.name + headers).encode()
@@ -60,7 +62,8 @@ class TargetServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.name = name
         self.status = 200
         self.health = 200
-        self.delay_seconds = 0.0
+        self.answers = threading.Event()
+        self.answers.set()
         self.seen: list[str] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -83,12 +86,15 @@ class Load:
     pause_seconds: float = 0.002
     answers: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    _answered: list[int] = field(default_factory=list)
+    """How many answers each connection has had."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Load:
-        for _ in range(self.connections):
-            thread = threading.Thread(target=self._run, daemon=True)
+        self._answered = [0] * self.connections
+        for number in range(self.connections):
+            thread = threading.Thread(target=self._run, args=(number,), daemon=True)
             self._threads.append(thread)
             thread.start()
         return self
@@ -96,14 +102,22 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE_SECONDS)
 
     @property
     def total(self) -> int:
         return sum(self.answers.values())
 
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=10)
+    def flow(self, requests: int = 8) -> None:
+        """Wait until each connection has had that many more answers. From the second on they were asked for after the call."""
+        wanted = [answered + requests for answered in self._answered]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while any(answered < least for answered, least in zip(self._answered, wanted, strict=True)):
+            assert time.monotonic() < deadline, f"the load stands still: {self.failures[-3:]}"
+            time.sleep(0.01)
+
+    def _run(self, number: int) -> None:
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE_SECONDS)
         while not self._stop.is_set():
             try:
                 connection.request("GET", "/")
@@ -116,6 +130,7 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()
+            self._answered[number] += 1
             time.sleep(self.pause_seconds)
         connection.close()
 
@@ -178,7 +193,7 @@ class Lab:
     def weigh(self, listener: str, weights: dict[str, int]) -> None:
         self.elbv2.modify_listener(ListenerArn=listener, DefaultActions=[_forward(weights)])
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -212,7 +227,7 @@ class Answer:
 
 
 def _get(address: str, path: str, port: int, headers: dict[str, str]) -> Answer:
-    connection = http.client.HTTPConnection(address, port, timeout=10)
+    connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)
     connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     body = response.read().decode()

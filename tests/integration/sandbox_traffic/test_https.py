@@ -33,7 +33,7 @@ def test_https_listener_serves_with_its_certificate(lab: Any) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(balancer["DNSName"], PORT, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(balancer["DNSName"], PORT, timeout=60, context=context)
     connection.request("GET", "/")
     body = connection.getresponse().read().decode()
     served = ssl.DER_cert_to_PEM_cert(connection.sock.getpeercert(binary_form=True))
