@@ -36,6 +36,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("User-Agent") != "ELB-HealthChecker/2.0":
             self.server.seen.append(self.path)
             self.server.answers.wait(PATIENCE_SECONDS)
+            time.sleep(self.server.delay_seconds)
         status = self.server.health if self.path == "/healthz" else self.server.status
         headers = "".join(f"\n{name.lower()}: {value}" for name, value in self.headers.items())
         body = (self.server.name + headers).encode()
@@ -62,7 +63,9 @@ class TargetServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.name = name
         self.status = 200
         self.health = 200
+        self.delay_seconds = 0.0
         self.answers = threading.Event()
+        """Cleared: requests are taken, and answered when it is set."""
         self.answers.set()
         self.seen: list[str] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()

@@ -37,14 +37,15 @@ def test_metrics_are_those_of_the_requests_also_across_a_daemon_restart(lab: Any
     dimensions = _dimensions(balancer, group)
     for _ in range(18):
         lab.get(balancer["DNSName"])
-    server.delay_seconds, server.status = 0.3, 500
+    server.delay_seconds, server.status = 1, 500
     for _ in range(2):
         lab.get(balancer["DNSName"])
     lab.wait(lambda: sum(_read(dimensions, "RequestCount", "Sum")) == 20, "20 requests")
     assert sum(_read(dimensions, "HTTPCode_Target_2XX_Count", "Sum", 5)) == 18
     assert sum(_read(dimensions, "HTTPCode_Target_5XX_Count", "Sum", 60)) == 2
-    assert 0.3 <= _read(dimensions, "TargetResponseTime", "p99", 60)[0] < 1
-    assert _read(dimensions, "TargetResponseTime", "p50", 60)[0] < 0.3
+    # A minute may end between the requests.
+    assert 1 <= max(_read(dimensions, "TargetResponseTime", "p99", 60)) < 10
+    assert min(_read(dimensions, "TargetResponseTime", "p50", 60)) < 1
     lab.wait(lambda: 1.0 in _read(dimensions, "HealthyHostCount", "Maximum"), "a healthy host")
     assert sum(_read(dimensions[1:], "RequestCount", "Sum", 10)) == 20
     listed = boto3.client("cloudwatch", "us-east-1").list_metrics(Namespace=NAMESPACE, MetricName="RequestCount")
@@ -60,7 +61,7 @@ def test_metrics_are_those_of_the_requests_also_across_a_daemon_restart(lab: Any
         Period=60,
         ExtendedStatistics=["p99"],
     )
-    assert statistics["Datapoints"][0]["ExtendedStatistics"]["p99"] >= 0.3
+    assert max(point["ExtendedStatistics"]["p99"] for point in statistics["Datapoints"]) >= 1
 
     server.delay_seconds, server.status = 0, 200
     lab.restart_daemon()
