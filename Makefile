@@ -80,9 +80,13 @@ unit: setup ## seconds; no process, no network
 integration: setup ## the engine with moto
 	@echo "• integration tests"; $(BIN)/pytest tests/integration
 
+# For one test with what it sets up; the story's first runs the whole demo.
+E2E_SECONDS := 1800
+
 .PHONY: e2e
 e2e: setup ## the sandbox: real pods, real traffic (needs root)
-	@echo "• end-to-end tests"; $(BIN)/pytest tests/e2e -p no:randomly
+	@echo "• end-to-end tests"; $(SLIPWAY) sandbox up
+	@$(BIN)/pytest tests/e2e -p no:randomly --timeout $(E2E_SECONDS)
 
 .PHONY: bench
 bench: setup ## measure what docs/benchmarks.md reports
