@@ -58,6 +58,8 @@ def program() -> None:
 
 def main() -> None:
     project, state, patience = sys.argv[1:]
+    # As a terminal starts it; below a test run in the background Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environ = {**os.environ, "PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": "correct horse"}
     providers = {"test": lambda: WaitingProvider(int(patience))}
     engine = Engine(Path(project), "dev", providers=providers, program=program, environ=environ)
