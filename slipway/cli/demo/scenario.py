@@ -190,7 +190,7 @@ def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:
         counts = ("-", "-") if phase.sent is None else (str(phase.sent), str(phase.failed))
         phases.add_row(phase.name, f"{phase.seconds:.1f}", *counts, phase.result)
     where = Table("environment", "version", "image", "live traffic", "address", title="What runs", title_justify="left")
-    for place in places:
+    for place in (place for place in places if place["live"]):
         live = place["colours"][place["live"]]
         digest = live["running"]["image"].rsplit("@", 1)[-1]
         share = f"{live['actual_percent']} % {place['live']}"
