@@ -205,7 +205,8 @@ class Engine:
         if kind in (OperationKind.REFRESH, OperationKind.DESTROY):
             self._load()
         with self._environment():
-            config = load_stack_config(self.project, self.stack, store.secrets)
+            # Secrets of the stack file take the key, too.
+            config = read_beside_import(kind, lambda: load_stack_config(self.project, self.stack, store.secrets))
             if dry_run:
                 writer = MemoryWriter(read_beside_import(kind, store.load) or Snapshot())
                 operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=True)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from slipway.engine.provider import (
     CallContext,
@@ -24,7 +25,6 @@ from slipway.engine.provider import (
 )
 from slipway.engine.values import UNKNOWN, PropertyMap, Secret, Value, contains_secret, contains_unknown, unwrap_secrets
 from slipway.sandbox.providers.docker.context import BuildContext, ContextError
-from slipway.sandbox.providers.docker.engine import Engine
 from slipway.sandbox.providers.docker.inputs import (
     IMAGE_TYPE,
     ImageSpec,
@@ -38,6 +38,16 @@ from slipway.sandbox.providers.docker.inputs import (
     server_of_image,
 )
 
+if TYPE_CHECKING:
+    from slipway.sandbox.providers.docker.engine import Engine
+
+
+def _docker_engine(host: str) -> Engine:
+    # The SDK and what it stands on take 0.2 s to import.
+    from slipway.sandbox.providers.docker.engine import Engine  # noqa: PLC0415
+
+    return Engine(host)
+
 
 class DockerProvider(Provider):
     """One provider resource's worth of Docker: one engine."""
@@ -47,11 +57,24 @@ class DockerProvider(Provider):
     accepts_secrets = True
     supports_preview = True
 
-    def __init__(self, make_engine: Callable[[str], Engine] = Engine) -> None:
-        """`make_engine` is given the configured host, empty for DOCKER_HOST's."""
-        self._make_engine = make_engine
-        self._engine = make_engine("")
+    def __init__(self, make_engine: Callable[[str], Engine] | None = None) -> None:
+        """`make_engine` is given the configured host, empty for DOCKER_HOST's; None: the Docker engine that answers there."""
+        self._make_engine = make_engine or _docker_engine
+        self._host = ""
+        self._lock = threading.Lock()
+        self._running: Engine | None = None
+        self._is_cancelled = False
         self._contexts: dict[tuple[str, str, str], BuildContext] = {}
+
+    @property
+    def _engine(self) -> Engine:
+        """Made when first needed: an image that has not changed needs none."""
+        with self._lock:
+            if self._running is None:
+                self._running = self._make_engine(self._host)
+                if self._is_cancelled:
+                    self._running.cancel()
+            return self._running
 
     def check_config(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Take `host`; refuse all other settings by name."""
@@ -72,7 +95,8 @@ class DockerProvider(Provider):
 
     def configure(self, ctx: CallContext, inputs: PropertyMap) -> None:
         """Take the settings. The engine is not asked yet: where nothing is to be built, none is needed."""
-        self._engine = self._make_engine(str(unwrap_secrets(inputs.get("host")) or ""))
+        with self._lock:
+            self._host, self._running = str(unwrap_secrets(inputs.get("host")) or ""), None
 
     def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
         """Validate, and fill in the digest of the build context."""
@@ -137,7 +161,10 @@ class DockerProvider(Provider):
 
     def cancel(self) -> None:
         """End running builds and pushes."""
-        self._engine.cancel()
+        with self._lock:
+            self._is_cancelled = True
+            if self._running is not None:
+                self._running.cancel()
 
     def _made(self, ctx: CallContext, inputs: PropertyMap) -> PropertyMap:
         _refuse_other_types(ctx)

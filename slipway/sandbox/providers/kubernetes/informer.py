@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
-import structlog
 import urllib3
 
 from slipway.sandbox.providers.kubernetes.client import ClusterClient
@@ -18,7 +17,6 @@ from slipway.sandbox.providers.kubernetes.discovery import ApiResource
 from slipway.sandbox.providers.kubernetes.failures import ApiError, UnreachableError
 from slipway.sandbox.providers.kubernetes.objects import KubernetesObject, metadata_of, name_of
 
-_log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 1.0
 
 
@@ -111,7 +109,9 @@ class Informer:
             except Exception as error:  # noqa: BLE001 - a dead thread would leave its waiters waiting for ever
                 version = ""
                 self._fail(error)
-                _log.warning("watch failed", kind=self._resource.plural, error=str(error))
+                import structlog  # noqa: PLC0415 - 0.1 s of imports for what hardly happens
+
+                structlog.get_logger(__name__).warning("watch failed", kind=self._resource.plural, error=str(error))
                 self._stopped.wait(_RETRY_SECONDS)
 
     def _fail(self, error: Exception) -> None:

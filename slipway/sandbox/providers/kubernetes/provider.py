@@ -10,8 +10,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
-import structlog
-
 from slipway.engine.provider import (
     CallContext,
     CheckResult,
@@ -65,7 +63,6 @@ from slipway.sandbox.providers.kubernetes.objects import (
 from slipway.sandbox.providers.kubernetes.planning import plan_update
 from slipway.sandbox.providers.kubernetes.settings import Settings, check_settings, read_settings
 
-_log = structlog.get_logger(__name__)
 _FORGET_HINT = (
     "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the "
     'PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
@@ -348,7 +345,9 @@ class KubernetesProvider(Provider):
         if self.on_message is not None:
             self.on_message(ctx.urn, severity, text)
         else:
-            _log.info("kubernetes", urn=ctx.urn, severity=severity, message=text)
+            import structlog  # noqa: PLC0415 - 0.1 s of imports that an engine does not need: it listens
+
+            structlog.get_logger(__name__).info("kubernetes", urn=ctx.urn, severity=severity, message=text)
 
 
 def _active(inputs: PropertyMap) -> str | None:
