@@ -104,8 +104,11 @@ class StepRunner:
     def __init__(self, deployment: Deployment, hooks: Hooks) -> None:
         self.deployment = deployment
         self.hooks = hooks
-        pending = deployment.writer.base.pending_operations
-        self._interrupted_creates = {each.resource.urn for each in pending if each.type is OperationType.CREATING}
+
+    def interrupted_creates(self, urn: str) -> list[PendingOperation]:
+        """Creates of this resource that a crash interrupted. There are several when the run that took one up was interrupted too."""
+        pending = self.deployment.writer.base.pending_operations
+        return [each for each in pending if each.type is OperationType.CREATING and each.resource.urn == urn]
 
     def calls_for(self, state: ResourceState) -> ResourceCalls | None:
         """The provider of a record; None for components."""
@@ -133,7 +136,7 @@ class StepRunner:
             preview=self.deployment.preview,
             ignore_changes=state.ignore_changes,
             random_seed=random_seed,
-            resuming=operation == "create" and state.urn in self._interrupted_creates,
+            resuming=operation == "create" and bool(self.interrupted_creates(state.urn)),
         )
 
     # ------------------------------------------------------------ steps of a registration

@@ -15,7 +15,7 @@ from slipway.engine.deployment.providers import public_config
 from slipway.engine.deployment.replacing import Replacer
 from slipway.engine.events import Op, Step
 from slipway.engine.provider import CheckResult, DiffChanges, DiffResult
-from slipway.engine.state.model import OperationType, PendingOperation, ResourceState
+from slipway.engine.state.model import ResourceState
 from slipway.engine.urn import is_provider_type, parse_provider_reference
 from slipway.engine.values import PropertyMap, contains_unknown
 from slipway.errors import OperationError
@@ -136,21 +136,13 @@ class Settler:
 
         Generated names then stay as they were, and the provider finds what the first attempt made instead of making another.
         """
-        interrupted = self._interrupted_creates(new.urn) if calls.resumes_creates else []
+        interrupted = self.runner.interrupted_creates(new.urn) if calls.resumes_creates else []
         return interrupted[-1].resource.inputs if interrupted else {}
-
-    def _interrupted_creates(self, urn: str) -> list[PendingOperation]:
-        """There are several when the run that took it up was interrupted too."""
-        return [
-            pending
-            for pending in self.deployment.writer.base.pending_operations
-            if pending.type is OperationType.CREATING and pending.resource.urn == urn
-        ]
 
     def _forget_interrupted(self, case: Case, state: ResourceState) -> None:
         if case.calls is None or not case.calls.resumes_creates:
             return
-        for pending in self._interrupted_creates(state.urn):
+        for pending in self.runner.interrupted_creates(state.urn):
             self.deployment.writer.forget(pending)
 
     # ------------------------------------------------------------ compare
