@@ -58,12 +58,18 @@ class Node:
         self.start_runtime()
         pki = ensure_node_pki(self._node)
         self._node.kubelet_folder.mkdir(exist_ok=True)
-        # Another sandbox that was killed may have left one to its own folder.
-        self._node.kubelet_link.unlink(missing_ok=True)
-        self._node.kubelet_link.symlink_to(self._node.kubelet_folder)
+        self._link_kubelet_folder()
         for program, argv in (("kubelet", self._kubelet_argv(pki)), ("kube-proxy", self._kube_proxy_argv(pki))):
             spec = ProcessSpec(name=self._node.process(program), argv=argv, network_namespace=self._node.key)
             supervise.ensure(self._processes, spec)
+
+    def _link_kubelet_folder(self) -> None:
+        """The link of a kubelet that runs stays; another sandbox that was killed may have left one to its own folder."""
+        link, folder = self._node.kubelet_link, self._node.kubelet_folder
+        if link.is_symlink() and link.readlink() == folder:
+            return
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
 
     def wait_ready(self) -> None:
         """Wait until the node can run pods; raises OperationError with the kubelet's reason."""
