@@ -46,32 +46,43 @@ class Slipway:
         return [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir", where, *arguments]
 
     def run(
-        self, *arguments: str, code: int = 0, project: Path | None = None, seconds: float = COMMAND_SECONDS
+        self,
+        *arguments: str,
+        code: int = 0,
+        also: int | None = None,
+        project: Path | None = None,
+        seconds: float = COMMAND_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end, which is `code`."""
+        """Run one command to its end, which is `code`, or the other one that may be."""
         done = subprocess.run(
             self.argv(*arguments, project=project), capture_output=True, text=True, timeout=seconds, check=False
         )
         self.said += [done.stdout, done.stderr]
-        assert done.returncode == code, f"slipway {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode in {code, also}, (
+            f"slipway {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return done
 
     def ask(self, *arguments: str, code: int = 0) -> Any:
         """Run one command that prints JSON."""
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start one command, in a process group of its own so that it can be killed whole."""
-        return subprocess.Popen(
+    @contextmanager
+    def killed(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Start one command, and when the block ends do to it what a power failure does: no handler runs."""
+        process = subprocess.Popen(
             self.argv(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
-
-    def kill(self, process: subprocess.Popen[str]) -> None:
-        """What a power failure does to a command: no handler runs."""
-        assert process.poll() is None, f"it ended before it could be killed:\n{process.communicate()[0]}"
-        os.killpg(process.pid, signal.SIGKILL)
-        said, _ = process.communicate(timeout=30)
-        self.said.append(said)
+        with process:
+            try:
+                yield process
+                ended = process.poll() is not None
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                said, _ = process.communicate(timeout=30)
+                self.said.append(said)
+        assert not ended, f"it ended before it could be killed:\n{said}"
 
     def place(self, environment: str) -> dict[str, Any]:
         """The status of one environment."""

@@ -14,6 +14,8 @@ NAME = "crash"
 KILL_AT_RESOURCES = (8, 30, 55)
 """How many the state holds when `up` is killed; the whole environment has about 70."""
 
+NOT_FOUND = 6
+
 WaitFor = Callable[[Callable[[], bool], str], None]
 
 
@@ -37,7 +39,11 @@ def crash(demo: Demo) -> Iterator[Slipway]:
 
 
 def _resources(slipway: Slipway) -> int:
-    exported = json.loads(slipway.run("export", NAME).stdout)
+    """How many the state holds; none as long as the first `up` has not made the stack."""
+    done = slipway.run("export", NAME, also=NOT_FOUND)
+    if done.returncode == NOT_FOUND:
+        return 0
+    exported = json.loads(done.stdout)
     return len(exported["deployment"].get("resources") or [])
 
 
@@ -54,9 +60,8 @@ def _live_percent(slipway: Slipway) -> int:
 
 def test_killed_up_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor) -> None:
     for wanted in KILL_AT_RESOURCES:
-        up = crash.start("up", NAME, "--yes")
-        wait_for(lambda wanted=wanted: _resources(crash) >= wanted or up.poll() is not None, f"{wanted} resources")  # noqa: B023
-        crash.kill(up)
+        with crash.killed("up", NAME, "--yes") as up:
+            wait_for(lambda wanted=wanted: _resources(crash) >= wanted or up.poll() is not None, f"{wanted} resources")
 
     crash.run("up", NAME, "--yes")
 
@@ -72,9 +77,8 @@ def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: Wa
     before = place["colours"][place["live"]]["running"]
     _release_next_version(crash, "2.9.0")
     with crash.load(place["url"]) as load:
-        release = crash.start("release", NAME, *PACE)
-        wait_for(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
-        crash.kill(release)
+        with crash.killed("release", NAME, *PACE) as release:
+            wait_for(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
         # What a colleague may do at such a moment: it must not move traffic.
         percent = _live_percent(crash)
         crash.run("up", NAME, "--yes")
