@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from docker.api.build import process_dockerfile
-from docker.utils.build import exclude_paths, tar
+from slipway.sandbox.providers.docker.rules import exclude_paths, tar
 
 DIGEST_CHUNK_BYTES = 1 << 20
 
@@ -73,9 +72,10 @@ class BuildContext:
 
     def archive(self) -> tuple[IO[bytes], str]:
         """A tar file to send, to be closed by the caller, and the Dockerfile's name in it."""
+        from docker.api.build import process_dockerfile  # noqa: PLC0415 - a preview builds nothing
+
         name, content = process_dockerfile(self.dockerfile_name, str(self.folder))
-        file = tar(self.folder, exclude=self._ignored(), dockerfile=(name, content), gzip=False)
-        return cast("IO[bytes]", file), cast("str", name)
+        return tar(self.folder, exclude=self._ignored(), dockerfile=(name, content), gzip=False), cast("str", name)
 
     def _files(self) -> list[str]:
         name = self.dockerfile_name if self.dockerfile.is_relative_to(self.folder) else None

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from docker.utils.build import match_tag
-
 from slipway.engine.provider import CheckFailure
 from slipway.engine.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 from slipway.sandbox.providers.docker.context import BuildContext, ContextError
+from slipway.sandbox.providers.docker.rules import match_tag
 
 IMAGE_TYPE = "docker:index/image:Image"
 CONTEXT_DIGEST = "contextDigest"
