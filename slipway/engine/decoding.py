@@ -6,6 +6,7 @@ from __future__ import annotations
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -129,15 +130,23 @@ def _hooks(request: resource_pb2.RegisterResourceRequest) -> Mapping[str, tuple[
 
 def _position(position: source_pb2.SourcePosition, root: Path) -> str:
     """`project:///infra/__main__.py#12`; empty for a position outside the project, which would name the user's machine."""
-    parsed = urlparse(position.uri)
-    if parsed.scheme != "file":
-        return ""
-    try:
-        relative = Path(unquote(parsed.path)).relative_to(root)
-    except ValueError:
+    inside = _inside(position.uri, root)
+    if inside is None:
         return ""
     column = f",{position.column}" if position.column else ""
-    return f"project:///{relative.as_posix()}#{position.line}{column}"
+    return f"project:///{inside}#{position.line}{column}"
+
+
+@lru_cache(maxsize=1024)
+def _inside(uri: str, root: Path) -> str | None:
+    """The file's path in the project. Remembered: the same few files stand in the stack trace of every resource."""
+    parsed = urlparse(uri)
+    if parsed.scheme != "file":
+        return None
+    try:
+        return Path(unquote(parsed.path)).relative_to(root).as_posix()
+    except ValueError:
+        return None
 
 
 def _trace(trace: source_pb2.StackTrace, root: Path) -> tuple[Mapping[str, Any], ...]:

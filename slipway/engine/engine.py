@@ -32,6 +32,7 @@ from slipway.engine.state.backend import FileBackend
 from slipway.engine.state.history import UpdateRecord
 from slipway.engine.state.model import Snapshot
 from slipway.engine.state.store import StackStore
+from slipway.engine.state.writer import StackWriter
 from slipway.engine.urn import STACK_TYPE
 from slipway.engine.values import PropertyMap
 from slipway.errors import ChangesError, NotFoundError, OperationError, PolicyError, UsageError
@@ -205,24 +206,30 @@ class Engine:
         if kind in (OperationKind.REFRESH, OperationKind.DESTROY):
             self._load()
         with self._environment():
-            # Secrets of the stack file take the key, too.
-            config = read_beside_import(kind, lambda: load_stack_config(self.project, self.stack, store.secrets))
             if dry_run:
-                writer = MemoryWriter(read_beside_import(kind, store.load) or Snapshot())
-                operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=True)
+                config, base = read_beside_import(kind, lambda: (self._config(store), store.load() or Snapshot()))
+                operation, result = self._operate(
+                    kind, options, config, MemoryWriter(base), store.warnings, dry_run=True
+                )
             else:
                 with store.lock():
-                    operation, result = self._run_locked(kind, options, config, store)
+                    operation, result = self._run_locked(kind, options, store)
         self._raise_failure(operation, result, options, dry_run=dry_run)
         return result
 
-    def _run_locked(
-        self, kind: OperationKind, options: Options, config: StackConfig, store: StackStore
-    ) -> tuple[Operation, Result]:
+    def _config(self, store: StackStore) -> StackConfig:
+        return load_stack_config(self.project, self.stack, store.secrets)
+
+    def _run_locked(self, kind: OperationKind, options: Options, store: StackStore) -> tuple[Operation, Result]:
         started = datetime.now(UTC)
-        if not store.exists():
-            store.create()
-        writer = read_beside_import(kind, store.writer)
+
+        def read() -> tuple[StackConfig, StackWriter]:
+            config = self._config(store)  # first: nothing is made for a stack that is not configured well
+            if not store.exists():
+                store.create()
+            return config, store.writer()
+
+        config, writer = read_beside_import(kind, read)
         result: Result | None = None
         try:
             operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=False)

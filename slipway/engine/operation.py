@@ -62,8 +62,8 @@ Read = TypeVar("Read")
 
 
 def read_beside_import(kind: OperationKind, read: Callable[[], Read]) -> Read:
-    """What `read` answers. Where a program will run, its SDK is imported meanwhile: the key of the state's secrets takes 0.3 s to derive,
-    without the interpreter's lock, and the SDK as long.
+    """What `read` answers. Where a program will run, its SDK is imported meanwhile: the key of the stack's secrets takes 0.3 s to derive,
+    without the interpreter's lock, and the SDK as long. So read all that may need the key at once.
     """
     if kind not in _RUNS_PROGRAM:
         return read()
