@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from slipway.engine.config import StackConfig, load_stack_config
 from slipway.engine.deployment.context import DeploymentOptions, StackIdentity
@@ -24,8 +24,10 @@ from slipway.engine.events import (
     SummaryEvent,
     plain_json,
 )
-from slipway.engine.operation import Operation, OperationKind, read_beside_import
+from slipway.engine.operation import RUNS_PROGRAM, Operation, OperationKind
 from slipway.engine.plugin_source import PluginSource
+from slipway.engine.policy_manifest import read_manifest
+from slipway.engine.preparation import Prepared, prepare
 from slipway.engine.project import Project, load_project
 from slipway.engine.provider import Provider
 from slipway.engine.state.backend import FileBackend
@@ -36,6 +38,11 @@ from slipway.engine.state.writer import StackWriter
 from slipway.engine.urn import STACK_TYPE
 from slipway.engine.values import PropertyMap
 from slipway.errors import ChangesError, NotFoundError, OperationError, PolicyError, UsageError
+
+if TYPE_CHECKING:
+    from slipway.engine.judging import StartedPacks
+
+Writer = TypeVar("Writer", bound=StepWriter)
 
 BACKEND_URL_VARIABLE = "PULUMI_BACKEND_URL"
 
@@ -105,7 +112,7 @@ class Engine:
         """`backend_url`: None means PULUMI_BACKEND_URL. `providers`: by package, before any plugin. `program`: inline, instead of `main`.
 
         `environ`: the environment of the operations, the program's too; None means the process' own. Raises UsageError when the project
-        cannot be read.
+        cannot be read, or a policy pack's folder holds none.
         """
         self.project: Project = load_project(Path(project_dir))
         self.stack = stack
@@ -121,6 +128,8 @@ class Engine:
         self._backend = FileBackend(self._backend_url, environ=self._environ)
         self._plugins = PluginSource(providers or {}, project=self.project, environ=self._environ)
         self._policy_packs = tuple(policy_packs)
+        for pack in self._policy_packs:
+            read_manifest(pack)
         self._on_event = on_event
         self._program = program
         self._running: Operation | None = None
@@ -207,55 +216,64 @@ class Engine:
             self._load()
         with self._environment():
             if dry_run:
-                config, base = read_beside_import(kind, lambda: (self._config(store), store.load() or Snapshot()))
-                operation, result = self._operate(
-                    kind, options, config, MemoryWriter(base), store.warnings, dry_run=True
-                )
+                with self._prepare(
+                    kind, store, lambda: MemoryWriter(store.load() or Snapshot()), dry_run=True
+                ) as ready:
+                    operation, result = self._operate(kind, options, ready, store.warnings, dry_run=True)
             else:
                 with store.lock():
                     operation, result = self._run_locked(kind, options, store)
         self._raise_failure(operation, result, options, dry_run=dry_run)
         return result
 
-    def _config(self, store: StackStore) -> StackConfig:
-        return load_stack_config(self.project, self.stack, store.secrets)
+    def _prepare(
+        self, kind: OperationKind, store: StackStore, read_base: Callable[[], Writer], *, dry_run: bool
+    ) -> AbstractContextManager[Prepared[Writer]]:
+        def start_packs(config: StackConfig) -> StartedPacks:
+            from slipway.engine.judging import start_packs  # noqa: PLC0415 - see `preparation`
+
+            return start_packs(self._policy_packs, self._identity(), config, preview=dry_run, environ=self._environ)
+
+        return prepare(
+            lambda: load_stack_config(self.project, self.stack, store.secrets),
+            read_base,
+            start_packs if kind in RUNS_PROGRAM else None,
+        )
 
     def _run_locked(self, kind: OperationKind, options: Options, store: StackStore) -> tuple[Operation, Result]:
         started = datetime.now(UTC)
 
-        def read() -> tuple[StackConfig, StackWriter]:
-            config = self._config(store)  # first: nothing is made for a stack that is not configured well
+        def open_writer() -> StackWriter:
             if not store.exists():
                 store.create()
-            return config, store.writer()
+            return store.writer()
 
-        config, writer = read_beside_import(kind, read)
-        result: Result | None = None
-        try:
-            operation, result = self._operate(kind, options, config, writer, store.warnings, dry_run=False)
-            return operation, result
-        finally:
+        with self._prepare(kind, store, open_writer, dry_run=False) as ready:
+            result: Result | None = None
             try:
-                writer.close()
+                operation, result = self._operate(kind, options, ready, store.warnings, dry_run=False)
+                return operation, result
             finally:
-                store.record_update(
-                    UpdateRecord(
-                        kind=kind.value,
-                        start_time=started,
-                        end_time=datetime.now(UTC),
-                        result="succeeded" if result is not None and result.ok else "failed",
-                        message=options.message,
-                        resource_changes=dict(result.changes) if result is not None else {},
-                        config=config.recorded,
+                try:
+                    ready.base.close()
+                finally:
+                    store.record_update(
+                        UpdateRecord(
+                            kind=kind.value,
+                            start_time=started,
+                            end_time=datetime.now(UTC),
+                            result="succeeded" if result is not None and result.ok else "failed",
+                            message=options.message,
+                            resource_changes=dict(result.changes) if result is not None else {},
+                            config=ready.config.recorded,
+                        )
                     )
-                )
 
     def _operate(
         self,
         kind: OperationKind,
         options: Options,
-        config: StackConfig,
-        writer: StepWriter,
+        ready: Prepared[Writer],
         warnings: Sequence[str],
         *,
         dry_run: bool,
@@ -283,13 +301,12 @@ class Engine:
                 preview=dry_run,
                 refresh=options.refresh,
                 clear_pending_creates=options.clear_pending_creates,
-                config=config,
-                writer=writer,
+                config=ready.config,
+                writer=ready.base,
                 plugins=self._plugins,
-                policy_packs=self._policy_packs,
+                packs=ready.packs,
                 program=self._program,
                 load_stack=self._load_other_stack,
-                environ=self._environ,
                 emit=emit,
             )
             self._running = operation

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from slipway.engine.deployment.context import Deployment, StepFailedError, TerminatedError
+from slipway.engine.config import StackConfig
+from slipway.engine.deployment.context import Deployment, StackIdentity, StepFailedError, TerminatedError
 from slipway.engine.deployment.goal import Goal
 from slipway.engine.events import PolicyEvent
 from slipway.engine.policy import PackContext, PolicyPack, PolicySubject, Violation
@@ -20,22 +21,71 @@ from slipway.errors import SlipwayError
 Answer = TypeVar("Answer")
 
 
-class PolicyReview:
-    """The packs of one operation. They start in the background when this is made; `close` ends them."""
+class StartedPacks:
+    """The packs of one operation, which start in the background when this is made, before there is anything to judge."""
 
-    def __init__(self, deployment: Deployment, packs: Sequence[Path], *, environ: Mapping[str, str]) -> None:
+    def __init__(self, folders: Sequence[Path], context: PackContext, *, environ: Mapping[str, str]) -> None:
         """Raises UsageError when a folder holds no pack."""
+        self._lock = threading.Lock()
+        self._early: list[tuple[str, str]] = []
+        self._listener: Callable[[str, str], None] | None = None
+        self.packs: list[PolicyPack] = []
+        try:
+            for folder in folders:
+                self.packs.append(PolicyPack(folder, context, environ=environ, on_output=self._take_output))
+        except BaseException:
+            self.close()
+            raise
+
+    def listen(self, listener: Callable[[str, str], None]) -> None:
+        """Hand (severity, line) of what the packs print to `listener`, and what they have printed so far."""
+        with self._lock:
+            for severity, line in self._early:
+                listener(severity, line)
+            self._early.clear()
+            self._listener = listener
+
+    def close(self) -> None:
+        """End the packs' processes; harmless when they have ended."""
+        packs, self.packs = self.packs, []
+        for pack in packs:
+            pack.close()
+
+    def _take_output(self, severity: str, line: str) -> None:
+        with self._lock:
+            if self._listener is None:
+                self._early.append((severity, line))
+            else:
+                self._listener(severity, line)
+
+
+def start_packs(
+    folders: Sequence[Path],
+    identity: StackIdentity,
+    config: StackConfig,
+    *,
+    preview: bool,
+    environ: Mapping[str, str],
+) -> StartedPacks:
+    """Begin to start the packs of one operation. Raises UsageError when a folder holds no pack."""
+    context = PackContext(
+        project=identity.project,
+        stack=identity.stack,
+        preview=preview,
+        config=config.values,
+        secret_keys=sorted(config.secret_keys),
+    )
+    return StartedPacks(folders, context, environ=environ)
+
+
+class PolicyReview:
+    """What the packs say of one operation."""
+
+    def __init__(self, deployment: Deployment, packs: StartedPacks) -> None:
         self._deployment = deployment
-        identity, config = deployment.identity, deployment.config
-        context = PackContext(
-            project=identity.project,
-            stack=identity.stack,
-            preview=deployment.preview,
-            config=config.values,
-            secret_keys=sorted(config.secret_keys),
-        )
         self._failed = threading.Event()
-        self._packs = [PolicyPack(path, context, environ=environ, on_output=self._take_output) for path in packs]
+        self._packs = packs.packs
+        packs.listen(self._take_output)
 
     def review(self, goal: Goal, state: ResourceState) -> ResourceState:
         """The record with the packs' remedies. In a real run a mandatory violation raises StepFailedError: nothing is done for it."""
@@ -97,11 +147,6 @@ class PolicyReview:
     def versions(self) -> dict[str, str]:
         """Version by name of the packs."""
         return {pack.name: pack.version for pack in self._packs}
-
-    def close(self) -> None:
-        """End the packs' processes."""
-        for pack in self._packs:
-            pack.close()
 
     def _subject(self, goal: Goal, state: ResourceState) -> PolicySubject:
         return PolicySubject(

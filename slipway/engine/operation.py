@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from slipway.engine.config import StackConfig
 from slipway.engine.deployment.builtin import BuiltinProvider, LoadStack
@@ -29,8 +27,7 @@ from slipway.engine.values import PropertyMap
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
-    from slipway.engine.judging import PolicyReview
-    from slipway.engine.session import ProgramSession
+    from slipway.engine.judging import StartedPacks
 
 
 class OperationKind(StrEnum):
@@ -42,7 +39,7 @@ class OperationKind(StrEnum):
     DESTROY = "destroy"
 
 
-_RUNS_PROGRAM = frozenset({OperationKind.PREVIEW, OperationKind.UPDATE})
+RUNS_PROGRAM = frozenset({OperationKind.PREVIEW, OperationKind.UPDATE})
 
 TURN_SECONDS = 0.0002
 """How long a thread keeps the interpreter while others wait for it; Python's own 5 ms halve the speed of an update with many threads."""
@@ -56,29 +53,6 @@ def _short_turns() -> Generator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-Read = TypeVar("Read")
-
-
-def read_beside_import(kind: OperationKind, read: Callable[[], Read]) -> Read:
-    """What `read` answers. Where a program will run, its SDK is imported meanwhile: the key of the stack's secrets takes 0.3 s to derive,
-    without the interpreter's lock, and the SDK as long. So read all that may need the key at once.
-    """
-    if kind not in _RUNS_PROGRAM:
-        return read()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="state") as pool:
-        reading = pool.submit(read)
-        _program_side()
-        return reading.result()
-
-
-def _program_side() -> tuple[type[PolicyReview], type[ProgramSession]]:
-    """Imported late: the SDK costs a quarter of a second, and refresh and destroy do without it."""
-    from slipway.engine.judging import PolicyReview  # noqa: PLC0415
-    from slipway.engine.session import ProgramSession  # noqa: PLC0415
-
-    return PolicyReview, ProgramSession
 
 
 class Operation:
@@ -97,10 +71,9 @@ class Operation:
         config: StackConfig,
         writer: StepWriter,
         plugins: PluginSource,
-        policy_packs: Sequence[Path],
+        packs: StartedPacks | None,
         program: Callable[[], Any] | None,
         load_stack: LoadStack,
-        environ: Mapping[str, str],
         emit: Callable[[Event], None],
     ) -> None:
         self.kind = kind
@@ -109,10 +82,9 @@ class Operation:
         self._refreshes_first = refresh
         self._clear_pending_creates = clear_pending_creates
         self._plugins = plugins
-        self._policy_packs = policy_packs
+        self._packs = packs
         self._program = program
         self._load_stack = load_stack
-        self._environ = environ
         self.policy_packs: Mapping[str, str] = {}
         """Version by name of the packs that judged, once the operation has ended."""
         self.deployment = Deployment(
@@ -163,8 +135,14 @@ class Operation:
         return self._run_program()
 
     def _run_program(self) -> PropertyMap:
-        policy_review, program_session = _program_side()
-        review = policy_review(self.deployment, self._policy_packs, environ=self._environ)
+        from slipway.engine.judging import PolicyReview  # noqa: PLC0415 - see `preparation`
+        from slipway.engine.session import ProgramSession  # noqa: PLC0415
+
+        if self._packs is None:
+            raise ValueError(
+                "an operation that runs the program needs the started packs, though there may be none in them"
+            )
+        review = PolicyReview(self.deployment, self._packs)
 
         def end(runner: StepRunner) -> None:
             if self.deployment.ok:
@@ -172,7 +150,7 @@ class Operation:
             self._delete(runner)
 
         try:
-            session = program_session(self.deployment, review, on_end=end)
+            session = ProgramSession(self.deployment, review, on_end=end)
             try:
                 session.run(
                     self._project, self._program, on_output=lambda text: self.deployment.emit(StdoutEvent(message=text))
@@ -182,7 +160,7 @@ class Operation:
             self.policy_packs = review.versions() if self.deployment.ok else {}
             return outputs
         finally:
-            review.close()
+            self._packs.close()
 
     def _delete(self, runner: StepRunner) -> None:
         if not self.deployment.ok:

@@ -10,7 +10,6 @@ from __future__ import annotations
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,11 +25,11 @@ from slipway.engine.plugins.engine_server import EngineServer
 from slipway.engine.plugins.launch import PluginCommand, PluginProcess
 from slipway.engine.plugins.messages import CHANNEL_OPTIONS, FailedCall
 from slipway.engine.policy_config import EnforcementLevel, reconcile_config
+from slipway.engine.policy_manifest import read_manifest
 from slipway.engine.urn import name_of
 from slipway.engine.values import PropertyMap, Secret, contains_secret, unwrap_secrets
 from slipway.engine.wire import Options, decode, encode
-from slipway.engine.yaml_text import load_yaml_mapping
-from slipway.errors import OperationError, UsageError
+from slipway.errors import OperationError
 
 Answer = TypeVar("Answer")
 
@@ -133,21 +132,9 @@ class PolicyPack:
         `settings`: the pack's configuration, as in a `--policy-pack-config` file. `on_output` takes (severity, line) of what the pack
         prints. Raises UsageError when the folder holds no Python pack; what goes wrong later is raised by the first call.
         """
-        manifest = directory / "PulumiPolicy.yaml"
-        if not manifest.is_file():
-            raise UsageError(
-                "holds no PulumiPolicy.yaml", where=str(directory), remedy="name the folder of a policy pack"
-            )
-        self._manifest = load_yaml_mapping(manifest)
-        runtime: Any = self._manifest.get("runtime")
-        name: Any = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
-        if name != "python":
-            raise UsageError(
-                f"policy packs of runtime {name!r} are not supported", where=str(manifest), remedy="use a Python pack"
-            )
-        options: Any = cast(dict[str, Any], runtime).get("options") if isinstance(runtime, dict) else None
-        virtualenv: Any = (options or {}).get("virtualenv")
-        self._python = str(directory / virtualenv / "bin" / "python") if virtualenv else sys.executable
+        manifest = read_manifest(directory)
+        self._manifest_version = manifest.version
+        self._python = manifest.python
         self.directory = directory
         self._context = context
         self._settings = settings or {}
@@ -164,7 +151,7 @@ class PolicyPack:
     @property
     def version(self) -> str:
         """PulumiPolicy.yaml's `version`, else the pack's own. Waits for the pack."""
-        return str(self._manifest.get("version") or self._running().info.version)
+        return self._manifest_version or str(self._running().info.version)
 
     def analyze(self, subject: PolicySubject) -> list[Violation]:
         """Judge one resource."""

@@ -24,6 +24,7 @@ from slipway.engine.events import (
     StdoutEvent,
     Step,
 )
+from slipway.engine.judging import start_packs
 from slipway.engine.operation import Operation, OperationKind
 from slipway.engine.provider import Provider
 from slipway.engine.state.backend import FileBackend
@@ -178,10 +179,11 @@ class MemoryStack:
         self.cloud.calls.clear()
         events: list[Event] = []
         writer = self.open_writer(preview=preview)
+        identity = StackIdentity(project="proj", stack="dev", root=self.folder, program_directory=self.folder)
         operation = Operation(
             kind,
             project=None,  # type: ignore[arg-type] - only programs on disk need one
-            identity=StackIdentity(project="proj", stack="dev", root=self.folder, program_directory=self.folder),
+            identity=identity,
             options=DeploymentOptions(**options),
             preview=preview,
             refresh=refresh,
@@ -189,10 +191,9 @@ class MemoryStack:
             config=self.config,
             writer=writer,
             plugins=_Plugins(self.make_provider),  # type: ignore[arg-type]
-            policy_packs=policy_packs,
+            packs=start_packs(policy_packs, identity, self.config, preview=preview, environ=os.environ),
             program=program,
             load_stack=lambda name: self.other_stacks[name],
-            environ=dict(os.environ),
             emit=events.append,
         )
         outputs = operation.run()

@@ -12,7 +12,7 @@ from recording_provider import Cloud, RecordingProvider
 
 from slipway.engine import Engine
 from slipway.engine.events import PolicyEvent
-from slipway.errors import PolicyError
+from slipway.errors import PolicyError, UsageError
 
 PACK = """
 from pulumi_policy import *
@@ -147,3 +147,22 @@ def test_engine_raises_a_policy_error_that_names_policy_resource_and_remedy(
         assert urn("big") in text
         assert "choose a smaller one" in text
     assert cloud.taken("create") == []
+
+
+def test_folder_without_a_pack_is_refused_before_anything_is_begun(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: proj\nruntime: python\n")
+    environ = {**os.environ, "PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "correct horse"}
+    with pytest.raises(UsageError, match=r"holds no PulumiPolicy\.yaml"):
+        Engine(project, "dev", policy_packs=[project], environ=environ)
+    assert not (tmp_path / ".pulumi").exists()
+
+
+def test_what_a_pack_prints_is_told(stack: MemoryStack, pack: Path) -> None:
+    main = pack / "__main__.py"
+    main.write_text(
+        main.read_text().replace("def tagged(args, report):", "def tagged(args, report):\n    print('looking')")
+    )
+    run = stack.up(lambda: Thing("a", size=1, tag="x") and None, policy_packs=(pack,))
+    assert "looking" in run.messages("info")
