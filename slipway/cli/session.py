@@ -74,6 +74,13 @@ class Session:
 
         return PROVIDERS
 
+    def import_ahead(self) -> None:
+        """On the sandbox: what its providers need."""
+        if self.sandbox:
+            from slipway.sandbox.providers import import_ahead  # noqa: PLC0415
+
+            import_ahead()
+
     def engine(self, stack: str, on_event: Callable[[Any], None] | None = None) -> Engine:
         """The engine of one stack, with the project's policy pack."""
         from slipway.engine import Engine  # noqa: PLC0415
@@ -87,6 +94,7 @@ class Session:
             providers=self.providers(),
             policy_packs=[pack] if (pack / "PulumiPolicy.yaml").is_file() else [],
             on_event=on_event,
+            import_ahead=self.import_ahead,
         )
 
 

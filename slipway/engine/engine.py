@@ -108,11 +108,13 @@ class Engine:
         on_event: Callable[[Event], None] | None = None,
         program: Callable[[], Any] | None = None,
         environ: Mapping[str, str] | None = None,
+        import_ahead: Callable[[], None] = lambda: None,
     ) -> None:
         """`backend_url`: None means PULUMI_BACKEND_URL. `providers`: by package, before any plugin. `program`: inline, instead of `main`.
 
         `environ`: the environment of the operations, the program's too; None means the process' own. Raises UsageError when the project
         cannot be read, or a policy pack's folder holds none.
+        `import_ahead`: imports what in-process providers will need; called while the key of the stack's secrets is derived.
         """
         self.project: Project = load_project(Path(project_dir))
         self.stack = stack
@@ -131,6 +133,7 @@ class Engine:
         for pack in self._policy_packs:
             read_manifest(pack)
         self._on_event = on_event
+        self._import_ahead = import_ahead
         self._program = program
         self._running: Operation | None = None
 
@@ -238,6 +241,7 @@ class Engine:
             lambda: load_stack_config(self.project, self.stack, store.secrets),
             read_base,
             start_packs if kind in RUNS_PROGRAM else None,
+            self._import_ahead,
         )
 
     def _run_locked(self, kind: OperationKind, options: Options, store: StackStore) -> tuple[Operation, Result]:

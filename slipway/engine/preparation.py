@@ -36,8 +36,11 @@ def prepare(
     read_config: Callable[[], StackConfig],
     read_base: Callable[[], Base],
     start_packs: Callable[[StackConfig], StartedPacks] | None,
+    import_ahead: Callable[[], None] = lambda: None,
 ) -> Generator[Prepared[Base]]:
-    """`read_base` is called only when the configuration could be read. `start_packs`: None where no program runs, which needs no SDK."""
+    """`read_base` is called only when the configuration could be read. `start_packs`: None where no program runs, which needs no SDK.
+    `import_ahead` is called where there is still something to wait for.
+    """
     if start_packs is None:
         yield Prepared(read_config(), read_base(), None)
         return
@@ -53,6 +56,8 @@ def prepare(
         config = reading_config.result()
         packs = start_packs(config)
         try:
+            if not reading_base.done():
+                import_ahead()
             base = reading_base.result()
         except BaseException:
             packs.close()
