@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slipway.cli.asking import YesOption, confirm
 from slipway.cli.output import OUT, print_json
 from slipway.cli.session import Session, session_of
 from slipway.errors import UsageError
@@ -22,7 +22,6 @@ PANEL = "Stacks"
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="dev, staging, prod: a stack file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the Pulumi CLI does.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 RefreshOption = Annotated[bool, typer.Option("--refresh", "-r", help="First bring the state in line with the world.")]
 TargetOption = Annotated[list[str] | None, typer.Option("--target", "-t", help="Only this URN; may be repeated.")]
 
@@ -173,7 +172,7 @@ def outputs(
 
 def cancel(context: typer.Context, environment: EnvironmentArgument, yes: YesOption = False) -> None:
     """Remove the locks of an operation that died. Make sure that none is running."""
-    _confirm(f"Remove the locks of {environment}?", yes=yes)
+    confirm(f"Remove the locks of {environment}?", yes=yes)
     count = session_of(context).engine(environment).cancel()
     OUT.print(f"{count} lock(s) removed", markup=False)
 
@@ -194,13 +193,13 @@ def import_state(
         deployment = jsonlib.loads(file.read_text())
     except ValueError as error:
         raise UsageError(f"is not JSON: {error}", where=str(file)) from error
-    _confirm(f"Replace the state of {environment}?", yes=yes)
+    confirm(f"Replace the state of {environment}?", yes=yes)
     session_of(context).engine(environment).import_(deployment)
 
 
 def _engine(context: typer.Context, environment: str, question: str, *, yes: bool, json: bool) -> Engine:
     """The engine of a verb that changes things, once somebody has agreed to it."""
-    _confirm(question, yes=yes)
+    confirm(question, yes=yes)
     return session_of(context).engine(environment, _progress(json=json))
 
 
@@ -208,12 +207,3 @@ def _progress(*, json: bool) -> Callable[[Any], None]:
     from slipway.engine.display import EventLines, ProgressDisplay  # noqa: PLC0415
 
     return EventLines(sys.stdout.write) if json else ProgressDisplay(OUT)
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not os.isatty(sys.stdin.fileno()):
-        raise UsageError("this changes things and nobody is there to be asked", remedy="add --yes")
-    if not typer.confirm(question, err=True):
-        raise UsageError("not changed")
