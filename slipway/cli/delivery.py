@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, status, history."""
+"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slipway.cli.asking import YesOption, confirm
 from slipway.cli.output import OUT, print_json
 from slipway.cli.rollout_display import RolloutDisplay
 from slipway.cli.session import Session, session_of
@@ -31,7 +32,7 @@ MinimumOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the root."""
-    for verb in (bootstrap, release, promote, rollback, resume, abort, retire, contract, status, history):
+    for verb in (bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history):
         app.command(rich_help_panel=PANEL)(verb)
 
 
@@ -162,6 +163,18 @@ def contract(
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.contract(_connect(session_of(context), environment), force=force, dry_run=dry_run), json=json)
+
+
+def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOption = False) -> None:
+    """Have the ledger forget what ran in an environment that `pulumi destroy` deleted; `slipway destroy` does so itself."""
+    from slipway import delivery  # noqa: PLC0415
+
+    confirm(f"Forget what the ledger says of {environment}?", yes=yes)
+    beliefs = delivery.forget_destroyed(_connect(session_of(context), environment)).texts
+    for text in beliefs:
+        OUT.print(f"{environment}: forgotten: {text}", markup=False)
+    if not beliefs:
+        OUT.print(f"{environment}: there was nothing to forget", markup=False)
 
 
 def status(

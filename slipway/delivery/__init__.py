@@ -1,7 +1,7 @@
 """Delivery: brings a release through the environments, moves its traffic step by step, and turns it back by itself when it is bad."""
 
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
-from slipway.delivery.forgetting import forget, refuse_during_rollout
+from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.preview_report import MarkdownReport, preview_markdown
@@ -18,6 +18,7 @@ from slipway.delivery.service import (
 )
 
 __all__ = [
+    "Beliefs",
     "Context",
     "LeaseLostError",
     "MarkdownReport",
@@ -31,6 +32,7 @@ __all__ = [
     "bootstrap",
     "contract",
     "forget",
+    "forget_destroyed",
     "history",
     "preview_markdown",
     "promote",

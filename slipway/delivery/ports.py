@@ -241,6 +241,10 @@ class Stack(Protocol):
         """Remove everything."""
         ...
 
+    def resources(self) -> int:
+        """How many resources the state has beside the stack itself; 0 as well for a stack that does not exist. Makes and runs nothing."""
+        ...
+
     def outputs(self) -> Mapping[str, Any]:
         """The outputs in plain text, secrets included: never to be logged. Empty: never brought up."""
         ...

@@ -16,6 +16,7 @@ from slipway.delivery.ports import StackResult
 from slipway.delivery.scrubbing import scrub
 from slipway.errors import LockedError, MachineError, NotFoundError, OperationError
 
+STACK_TYPE = "pulumi:pulumi:Stack"
 TAIL_CHARACTERS = 2000
 """As much of the CLI's output as a message can carry; the end tells what failed."""
 
@@ -63,6 +64,14 @@ class AutomationStack:
         """See `Stack.destroy`."""
         return self._change(lambda stack: stack.destroy(on_output=self._on_output))
 
+    def resources(self) -> int:
+        """See `Stack.resources`."""
+        try:
+            state: dict[str, Any] | None = self._call(lambda stack: stack.export_stack().deployment, self._existing)
+        except NotFoundError:
+            return 0
+        return sum(record["type"] != STACK_TYPE for record in (state or {}).get("resources") or ())
+
     def outputs(self) -> Mapping[str, Any]:
         """See `Stack.outputs`."""
         try:
@@ -75,9 +84,11 @@ class AutomationStack:
         result = self._call(operation)
         return StackResult(changes=dict(result.summary.resource_changes or {}), seconds=time.monotonic() - began)
 
-    def _call(self, operation: Callable[[automation.Stack], Any]) -> Any:
+    def _call(
+        self, operation: Callable[[automation.Stack], Any], find: Callable[[], automation.Stack] | None = None
+    ) -> Any:
         try:
-            return operation(self._stack())
+            return operation((find or self._stack)())
         except automation_errors.ConcurrentUpdateError as error:
             raise LockedError(
                 f"the stack {self._name} is locked: {_tail(error)}",
@@ -98,6 +109,9 @@ class AutomationStack:
         if self._opened is None:
             self._opened = automation.create_or_select_stack(stack_name=self._name, work_dir=str(self._project_dir))
         return self._opened
+
+    def _existing(self) -> automation.Stack:
+        return automation.select_stack(stack_name=self._name, work_dir=str(self._project_dir))
 
 
 def _tail(error: Exception) -> str:

@@ -11,6 +11,7 @@ from slipway.delivery.ports import StackResult
 from slipway.engine import Engine, Result
 from slipway.engine.events import Step, plain_json
 from slipway.engine.state.model import ResourceState
+from slipway.engine.urn import STACK_TYPE
 from slipway.errors import NotFoundError
 
 
@@ -36,6 +37,14 @@ class EngineStack:
     def destroy(self) -> StackResult:
         """See `Stack.destroy`."""
         return _result(self._engine.destroy())
+
+    def resources(self) -> int:
+        """See `Stack.resources`."""
+        try:
+            snapshot = self._engine.snapshot()
+        except NotFoundError:
+            return 0
+        return sum(state.type != STACK_TYPE for state in snapshot.resources)
 
     def outputs(self) -> Mapping[str, Any]:
         """See `Stack.outputs`."""

@@ -165,7 +165,12 @@ class SimulatedStack:
     def destroy(self) -> StackResult:
         """See `Stack.destroy`."""
         self._environment.running.clear()
+        self._environment.exists = False
         return StackResult(changes={"delete": 1})
+
+    def resources(self) -> int:
+        """See `Stack.resources`."""
+        return int(self._environment.exists)
 
     def outputs(self) -> Mapping[str, Any]:
         """See `Stack.outputs`."""

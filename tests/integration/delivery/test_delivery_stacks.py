@@ -126,12 +126,25 @@ def test_failed_up_is_an_operation_error(stack_of: Callable[[Callable[[], None]]
         stack_of(lambda: Thing("disk", fails=True) and None).up()
 
 
-def test_destroyed_stack_has_no_outputs(stack_of: Callable[[Callable[[], None]], EngineStack]) -> None:
+def test_destroyed_stack_has_no_outputs_and_no_resources(
+    stack_of: Callable[[Callable[[], None]], EngineStack],
+) -> None:
     stack = stack_of(program())
+    assert stack.resources() == 0
     stack.up()
     stack.refresh()
+    assert stack.resources() > 1
     assert stack.destroy().changes["delete"] == 3
     assert "delivery" not in stack.outputs()
+    assert stack.resources() == 0
+
+
+def test_stack_without_anything_in_it_has_no_resources(
+    stack_of: Callable[[Callable[[], None]], EngineStack],
+) -> None:
+    stack = stack_of(lambda: None)
+    assert stack.up().changes == {"create": 1}
+    assert stack.resources() == 0
 
 
 def test_missing_cli_is_named_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -569,39 +568,3 @@ def test_interrupted_rollback_is_finished_and_told_as_done_when_it_is_asked_for_
         delivery.rollback(replace(rehearsal.context("dev"), progress=die))
     assert delivery.rollback(rehearsal.context("dev", pid=2)).status == "completed"
     assert live_version(rehearsal.environment("dev")) == "1.0.0"
-
-
-def test_destroyed_environment_is_forgotten_and_the_next_one_of_its_name_is_migrated_from_the_start() -> None:
-    rehearsal = company("1.0.0", "1.1.0")
-    context = rehearsal.context("dev")
-    assert context.ledger.schema(context.place).head == "0001"
-
-    delivery.forget(context)
-
-    assert delivery.status(context) == ()
-    assert context.ledger.schema(context.place).head is None
-    assert context.ledger.wanted(context.place).releases() == {}
-    assert context.ledger.history(context.place, 5) != []
-    assert context.ledger.lease(context.place) is None
-
-
-def test_refuses_to_destroy_during_a_rollout() -> None:
-    rehearsal = company("1.0.0")
-    context = rehearsal.context("dev")
-    delivery.refuse_during_rollout(context)
-    rehearsal.check_out("1.1.0")
-    rehearsal.ledger.before_write = _crash_at("verified")
-    with pytest.raises(RuntimeError, match="killed"):
-        delivery.release(rehearsal.context("dev"))
-    rehearsal.ledger.before_write = lambda _what: None
-    with pytest.raises(UsageError, match="a release is under way") as refused:
-        delivery.refuse_during_rollout(rehearsal.context("dev"))
-    assert "slipway resume dev" in refused.value.remedy
-
-
-def _crash_at(point: str) -> Callable[[str], None]:
-    def crash(what: str) -> None:
-        if what == point:
-            raise RuntimeError("killed")
-
-    return crash
