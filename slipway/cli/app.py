@@ -16,8 +16,6 @@ from slipway.errors import SlipwayError
 
 INTERRUPTED = 130
 BUG = 70
-CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
-"""Click's ClickException, in the copy of Click that typer carries and does not export: what is wrong with the arguments."""
 
 EPILOG = """
 Start here: `slipway --sandbox demo`. Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
@@ -80,8 +78,9 @@ def run() -> None:
     except SlipwayError as error:
         print_error(error)
         sys.exit(error.exit_code)
-    except CommandLineError as error:
-        error.show()
+    except typer.TyperException as error:
+        # Whatever is wrong with the arguments. All that typer raises can show themselves; only this one of them is exported with it.
+        cast("typer.BadParameter", error).show()
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         ERR.print("interrupted", style="yellow")
