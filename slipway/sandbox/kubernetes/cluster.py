@@ -76,8 +76,7 @@ class ClusterManager:
         `token_webhook_url` is asked by POST of a TokenReview about each bearer token that is no service account's.
         """
         self.prepare()
-        with self._book.lock(name):
-            found = self._book.all().get(name)
+        with self._book.held(name) as found:
             if found is not None and found.deleting:
                 self._remove(name, found)
             record = self._book.allocate(name, token_webhook_url)
@@ -138,8 +137,7 @@ class ClusterManager:
 
     def delete(self, name: str) -> None:
         """Remove the cluster with all that it holds; no such cluster is fine."""
-        with self._book.lock(name):
-            record = self._book.all().get(name)
+        with self._book.held(name) as record:
             if record is not None:
                 self._remove(name, record)
 
@@ -163,7 +161,7 @@ class ClusterManager:
 
     def names(self) -> list[str]:
         """All clusters, in the order of creation; those whose removal has begun are not among them."""
-        return [name for name, record in self._book.all().items() if not record.deleting]
+        return self._book.names()
 
     def resume(self) -> None:
         """Bring back everything that should run, after a stop, a crash or a reboot; finish what was being removed.
@@ -181,8 +179,7 @@ class ClusterManager:
     def pause_all(self) -> None:
         """Stop every process of every cluster and take their networks away; what they hold stays on disk."""
         for name in self._book.all():
-            with self._book.lock(name):
-                record = self._book.all().get(name)
+            with self._book.held(name) as record:
                 if record is None:
                     continue
                 layout = self._layout(name, record)
@@ -194,8 +191,7 @@ class ClusterManager:
         self._etcd.stop()
 
     def _resume(self, name: str) -> None:
-        with self._book.lock(name):
-            record = self._book.all().get(name)
+        with self._book.held(name) as record:
             if record is None:
                 return
             if record.deleting:

@@ -102,6 +102,10 @@ class ClusterBook:
                 remedy="Run `slipway sandbox reset`.",
             ) from error
 
+    def names(self) -> list[str]:
+        """All clusters, in the order of creation; those whose removal has begun are not among them."""
+        return [name for name, record in self.all().items() if not record.deleting]
+
     def get(self, name: str) -> ClusterRecord:
         """The record of one cluster; raises NotFoundError."""
         record = self.all().get(name)
@@ -139,6 +143,12 @@ class ClusterBook:
         """One change of a cluster at a time, among all threads and processes; freed by the kernel when its holder dies."""
         with _locked(self._folder / "locks" / name):
             yield
+
+    @contextmanager
+    def held(self, name: str) -> Generator[ClusterRecord | None]:
+        """The lock of a cluster, and its record as it is under that lock; None: there is no such cluster."""
+        with self.lock(name):
+            yield self.all().get(name)
 
     @contextmanager
     def _changing(self) -> Generator[_Book]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from slipway.errors import MachineError, NotFoundError, OperationError, UsageError
 from slipway.sandbox.kubernetes.cluster import nodes_per_group
 from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, kubernetes_folder
-from slipway.sandbox.kubernetes.state import ClusterBook, NodeRecord
+from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord
 from slipway.sandbox.paths import SandboxPaths
 
 
@@ -50,6 +51,41 @@ def test_webhook_is_replaced_and_the_rest_kept_when_it_changes(book: ClusterBook
 
     assert changed.token_webhook_url == "http://127.0.0.1/new"
     assert [node.group for node in changed.nodes] == ["workers"]
+
+
+def test_record_is_read_under_the_lock_when_its_holder_has_changed_it(book: ClusterBook) -> None:
+    first = book.allocate("dev", "http://127.0.0.1/")
+
+    def read() -> ClusterRecord | None:
+        waiting.set()
+        with book.held("dev") as record:
+            return record
+
+    waiting = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with book.held("dev") as record:
+            assert record == first
+            other = pool.submit(read)
+            assert waiting.wait(timeout=10)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.2)
+            book.put("dev", first.model_copy(update={"deleting": True}))
+        found = other.result(timeout=10)
+    assert found is not None
+    assert found.deleting
+
+
+def test_nothing_is_held_of_a_cluster_that_is_unknown(book: ClusterBook) -> None:
+    with book.held("ghost") as record:
+        assert record is None
+
+
+def test_cluster_is_not_listed_once_its_removal_has_begun(book: ClusterBook) -> None:
+    for name in ("staging", "dev", "prod"):
+        record = book.allocate(name, "http://127.0.0.1/")
+    book.put("prod", record.model_copy(update={"deleting": True}))
+
+    assert book.names() == ["staging", "dev"]
 
 
 def test_refuses_one_cluster_more_than_there_are_ranges(book: ClusterBook) -> None:

@@ -68,14 +68,13 @@ class ExistingClusters:
 
         Raises UsageError when no context fits, or another EKS cluster stands on the same existing one.
         """
-        with self._book.lock(name):
-            found = self._book.all().get(name)
+        with self._book.held(name) as found:
             if found is not None and found.deleting:
                 self._remove(name, found)
-                found = None
+            adopted = None if found is None or found.deleting else found.existing
             # One after another: two must not find the same existing cluster free.
             with self._book.lock(".adoption"):
-                adopted = found.existing if found and found.existing else self._choose(name)
+                adopted = adopted or self._choose(name)
                 record = self._book.allocate(name, token_webhook_url)
                 record = self._put(name, record, adopted)
             self._start(name, record, adopted)
@@ -124,8 +123,7 @@ class ExistingClusters:
 
     def delete(self, name: str) -> None:
         """Let the existing cluster go: our endpoint, access objects and routes are removed, and nothing else. No such cluster is fine."""
-        with self._book.lock(name):
-            record = self._book.all().get(name)
+        with self._book.held(name) as record:
             if record is not None:
                 self._remove(name, record)
 
@@ -149,7 +147,7 @@ class ExistingClusters:
 
     def names(self) -> list[str]:
         """All clusters, in the order of creation; those whose removal has begun are not among them."""
-        return [name for name, record in self._book.all().items() if not record.deleting]
+        return self._book.names()
 
     def resume(self) -> None:
         """Bring back every endpoint and route after a stop, a crash or a reboot; finish what was being removed.
@@ -159,8 +157,7 @@ class ExistingClusters:
         failures: list[SlipwayError] = []
         for name in list(self._book.all()):
             try:
-                with self._book.lock(name):
-                    record = self._book.all().get(name)
+                with self._book.held(name) as record:
                     if record is not None and record.deleting:
                         self._remove(name, record)
                     elif record is not None and record.existing is not None:
@@ -173,8 +170,7 @@ class ExistingClusters:
     def pause_all(self) -> None:
         """Stop every endpoint and take the routes back; the existing clusters go on."""
         for name in self._book.all():
-            with self._book.lock(name):
-                record = self._book.all().get(name)
+            with self._book.held(name) as record:
                 if record is None:
                     continue
                 self._processes.stop(self._layout(name, record).process("endpoint"), timeout_seconds=5)
