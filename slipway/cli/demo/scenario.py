@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,15 +15,14 @@ from typing import Any
 from rich.table import Table
 
 from slipway.cli.demo.checkout import Checkout
+from slipway.cli.demo.sending import Load, sending
 from slipway.cli.output import ERR, OUT, print_json
 from slipway.errors import OperationError, RolledBackError
 from slipway.sandbox.paths import SandboxPaths
 
 ENVIRONMENTS = ("dev", "staging", "prod")
-REQUESTS_PER_SECOND = 40
 PACE = ("--bake", "8", "--window", "6", "--minimum-requests", "10")
 """Bakes of seconds instead of minutes: the demo shows the way, not the patience."""
-LOAD_STOP_SECONDS = 30
 
 
 @dataclass
@@ -167,21 +164,14 @@ def _load(commands: Commands, paths: SandboxPaths, phase: Phase, environment: st
         yield
         return
     url = commands.ask("outputs", environment, "url", "--json")["url"]
-    summary = paths.sandbox / "demo-load.json"
-    summary.unlink(missing_ok=True)
-    sender = subprocess.Popen(
-        [sys.executable, "-m", "slipway.cli.demo.load", url, str(REQUESTS_PER_SECOND), str(summary)],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+    load = Load()
     try:
-        yield
+        with sending(load, url, paths.sandbox / "demo-load.json"):
+            yield
     finally:
-        sender.send_signal(signal.SIGTERM)
-        sender.wait(timeout=LOAD_STOP_SECONDS)
-        if summary.is_file():
-            counted = jsonlib.loads(summary.read_text())
-            phase.sent, phase.failed = counted["sent"], counted["failed"]
-            ERR.print(f"  requests: {counted['sent']} sent, {counted['failed']} failed {counted['faults'] or ''}")
+        phase.sent, phase.failed = load.sent, load.failed
+        if load.sent is not None:
+            ERR.print(f"  requests: {load.sent} sent, {load.failed} failed {load.faults or ''}")
 
 
 def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:

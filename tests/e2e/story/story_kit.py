@@ -9,27 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 
+from slipway.cli.demo.sending import Load, sending
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
 
 COMMAND_SECONDS = 300
-REQUESTS_PER_SECOND = 40
 PACE = ("--bake", "8", "--window", "6", "--minimum-requests", "10")
-
-
-@dataclass
-class Load:
-    """What a sender counted, once it has ended."""
-
-    sent: int = 0
-    failed: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
 
 
 class Slipway:
@@ -110,17 +101,9 @@ class Slipway:
     def load(self, url: str) -> Iterator[Load]:
         """Constant requests meanwhile: a quarter stores orders, the others list them."""
         load = Load()
-        summary = self.paths.sandbox / "story-load.json"
-        summary.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "slipway.cli.demo.load", url, str(REQUESTS_PER_SECOND), str(summary)]
-        sender = subprocess.Popen(argv)
-        try:
+        with sending(load, url, self.paths.sandbox / "story-load.json"):
             yield load
-        finally:
-            sender.send_signal(signal.SIGTERM)
-            sender.wait(timeout=60)
-        counted = json.loads(summary.read_text())
-        load.sent, load.failed, load.faults = counted["sent"], counted["failed"], counted["faults"]
+        assert load.sent is not None, "the sender died"
 
 
 @dataclass(frozen=True)
