@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from slipway.cli.asking import YesOption, confirm
 from slipway.cli.output import OUT, print_json
+from slipway.cli.pulumi_cli import cli_of, flags, target_flags
 from slipway.cli.session import Session, session_of
 from slipway.errors import UsageError
 
@@ -47,6 +49,10 @@ def preview(
     session = session_of(context)
     if markdown:
         _preview_markdown(session, environment)
+        return
+    if cli := cli_of(session, environment):
+        switches = flags(json=json, expect_no_changes=expect_no_changes, refresh=refresh_first)
+        cli.run("preview", flags=[*switches, *target_flags(target or ()), *cli.policy_flags()])
         return
     from slipway.engine import Options  # noqa: PLC0415
     from slipway.engine.display import PlanDisplay, PreviewObject  # noqa: PLC0415
@@ -94,6 +100,14 @@ def up(
     target: TargetOption = None,
 ) -> None:
     """Make the environment what the program and the ledger say; live traffic stays as it is."""
+    if cli := cli_of(session_of(context), environment):
+        if not dry_run:
+            cli.ensure_stack()
+        switches = flags(json=json, expect_no_changes=expect_no_changes, refresh=refresh_first, yes=yes and not dry_run)
+        said = ["--message", message] if message else []
+        verb = "preview" if dry_run else "up"
+        cli.run(verb, flags=[*switches, *said, *target_flags(target or ()), *cli.policy_flags()])
+        return
     from slipway.engine import Options  # noqa: PLC0415
 
     options = Options(
@@ -120,6 +134,12 @@ def refresh(
     ] = False,
 ) -> None:
     """Bring the state in line with the live resources."""
+    if cli := cli_of(session_of(context), environment):
+        switches = flags(
+            json=json, yes=yes and not dry_run, preview_only=dry_run, clear_pending_creates=clear_pending_creates
+        )
+        cli.run("refresh", flags=switches)
+        return
     from slipway.engine import Options  # noqa: PLC0415
 
     engine = _engine(context, environment, f"Refresh the state of {environment}?", yes=yes or dry_run, json=json)
@@ -139,13 +159,22 @@ def destroy(
     from slipway.engine import Options  # noqa: PLC0415
 
     session = session_of(context)
-    engine = _engine(context, environment, f"Delete everything in {environment}?", yes=yes or dry_run, json=json)
-    place = None
-    if "delivery" in engine.outputs():
-        place = build_context(session.require_project(), environment, engine=session.engine(environment))
-        delivery.refuse_during_rollout(place)
-    engine.destroy(Options(dry_run=dry_run))
-    if place is not None and not dry_run:
+    destroy_all: Callable[[], object]
+    if cli := cli_of(session, environment):
+        exports = cli.outputs()
+        destroy_all = partial(cli.run, "destroy", flags=flags(json=json, yes=yes and not dry_run, preview_only=dry_run))
+    else:
+        engine = _engine(context, environment, f"Delete everything in {environment}?", yes=yes or dry_run, json=json)
+        exports = engine.outputs()
+        destroy_all = partial(engine.destroy, Options(dry_run=dry_run))
+    if "delivery" not in exports:
+        destroy_all()
+        return
+    own = None if cli else session.engine(environment)
+    place = build_context(session.require_project(), environment, engine=own)
+    delivery.refuse_during_rollout(place)
+    destroy_all()
+    if not dry_run:
         delivery.forget(place)
 
 
@@ -157,6 +186,9 @@ def outputs(
     json: JsonOption = False,
 ) -> None:
     """Print what the environment exports, such as its address."""
+    if cli := cli_of(session_of(context), environment):
+        cli.run("stack", "output", *([name] if name else []), flags=flags(json=json, show_secrets=show_secrets))
+        return
     values = session_of(context).engine(environment).outputs(show_secrets=show_secrets)
     if name is not None:
         if name not in values:
@@ -172,6 +204,9 @@ def outputs(
 
 def cancel(context: typer.Context, environment: EnvironmentArgument, yes: YesOption = False) -> None:
     """Remove the locks of an operation that died. Make sure that none is running."""
+    if cli := cli_of(session_of(context), environment):
+        cli.run("cancel", flags=flags(yes=yes))
+        return
     confirm(f"Remove the locks of {environment}?", yes=yes)
     count = session_of(context).engine(environment).cancel()
     OUT.print(f"{count} lock(s) removed", markup=False)
@@ -179,6 +214,9 @@ def cancel(context: typer.Context, environment: EnvironmentArgument, yes: YesOpt
 
 def export_state(context: typer.Context, environment: EnvironmentArgument) -> None:
     """Print the state as `pulumi stack export` does; secrets stay encrypted."""
+    if cli := cli_of(session_of(context), environment):
+        cli.run("stack", "export")
+        return
     print_json(session_of(context).engine(environment).export())
 
 
@@ -194,6 +232,9 @@ def import_state(
     except ValueError as error:
         raise UsageError(f"is not JSON: {error}", where=str(file)) from error
     confirm(f"Replace the state of {environment}?", yes=yes)
+    if cli := cli_of(session_of(context), environment):
+        cli.run("stack", "import", flags=["--file", str(file.absolute())])
+        return
     session_of(context).engine(environment).import_(deployment)
 
 

@@ -64,6 +64,16 @@ def forget_destroyed(ctx: Context) -> Beliefs:
 
     UsageError while the stack has resources, LockedError while somebody is at work here, NotFoundError for a place that was never made.
     """
+    _refuse_what_is_there(ctx)
+    beliefs = _read(ctx)
+    if beliefs.texts:
+        with hold_lease(ctx, f"slipway forget {ctx.place.environment}") as keeper:
+            _refuse_what_is_there(ctx)  # somebody may have brought it up before we were alone with it
+            _forget(ctx, keeper)
+    return beliefs
+
+
+def _refuse_what_is_there(ctx: Context) -> None:
     count = ctx.stack.resources()
     if count:
         raise UsageError(
@@ -71,11 +81,6 @@ def forget_destroyed(ctx: Context) -> Beliefs:
             where=str(ctx.place),
             remedy=f"`slipway destroy {ctx.place.environment}` deletes them and forgets the environment",
         )
-    beliefs = _read(ctx)
-    if beliefs.texts:
-        with hold_lease(ctx, f"slipway forget {ctx.place.environment}") as keeper:
-            _forget(ctx, keeper)
-    return beliefs
 
 
 def _read(ctx: Context) -> Beliefs:

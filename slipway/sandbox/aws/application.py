@@ -133,10 +133,15 @@ def _run(app: Any, environ: Environ, operation: Operation) -> Answer:
     except Exception as error:
         log.exception("operation failed", service=operation.service, operation=operation.name)
         return _answer(*internal_failure(operation, error))
-    if status.startswith("404") and headers.get("Content-Type", "").startswith("text/html"):
-        # Flask's own page: moto has no route for this operation of the service.
+    answer = list(chunks)
+    if status.startswith("404") and _is_flasks_own_page(headers.get("Content-Type", ""), answer):
         return _answer(*not_implemented(operation, ""))
-    return status, list(headers.items()), list(chunks)
+    return status, list(headers.items()), answer
+
+
+def _is_flasks_own_page(content_type: str, chunks: list[bytes]) -> bool:
+    """moto has no route for this operation of the service. Its own 404 of a HEAD has that content type too, but no content."""
+    return content_type.startswith("text/html") and any(chunks)
 
 
 def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:

@@ -144,6 +144,13 @@ def test_refuses_an_operation_by_name_when_nobody_wrote_it(
     assert message.startswith(f"The sandbox does not support {name}")
 
 
+def test_object_that_is_not_there_is_not_found_and_not_refused(aws: Callable[..., Any]) -> None:
+    bucket = f"state-{uuid4().hex[:6]}"
+    aws("s3").create_bucket(Bucket=bucket)
+    assert refusal(aws("s3").head_object, Bucket=bucket, Key=".pulumi/meta.yaml")[0] == "404"
+    assert refusal(aws("s3").head_bucket, Bucket=f"{bucket}-other")[0] == "404"
+
+
 def test_caller_is_a_principal_that_policies_can_name(aws: Callable[..., Any]) -> None:
     assert aws("sts").get_caller_identity()["Arn"] == "arn:aws:iam::123456789012:user/moto"
 
