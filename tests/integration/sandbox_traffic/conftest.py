@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import os
 import socketserver
 import threading
 import time
@@ -19,7 +20,7 @@ from moto import mock_aws
 
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
-from slipway.sandbox.traffic import Traffic
+from slipway.sandbox.traffic import Traffic, addresses
 from slipway.sandbox.traffic.data_plane import PROCESS_NAME
 
 PORT = 18080
@@ -146,6 +147,8 @@ class Lab:
     traffic: Traffic
     paths: SandboxPaths
     processes: ProcessTable
+    network: str
+    """The first three bytes of the load balancers' addresses."""
     vpc_id: str
     subnet_ids: list[str]
     servers: list[TargetServer] = field(default_factory=list)
@@ -215,6 +218,13 @@ class Lab:
         return _get(address, path, port, headers)
 
 
+def _own_network() -> str:
+    """A network of loopback addresses that no other process uses: neither the machine's sandbox, whose load balancers may listen on
+    the same ports, nor another run of these tests."""
+    pid = os.getpid()
+    return f"127.{100 + pid // 256 % 100}.{pid % 256}"
+
+
 def _forward(weights: dict[str, int]) -> dict[str, Any]:
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
@@ -248,6 +258,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+    network = _own_network()
+    monkeypatch.setattr(addresses, "NETWORK", network)
     # Short on purpose: a unix socket's path may have 107 bytes.
     home: Path = tmp_path_factory.mktemp("t")
     paths = SandboxPaths(home)
@@ -264,7 +276,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         elbv2.meta.events.register(
             "after-call.elastic-load-balancing-v2", lambda **_: current.traffic.on_api_change("elbv2")
         )
-        current = Lab(elbv2, traffic, paths, processes, vpc_id, [subnet["Subnet"]["SubnetId"] for subnet in subnets])
+        subnet_ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
+        current = Lab(elbv2, traffic, paths, processes, network, vpc_id, subnet_ids)
         traffic.start()
         try:
             yield current
