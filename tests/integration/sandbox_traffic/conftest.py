@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import os
 import socketserver
+import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from load_kit import PATIENCE_SECONDS, Calls, Load
+
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic import Traffic, addresses
 from slipway.sandbox.traffic.data_plane import PROCESS_NAME
 
 PORT = 18080
-PATIENCE_SECONDS = 60
-"""For what comes within milliseconds on an idle machine."""
+HAPROXY_LOG_CHARACTERS = 20_000
 REGION = "us-east-1"
 
 
@@ -81,65 +85,6 @@ class TargetServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 @dataclass
-class Load:
-    """Requests over keep-alive connections, counted."""
-
-    address: str
-    port: int = PORT
-    connections: int = 4
-    pause_seconds: float = 0.002
-    answers: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    _answered: list[int] = field(default_factory=list)
-    """How many answers each connection has had."""
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    def __enter__(self) -> Load:
-        self._answered = [0] * self.connections
-        for number in range(self.connections):
-            thread = threading.Thread(target=self._run, args=(number,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
-
-    @property
-    def total(self) -> int:
-        return sum(self.answers.values())
-
-    def flow(self, requests: int = 8) -> None:
-        """Wait until each connection has had that many more answers. From the second on they were asked for after the call."""
-        wanted = [answered + requests for answered in self._answered]
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while any(answered < least for answered, least in zip(self._answered, wanted, strict=True)):
-            assert time.monotonic() < deadline, f"the load stands still: {self.failures[-3:]}"
-            time.sleep(0.01)
-
-    def _run(self, number: int) -> None:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE_SECONDS)
-        while not self._stop.is_set():
-            try:
-                connection.request("GET", "/")
-                response = connection.getresponse()
-                body = response.read().decode()
-                if response.status == 200:
-                    self.answers[body.splitlines()[0]] += 1
-                else:
-                    self.failures.append(f"{response.status} {body[:80]}")
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-                connection.close()
-            self._answered[number] += 1
-            time.sleep(self.pause_seconds)
-        connection.close()
-
-
-@dataclass
 class Lab:
     """What a test works with."""
 
@@ -152,6 +97,7 @@ class Lab:
     vpc_id: str
     subnet_ids: list[str]
     servers: list[TargetServer] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
 
     def serve(self, name: str) -> TargetServer:
         server = TargetServer(name)
@@ -206,7 +152,7 @@ class Lab:
             time.sleep(0.05)
 
     def load(self, address: str, **settings: Any) -> Load:
-        return Load(address, **settings)
+        return Load(address, PORT, self.calls, **settings)
 
     def restart_daemon(self) -> None:
         """What a daemon restart does: the old object ends, a new one takes over what runs."""
@@ -273,17 +219,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         ]
         traffic = Traffic(paths, processes)
         elbv2 = boto3.client("elbv2", REGION)
-        elbv2.meta.events.register(
-            "after-call.elastic-load-balancing-v2", lambda **_: current.traffic.on_api_change("elbv2")
-        )
         subnet_ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
         current = Lab(elbv2, traffic, paths, processes, network, vpc_id, subnet_ids)
+        service = "elastic-load-balancing-v2"
+        elbv2.meta.events.register(f"before-call.{service}", lambda model, **_: current.calls.begin(model.name))
+        elbv2.meta.events.register(f"after-call.{service}", lambda **_: current.traffic.on_api_change("elbv2"))
+        elbv2.meta.events.register_last(f"after-call.{service}", lambda **_: current.calls.end())
         traffic.start()
         try:
             yield current
         finally:
             current.traffic.stop()
             processes.stop(PROCESS_NAME)
+            # pytest shows it when the test has failed: reloads, workers that ended, sockets that were not handed on.
+            with contextlib.suppress(FileNotFoundError):
+                sys.stdout.write(processes.log_path(PROCESS_NAME).read_text()[-HAPROXY_LOG_CHARACTERS:])
             for server in current.servers:
                 server.shutdown()
                 server.server_close()
