@@ -23,6 +23,8 @@ PROCESS_NAME = "haproxy"
 RELOAD_TIMEOUT_SECONDS = 15
 RELOAD_POLL_SECONDS = 0.01
 CHECK_TIMEOUT_SECONDS = 20
+SOCKETS_NOT_HANDED_ON = "Failed to get the sockets from the old process"
+"""HAProxy's words in its log."""
 MAINTENANCE = 1
 """The bit of `srv_admin_state` that `set server … state maint` sets; source: HAProxy's management guide, 9.3."""
 
@@ -150,6 +152,8 @@ class DataPlane:
     def _reload(self, desired: Desired) -> None:
         self._check()
         before = self._command_line.workers()
+        self._wait_until_it_answers(before.current)
+        logged = len(self._read_log())
         started = time.monotonic()
         self._command_line.reload()
         while True:
@@ -166,6 +170,8 @@ class DataPlane:
                     f"{self._processes.log_tail(PROCESS_NAME)}"
                 )
             time.sleep(RELOAD_POLL_SECONDS)
+        if SOCKETS_NOT_HANDED_ON in self._read_log()[logged:]:
+            log.warning("load balancer made new listening sockets", reset="connections that waited in the old ones")
         # The old worker answers each idle keep-alive connection once more: it must not use weights of the past.
         old = [pid for pid in before.all if pid in now.old]
         changed = {path: slots for path, slots in desired.slots.items() if path in self._slots}
@@ -174,6 +180,22 @@ class DataPlane:
                 self._set_slots(pid, changed)
         self._running_with(desired)
         log.info("load balancer reloaded", seconds=round(time.monotonic() - started, 3))
+
+    def _wait_until_it_answers(self, pid: int | None) -> None:
+        """Before a reload, so that the worker can hand on its listening sockets.
+
+        HAProxy waits one second for them. Then it makes new ones, closes the old ones, and resets the connections that wait in those. So
+        no worker is asked that has only just been started, or that a busy machine gives no time. One that never answers is replaced.
+        """
+        if pid is not None:
+            with contextlib.suppress(OSError, OperationError):
+                self._command_line.worker(pid, ["show version"])
+
+    def _read_log(self) -> str:
+        try:
+            return self._processes.log_path(PROCESS_NAME).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def _running_with(self, desired: Desired) -> None:
         self._structure = desired.structure

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -48,3 +50,23 @@ def test_change_that_failed_is_tried_again(lab: Any, monkeypatch: pytest.MonkeyP
         time.sleep(1.5)
         assert lab.get(balancer["DNSName"]).body.startswith("blue")
     lab.wait(lambda: lab.get(balancer["DNSName"]).body.startswith("green"), "the new weights")
+
+
+def test_no_waiting_connection_is_reset_when_haproxy_gets_no_time_at_a_reload(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    group = lab.target_group("blue", lab.serve("blue"))
+    listener = lab.listener(balancer, {group: 1})
+    lab.wait_healthy(group)
+    (worker,) = lab.processes.find("haproxy").process().children()
+    worker.suspend()
+    # More than the second that a new worker waits for the sockets of the old one.
+    threading.Timer(1.5, worker.resume).start()
+    with ThreadPoolExecutor(4) as clients:
+        requests = [clients.submit(lab.get, balancer["DNSName"]) for _ in range(4)]
+        lab.elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=1,
+            Conditions=[{"Field": "path-pattern", "Values": ["/rule"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": group}],
+        )
+        assert [request.result().status for request in requests] == [200] * 4
