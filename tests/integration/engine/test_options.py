@@ -159,14 +159,11 @@ def test_additional_secret_outputs_are_secret_in_the_state_and_for_the_program(s
 
 
 def test_secret_inputs_reach_the_provider_plain_and_come_back_secret(stack: MemoryStack, cloud: Cloud) -> None:
-    password = pulumi.Output.secret("hush")
-
     def program() -> None:
         a = Thing("a", password=pulumi.Output.secret("hush"), nested={"key": pulumi.Output.secret("deep")})
         Thing("b", uses=a.address.apply(str))
 
     run = stack.up(program)
-    del password
     assert cloud.taken("create")[0] == ("create", "a", {"password": "hush", "nested": {"key": "deep"}})
     assert run.record("a").inputs == {"password": Secret("hush"), "nested": {"key": Secret("deep")}}
     assert run.record("a").outputs == {
