@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +17,8 @@ KILL_AT_RESOURCES = (8, 30, 55)
 """How many the state holds when `up` is killed; the whole environment has about 70."""
 
 NOT_FOUND = 6
+RUN = int(time.time())
+"""In the versions: what an earlier run on this sandbox released is on hold, because the test went back from it."""
 
 WaitFor = Callable[[Callable[[], bool], str], None]
 
@@ -24,15 +28,15 @@ def crash(demo: Demo) -> Iterator[Slipway]:
     """`slipway` in a copy of the demo's checkout that has one environment more."""
     paths = demo.slipway.paths
     folder = paths.sandbox / "crash-checkout"
-    if not folder.exists():
-        argv = ["git", "clone", "--quiet", str(demo.slipway.checkout), str(folder)]
-        subprocess.run(argv, check=True, timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", str(demo.slipway.checkout), str(folder)], check=True, timeout=60)
     settings = yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())
     settings["config"]["slipway:network"]["cidr"] = "10.60.0.0/16"
     # The image repository is named after the service, and two stacks cannot own one.
     settings["config"]["slipway:service"]["name"] = NAME
     (folder / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump(settings))
     slipway = Slipway(paths, folder)
+    _commit_version(slipway, f"2.8.{RUN}")
     slipway.run("bootstrap", NAME)
     yield slipway
     slipway.run("destroy", NAME, "--yes")
@@ -47,7 +51,7 @@ def _resources(slipway: Slipway) -> int:
     return len(exported["deployment"].get("resources") or [])
 
 
-def _release_next_version(slipway: Slipway, version: str) -> None:
+def _commit_version(slipway: Slipway, version: str) -> None:
     (slipway.checkout / "app" / "VERSION").write_text(f"{version}\n")
     git = ["git", "-C", str(slipway.checkout), "-c", "user.name=Crash", "-c", "user.email=crash@example.com"]
     subprocess.run([*git, "commit", "--quiet", "--all", "--message", f"Release {version}"], check=True, timeout=60)
@@ -75,7 +79,7 @@ def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: Wa
     crash.run("release", NAME, *PACE)
     place = crash.place(NAME)
     before = place["colours"][place["live"]]["running"]
-    _release_next_version(crash, "2.9.0")
+    _commit_version(crash, f"2.9.{RUN}")
     with crash.load(place["url"]) as load:
         with crash.killed("release", NAME, *PACE) as release:
             wait_for(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
@@ -88,7 +92,7 @@ def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: Wa
 
     place = crash.place(NAME)
     live = place["colours"][place["live"]]
-    assert live["running"]["version"] == "2.9.0"
+    assert live["running"]["version"] == f"2.9.{RUN}"
     assert live["running"]["release"] != before["release"]
     assert live["actual_percent"] == 100
     assert place["rollout"] is None
