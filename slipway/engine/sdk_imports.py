@@ -21,10 +21,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from slipway.engine.sdk_types import TYPES_MODULES, TypesLoader, is_generated
+from slipway.engine.sdk_types import HEAD_BYTES, TYPES_MODULES, TypesLoader, is_generated
 
 _PREFIX = "pulumi_"
-_HEAD_BYTES = 4096
 _LARGEST_BYTES = 65_536
 """The root of pulumi_aws is 350 kB of registrations and has few resources of its own: its bytecode loads faster than its text is parsed."""
 _ALL = re.compile(rb"^__all__ = \[(.*?)\]", re.DOTALL | re.MULTILINE)
@@ -136,7 +135,7 @@ def _read_package(path: Path) -> tuple[Any, dict[str, str], frozenset[str]] | No
 def _exports(path: Path) -> list[str] | None:
     try:
         with path.open("rb") as file:
-            text = file.read(_HEAD_BYTES)
+            text = file.read(HEAD_BYTES)
             found = _ALL.search(text) or _ALL.search(text + file.read())
     except OSError:
         return None

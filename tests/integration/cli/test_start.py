@@ -12,9 +12,13 @@ SEEN = "import sys; print(*sorted(name for name in sys.modules if '.' not in nam
 
 def imported_by(*modules: str) -> set[str]:
     """Top-level modules of a fresh interpreter that has imported `modules`."""
-    code = f"import {', '.join(modules)}; {SEEN}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
-    return set(done.stdout.split())
+    return set(printed_by(f"import {', '.join(modules)}; {SEEN}").split())
+
+
+def printed_by(code: str, *arguments: str) -> str:
+    """What a fresh interpreter prints that runs `code`."""
+    argv = [sys.executable, "-W", "ignore", "-c", code, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 @pytest.mark.parametrize(
@@ -51,18 +55,7 @@ print(*(f"{name}={kind(getattr(package, name))}" for name in dir(package) if not
     "package", ["pulumi_aws", "pulumi_aws.sqs", "pulumi_aws.dynamodb", "pulumi_kubernetes.policy.v1", "pulumi_docker"]
 )
 def test_sdk_package_offers_the_same_names_from_the_same_modules_when_it_is_loaded_by_need(package: str) -> None:
-    lean, whole = (
-        set(
-            subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", COMPARE, way, package],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=300,
-            ).stdout.split()
-        )
-        for way in ("lean", "whole")
-    )
+    lean, whole = (set(printed_by(COMPARE, way, package).split()) for way in ("lean", "whole"))
     assert whole <= lean
 
 
@@ -103,15 +96,6 @@ with lean_sdk_imports() if sys.argv[1] == "lean" else contextlib.nullcontext():
     "package", ["pulumi_aws.lb", "pulumi_aws.cloudwatch", "pulumi_kubernetes.apps.v1", "pulumi_kubernetes.core.v1"]
 )
 def test_sdk_types_have_the_same_hints_when_they_are_defined_by_need(package: str) -> None:
-    lean, whole = (
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", HINTS, way, package],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=300,
-        ).stdout
-        for way in ("lean", "whole")
-    )
+    lean, whole = (printed_by(HINTS, way, package) for way in ("lean", "whole"))
     assert len(whole.splitlines()) > 20
     assert lean == whole
