@@ -61,10 +61,8 @@ def program(weights: tuple[int, int]) -> Callable[[], None]:
 
 
 @pytest.fixture
-def engine(
-    provider: AwsProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[tuple[int, int]], Engine]:
-    """The stack `dev` of one project, for any weights."""
+def project(provider: AwsProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with a stack `dev`, and the environment to run it in."""
     session = provider._configured()  # pyright: ignore[reportPrivateUsage]
     environ = {
         "AWS_ENDPOINT_URL": session.settings.endpoint_url,
@@ -78,15 +76,23 @@ def engine(
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     (project / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-east-1\n")
+    return project
+
+
+@pytest.fixture
+def engine(project: Path) -> Callable[[tuple[int, int]], Engine]:
+    """The stack `dev` of one project, for any weights."""
     return lambda weights: Engine(project, "dev", providers={"aws": AwsProvider}, program=program(weights))
+
+
+def changes(result: Any) -> dict[str, int]:
+    """How many steps of each kind."""
+    return {op: count for op, count in result.changes.items() if count}
 
 
 def test_program_lives_its_life_when_run_by_the_engine(
     engine: Callable[[tuple[int, int]], Engine], tmp_path: Path
 ) -> None:
-    def changes(result: Any) -> dict[str, int]:
-        return {op: count for op, count in result.changes.items() if count}
-
     preview = engine((100, 0)).preview()
     assert set(changes(preview)) == {"create"}
     first = engine((100, 0)).up()
@@ -105,3 +111,42 @@ def test_program_lives_its_life_when_run_by_the_engine(
     )
     assert changes(engine((90, 10)).destroy()) == {"delete": total}
     assert json.dumps(engine((90, 10)).export()["deployment"].get("resources") or []) == "[]"
+
+
+SITE = """
+import os
+import pulumi
+import pulumi_aws as aws
+
+bucket = aws.s3.Bucket("site")
+for name in sorted(os.listdir("www")):
+    aws.s3.BucketObject(name, bucket=bucket.id, source=pulumi.FileAsset(os.path.join("www", name)))
+pulumi.export("bucket", bucket.id)
+"""
+
+
+def test_files_beside_the_program_are_found_and_sent_again_when_they_change(
+    project: Path, provider: AwsProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: site/\n")
+    www = project / "site/www"
+    www.mkdir(parents=True)
+    (project / "site/__main__.py").write_text(SITE)
+    for name in ("index.html", "404.html"):
+        (www / name).write_text(f"first {name}")
+    monkeypatch.chdir(tmp_path)  # the paths are the program's, wherever the command was started
+
+    def stack() -> Engine:
+        return Engine(project, "dev", providers={"aws": AwsProvider})
+
+    first = stack().up()
+    assert first.changes["create"] == 4  # two files, the bucket and the stack
+    assert not stack().up().has_changes
+    (www / "index.html").write_text("second")
+    assert changes(stack().up()) == {"same": 3, "update": 1}
+    s3 = provider._configured().client("s3")  # pyright: ignore[reportPrivateUsage]
+    stored = s3.get_object(Bucket=first.outputs["bucket"], Key="index.html")["Body"].read()
+    assert stored == b"second"
+    (www / "404.html").unlink()
+    assert changes(stack().up()) == {"same": 3, "delete": 1}
+    assert changes(stack().destroy()) == {"delete": 3}

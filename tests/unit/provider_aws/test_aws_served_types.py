@@ -49,8 +49,8 @@ def test_every_aws_type_of_the_components_is_served() -> None:
 
 
 def test_refuses_a_type_by_name_when_it_is_not_served() -> None:
-    ctx = CallContext(urn="urn", type="aws:s3/bucket:Bucket", name="x")
-    with pytest.raises(NotImplementedByProviderError, match="aws:s3/bucket:Bucket is not supported"):
+    ctx = CallContext(urn="urn", type="aws:lambda/function:Function", name="x")
+    with pytest.raises(NotImplementedByProviderError, match="aws:lambda/function:Function is not supported"):
         AwsProvider().check(ctx, {}, {})
 
 

@@ -189,9 +189,11 @@ def _has_prefix(rule: AutoName, inputs: PropertyMap) -> bool:
 
 def auto_name(rule: AutoName, ctx: CallContext) -> str:
     """`<logical>-<7 hex>`, the same for the same seed; shortened from the right of the logical name as far as needed."""
+    logical = ctx.name.lower() if rule.lower else ctx.name
+    if not rule.unique:
+        return f"{rule.prefix}{logical}"[: rule.max_length]
     seed = ctx.random_seed or secrets.token_bytes(32)
     suffix = hashlib.sha256(seed + rule.property.encode()).hexdigest()[:_SUFFIX_LENGTH]
-    logical = ctx.name.lower() if rule.lower else ctx.name
     room = rule.max_length - len(rule.prefix) - len(rule.separator) - len(suffix)
     return f"{rule.prefix}{logical[:room]}{rule.separator}{suffix}"
 

@@ -19,6 +19,7 @@ from slipway.sandbox.providers.aws import (
     elbv2_load_balancers,
     iam_roles,
     kms,
+    s3_buckets,
     secretsmanager,
 )
 from slipway.sandbox.providers.aws.functions import Function, FunctionCall
@@ -234,6 +235,7 @@ def _table() -> dict[str, Function]:
         "aws:eks/getCluster:getCluster": (eks_cluster.Cluster(), _argument("name"), _CLUSTER_LISTS),
         "aws:iam/getRole:getRole": (iam_roles.Role(), _argument("name"), {}),
         "aws:kms/getAlias:getAlias": (kms.Alias(), _argument("name"), {}),
+        "aws:s3/getBucket:getBucket": (s3_buckets.Bucket(), _argument("bucket"), {}),
         "aws:secretsmanager/getSecret:getSecret": (secretsmanager.Secret(), _secret_arn, {}),
     }
     for module in ("lb", "alb"):

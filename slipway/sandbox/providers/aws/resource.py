@@ -23,13 +23,15 @@ MARKER_TAG = "slipway:urn"
 
 @dataclass(frozen=True)
 class AutoName:
-    """How a physical name is made when none is given: `<logical><separator><7 hex>`."""
+    """How a physical name is made when none is given: `<logical><separator><7 hex>`, or `<logical>` alone."""
 
     property: str = "name"
     max_length: int = 255
     separator: str = "-"
     prefix: str = ""
     lower: bool = False
+    unique: bool = True
+    """False: without separator and hex."""
 
 
 @dataclass

@@ -98,7 +98,9 @@ class SchemaReader:
         module_name, file_name, class_name = _token_parts(token)
         module = self._module(module_name)
         classes = module.classes(file_name)
-        inputs, required = self._object(module, f"{module_name}/", classes[f"{class_name}Args"])
+        # `InitArgs` where an object type of the module has the name with `Args`.
+        arguments = classes.get(f"{class_name}Args") or classes[f"{class_name}InitArgs"]
+        inputs, required = self._object(module, f"{module_name}/", arguments)
         outputs: dict[str, str] = {}
         always: list[str] = []
         for name, annotation in _getters(classes[class_name]):
