@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+from moto.acm.models import CertBundle
 from moto.ecr.models import ecr_backends
 from moto.eks.models import eks_backends
 from moto.rds.models import rds_backends
 from moto.sts.models import STSBackend
 
+from slipway.sandbox.aws.certificates import check_certificate
 from slipway.sandbox.aws.ecr.models import RegistryBackend
 from slipway.sandbox.aws.eks.models import RealEksBackend
 from slipway.sandbox.aws.rds.models import PostgresBackend, replace_secret_text
@@ -26,6 +28,7 @@ def install_backends() -> None:
     rds_backends.backend = PostgresBackend
     replace_secret_text()
     STSBackend.get_caller_identity = _caller_identity
+    CertBundle.check = check_certificate
 
 
 def _caller_identity(self: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from moto.acm.models import acm_backends
+from moto.acm.models import CertBundle, acm_backends
 from moto.iam.models import iam_backends
 
 
@@ -22,8 +22,22 @@ def load_certificate(arn: str) -> str:
         return _join(found.cert_body, found.private_key, found.cert_chain or "") if found else ""
     if service != "acm" or region not in acm_backends[account]:
         return ""
-    bundle = acm_backends[account][region]._certificates.get(arn)  # pyright: ignore[reportPrivateUsage]
+    bundle = _acm_certificate(region, account, arn)
     return _join(bundle.cert.decode(), bundle.key.decode(), bundle.chain.decode()) if bundle else ""
+
+
+def is_issued(arn: str) -> bool:
+    """Whether a listener may have it: a certificate that ACM has not issued (yet) is refused."""
+    _, _, service, region, account = arn.split(":")[:5]
+    bundle = _acm_certificate(region, account, arn) if service == "acm" else None
+    if bundle is None:
+        return True
+    bundle.check()
+    return bundle.status == "ISSUED"
+
+
+def _acm_certificate(region: str, account: str, arn: str) -> CertBundle | None:
+    return acm_backends[account][region]._certificates.get(arn)  # pyright: ignore[reportPrivateUsage]
 
 
 def _join(*pieces: str) -> str:

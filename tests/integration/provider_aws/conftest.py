@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from slipway.engine.provider import CallContext
 from slipway.sandbox.providers.aws.provider import AwsProvider
 

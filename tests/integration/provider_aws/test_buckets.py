@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_kit import changed, checked, client, context, created, gone, imported, made, refused
 
-from slipway.engine.provider import CallContext, CreateResult, DiffChanges, ProviderError
+from slipway.engine.provider import ProviderError
 from slipway.engine.values import Archive, Asset
 from slipway.sandbox.providers.aws.provider import AwsProvider
 
@@ -31,49 +32,22 @@ RULE = {
 }
 
 
-def context(token: str, name: str) -> CallContext:
-    """Of a resource in the stack dev."""
-    return CallContext(urn=f"urn:pulumi:dev::shop::{token}::{name}", type=token, name=name, random_seed=name.encode())
-
-
-def checked(provider: AwsProvider, ctx: CallContext, **program: Any) -> dict[str, Any]:
-    """Checked inputs."""
-    result = provider.check(ctx, {}, program)
-    assert not result.failures
-    return result.inputs
-
-
-def made(provider: AwsProvider, token: str, name: str, /, **program: Any) -> CreateResult:
-    """A new resource."""
-    ctx = context(token, name)
-    return provider.create(ctx, checked(provider, ctx, **program))
-
-
-def refused(provider: AwsProvider, token: str, **program: Any) -> str:
-    """What is wrong with the inputs."""
-    failures = provider.check(context(token, "x"), {}, program).failures
-    return "; ".join(f"{failure.property}: {failure.reason}" for failure in failures)
-
-
 def s3(provider: AwsProvider) -> Any:
     """The client of the service itself."""
-    return provider._configured().client("s3")  # pyright: ignore[reportPrivateUsage]
+    return client(provider, "s3")
 
 
 def test_bucket_lives_its_life(provider: AwsProvider) -> None:
     ctx = context(BUCKET, "Assets")
     inputs = checked(provider, ctx, tags={"team": "shop"})
     assert inputs["bucket"].startswith("assets-")  # buckets know no capitals
-    bucket = provider.create(ctx, inputs)
+    bucket = created(provider, ctx, inputs)
     assert bucket.outputs["arn"] == f"arn:aws:s3:::{bucket.id}"
     assert bucket.outputs["bucketRegionalDomainName"] == f"{bucket.id}.s3.us-east-1.amazonaws.com"
     assert bucket.outputs["tagsAll"] == {"team": "shop", "environment": "dev", "managed-by": "slipway"}
-    found = provider.read(ctx, bucket.id, inputs, bucket.outputs)
-    assert (found.inputs, found.outputs) == (inputs, bucket.outputs)
 
     news = checked(provider, ctx, bucket=bucket.id, tags={"team": "core", "tier": "1"}, forceDestroy=True)
-    assert provider.diff(ctx, bucket.id, inputs, bucket.outputs, news).replaces == ()
-    outputs = provider.update(ctx, bucket.id, inputs, bucket.outputs, news)
+    outputs = changed(provider, ctx, bucket, inputs, news)
     assert outputs["tags"] == {"team": "core", "tier": "1"}
     elsewhere = checked(provider, ctx, bucket="elsewhere")
     assert provider.diff(ctx, bucket.id, inputs, bucket.outputs, elsewhere).replaces == ("bucket",)
@@ -86,9 +60,7 @@ def test_bucket_lives_its_life(provider: AwsProvider) -> None:
     s3(provider).delete_object(Bucket=bucket.id, Key="kept")
     with pytest.raises(ProviderError, match="BucketNotEmpty"):
         provider.delete(ctx, bucket.id, inputs, bucket.outputs)
-    provider.delete(ctx, bucket.id, news, outputs)
-    assert provider.read(ctx, bucket.id, news, outputs).id == ""
-    provider.delete(ctx, bucket.id, news, outputs)  # gone already: no error
+    assert gone(provider, ctx, bucket, news)
 
 
 def test_bucket_of_a_killed_run_is_taken_up_and_anybody_elses_is_not(provider: AwsProvider) -> None:
@@ -141,27 +113,15 @@ def test_setting_of_a_bucket_lives_its_life(
     bucket = made(provider, BUCKET, f"of-{kind.lower()}")
     ctx = context(f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}", "setting")
     inputs = checked(provider, ctx, bucket=bucket.id, **first)
-    setting = provider.create(ctx, inputs)
-    found = provider.read(ctx, setting.id, inputs, setting.outputs)
-    assert (found.inputs, found.outputs) == (inputs, setting.outputs)
-    imported = provider.read(ctx, setting.id, {}, {})
-    assert imported.inputs is not None
-    assert provider.diff(ctx, setting.id, imported.inputs, imported.outputs, inputs).changes is DiffChanges.NONE
-
+    setting = created(provider, ctx, inputs)
+    imported(provider, ctx, setting.id, inputs)
     if second:
-        news = checked(provider, ctx, bucket=bucket.id, **second)
-        assert provider.diff(ctx, setting.id, inputs, setting.outputs, news).replaces == ()
-        outputs = provider.update(ctx, setting.id, inputs, setting.outputs, news)
-        found = provider.read(ctx, setting.id, news, outputs)
-        assert provider.diff(ctx, setting.id, found.inputs or {}, found.outputs, news).changes is DiffChanges.NONE
-        assert found.outputs == outputs
-        assert outputs != setting.outputs
-
-    provider.delete(ctx, setting.id, inputs, setting.outputs)
+        changed(provider, ctx, setting, inputs, checked(provider, ctx, bucket=bucket.id, **second))
     if kind == "BucketVersioning":  # suspended is as far back as S3 goes
+        provider.delete(ctx, setting.id, inputs, setting.outputs)
         assert s3(provider).get_bucket_versioning(Bucket=bucket.id)["Status"] == "Suspended"
     else:
-        assert provider.read(ctx, setting.id, inputs, setting.outputs).id == ""
+        assert gone(provider, ctx, setting, inputs)
     other = made(provider, BUCKET, f"other-{kind.lower()}")
     moved = checked(provider, ctx, bucket=other.id, **first)
     assert provider.diff(ctx, setting.id, inputs, setting.outputs, moved).replaces == ("bucket",)
@@ -186,12 +146,9 @@ def test_log_of_a_bucket_goes_to_another(provider: AwsProvider) -> None:
     made(provider, "aws:s3/bucketAcl:BucketAcl", "log", bucket=target.id, acl="log-delivery-write")
     ctx = context("aws:s3/bucketLogging:BucketLogging", "log")
     inputs = checked(provider, ctx, bucket=bucket.id, targetBucket=target.id, targetPrefix="requests/")
-    logging = provider.create(ctx, inputs)
+    logging = created(provider, ctx, inputs)
     assert (logging.outputs["targetBucket"], logging.outputs["targetPrefix"]) == (target.id, "requests/")
-    found = provider.read(ctx, logging.id, inputs, logging.outputs)
-    assert (found.inputs, found.outputs) == (inputs, logging.outputs)
-    provider.delete(ctx, logging.id, inputs, logging.outputs)
-    assert provider.read(ctx, logging.id, inputs, logging.outputs).id == ""
+    assert gone(provider, ctx, logging, inputs)
 
 
 def test_object_lives_its_life(provider: AwsProvider, tmp_path: Path) -> None:
@@ -204,24 +161,21 @@ def test_object_lives_its_life(provider: AwsProvider, tmp_path: Path) -> None:
 
     ctx = context(OBJECT, "index.html")
     inputs = checked(provider, ctx, bucket=bucket.id, source=asset(), contentType="text/html", tags={"page": "1"})
-    put = provider.create(ctx, inputs)
+    put = created(provider, ctx, inputs)
     assert (put.id, put.outputs["key"], put.outputs["contentType"]) == ("index.html", "index.html", "text/html")
     assert put.outputs["etag"] == hashlib.md5(page.read_bytes(), usedforsecurity=False).hexdigest()
-    found = provider.read(ctx, put.id, inputs, put.outputs)
-    assert (found.inputs, found.outputs) == (inputs, put.outputs)
 
     page.write_text("<h1>two</h1>")
     news = checked(provider, ctx, bucket=bucket.id, source=asset(), contentType="text/html", tags={"page": "2"})
     assert set(provider.diff(ctx, put.id, inputs, put.outputs, news).diffs) == {"source", "tags", "tagsAll"}
-    outputs = provider.update(ctx, put.id, inputs, put.outputs, news)
+    outputs = changed(provider, ctx, put, inputs, news)
     assert outputs["etag"] != put.outputs["etag"]
     assert outputs["tags"] == {"page": "2"}
     assert s3(provider).get_object(Bucket=bucket.id, Key="index.html")["Body"].read() == b"<h1>two</h1>"
     imported = provider.read(ctx, f"s3://{bucket.id}/index.html", {}, {})
     assert imported.outputs["etag"] == outputs["etag"]
 
-    provider.delete(ctx, put.id, news, outputs)
-    assert provider.read(ctx, put.id, news, outputs).id == ""
+    assert gone(provider, ctx, put, news)
 
 
 @pytest.mark.parametrize(

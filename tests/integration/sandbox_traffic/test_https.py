@@ -9,6 +9,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.acm.models import CertBundle
+
+from slipway.sandbox.aws.certificates import check_certificate
 
 PORT = 18443
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -24,10 +27,27 @@ def _create(lab: Any, balancer: dict[str, Any], group: str, certificates: list[d
     )
 
 
-def test_https_listener_serves_with_its_certificate(lab: Any) -> None:
+def _validate(certificate: str) -> None:
+    """Put the records that ACM asks for into DNS."""
+    asked = boto3.client("acm", "us-east-1").describe_certificate(CertificateArn=certificate)["Certificate"]
+    route53 = boto3.client("route53", "us-east-1")
+    zone = route53.create_hosted_zone(Name="shop.example", CallerReference=certificate)["HostedZone"]["Id"]
+    for option in asked["DomainValidationOptions"]:
+        record = option["ResourceRecord"]
+        values = [{"Value": record["Value"]}]
+        wanted = {"Name": record["Name"], "Type": record["Type"], "TTL": 60, "ResourceRecords": values}
+        batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": wanted}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+
+def test_https_listener_serves_with_its_certificate(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CertBundle, "check", check_certificate)
     certificate = boto3.client("acm", "us-east-1").request_certificate(DomainName="shop.example")["CertificateArn"]
     balancer = lab.load_balancer()
     group = lab.target_group("blue", lab.serve("blue"))
+    with pytest.raises(ClientError, match="is not issued yet"):
+        _create(lab, balancer, group, [{"CertificateArn": certificate}])
+    _validate(certificate)
     _create(lab, balancer, group, [{"CertificateArn": certificate}])
     lab.wait_healthy(group)
     context = ssl.create_default_context()

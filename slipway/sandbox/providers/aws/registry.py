@@ -11,6 +11,7 @@ from slipway.sandbox.providers.aws import lookups
 from slipway.sandbox.providers.aws.resource import Resource
 
 _SERVICES = (
+    "acm",
     "cloudwatch",
     "dynamodb",
     "dynamodb_items",
@@ -30,6 +31,7 @@ _SERVICES = (
     "kms",
     "rds",
     "rds_instances",
+    "route53",
     "s3_buckets",
     "s3_objects",
     "s3_settings",

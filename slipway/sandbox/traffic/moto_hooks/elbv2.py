@@ -22,7 +22,7 @@ from moto.elbv2.models import (
     FakeTargetGroup,
 )
 
-from slipway.sandbox.traffic.certificates import load_certificate
+from slipway.sandbox.traffic.certificates import is_issued, load_certificate
 from slipway.sandbox.traffic.model import Target
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
 from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, check_redirects
@@ -220,6 +220,12 @@ def _check_certificate(arn: str | None) -> None:
         raise ELBClientError("ValidationError", "A certificate must be specified for HTTPS listeners")
     if not load_certificate(arn):
         raise ELBClientError("CertificateNotFound", f"Certificate '{arn}' not found")
+    if not is_issued(arn):
+        reason = (
+            "is not issued yet; put its validation records into DNS, and wait for it (aws.acm.CertificateValidation)"
+        )
+        # AWS says UnsupportedCertificate, which its own model of the API does not have.
+        raise ELBClientError("InvalidConfigurationRequest", f"The certificate '{arn}' {reason}")
 
 
 def _check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
