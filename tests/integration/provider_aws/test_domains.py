@@ -158,6 +158,31 @@ def test_certificate_of_ones_own_is_imported_and_its_key_never_shown(provider: A
     assert unwrap_secrets(outputs["privateKey"]) == news["privateKey"]
 
 
+def test_zone_and_certificate_are_looked_up(provider: AwsProvider) -> None:
+    def ask(token: str, **args: Any) -> dict[str, Any]:
+        return provider.invoke(token, args, preview=False).outputs
+
+    zone = made(provider, ZONE, "found", name="found.example")
+    vpc = made(provider, "aws:ec2/vpc:Vpc", "of-found", cidrBlock="10.81.0.0/16").id
+    inside = made(provider, ZONE, "found-inside", name="found.example", vpcs=[{"vpcId": vpc}])
+    assert ask("aws:route53/getZone:getZone", name="found.example.")["nameServers"] == zone.outputs["nameServers"]
+    assert ask("aws:route53/getZone:getZone", name="found.example", privateZone=True)["zoneId"] == inside.id
+    with pytest.raises(ProviderError, match=r"no matching Route 53 Hosted Zone lost\.example"):
+        ask("aws:route53/getZone:getZone", name="lost.example")
+
+    first, second = (
+        made(provider, CERTIFICATE, key, domainName="found.example", validationMethod="DNS") for key in ("one", "two")
+    )
+    token = "aws:acm/getCertificate:getCertificate"
+    which: dict[str, Any] = {"domain": "found.example"}
+    with pytest.raises(ProviderError, match="no matching ACM Certificate"):
+        ask(token, **which)  # not issued
+    which["statuses"] = ["PENDING_VALIDATION"]
+    with pytest.raises(ProviderError, match="2 matching ACM Certificate"):
+        ask(token, **which)
+    assert ask(token, **which, mostRecent=True)["arn"] in {first.id, second.id}
+
+
 def test_what_cannot_be_had_is_refused(provider: AwsProvider) -> None:
     assert "certificateBody is required" in refused(provider, CERTIFICATE, privateKey="k")
     assert "exactly one of domainName, privateKey" in refused(provider, CERTIFICATE, validationMethod="DNS")

@@ -9,6 +9,7 @@ from typing import Any
 from slipway.engine.provider import CallContext, ProviderError
 from slipway.engine.values import PropertyMap, Secret
 from slipway.sandbox.providers.aws import (
+    acm,
     cloudwatch,
     dynamodb,
     ec2_security_groups,
@@ -19,6 +20,7 @@ from slipway.sandbox.providers.aws import (
     elbv2_load_balancers,
     iam_roles,
     kms,
+    route53,
     s3_buckets,
     secretsmanager,
 )
@@ -132,6 +134,37 @@ def _listener_arn(call: FunctionCall) -> str:
     return _one("ELBv2 Listener", [item["ListenerArn"] for item in found if item.get("Port") == port])
 
 
+def _zone_id(call: FunctionCall) -> str:
+    args = call.args
+    if args.get("zoneId"):
+        return str(args["zoneId"])
+    name, private = str(call.required("name")).rstrip(".").lower(), bool(args.get("privateZone"))
+    pages = call.client("route53").get_paginator("list_hosted_zones").paginate()
+    zones = [zone for page in pages for zone in page["HostedZones"]]
+    return _one(
+        f"Route 53 Hosted Zone {name}",
+        [
+            route53.zone_id(zone["Id"])
+            for zone in zones
+            if str(zone["Name"]).rstrip(".").lower() == name and bool(zone["Config"].get("PrivateZone")) is private
+        ],
+    )
+
+
+def _certificate_arn(call: FunctionCall) -> str:
+    """The one of this domain; with mostRecent the newest of several."""
+    client, domain = call.client("acm"), str(call.required("domain"))
+    pages = client.get_paginator("list_certificates").paginate(
+        CertificateStatuses=call.args.get("statuses") or ["ISSUED"]
+    )
+    found = [each for page in pages for each in page["CertificateSummaryList"] if each["DomainName"] == domain]
+    if types := call.args.get("types"):
+        found = [each for each in found if each.get("Type") in types]
+    if call.args.get("mostRecent"):
+        found = sorted(found, key=lambda each: each["NotBefore"])[-1:]
+    return _one(f"ACM Certificate of {domain}", [each["CertificateArn"] for each in found])
+
+
 def _secret_arn(call: FunctionCall) -> str:
     wanted = call.args.get("arn") or call.required("name")
     return str(call.client("secretsmanager").describe_secret(SecretId=wanted)["ARN"])
@@ -223,6 +256,7 @@ _CLUSTER_LISTS = {
 
 def _table() -> dict[str, Function]:
     reads: dict[str, tuple[Resource, Callable[[FunctionCall], str], Mapping[str, str]]] = {
+        "aws:acm/getCertificate:getCertificate": (acm.Certificate(), _certificate_arn, {"domainName": "domain"}),
         "aws:cloudwatch/getLogGroup:getLogGroup": (cloudwatch.LogGroup(), _argument("name"), {}),
         "aws:dynamodb/getTable:getTable": (dynamodb.Table(), _argument("name"), {}),
         "aws:ec2/getSecurityGroup:getSecurityGroup": (ec2_security_groups.SecurityGroup(), _group_id, {}),
@@ -235,6 +269,7 @@ def _table() -> dict[str, Function]:
         "aws:eks/getCluster:getCluster": (eks_cluster.Cluster(), _argument("name"), _CLUSTER_LISTS),
         "aws:iam/getRole:getRole": (iam_roles.Role(), _argument("name"), {}),
         "aws:kms/getAlias:getAlias": (kms.Alias(), _argument("name"), {}),
+        "aws:route53/getZone:getZone": (route53.Zone(), _zone_id, {}),
         "aws:s3/getBucket:getBucket": (s3_buckets.Bucket(), _argument("bucket"), {}),
         "aws:secretsmanager/getSecret:getSecret": (secretsmanager.Secret(), _secret_arn, {}),
     }

@@ -45,7 +45,7 @@ class Zone(Resource):
         """Create, with the tags that CreateHostedZone does not take."""
         route53, vpcs = call.client("route53"), call.inputs.get("vpcs") or []
         arguments: dict[str, Any] = {"VPC": _vpc(call, vpcs[0])} if vpcs else {}
-        zone_id = _zone_id(
+        zone = zone_id(
             route53.create_hosted_zone(
                 Name=call.inputs["name"],
                 CallerReference=secrets.token_hex(16),
@@ -53,16 +53,16 @@ class Zone(Resource):
                 **arguments,
             )["HostedZone"]["Id"]
         )
-        route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone_id, AddTags=call.tag_list)
+        route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, AddTags=call.tag_list)
         for vpc in vpcs[1:]:
-            route53.associate_vpc_with_hosted_zone(HostedZoneId=zone_id, VPC=_vpc(call, vpc))
-        return zone_id
+            route53.associate_vpc_with_hosted_zone(HostedZoneId=zone, VPC=_vpc(call, vpc))
+        return zone
 
     def find_marked(self, call: Call) -> list[str]:
         """Two zones may have one name."""
         route53, wanted = call.client("route53"), marker_value(call.ctx.urn)
         pages = route53.get_paginator("list_hosted_zones").paginate()
-        ids = [_zone_id(zone["Id"]) for page in pages for zone in page["HostedZones"]]
+        ids = [zone_id(zone["Id"]) for page in pages for zone in page["HostedZones"]]
         return [zone for zone in ids if _tags(route53, zone).get(MARKER_TAG) == wanted]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
@@ -214,7 +214,8 @@ class Record(Resource):
         call.inputs |= present(zoneId=zone, name="_".join(words[:at]), type=words[at], setIdentifier=identifier)
 
 
-def _zone_id(id: str) -> str:
+def zone_id(id: str) -> str:
+    """The id alone, of what the API calls `/hostedzone/<id>`."""
     return id.rpartition("/")[2]
 
 
