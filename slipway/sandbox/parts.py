@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from ipaddress import IPv4Network
 
 import structlog
 
@@ -20,6 +21,7 @@ from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
@@ -44,6 +46,7 @@ class Parts:
         self._traffic = Traffic(paths, processes)
         self._stopping = threading.Event()
         self._attached: set[str] = set()
+        self._addresses: dict[str, ServiceAddresses] = {}
         self.resumed = threading.Event()
         """Set when everything that ran before runs again, or failed to."""
         self.faults: dict[str, str] = {}
@@ -76,6 +79,8 @@ class Parts:
     def stop(self) -> None:
         """Stop watching; the processes go on."""
         self._stopping.set()
+        for addresses in self._addresses.values():
+            addresses.stop()
         self._traffic.stop()
 
     def rows(self) -> list[StatusRow]:
@@ -120,16 +125,23 @@ class Parts:
         if name in self._attached:
             return
         try:
-            self._traffic.attach_cluster(name, self._clusters.info(name).admin_kubeconfig)
+            info = self._clusters.info(name)
+            self._traffic.attach_cluster(name, info.admin_kubeconfig)
+            if info.balancer_cidr and name not in self._addresses:
+                addresses = ServiceAddresses(name, info.admin_kubeconfig, IPv4Network(info.balancer_cidr))
+                self._addresses[name] = addresses
+                addresses.start()
         except Exception as error:
             # The cluster itself is fine; without this its creation would be reported as failed.
-            log.exception("target group bindings are not watched", cluster=name)
+            log.exception("bindings and addresses of Services are not watched", cluster=name)
             self.faults[f"bindings of {name}"] = str(error)
         else:
             self._attached.add(name)
 
     def _detach(self, name: str) -> None:
         self.faults.pop(f"bindings of {name}", None)
+        if addresses := self._addresses.pop(name, None):
+            addresses.stop()
         if name in self._attached:
             self._attached.discard(name)
             self._traffic.detach_cluster(name)

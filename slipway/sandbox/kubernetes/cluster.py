@@ -48,6 +48,8 @@ class ClusterInfo:
     admin_kubeconfig: Path
     version: str = KUBERNETES_VERSION
     service_cidr: str = ""
+    balancer_cidr: str = ""
+    """Addresses that the sandbox gives to Services of type LoadBalancer; empty where somebody else does that."""
     nodes: tuple[NodeRecord, ...] = ()
 
 
@@ -123,6 +125,7 @@ class ClusterManager:
             nodes = [self._node(name, record, node) for node in record.group(group)]
             for node in nodes:
                 node.start()
+            self._route_balancers(name, record)
             for node in nodes:
                 node.wait_ready()
         log.info("node group ready", cluster=name, group=group, nodes=len(nodes), desired=desired)
@@ -156,6 +159,7 @@ class ClusterManager:
             ca_pem=authority,
             admin_kubeconfig=layout.admin_kubeconfig,
             service_cidr=str(layout.service_network),
+            balancer_cidr=str(layout.balancer_network),
             nodes=record.nodes,
         )
 
@@ -218,6 +222,7 @@ class ClusterManager:
         log.info("control plane ready", cluster=name, seconds=round(time.monotonic() - started, 1))
         for node in nodes:
             node.start()
+        self._route_balancers(name, record)
         self._apply_addons(layout)
 
     def _apply_addons(self, layout: ClusterLayout) -> None:
@@ -257,7 +262,12 @@ class ClusterManager:
         nodes = tuple(other for other in record.nodes if other.number != node.number)
         record = record.model_copy(update={"nodes": nodes})
         self._book.put(name, record)
+        self._route_balancers(name, record)
         return record
+
+    def _route_balancers(self, name: str, record: ClusterRecord) -> None:
+        layout = self._layout(name, record)
+        network.route_balancers(layout, [layout.node(node.number, node.region) for node in record.nodes])
 
     def _layout(self, name: str, record: ClusterRecord) -> ClusterLayout:
         return ClusterLayout.of(self._paths, name, record.index)

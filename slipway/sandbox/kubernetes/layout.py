@@ -69,6 +69,11 @@ class ClusterLayout:
         return ipaddress.IPv4Network(f"10.{110 + self.index}.0.0/16")
 
     @property
+    def balancer_network(self) -> ipaddress.IPv4Network:
+        """Addresses of Services of type LoadBalancer; routed on the host. Behind the links of 16 nodes, in the same /24."""
+        return ipaddress.IPv4Network(f"10.87.{10 + self.index}.128/25")
+
+    @property
     def kubernetes_service_address(self) -> str:
         """ClusterIP of the Service `kubernetes`: the first of the range, by the API server's own rule."""
         return str(self.service_network[1])

@@ -121,6 +121,14 @@ def ensure_node(node: NodeLayout) -> None:
     run(*inside, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
 
 
+def route_balancers(layout: ClusterLayout, nodes: Sequence[NodeLayout]) -> None:
+    """Lead the addresses of the cluster's load-balanced Services to its first node, whose kube-proxy serves them all."""
+    if nodes:
+        _ip(None, "route", "replace", str(layout.balancer_network), "via", nodes[0].address)
+    else:
+        run("ip", "route", "delete", str(layout.balancer_network), check=False)
+
+
 def remove_node(node: NodeLayout) -> None:
     """Namespace, link and route; the kernel drops routes and far ends by itself."""
     run("ip", "link", "delete", node.host_interface, check=False)

@@ -10,35 +10,21 @@ same target group are left alone.
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from kubernetes import client as kubernetes
-from kubernetes import config as kubernetes_config
-from kubernetes import watch as kubernetes_watch
 from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
 
-from slipway.errors import MachineError
+from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, FROM_CACHE, ClusterFollower, Watched
 from slipway.sandbox.traffic.binding_resource import CRD, GROUP, PLURAL, VERSION
 from slipway.sandbox.traffic.endpoints import Wanted, wanted_targets
 from slipway.sandbox.traffic.model import Target
 
-CALL_TIMEOUT_SECONDS = (3, 10)
-WATCH_SECONDS = 60
-RESYNC_SECONDS = 10.0
-"""All is read again this often, so that nothing that a watch missed stays wrong."""
-RETRY_SECONDS = 1.0
 INSTALL_TIMEOUT_SECONDS = 20
-SETTLE_SECONDS = 0.02
-"""Changes come in bursts: one round serves them all."""
-FROM_CACHE = "0"
-"""What the API server's watches have seen. A later version may make it wait for seconds: clusters share one etcd, whose revision
-other clusters advance. An event wakes the reconciler only when the cache has the object."""
+SLICES = ("discovery.k8s.io", "v1", "endpointslices")
 
 log = structlog.get_logger(__name__)
 
@@ -55,38 +41,28 @@ class TargetRegistry(Protocol):
         ...
 
 
-class BindingController:
-    """Follows one cluster, in threads of its own. What it registered is kept in a file: a restart forgets nothing."""
+class BindingController(ClusterFollower):
+    """Registers and deregisters the pods of one cluster. What it registered is kept in a file: a restart forgets nothing."""
+
+    topic = "target group bindings"
 
     def __init__(self, cluster: str, kubeconfig: Path, registry: TargetRegistry, record: Path) -> None:
         """Raises MachineError when the kubeconfig cannot be used."""
-        self._cluster = cluster
+        super().__init__(cluster, kubeconfig)
         self._registry = registry
         self._record = record
-        try:
-            self._client = kubernetes_config.new_client_from_config(str(kubeconfig))
-        except (OSError, kubernetes_config.ConfigException) as error:
-            raise MachineError(f"the kubeconfig of {cluster} cannot be used: {error}", where=str(kubeconfig)) from error
-        self._custom = kubernetes.CustomObjectsApi(self._client)
         self._owned = _read_record(record)
-        self._stopping = threading.Event()
-        self._changed = threading.Event()
-        self._installed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"bindings of {cluster}", daemon=True)
-        self._complaints: dict[str, str] = {}
+
+    def watched(self) -> list[Watched]:
+        """Bindings, and the endpoints of the Services that they name."""
+        list_all = self._custom.list_cluster_custom_object
+        return [Watched(kind[2], list_all, kind) for kind in ((GROUP, VERSION, PLURAL), SLICES)]
 
     def start(self) -> None:
         """Install the resource and follow it. Waits a while for the resource, so that the first binding finds it."""
-        self._thread.start()
+        super().start()
         if not self._installed.wait(INSTALL_TIMEOUT_SECONDS):
             log.warning("the cluster does not take TargetGroupBindings yet; still trying", cluster=self._cluster)
-
-    def stop(self) -> None:
-        """End; targets stay registered."""
-        self._stopping.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join(sum(CALL_TIMEOUT_SECONDS))
 
     def withdraw(self) -> None:
         """End, and deregister everything: the cluster's pods are gone, and its addresses may become another's."""
@@ -94,33 +70,8 @@ class BindingController:
         self._converge([])
         self._record.unlink(missing_ok=True)
 
-    def _run(self) -> None:
-        self._until_done(self._install)
-        self._installed.set()
-        for group, version, plural in ((GROUP, VERSION, PLURAL), ("discovery.k8s.io", "v1", "endpointslices")):
-            threading.Thread(
-                target=self._watch, args=(group, version, plural), name=f"{plural} of {self._cluster}", daemon=True
-            ).start()
-        while not self._stopping.is_set():
-            self._changed.clear()
-            self._until_done(self._reconcile)
-            if not self._stopping.wait(SETTLE_SECONDS):
-                self._changed.wait(RESYNC_SECONDS)
-
-    def _until_done(self, action: Callable[[], None]) -> None:
-        """Repeat until it worked: an API server may be away for a while, and what is registered stays meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                action()
-            except Exception as error:  # noqa: BLE001 - one bad round must not end the controller
-                expected = isinstance(error, ApiException | HTTPError | OSError)
-                self._complain(action.__name__, f"{type(error).__name__}: {error}", traceback=not expected)
-                self._stopping.wait(RETRY_SECONDS)
-            else:
-                self._complaints.pop(action.__name__, None)
-                return
-
-    def _install(self) -> None:
+    def install(self) -> None:
+        """The resource itself."""
         crds = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
         name: str = CRD["metadata"]["name"]
         try:
@@ -142,35 +93,14 @@ class BindingController:
                 return
             time.sleep(0.1)
 
-    def _watch(self, group: str, version: str, plural: str) -> None:
-        """Only wakes the reconciler; it reads everything anew, so a lost event costs time and nothing else."""
-        while not self._stopping.is_set():
-            try:
-                for _ in kubernetes_watch.Watch().stream(
-                    self._custom.list_cluster_custom_object,
-                    group,
-                    version,
-                    plural,
-                    resource_version=FROM_CACHE,
-                    timeout_seconds=WATCH_SECONDS,
-                    _request_timeout=(CALL_TIMEOUT_SECONDS[0], WATCH_SECONDS + CALL_TIMEOUT_SECONDS[1]),
-                ):
-                    if self._stopping.is_set():
-                        return
-                    self._changed.set()
-            except Exception as error:  # noqa: BLE001
-                # Whatever ends a watch, it begins again; the resync covers the time between.
-                log.debug("watch ended", cluster=self._cluster, plural=plural, error=str(error))
-                self._stopping.wait(RETRY_SECONDS)
-
-    def _reconcile(self) -> None:
+    def reconcile(self) -> None:
+        """Register what is ready, deregister what is not."""
         bindings = self._list(GROUP, VERSION, PLURAL)
         services: list[dict[str, Any]] = []
         slices: list[dict[str, Any]] = []
         if bindings:
-            slices = self._list("discovery.k8s.io", "v1", "endpointslices")
-            core = kubernetes.CoreV1Api(self._client)
-            response: Any = core.list_service_for_all_namespaces(
+            slices = self._list(*SLICES)
+            response: Any = self._core.list_service_for_all_namespaces(
                 resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
             )
             services = json.loads(response.data)["items"]
@@ -190,9 +120,9 @@ class BindingController:
         by_group: dict[str, set[Target]] = {}
         for result in wanted:
             if result.problem:
-                self._complain(result.binding, result.problem)
+                self.complain(result.binding, result.problem)
             else:
-                self._complaints.pop(result.binding, None)
+                self.withdraw_complaint(result.binding)
             # A binding whose Service is gone has no targets, and is no reason to keep any.
             by_group.setdefault(result.target_group_arn, set()).update(result.targets)
         for arn in by_group.keys() | self._owned.keys():
@@ -214,9 +144,9 @@ class BindingController:
                     added=[t.key for t in sorted(add)],
                     removed=[t.key for t in sorted(remove)],
                 )
-                self._complaints.pop(arn, None)
+                self.withdraw_complaint(arn)
             else:
-                self._complain(arn, "there is no such target group")
+                self.complain(arn, "there is no such target group")
         self._own(arn, (owned | add) & targets)
 
     def _own(self, arn: str, targets: frozenset[Target]) -> None:
@@ -249,18 +179,6 @@ class BindingController:
         except ApiException as error:
             if error.status != 404:
                 raise
-
-    def _complain(self, subject: str, problem: str, *, traceback: bool = False) -> None:
-        """Say each problem once, not in every round."""
-        if self._complaints.get(subject) != problem:
-            self._complaints[subject] = problem
-            log.warning(
-                "target group binding does not work",
-                cluster=self._cluster,
-                subject=subject,
-                problem=problem,
-                exc_info=traceback,
-            )
 
 
 def _read_record(path: Path) -> dict[str, frozenset[Target]]:

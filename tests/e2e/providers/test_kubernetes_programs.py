@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
@@ -125,6 +128,44 @@ def test_object_deleted_behind_our_back_is_made_again_after_refresh(stack: Stack
     stack.engine(web).refresh()
 
     assert stack.engine(web).up().changes["create"] == 1
+
+
+def exposed(kind: str) -> None:
+    """nginx, to be reached from outside the cluster."""
+    labels = {"app": "exposed"}
+    container = {"name": "nginx", "image": "nginx", "ports": [{"container_port": 80}]}
+    k8s.apps.v1.Deployment(
+        "exposed",
+        spec={
+            "selector": {"match_labels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    )
+    service = k8s.core.v1.Service(
+        "exposed", spec={"type": kind, "selector": labels, "ports": [{"port": 8080, "target_port": 80}]}
+    )
+    pulumi.export("name", service.metadata["name"])
+    if kind == "LoadBalancer":
+        pulumi.export("address", service.status["load_balancer"]["ingress"][0]["ip"])
+
+
+@pytest.mark.skipif(
+    bool(os.environ.get("SLIPWAY_SANDBOX_KUBECONFIG")), reason="an existing cluster gives addresses itself, or not"
+)
+def test_load_balanced_service_gets_an_address_that_answers(stack: Stack) -> None:
+    made = stack.engine(lambda: exposed("LoadBalancer")).up()
+    for _ in range(20):
+        answer = httpx.get(f"http://{made.outputs['address']}:8080/", timeout=10)
+        assert (answer.status_code, "nginx" in answer.text) == (200, True)
+    assert not stack.engine(lambda: exposed("LoadBalancer")).up().has_changes
+
+    assert stack.engine(lambda: exposed("ClusterIP")).up().changes["update"] == 1
+    status = "jsonpath={.status.loadBalancer}"
+    seen = ["get", "service", made.outputs["name"], "-o", status]
+    deadline = time.monotonic() + 10
+    while (left := stack.kubectl(*seen)) != "{}" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == "{}"
 
 
 def named(name: str, data: dict[str, str]) -> None:
