@@ -91,3 +91,7 @@ e2e: setup ## the sandbox: real pods, real traffic (needs root)
 .PHONY: bench
 bench: setup ## measure what docs/benchmarks.md reports
 	@$(BIN)/python -m tests.bench
+
+.PHONY: soak
+soak: setup ## after the demo: twenty releases under load, with rollbacks, killed pods and drained nodes (about 25 minutes)
+	@$(BIN)/python -m tests.bench.soak

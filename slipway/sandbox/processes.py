@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,6 +24,11 @@ from slipway.sandbox.paths import SandboxPaths
 READY_POLL_SECONDS = 0.1
 END_POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 15
+DYING_SECONDS = 30
+"""The kernel gives back a gigabyte in well under a second; a busy machine takes longer."""
+KILLED = 1 << (signal.SIGKILL - 1)
+EXITING = 0x4
+"""PF_EXITING of the kernel's flags of a process: it runs none of its own code any more. Source: include/linux/sched.h"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +81,18 @@ class ProcessTable:
 
         Raises OperationError with the end of its log when it ends, or is not ready in time.
         """
-        record = self.find(spec.name)
-        if record is None or record.process() is None:
-            record = self._start(spec)
+        record = self.running(spec.name) or self._start(spec)
         self._wait_ready(spec, record)
         return record
+
+    def running(self, name: str) -> ProcessRecord | None:
+        """The record of a process that runs. One that was killed and is not gone yet is waited for: it holds its ports till then."""
+        record = self.find(name)
+        process = record.process() if record else None
+        if process is not None and _is_dying(process.pid):
+            wait_ended([process], DYING_SECONDS)
+            process = record.process() if record else None
+        return record if process is not None else None
 
     def find(self, name: str) -> ProcessRecord | None:
         """The record of a process, alive or not."""
@@ -183,6 +196,17 @@ def _answers(ready: Callable[[], bool]) -> bool:
         return ready()
     except Exception:  # noqa: BLE001 - a probe of a process that is still starting fails in its own library's ways
         return False
+
+
+def _is_dying(pid: int) -> bool:
+    """Whether it was sent SIGKILL, or is on its way out. Source: proc(5)"""
+    try:
+        status, stat = (Path(f"/proc/{pid}/{name}").read_text() for name in ("status", "stat"))
+    except OSError:
+        return True
+    pending = re.findall(r"^S(?:ig|hd)Pnd:\s*([0-9a-f]+)", status, re.MULTILINE)
+    flags = int(stat.rpartition(")")[2].split()[6])
+    return bool(flags & EXITING) or any(int(mask, 16) & KILLED for mask in pending)
 
 
 def _family(process: psutil.Process, others: Set[int]) -> list[psutil.Process]:

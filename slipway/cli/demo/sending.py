@@ -27,12 +27,11 @@ class Load:
 
 
 @contextmanager
-def sending(load: Load, url: str, summary: Path) -> Generator[None]:
-    """Requests to `url` while the block lasts, counted into `load` however it ends. `summary`: where the sender writes."""
+def sending(load: Load, url: str, summary: Path, rate: int = REQUESTS_PER_SECOND) -> Generator[None]:
+    """Requests to `url` while the block lasts, `rate` a second, counted into `load` however it ends. `summary`: where the
+    sender writes."""
     summary.unlink(missing_ok=True)
-    sender = subprocess.Popen(
-        [sys.executable, "-m", "slipway.cli.demo.load", url, str(REQUESTS_PER_SECOND), str(summary)]
-    )
+    sender = subprocess.Popen([sys.executable, "-m", "slipway.cli.demo.load", url, str(rate), str(summary)])
     try:
         yield
     finally:

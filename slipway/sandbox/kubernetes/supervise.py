@@ -21,8 +21,7 @@ def ensure(processes: ProcessTable, spec: ProcessSpec, *, ports: Iterable[int] =
 
     Raises MachineError naming who holds one of `ports`, when the process must be started and somebody else listens there.
     """
-    record = processes.find(spec.name)
-    if record is None or record.process() is None:
+    if processes.running(spec.name) is None:
         kill(stray for stray in psutil.process_iter(["cmdline"]) if stray.info["cmdline"] == list(spec.argv))
         for port in ports:
             refuse_busy_port(port, spec.name)

@@ -23,6 +23,13 @@ child = subprocess.Popen(["sleep", "60"])
 Path(sys.argv[1], "child").write_text(str(child.pid))
 time.sleep(60)
 """
+BIG = """
+import sys, time
+from pathlib import Path
+held = bytearray(b"x") * 600_000_000
+Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
 
 
 def test_stopping_a_process_ends_its_children_but_not_those_with_a_record(tmp_path: Path) -> None:
@@ -62,6 +69,23 @@ def test_record_of_a_reused_pid_is_not_taken_for_the_process(tmp_path: Path) -> 
     assert stale.process() is None
     path.write_text(path.read_text().replace(str(record.created - 100), str(record.created)))
     table.stop("one")
+
+
+def test_process_that_was_killed_but_is_not_gone_yet_is_started_anew(tmp_path: Path) -> None:
+    """The kernel takes big processes apart for a while; until then they look alive, and hold their ports and locks."""
+    table, big = ProcessTable(SandboxPaths(tmp_path)), tmp_path / "big"
+    argv = [sys.executable, "-c", BIG, str(big)]
+    spec = ProcessSpec(name="big", argv=argv, ready=big.exists, ready_timeout_seconds=60)
+    for _ in range(5):
+        first = table.ensure(spec)
+        process = first.process()
+        assert process is not None
+        big.unlink()
+        process.kill()
+        second = table.ensure(spec)
+        assert second.pid != first.pid
+        assert first.process() is None
+    table.stop("big")
 
 
 def test_refuses_a_process_that_ends_at_once_with_its_own_words(tmp_path: Path) -> None:
