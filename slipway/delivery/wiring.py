@@ -31,6 +31,7 @@ from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
+    from slipway.delivery.dashboard import Overview
     from slipway.engine import Engine
 
 DEFAULT_LEDGER_TABLE = "slipway-ledger"
@@ -78,6 +79,21 @@ def build_context(
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
+    )
+
+
+def build_overview(project_dir: Path, environment: str) -> Overview:
+    """What the dashboard reads: the ledger of one environment, and the load balancers and metrics of all that are in it."""
+    from slipway.delivery.dashboard import Overview  # noqa: PLC0415 - the page's libraries are slow to import, and seldom needed
+    from slipway.delivery.reporting import read_status  # noqa: PLC0415
+
+    facts = read_project(project_dir, environment)
+    ledger = DynamoLedger(Table(facts.ledger_table, facts.region))
+    return Overview(
+        ledger,
+        lambda: read_status(ledger, lambda target: Elbv2LoadBalancer(target.load_balancer, target.region)),
+        lambda target: CloudWatchMetrics(target.load_balancer, target.region),
+        SystemClock().now,
     )
 
 

@@ -6,6 +6,7 @@ TargetConnectionErrorCount and TargetResponseTime, dimensions LoadBalancer and T
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.series import Point, Series
 from slipway.delivery.model.target import LoadBalancerRef
 
 if TYPE_CHECKING:
@@ -44,14 +46,42 @@ class CloudWatchMetrics:
         queries = [
             self._query(f"{side}_{name}", colour, name, period) for side, colour in colours.items() for name in QUERIES
         ]
-        values: dict[str, list[float]] = {}
+        found = self._read(queries, since, until)
+        samples = {
+            side: _sample({name: list(found.get(f"{side}_{name}", {}).values()) for name in QUERIES})
+            for side in colours
+        }
+        return Comparison(source="cloudwatch", candidate=samples["candidate"], live=samples.get("live"))
+
+    def series(self, since: datetime, until: datetime, period_seconds: int) -> Mapping[Colour, Series]:
+        """Both colours' traffic in periods of that length, gaps filled: nothing counted is no request."""
+        since, until = since.replace(microsecond=0), until.replace(microsecond=0)
+        queries = [
+            self._query(f"{colour}_{name}", colour, name, period_seconds) for colour in Colour for name in QUERIES
+        ]
+        found = self._read(queries, since, until)
+        count = int((until - since).total_seconds()) // period_seconds
+        begins = [since + timedelta(seconds=number * period_seconds) for number in range(count)]
+        return {
+            colour: Series(
+                period_seconds=period_seconds,
+                points=tuple(
+                    _point(at, {name: found.get(f"{colour}_{name}", {}).get(at) for name in QUERIES}) for at in begins
+                ),
+            )
+            for colour in Colour
+        }
+
+    def _read(self, queries: Sequence[Any], since: datetime, until: datetime) -> dict[str, dict[datetime, float]]:
+        """The values by query and by where their period begins."""
+        values: dict[str, dict[datetime, float]] = {}
         with aws_errors("read CloudWatch"):
             paginator = self._client.get_paginator("get_metric_data")
             for page in paginator.paginate(MetricDataQueries=queries, StartTime=since, EndTime=until):
                 for result in page["MetricDataResults"]:
-                    values.setdefault(result.get("Id", ""), []).extend(result.get("Values", []))
-        samples = {side: _sample({name: values.get(f"{side}_{name}", []) for name in QUERIES}) for side in colours}
-        return Comparison(source="cloudwatch", candidate=samples["candidate"], live=samples.get("live"))
+                    pairs = zip(result.get("Timestamps", []), result.get("Values", []), strict=True)
+                    values.setdefault(result.get("Id", ""), {}).update(pairs)
+        return values
 
     def _query(self, identity: str, colour: Colour, name: str, period: int) -> Any:
         metric, statistic = QUERIES[name]
@@ -84,6 +114,15 @@ def load_balancer_dimension(arn: str) -> str:
 def target_group_dimension(arn: str) -> str:
     """`targetgroup/<name>/<id>` of a target group's ARN."""
     return arn.rpartition(":")[2]
+
+
+def _point(at: datetime, values: Mapping[str, float | None]) -> Point:
+    return Point(
+        at=at,
+        requests=int(values["requests"] or 0),
+        errors=int((values["target_errors"] or 0) + (values["connection_errors"] or 0)),
+        p99_seconds=values["p99"],
+    )
 
 
 def _sample(values: dict[str, list[float]]) -> Sample:

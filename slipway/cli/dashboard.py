@@ -1,0 +1,53 @@
+"""`slipway dashboard`: the web page."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+
+import typer
+
+from slipway.cli.output import ERR
+from slipway.cli.session import session_of
+from slipway.errors import MachineError
+
+DEFAULT_PORT = 8787
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def dashboard(
+    context: typer.Context,
+    environment: Annotated[str, typer.Argument(metavar="[ENVIRONMENT]", help="Whose ledger to read.")] = "dev",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0: any free port.")] = DEFAULT_PORT,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Which address it listens on. It asks nobody who they are: put a proxy that does before others."
+        ),
+    ] = LOOPBACK[0],
+) -> None:
+    """Serve a page that shows every environment, how its traffic moves, and its rollouts. It changes nothing. Ctrl-C ends it."""
+    import uvicorn  # noqa: PLC0415 - with the two below, half a second that no other command needs
+
+    from slipway.delivery.dashboard import build_app  # noqa: PLC0415
+    from slipway.delivery.wiring import build_overview  # noqa: PLC0415
+
+    session = session_of(context)
+    if session.sandbox:
+        session.activate()  # puts the sandbox's address and credentials into the environment
+    overview = build_overview(session.require_project(), session.require_stack(environment))
+    hosts = (*LOOPBACK, host) if host in LOOPBACK else ("*",)
+    with _listening(host, port) as listener:
+        address = f"http://{host}:{listener.getsockname()[1]}/"
+        ERR.print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)
+        config = uvicorn.Config(build_app(overview, hosts=hosts), log_level="warning", access_log=False, lifespan="off")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises MachineError when somebody else listens there, or it is no address of this machine."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        remedy = "name another one: --port 0 takes any that is free"
+        raise MachineError(f"cannot listen on {host}:{port}: {error.strerror}", remedy=remedy) from error

@@ -1,0 +1,6 @@
+"""The dashboard: a web page that shows every environment, its traffic and its rollouts. It reads, and changes nothing."""
+
+from slipway.delivery.dashboard.app import build_app
+from slipway.delivery.dashboard.overview import Overview
+
+__all__ = ["Overview", "build_app"]
