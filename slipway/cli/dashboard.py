@@ -37,15 +37,15 @@ def dashboard(
         session.activate()  # puts the sandbox's address and credentials into the environment
     overview = build_overview(session.require_project(), session.require_stack(environment))
     hosts = (*LOOPBACK, host) if host in LOOPBACK else ("*",)
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         address = f"http://{host}:{listener.getsockname()[1]}/"
         ERR.print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)
         config = uvicorn.Config(build_app(overview, hosts=hosts), log_level="warning", access_log=False, lifespan="off")
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """Raises MachineError when somebody else listens there, or it is no address of this machine."""
+def listening(host: str, port: int) -> socket.socket:
+    """A socket to serve on. Raises MachineError when somebody else listens there, or it is no address of this machine."""
     try:
         return socket.create_server((host, port))
     except OSError as error:

@@ -118,8 +118,11 @@ class Soak:
 
     def kill_pod(self) -> None:
         """Delete one pod that serves."""
-        pods = self.slipway.kubectl(NAME, "get", "pods", "-o", "name", "--field-selector=status.phase=Running").split()
-        self.slipway.kubectl(NAME, "delete", "--wait=false", pods[0])
+        inside = ("--namespace", NAME)
+        running = self.slipway.kubectl(
+            NAME, *inside, "get", "pods", "-o", "name", "--field-selector=status.phase=Running"
+        )
+        self.slipway.kubectl(NAME, *inside, "delete", "--wait=false", running.split()[0])
         self.figures.note("pods deleted")
 
     def drain_node(self) -> None:

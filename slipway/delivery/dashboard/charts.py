@@ -64,6 +64,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series]) -> bytes:
         height=170,
         explicit_size=True,
         margin=6,
+        margin_right=30,  # half a label
         show_dots=False,
         show_legend=False,
         show_minor_x_labels=False,
@@ -77,13 +78,23 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series]) -> bytes:
         no_data_text="no requests",
     )
     longest = max(series.values(), key=lambda each: len(each.points), default=None)
-    drawn.x_labels = [f"{point.at.astimezone():%H:%M:%S}" for point in longest.points] if longest else []
+    form = "%H:%M" if longest and longest.period_seconds >= 60 else "%H:%M:%S"
+    drawn.x_labels = [point.at.astimezone().strftime(form) for point in longest.points] if longest else []
     for colour in COLOURS:
         found = series.get(colour)
         drawn.add(
             colour.value, [chart.value(point, found.period_seconds) for point in found.points] if found else [None]
         )
+    drawn.add_xml_filter(_without_scripts)
     return drawn.render()
+
+
+def _without_scripts(root: Any) -> Any:
+    """pygal gives every drawing its settings as a script, which a picture has no use for."""
+    for parent in root.iter():
+        for child in [each for each in parent if str(each.tag).endswith("script")]:
+            parent.remove(child)
+    return root
 
 
 def _top(chart: Chart, series: Mapping[Colour, Series]) -> float:

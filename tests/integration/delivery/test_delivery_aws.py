@@ -114,7 +114,11 @@ def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
         "live_requests": [900.0],
     }
     with Stubber(client) as stub:
-        results = [{"Id": key, "Values": items, "StatusCode": "Complete"} for key, items in values.items()]
+        moments = [NOW, NOW + timedelta(seconds=10)]
+        results = [
+            {"Id": key, "Values": items, "Timestamps": moments[: len(items)], "StatusCode": "Complete"}
+            for key, items in values.items()
+        ]
         stub.add_response(
             "get_metric_data",
             {"MetricDataResults": results},
@@ -132,6 +136,29 @@ def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
         {"Name": "LoadBalancer", "Value": reference.arn.partition(":loadbalancer/")[2]},
         {"Name": "TargetGroup", "Value": reference.target_group(Colour.GREEN).rpartition(":")[2]},
     ]
+
+
+def test_series_has_a_point_for_each_period_whether_something_was_counted_or_not(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    client = aws.client("cloudwatch")
+    metric = {
+        "Dimensions": [
+            {"Name": "LoadBalancer", "Value": reference.arn.partition(":loadbalancer/")[2]},
+            {"Name": "TargetGroup", "Value": reference.target_group(Colour.GREEN).rpartition(":")[2]},
+        ]
+    }
+    since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    for minute, name, value in ((1, "RequestCount", 30), (1, "HTTPCode_Target_5XX_Count", 3), (3, "RequestCount", 5)):
+        data = {"MetricName": name, "Value": value, "Timestamp": since + timedelta(minutes=minute, seconds=7), **metric}
+        client.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[data])  # type: ignore[list-item]
+
+    series = CloudWatchMetrics(reference, "us-east-1").series(since, since + timedelta(minutes=5), 60)
+
+    assert [point.requests for point in series[Colour.GREEN].points] == [0, 30, 0, 5, 0]
+    assert [point.errors for point in series[Colour.GREEN].points] == [0, 3, 0, 0, 0]
+    assert [point.at for point in series[Colour.GREEN].points] == [since + timedelta(minutes=n) for n in range(5)]
+    assert [point.requests for point in series[Colour.BLUE].points] == [0] * 5
 
 
 def test_token_asks_the_same_of_sts_as_the_one_of_the_aws_cli(aws: boto3.Session) -> None:
