@@ -20,7 +20,9 @@ FRESH_SECONDS = 2.0
 """As long as an answer is given again."""
 PERIODS = 120
 """How many periods a chart has: two hours of minutes."""
-SHORTEST_PERIOD_SECONDS = 5
+MINUTE = 60
+SHORT_PERIODS_SECONDS = (30, 10, 5)
+"""Those below a minute that CloudWatch knows, and that make a chart."""
 LONGEST_HISTORY = 100
 
 Answer = TypeVar("Answer")
@@ -99,7 +101,9 @@ class Overview:
 
 
 def period_of(place: PlaceStatus) -> int:
-    """Seconds. What a rollout's window is to CloudWatch: whole minutes, or seconds where rollouts are judged by seconds."""
+    """Seconds: a minute, or less where rollouts are judged by less."""
     rollout = place.rollout or next(iter(place.history), None)
-    window = rollout.settings.metric_window_seconds if rollout else 60.0
-    return 60 if window >= 60 else max(int(window), SHORTEST_PERIOD_SECONDS) // 5 * 5
+    window = rollout.settings.metric_window_seconds if rollout else MINUTE
+    if window >= MINUTE:
+        return MINUTE
+    return next((period for period in SHORT_PERIODS_SECONDS if period <= window), SHORT_PERIODS_SECONDS[-1])

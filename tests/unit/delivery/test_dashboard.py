@@ -197,9 +197,12 @@ def test_ratio_and_rate_are_per_period() -> None:
     assert [CHARTS[name].value(quiet, 5) for name in ("requests", "errors", "latency")] == [0.0, None, None]
 
 
-def test_period_is_what_rollouts_are_judged_by(company: Rehearsal, overview: Overview) -> None:
+@pytest.mark.parametrize(("window", "period"), [(3, 5), (6, 5), (29, 10), (59, 30), (60, 60), (300, 60)])
+def test_period_is_one_that_cloudwatch_knows(overview: Overview, window: float, period: int) -> None:
     place = overview.place("dev", "orders")
-    assert period_of(place) == 5
+    last = place.history[0]
+    settings = last.settings.model_copy(update={"metric_window_seconds": window})
+    assert period_of(replace(place, history=(replace(last, settings=settings),))) == period
     assert period_of(replace(place, history=())) == 60
 
 
