@@ -5,14 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-COLLECTOR_THRESHOLDS = (400_000, 100, 1000)
-"""Python's own (700, 10, 10) look through the SDKs' millions of objects again and again while they are imported: a third of the time.
-What a command leaves in circles until it is looked for is some 50 MB at most."""
+from slipway import collector
 
 
 def main() -> None:
     """Run the command line; every failure is one message and a documented exit code."""
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    gc.set_threshold(*collector.THRESHOLDS)
     _keep_bytecode()
     # Imported late: `slipway --version` and shell completion must not wait for cloud SDKs.
     from slipway.cli.app import run  # noqa: PLC0415
