@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli.output import OUT, print_json
+from slipway.cli.pulumi_cli import BACKEND_URL_VARIABLE, cli_of
 from slipway.cli.session import Session, session_of
 from slipway.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from slipway.engine.config_edit import StackConfigFile
+    from slipway.engine.secrets import StackSecrets
 
 app = typer.Typer(help="Read and edit a stack file; comments stay, secrets are encrypted.", no_args_is_help=True)
 
@@ -45,7 +47,11 @@ def set_value(
     text = sys.stdin.read().rstrip("\n") if value is None else value
     if not text and secret:
         raise UsageError("an empty secret", remedy="give the value on standard input")
-    file = _open(session_of(context), environment)
+    session = session_of(context)
+    if secret and (cli := cli_of(session, environment)):
+        cli.set_secret(key, text)
+        return
+    file = _open(session, environment)
     file.set(key, text, secret=secret)
     file.save()
 
@@ -66,6 +72,9 @@ def _open(session: Session, environment: str) -> StackConfigFile:
 
     project = load_project(session.require_project())
     stack = session.require_stack(environment)
-    session.activate()
-    store = FileBackend(os.environ.get("PULUMI_BACKEND_URL", "")).stack(project.name, stack)
-    return StackConfigFile(project, stack, store.secrets)
+
+    def secrets() -> StackSecrets:
+        session.activate()
+        return FileBackend(os.environ.get(BACKEND_URL_VARIABLE, "")).stack(project.name, stack).secrets
+
+    return StackConfigFile(project, stack, secrets)

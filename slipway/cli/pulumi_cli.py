@@ -50,6 +50,13 @@ class PulumiCli:
         done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=OUTPUT_TIMEOUT_SECONDS)
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
+    def set_secret(self, key: str, value: str) -> None:
+        """Encrypt a value into the stack file; the CLI gets it on standard input. typer.Exit with the CLI's own code when it fails."""
+        argv = [self.program, "--cwd", str(self.project), "config", "set", key, "--secret", "--stack", self.stack]
+        code = subprocess.run(argv, check=False, input=value, text=True).returncode
+        if code:
+            raise typer.Exit(code)
+
     def policy_flags(self) -> list[str]:
         """The project's own policy pack."""
         pack = self.project / "policies"

@@ -52,7 +52,7 @@ class Session:
             raise UsageError(
                 f"no environment {stack!r}",
                 where=str(project / f"Pulumi.{stack}.yaml"),
-                remedy=f"there are: {', '.join(known) or 'none'}",
+                remedy=f"there are: {', '.join(known) or 'none'}; an empty file of that name makes one",
             )
         return stack
 

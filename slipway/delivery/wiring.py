@@ -168,7 +168,7 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         raise UsageError(
             f"no environment {environment!r}",
             where=str(file),
-            remedy=f"there are: {', '.join(sorted(names)) or 'none'}",
+            remedy=f"there are: {', '.join(sorted(names)) or 'none'}; copy one of them to make another",
         )
     defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
     merged = {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}

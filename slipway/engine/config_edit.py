@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, cast
 
 from ruamel.yaml import YAML
@@ -23,10 +25,10 @@ _LONG_LINE = 4096
 class StackConfigFile:
     """One stack file being edited. Nothing is written before `save`."""
 
-    def __init__(self, project: Project, stack: str, secrets: StackSecrets) -> None:
-        """Read the file, or begin an empty one. Raises UsageError for broken YAML."""
+    def __init__(self, project: Project, stack: str, secrets: Callable[[], StackSecrets]) -> None:
+        """Read the file, or begin an empty one. Raises UsageError for broken YAML. `secrets`: asked for when one is to be encrypted."""
         self._project = project
-        self._secrets = secrets
+        self._find_secrets = secrets
         self.path = project.stack_config_path(stack)
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
@@ -38,9 +40,6 @@ class StackConfigFile:
         except YAMLError as error:
             raise UsageError(f"cannot be read: {error}", where=str(self.path), remedy="mend the YAML") from error
         self._data: CommentedMap = CommentedMap() if data is None else data
-        salt: Any = self._data.get("encryptionsalt")
-        if salt:
-            secrets.use_file_salt(str(salt))
 
     def get(self, key: str) -> Any:
         """The value as it stands in the file; a secret as `{"secure": ciphertext}`. None: no such key."""
@@ -96,6 +95,13 @@ class StackConfigFile:
             except ValueError:
                 continue
         return None
+
+    @cached_property
+    def _secrets(self) -> StackSecrets:
+        secrets = self._find_secrets()
+        if salt := self._data.get("encryptionsalt"):
+            secrets.use_file_salt(str(salt))
+        return secrets
 
     def _seal(self, plaintext: str) -> CommentedMap:
         manager = self._secrets.manager()

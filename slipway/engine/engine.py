@@ -121,12 +121,6 @@ class Engine:
         self._environ = dict(os.environ if environ is None else environ)
         self._sets_environ = environ is not None
         self._backend_url = backend_url or self._environ.get(BACKEND_URL_VARIABLE, "")
-        if not self._backend_url:
-            raise UsageError(
-                "no backend: where the state is kept is not set",
-                where=BACKEND_URL_VARIABLE,
-                remedy="set it, for example to file:///var/lib/slipway",
-            )
         self._backend = FileBackend(self._backend_url, environ=self._environ)
         self._plugins = PluginSource(providers or {}, project=self.project, environ=self._environ)
         self._policy_packs = tuple(policy_packs)

@@ -30,7 +30,7 @@ from tests.e2e.story.story_kit import PACE, Slipway
 
 NAME = "soak"
 RELEASES = 20
-RATE = 60
+RATE = 70
 """Requests a second."""
 ROLLED_BACK = 10
 """The exit code of a release that was bad and went back."""
@@ -180,7 +180,8 @@ class Soak:
 
     def _git(self, *arguments: str) -> None:
         author = ["-c", "user.name=Soak", "-c", "user.email=soak@slipway.invalid", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", "-C", str(self._folder), *author, *arguments], check=True, timeout=60)
+        argv = ["git", "-C", str(self._folder), *author, *arguments]
+        subprocess.run(argv, check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -126,6 +126,12 @@ class FileBackend:
 
 
 def _root_of(url: str, environ: Mapping[str, str]) -> Path:
+    if not url:
+        raise UsageError(
+            "no backend: where the state is kept is not set",
+            where="PULUMI_BACKEND_URL",
+            remedy="set it, for example to file:///var/lib/slipway; or use the sandbox's: slipway --sandbox …",
+        )
     parts = urlsplit(url)
     if parts.scheme != "file":
         raise UsageError(

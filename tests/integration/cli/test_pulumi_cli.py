@@ -17,6 +17,9 @@ with open({log!r}, "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
 if sys.argv[3:5] == ["stack", "output"] and "--json" in sys.argv:
     print("{{}}")
+if "--secret" in sys.argv:
+    with open({log!r} + ".stdin", "w") as given:
+        given.write(sys.stdin.read())
 sys.exit(int(os.environ.get("FAKE_EXIT", "0")))
 """
 
@@ -42,13 +45,15 @@ def slipway(tmp_path: Path, project: Path) -> Slipway:
     pulumi.write_text(FAKE_PULUMI.format(python=sys.executable, log=str(tmp_path / "log")))
     pulumi.chmod(0o755)
 
-    def run(*arguments: str, backend: str = "s3://state", exits: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, backend: str = "s3://state", exits: int = 0, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "SLIPWAY_"))}
         environ |= {"PATH": f"{programs}{os.pathsep}{environ['PATH']}", "FAKE_EXIT": str(exits)}
         if backend:
             environ["PULUMI_BACKEND_URL"] = backend
         argv = [sys.executable, "-m", "slipway.cli", "--project-dir", str(project), *arguments]
-        return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False, input=given)
 
     return run
 
@@ -104,6 +109,25 @@ def test_import_hands_on_the_file(slipway: Slipway, told: Callable[[], list[str]
     state.write_text('{"version": 3}')
     assert slipway("import", "dev", str(state), "--yes").returncode == 0
     assert told() == [f"stack import --stack dev --file {state}"]
+
+
+def test_secret_is_encrypted_by_the_cli_and_is_in_no_command_line(
+    slipway: Slipway, told: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    assert slipway("config", "set", "dev", "token", "--secret", given="s3cr3t-value\n").returncode == 0
+    assert told() == ["config set token --secret --stack dev"]
+    assert (tmp_path / "log.stdin").read_text() == "s3cr3t-value"
+    assert slipway("config", "set", "dev", "token", "--secret", given="x", exits=4).returncode == 4
+
+
+def test_plain_values_of_a_stack_file_need_no_backend(
+    slipway: Slipway, told: Callable[[], list[str]], project: Path
+) -> None:
+    assert slipway("config", "set", "dev", "aws:region", "eu-west-1").returncode == 0
+    assert slipway("config", "get", "dev", "aws:region").stdout == "eu-west-1\n"
+    assert "aws:region: eu-west-1" in (project / "Pulumi.dev.yaml").read_text()
+    assert slipway("config", "rm", "dev", "aws:region").returncode == 0
+    assert told() == []
 
 
 def test_exit_code_is_the_clis(slipway: Slipway) -> None:

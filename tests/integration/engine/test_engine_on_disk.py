@@ -70,7 +70,7 @@ def engine_of(project: Path, tmp_path: Path, cloud: Cloud) -> Callable[..., Engi
 def configure(project: Path, engine: Engine, *, large: bool) -> None:
     """Write Pulumi.<stack>.yaml with an encrypted password, as `config set --secret` does."""
     store = engine._store()
-    file = StackConfigFile(engine.project, engine.stack, store.secrets)
+    file = StackConfigFile(engine.project, engine.stack, lambda: store.secrets)
     file.set("large", large)
     file.set("password", f"hush-{engine.stack}", secret=True)
     file.save()

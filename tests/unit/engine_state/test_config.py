@@ -297,7 +297,7 @@ def test_editing_keeps_comments_order_and_quotes(tmp_path: Path) -> None:
     path.write_text(
         "# who owns this\nconfig:\n  shop:b: 'x'  # why x\n\n  # the list\n  shop:a:\n    - 1\n    - \"2\"\n"
     )
-    file = StackConfigFile(write_project(tmp_path), "dev", StackSecrets(ENVIRON))
+    file = StackConfigFile(write_project(tmp_path), "dev", lambda: StackSecrets(ENVIRON))
 
     file.set("b", "new")
     file.set("aws:region", "eu-west-1")
@@ -317,7 +317,7 @@ def test_secret_is_sealed_and_gives_the_file_its_salt(tmp_path: Path) -> None:
     project = write_project(tmp_path, "name: shop\nruntime: python\n")
     secrets = StackSecrets(ENVIRON)
     secrets.use_state("passphrase", {"salt": SALT})
-    file = StackConfigFile(project, "dev", secrets)
+    file = StackConfigFile(project, "dev", lambda: secrets)
 
     file.set("plain", 1)
     file.save()
@@ -335,7 +335,7 @@ def test_secret_is_sealed_and_gives_the_file_its_salt(tmp_path: Path) -> None:
 
 
 def test_refuses_to_set_a_declared_secret_in_plain_text(tmp_path: Path) -> None:
-    file = StackConfigFile(write_project(tmp_path), "dev", StackSecrets(ENVIRON))
+    file = StackConfigFile(write_project(tmp_path), "dev", lambda: StackSecrets(ENVIRON))
 
     with pytest.raises(UsageError, match="'password' is declared a secret"):
         file.set("password", "x")
@@ -346,4 +346,4 @@ def test_refuses_to_set_a_declared_secret_in_plain_text(tmp_path: Path) -> None:
 def test_refuses_to_edit_broken_yaml(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
     with pytest.raises(UsageError, match="cannot be read"):
-        StackConfigFile(write_project(tmp_path), "dev", StackSecrets(ENVIRON))
+        StackConfigFile(write_project(tmp_path), "dev", lambda: StackSecrets(ENVIRON))
