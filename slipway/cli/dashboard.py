@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 from typing import Annotated
 
@@ -17,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 def dashboard(
     context: typer.Context,
-    environment: Annotated[str, typer.Argument(metavar="[ENVIRONMENT]", help="Whose ledger to read.")] = "dev",
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="Whose ledger to read.")] = "dev",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0: any free port.")] = DEFAULT_PORT,
     host: Annotated[
         str,
@@ -41,7 +43,8 @@ def dashboard(
         address = f"http://{host}:{listener.getsockname()[1]}/"
         ERR.print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)
         config = uvicorn.Config(build_app(overview, hosts=hosts), log_level="warning", access_log=False, lifespan="off")
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends first, then raises it again
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -50,4 +53,4 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port))
     except OSError as error:
         remedy = "name another one: --port 0 takes any that is free"
-        raise MachineError(f"cannot listen on {host}:{port}: {error.strerror}", remedy=remedy) from error
+        raise MachineError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}", remedy=remedy) from error

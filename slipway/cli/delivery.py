@@ -179,7 +179,7 @@ def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOpt
 
 def status(
     context: typer.Context,
-    environment: Annotated[str, typer.Argument(metavar="[ENVIRONMENT]", help="Whose ledger to read.")] = "dev",
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="Whose ledger to read.")] = "dev",
     json: JsonOption = False,
 ) -> None:
     """Show every environment: what runs, how traffic is divided, what is under way."""
