@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from orders.model import NewOrder, Order
 
 CONNECT_TIMEOUT_SECONDS = 3
+POOL_TIMEOUT_SECONDS = 3
 STATEMENT_TIMEOUT_MS = 3000
 
 
@@ -18,6 +19,9 @@ class OrderStore:
         self._engine: AsyncEngine = create_async_engine(
             database_url,
             pool_size=pool_size,
+            # No more than that, ever: while a release goes up, the pods of both colours share the database's connection slots.
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,  # a connection cut by a failover is replaced before a request meets it
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
