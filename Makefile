@@ -93,5 +93,5 @@ bench: setup ## measure what docs/benchmarks.md reports
 	@$(BIN)/python -m tests.bench
 
 .PHONY: soak
-soak: setup ## after the demo: twenty releases under load, with rollbacks, killed pods and drained nodes (about 25 minutes)
+soak: setup ## after the demo: 22 releases under load, with rollbacks, killed pods and drained nodes (about 25 minutes)
 	@$(BIN)/python -m tests.bench.soak

@@ -29,8 +29,8 @@ from slipway.sandbox.paths import SandboxPaths
 from tests.e2e.story.story_kit import PACE, Slipway
 
 NAME = "soak"
-RELEASES = 20
-RATE = 70
+RELEASES = 22
+RATE = 60
 """Requests a second."""
 ROLLED_BACK = 10
 """The exit code of a release that was bad and went back."""
@@ -102,7 +102,12 @@ class Soak:
         with self._load(self.figures.good):
             beside = contextlib.nullcontext() if disturb is None else self._beside(disturb)
             with beside:
-                self.slipway.run("release", NAME, *PACE)
+                done = self.slipway.run("release", NAME, *PACE, also=ROLLED_BACK)
+            if (
+                done.returncode
+            ):  # a machine that is too busy makes the candidate slow: judged rightly, and no request lost
+                self.figures.note("releases in order that went back")
+                return
             self.figures.note("releases that went up")
             if number % 4 == 3:
                 self.slipway.run("rollback", NAME, "--because", "the soak goes back")
