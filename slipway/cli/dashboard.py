@@ -35,10 +35,9 @@ def dashboard(
     from slipway.delivery.wiring import build_overview  # noqa: PLC0415
 
     session = session_of(context)
-    if session.sandbox:
-        session.activate()  # puts the sandbox's address and credentials into the environment
+    session.activate()
     overview = build_overview(session.require_project(), session.require_stack(environment))
-    hosts = (*LOOPBACK, host) if host in LOOPBACK else ("*",)
+    hosts = LOOPBACK if host in LOOPBACK else ("*",)
     with listening(host, port) as listener:
         address = f"http://{host}:{listener.getsockname()[1]}/"
         ERR.print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)

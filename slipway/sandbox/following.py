@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,13 @@ class ClusterFollower:
         self._changed.set()
         if self._thread.is_alive():
             self._thread.join(sum(CALL_TIMEOUT_SECONDS))
+
+    def services(self) -> list[dict[str, Any]]:
+        """Every Service of the cluster, as plain data."""
+        response: Any = self._core.list_service_for_all_namespaces(
+            resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
+        )
+        return json.loads(response.data)["items"]
 
     def complain(self, subject: str, problem: str, *, traceback: bool = False) -> None:
         """Say each problem once, not in every round."""

@@ -14,15 +14,13 @@ from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.series import Point, Series
+from slipway.delivery.model.series import Point, Series, period_seconds
 from slipway.delivery.model.target import LoadBalancerRef
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 NAMESPACE = "AWS/ApplicationELB"
-SHORT_PERIODS_SECONDS = (30, 10, 5, 1)
-"""Periods below a minute that CloudWatch knows, for metrics of high resolution."""
 QUERIES = {
     "requests": ("RequestCount", "Sum"),
     "target_errors": ("HTTPCode_Target_5XX_Count", "Sum"),
@@ -53,18 +51,16 @@ class CloudWatchMetrics:
         }
         return Comparison(source="cloudwatch", candidate=samples["candidate"], live=samples.get("live"))
 
-    def series(self, since: datetime, until: datetime, period_seconds: int) -> Mapping[Colour, Series]:
-        """Both colours' traffic in periods of that length, gaps filled: nothing counted is no request."""
+    def series(self, since: datetime, until: datetime, period: int) -> Mapping[Colour, Series]:
+        """Both colours' traffic in periods of that many seconds, gaps filled: nothing counted is no request."""
         since, until = since.replace(microsecond=0), until.replace(microsecond=0)
-        queries = [
-            self._query(f"{colour}_{name}", colour, name, period_seconds) for colour in Colour for name in QUERIES
-        ]
+        queries = [self._query(f"{colour}_{name}", colour, name, period) for colour in Colour for name in QUERIES]
         found = self._read(queries, since, until)
-        count = int((until - since).total_seconds()) // period_seconds
-        begins = [since + timedelta(seconds=number * period_seconds) for number in range(count)]
+        count = int((until - since).total_seconds()) // period
+        begins = [since + timedelta(seconds=number * period) for number in range(count)]
         return {
             colour: Series(
-                period_seconds=period_seconds,
+                period_seconds=period,
                 points=tuple(
                     _point(at, {name: found.get(f"{colour}_{name}", {}).get(at) for name in QUERIES}) for at in begins
                 ),
@@ -97,13 +93,6 @@ class CloudWatchMetrics:
                 "Stat": statistic,
             },
         }
-
-
-def period_seconds(window_seconds: float) -> int:
-    """The longest period that CloudWatch accepts and the window holds."""
-    if window_seconds >= 60:
-        return int(window_seconds // 60) * 60
-    return next((period for period in SHORT_PERIODS_SECONDS if period <= window_seconds), 1)
 
 
 def load_balancer_dimension(arn: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Rollout
-from slipway.delivery.model.series import Series
+from slipway.delivery.model.series import Series, period_seconds
 from slipway.delivery.model.status import PlaceStatus
 from slipway.delivery.model.target import Target
 from slipway.delivery.ports import Ledger, Place
@@ -21,8 +21,7 @@ FRESH_SECONDS = 2.0
 PERIODS = 120
 """How many periods a chart has: two hours of minutes."""
 MINUTE = 60
-SHORT_PERIODS_SECONDS = (30, 10, 5)
-"""Those below a minute that CloudWatch knows, and that make a chart."""
+SHORTEST_PERIOD_SECONDS = 5
 LONGEST_HISTORY = 100
 
 Answer = TypeVar("Answer")
@@ -31,8 +30,8 @@ Answer = TypeVar("Answer")
 class SeriesSource(Protocol):
     """Where traffic over time is read."""
 
-    def series(self, since: datetime, until: datetime, period_seconds: int) -> Mapping[Colour, Series]:
-        """Both colours, in periods of that length."""
+    def series(self, since: datetime, until: datetime, period: int) -> Mapping[Colour, Series]:
+        """Both colours, in periods of that many seconds."""
         ...
 
 
@@ -104,6 +103,4 @@ def period_of(place: PlaceStatus) -> int:
     """Seconds: a minute, or less where rollouts are judged by less."""
     rollout = place.rollout or next(iter(place.history), None)
     window = rollout.settings.metric_window_seconds if rollout else MINUTE
-    if window >= MINUTE:
-        return MINUTE
-    return next((period for period in SHORT_PERIODS_SECONDS if period <= window), SHORT_PERIODS_SECONDS[-1])
+    return min(max(period_seconds(window), SHORTEST_PERIOD_SECONDS), MINUTE)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+SHORT_PERIODS_SECONDS = (30, 10, 5, 1)
+"""Periods below a minute that CloudWatch knows, for metrics of high resolution."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
@@ -29,3 +32,10 @@ class Series:
 
     period_seconds: int
     points: tuple[Point, ...]
+
+
+def period_seconds(window_seconds: float) -> int:
+    """The longest period that CloudWatch accepts and the window holds."""
+    if window_seconds >= 60:
+        return int(window_seconds // 60) * 60
+    return next((period for period in SHORT_PERIODS_SECONDS if period <= window_seconds), 1)

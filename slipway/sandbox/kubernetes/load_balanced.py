@@ -9,7 +9,6 @@ nothing of it in the AWS API.
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,7 @@ from typing import Any, cast
 import structlog
 from kubernetes.client.exceptions import ApiException
 
-from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, FROM_CACHE, ClusterFollower, Watched
+from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, ClusterFollower, Watched
 
 CLASSES = frozenset({None, "", "service.k8s.aws/nlb", "eks.amazonaws.com/nlb"})
 """Classes of load balancer that are meant for EKS; a Service of another one waits for its own controller."""
@@ -41,10 +40,7 @@ class ServiceAddresses(ClusterFollower):
 
     def reconcile(self) -> None:
         """Give an address to each Service that is to have one, and take it from each that is not any more."""
-        response: Any = self._core.list_service_for_all_namespaces(
-            resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
-        )
-        services: list[dict[str, Any]] = json.loads(response.data)["items"]
+        services = self.services()
         for service, address in changes(services, self._addresses):
             self._set(service["metadata"], address)
         self.withdraw_complaint("range")

@@ -100,10 +100,7 @@ class BindingController(ClusterFollower):
         slices: list[dict[str, Any]] = []
         if bindings:
             slices = self._list(*SLICES)
-            response: Any = self._core.list_service_for_all_namespaces(
-                resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
-            )
-            services = json.loads(response.data)["items"]
+            services = self.services()
         wanted = [wanted_targets(binding, services, slices) for binding in bindings]
         self._converge(wanted)
         for binding, result in zip(bindings, wanted, strict=True):

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from slipway.delivery.adapters.checkout import Checkout, hash_files
-from slipway.delivery.adapters.cloudwatch import load_balancer_dimension, period_seconds, target_group_dimension
+from slipway.delivery.adapters.cloudwatch import load_balancer_dimension, target_group_dimension
 from slipway.delivery.adapters.http_probe import synthetic_requests
 from slipway.delivery.adapters.machine import owner_is_dead, this_owner
+from slipway.delivery.model.series import period_seconds
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.scrubbing import scrub
 from slipway.delivery.wiring import read_project

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 # ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
-from slipway.sandbox.providers.aws.resource import MARKER_TAG, Call, Resource, marker_value, present, tag_map, tag_pairs
+from slipway.sandbox.providers.aws.resource import (
+    MARKER_TAG,
+    Call,
+    Resource,
+    marker_value,
+    present,
+    tag_map,
+    tag_pairs,
+    utc_time,
+)
 
 ISSUE_SECONDS = 4500  # Terraform's own limit: 75 minutes
 KEY_ALGORITHM = "RSA_2048"
@@ -91,8 +99,8 @@ class Certificate(Resource):
                 key=lambda each: each["domainName"],
             ),
             "keyAlgorithm": str(live.get("KeyAlgorithm") or KEY_ALGORITHM).replace("-", "_"),
-            "notAfter": _time(live.get("NotAfter")),
-            "notBefore": _time(live.get("NotBefore")),
+            "notAfter": utc_time(live.get("NotAfter")),
+            "notBefore": utc_time(live.get("NotBefore")),
             "options": present(
                 certificateTransparencyLoggingPreference=options.get("CertificateTransparencyLoggingPreference"),
                 export=options.get("Export"),
@@ -151,7 +159,7 @@ class CertificateValidation(Resource):
 
         call.wait(f"certificate {arn} to be issued (are its validation records in DNS?)", issued, seconds=ISSUE_SECONDS)
         live = acm.describe_certificate(CertificateArn=arn)["Certificate"]
-        return _time(live["IssuedAt"]) or arn
+        return utc_time(live["IssuedAt"]) or arn
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """Gone when the certificate is not issued (any more)."""
@@ -182,10 +190,6 @@ def _check_names(arn: str, live: dict[str, Any], given: list[str]) -> None:
 
 def _tags(acm: Any, arn: str) -> dict[str, str]:
     return tag_map(acm.list_tags_for_certificate(CertificateArn=arn)["Tags"])
-
-
-def _time(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
 
 
 RESOURCES = (Certificate(), CertificateValidation())

@@ -6,16 +6,10 @@
 from __future__ import annotations
 
 # ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
-from typing import Any
-
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.arn_tags import MapTags
-from slipway.sandbox.providers.aws.resource import Call, Resource, present
-
-
-def _time(value: Any) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else str(value or "")
+from slipway.sandbox.providers.aws.resource import Call, Resource, present, utc_time
 
 
 class AccessEntry(MapTags):
@@ -45,9 +39,9 @@ class AccessEntry(MapTags):
         return {
             "accessEntryArn": entry["accessEntryArn"],
             "clusterName": entry["clusterName"],
-            "createdAt": _time(entry.get("createdAt")),
+            "createdAt": utc_time(entry.get("createdAt")),
             "kubernetesGroups": entry.get("kubernetesGroups") or [],
-            "modifiedAt": _time(entry.get("modifiedAt")),
+            "modifiedAt": utc_time(entry.get("modifiedAt")),
             "principalArn": entry["principalArn"],
             "region": call.region,
             "tagsAll": dict(entry.get("tags") or {}),
@@ -102,9 +96,9 @@ class AccessPolicyAssociation(Resource):
                 scope = item.get("accessScope") or {}
                 return {
                     "accessScope": present(type=scope.get("type"), namespaces=scope.get("namespaces") or None),
-                    "associatedAt": _time(item.get("associatedAt")),
+                    "associatedAt": utc_time(item.get("associatedAt")),
                     "clusterName": cluster,
-                    "modifiedAt": _time(item.get("modifiedAt")),
+                    "modifiedAt": utc_time(item.get("modifiedAt")),
                     "policyArn": policy,
                     "principalArn": principal,
                     "region": call.region,

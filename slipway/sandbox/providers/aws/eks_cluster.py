@@ -12,7 +12,7 @@ from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.arn_tags import MapTags
 from slipway.sandbox.providers.aws.faults import is_not_found
-from slipway.sandbox.providers.aws.resource import AutoName, Call, present
+from slipway.sandbox.providers.aws.resource import AutoName, Call, present, utc_time
 
 CREATE_SECONDS = 30 * 60
 DELETE_SECONDS = 15 * 60
@@ -224,7 +224,7 @@ def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
         ),
         "arn": cluster["arn"],
         "certificateAuthority": {"data": (cluster.get("certificateAuthority") or {}).get("data", "")},
-        "createdAt": _time(cluster.get("createdAt")),
+        "createdAt": utc_time(cluster.get("createdAt")),
         "deletionProtection": bool(cluster.get("deletionProtection")),
         "enabledClusterLogTypes": sorted(enabled) or None,
         "encryptionConfig": {
@@ -258,10 +258,6 @@ def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
             "vpcId": vpc.get("vpcId", ""),
         },
     }
-
-
-def _time(value: Any) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else str(value or "")
 
 
 RESOURCES = (Cluster(),)

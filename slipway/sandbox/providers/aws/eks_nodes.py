@@ -15,7 +15,7 @@ from slipway.sandbox.providers.aws.arn_tags import MapTags
 from slipway.sandbox.providers.aws.check import prefixed_name
 from slipway.sandbox.providers.aws.eks_cluster import UPDATE_SECONDS
 from slipway.sandbox.providers.aws.faults import is_not_found
-from slipway.sandbox.providers.aws.resource import AutoName, Call, present
+from slipway.sandbox.providers.aws.resource import AutoName, Call, present, utc_time
 
 NODE_GROUP_SECONDS = 60 * 60
 ADDON_SECONDS = 20 * 60
@@ -257,8 +257,8 @@ class Addon(MapTags):
             arn=addon["addonArn"],
             clusterName=addon["clusterName"],
             configurationValues=addon.get("configurationValues") or "",
-            createdAt=addon["createdAt"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            modifiedAt=addon["modifiedAt"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+            createdAt=utc_time(addon["createdAt"]),
+            modifiedAt=utc_time(addon["modifiedAt"]),
             region=call.region,
             serviceAccountRoleArn=addon.get("serviceAccountRoleArn") or None,
             tagsAll=dict(addon.get("tags") or {}),

@@ -15,7 +15,7 @@ from typing import Any
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.policy_document import render_json, render_policy_document
-from slipway.sandbox.providers.aws.resource import present
+from slipway.sandbox.providers.aws.resource import present, utc_time
 from slipway.sandbox.providers.aws.session import PARTITION, Session
 
 _DNS_SUFFIX = "amazonaws.com"
@@ -73,10 +73,9 @@ def _get_secret_version(call: FunctionCall) -> PropertyMap:
     which = {"VersionId": version_id} if version_id else {"VersionStage": stage}
     answer = call.client("secretsmanager").get_secret_value(SecretId=secret_id, **which)
     binary = answer.get("SecretBinary")
-    created = answer.get("CreatedDate")
     return {
         "arn": answer["ARN"],
-        "createdDate": created.strftime("%Y-%m-%dT%H:%M:%SZ") if created else "",
+        "createdDate": utc_time(answer.get("CreatedDate")),
         "id": f"{secret_id}|{answer['VersionId']}",
         "region": call.region,
         "secretBinary": base64.b64encode(binary).decode() if binary else "",
@@ -96,7 +95,7 @@ def _get_authorization_token(call: FunctionCall) -> PropertyMap:
     return {
         **present(registryId=registry),
         "authorizationToken": data["authorizationToken"],
-        "expiresAt": data["expiresAt"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expiresAt": utc_time(data["expiresAt"]),
         "id": call.region,
         "password": password,
         "proxyEndpoint": data["proxyEndpoint"],

@@ -15,7 +15,7 @@ from slipway.engine.values import PropertyMap
 from slipway.sandbox.providers.aws.check import prefixed_name
 from slipway.sandbox.providers.aws.faults import is_not_found
 from slipway.sandbox.providers.aws.policy_document import equivalent_documents
-from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, tag_map, tag_pairs, utc_time
 
 
 def document_text(document: Any) -> str:
@@ -64,7 +64,7 @@ class Role(Resource):
         return {
             "arn": role["Arn"],
             "assumeRolePolicy": document_text(role["AssumeRolePolicyDocument"]),
-            "createDate": role["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "createDate": utc_time(role["CreateDate"]),
             "description": role.get("Description") or None,
             "inlinePolicies": [{"name": name, "policy": text} for name, text in self._inline(call, id).items()],
             "managedPolicyArns": sorted(self._managed(call, id)),

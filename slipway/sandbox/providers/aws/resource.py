@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from slipway.engine.provider import CallContext, ProviderError
@@ -172,6 +173,11 @@ def tag_map(tags: Iterable[Mapping[str, Any]] | None, key: str = "Key", value: s
 def tag_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """A map of tags as AWS's list."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def utc_time(moment: Any) -> str:
+    """A moment as states hold it, in UTC whatever zone boto3 put it in; "" for none."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(moment, datetime) else str(moment or "")
 
 
 def present(**values: Any) -> PropertyMap:

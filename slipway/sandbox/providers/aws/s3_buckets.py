@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 # ruff: noqa: A002 - `id` and `token` are Pulumi's words; a type's tables are constants
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from slipway.engine.values import PropertyMap
@@ -127,21 +127,31 @@ class Bucket(Resource):
     def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
         """S3 takes the whole set at once."""
         s3 = call.client("s3")
-        tags = {key: value for key, value in _tags(s3, id).items() if key not in remove} | dict(add)
-        s3.put_bucket_tagging(Bucket=id, Tagging={"TagSet": tag_pairs(tags)})
+        s3.put_bucket_tagging(Bucket=id, Tagging=with_changes(_tags(s3, id), add, remove))
 
     def delete(self, call: Call, id: str) -> None:
         """Delete; what is in it only goes when forced, every version of it."""
         s3 = call.client("s3")
         if {**call.outputs, **call.inputs}.get("forceDestroy"):
-            for page in s3.get_paginator("list_object_versions").paginate(
-                Bucket=id, PaginationConfig={"PageSize": _DELETED_AT_ONCE}
-            ):
-                versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-                keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
-                if keys:
-                    s3.delete_objects(Bucket=id, Delete={"Objects": keys, "Quiet": True})
+            for keys in pages_of_versions(s3, id):
+                s3.delete_objects(Bucket=id, Delete={"Objects": keys, "Quiet": True})
         s3.delete_bucket(Bucket=id)
+
+
+def pages_of_versions(s3: Any, bucket: str, prefix: str = "") -> Iterator[list[dict[str, str]]]:
+    """Key and id of every version, deletions included, of the keys that begin with `prefix`; as many at a time as DeleteObjects takes."""
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETED_AT_ONCE}
+    )
+    for page in pages:
+        versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        if versions:
+            yield [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
+
+
+def with_changes(tags: Mapping[str, str], add: Mapping[str, str], remove: list[str]) -> dict[str, list[dict[str, str]]]:
+    """The whole set of tags, as S3 takes it, after a change of some."""
+    return {"TagSet": tag_pairs({key: value for key, value in tags.items() if key not in remove} | dict(add))}
 
 
 def _object_lock_enabled(s3: Any, bucket: str) -> bool:

@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 
 from slipway.engine.provider import ProviderError
 from slipway.engine.values import Archive, Asset, PropertyMap, Secret
-from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.aws.resource import AutoName, Call, Resource, tag_map
+from slipway.sandbox.providers.aws.s3_buckets import pages_of_versions, with_changes
 from slipway.sandbox.providers.aws.session import PARTITION
 
 _CONTENTS = ("content", "contentBase64", "source")
@@ -110,18 +111,16 @@ class BucketObject(Resource):
         bucket, key = _place(call, id)
         s3 = call.client("s3")
         live = tag_map(s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"])
-        tags = {name: value for name, value in live.items() if name not in remove} | dict(add)
-        s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": tag_pairs(tags)})
+        s3.put_object_tagging(Bucket=bucket, Key=key, Tagging=with_changes(live, add, remove))
 
     def delete(self, call: Call, id: str) -> None:
         """Delete; its older versions only go when forced."""
         bucket, key = _place(call, id)
         s3 = call.client("s3")
         if {**call.outputs, **call.inputs}.get("forceDestroy"):
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
-                for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    if item["Key"] == key:
-                        s3.delete_object(Bucket=bucket, Key=key, VersionId=item["VersionId"])
+            for page in pages_of_versions(s3, bucket, key):
+                if versions := [version for version in page if version["Key"] == key]:
+                    s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
         s3.delete_object(Bucket=bucket, Key=key)
 
     def import_outputs(self, call: Call, id: str) -> None:

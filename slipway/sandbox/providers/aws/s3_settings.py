@@ -7,11 +7,11 @@ from __future__ import annotations
 
 # ruff: noqa: A002, ARG002 - `id` and `token` are Pulumi's words; a type's tables are constants
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from slipway.engine.values import PropertyMap, Value
-from slipway.sandbox.providers.aws.resource import Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.aws.resource import Call, Resource, tag_map, tag_pairs, utc_time
 
 _S3_NAMES = {
     "id": "ID",
@@ -58,7 +58,7 @@ def property_shape(value: Any) -> Value:
             for name, item in value.items()
         }
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_time(value)
     return [property_shape(item) for item in value] if isinstance(value, list) else value
 
 
@@ -102,6 +102,23 @@ class BucketSetting(Resource):
     def delete(self, call: Call, id: str) -> None:
         """Unset it."""
         getattr(call.client("s3"), f"delete_{self.deletion or self.operation}")(Bucket=id.partition(",")[0])
+
+
+class BucketRules(BucketSetting):
+    """A setting that is a list of rules and nothing else."""
+
+    rules: ClassVar[str] = "rules"
+    """The property that holds them."""
+    listed: ClassVar[str] = "Rules"
+    """What S3 calls the list, in the document and in its answer."""
+
+    def api_document(self, inputs: PropertyMap) -> Any:
+        """The rules."""
+        return {self.listed: s3_shape(inputs[self.rules])}
+
+    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+        """The rules; some answers hold the document, others are it."""
+        return {self.rules: property_shape(answer.get(self.document, answer)[self.listed])}
 
 
 class BucketPublicAccessBlock(BucketSetting):
@@ -191,21 +208,13 @@ class BucketVersioning(BucketSetting):
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
 
 
-class BucketServerSideEncryptionConfiguration(BucketSetting):
+class BucketServerSideEncryptionConfiguration(BucketRules):
     """aws.s3.BucketServerSideEncryptionConfiguration"""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     aliases = ("aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",)
     operation = "bucket_encryption"
     document = "ServerSideEncryptionConfiguration"
-
-    def api_document(self, inputs: PropertyMap) -> Any:
-        """The rules."""
-        return {"Rules": s3_shape(inputs["rules"])}
-
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
-        """The rules."""
-        return {"rules": property_shape(answer[self.document]["Rules"])}
 
 
 class BucketOwnershipControls(BucketSetting):
@@ -225,24 +234,18 @@ class BucketOwnershipControls(BucketSetting):
         return {"rule": property_shape(answer[self.document]["Rules"][0])}
 
 
-class BucketCorsConfiguration(BucketSetting):
+class BucketCorsConfiguration(BucketRules):
     """aws.s3.BucketCorsConfiguration"""
 
     token = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
     aliases = ("aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2",)
     operation = "bucket_cors"
     document = "CORSConfiguration"
-
-    def api_document(self, inputs: PropertyMap) -> Any:
-        """The rules."""
-        return {"CORSRules": s3_shape(inputs["corsRules"])}
-
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
-        """The rules."""
-        return {"corsRules": property_shape(answer["CORSRules"])}
+    rules = "corsRules"
+    listed = "CORSRules"
 
 
-class BucketLifecycleConfiguration(BucketSetting):
+class BucketLifecycleConfiguration(BucketRules):
     """aws.s3.BucketLifecycleConfiguration"""
 
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -260,12 +263,8 @@ class BucketLifecycleConfiguration(BucketSetting):
 
     def api_document(self, inputs: PropertyMap) -> Any:
         """The rules; one without a filter is for every object."""
-        rules = s3_shape(inputs["rules"])
-        return {"Rules": [rule if "Prefix" in rule else {"Filter": {"Prefix": ""}} | rule for rule in rules]}
-
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
-        """The rules."""
-        return {"rules": property_shape(answer["Rules"])}
+        rules = super().api_document(inputs)[self.listed]
+        return {self.listed: [rule if "Prefix" in rule else {"Filter": {"Prefix": ""}} | rule for rule in rules]}
 
 
 class BucketWebsiteConfiguration(BucketSetting):
