@@ -1,24 +1,17 @@
-"""The `slipway` command: thin over the engine, delivery and the sandbox. `slipway --help` tells the way."""
+"""The `slipway` command: thin over the stack, delivery and the sandbox."""
 
-import gc
 import os
 import sys
 from pathlib import Path
 
-from slipway import collector
-
 
 def main() -> None:
     """Run the command line; every failure is one message and a documented exit code."""
-    gc.set_threshold(*collector.THRESHOLDS)
     _keep_bytecode()
     # Imported late: `slipway --version` and shell completion must not wait for cloud SDKs.
     from slipway.cli.app import run  # noqa: PLC0415
 
-    try:
-        run()
-    finally:
-        gc.freeze()  # else Python takes the SDKs' classes apart, one by one, before it ends: half a second for nothing
+    run()
 
 
 def _keep_bytecode() -> None:

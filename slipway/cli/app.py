@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from slipway.cli import configuration, delivery, sandbox, stacks
+from slipway.cli import delivery, sandbox, stacks
 from slipway.cli.dashboard import dashboard
 from slipway.cli.demo.command import demo
 from slipway.cli.output import ERR, OUT, print_error
@@ -37,7 +37,6 @@ app = typer.Typer(
 stacks.register(app)
 delivery.register(app)
 app.command(rich_help_panel=delivery.PANEL)(dashboard)
-app.add_typer(configuration.app, name="config")
 app.add_typer(sandbox.app, name="sandbox")
 app.command(rich_help_panel="Start here")(demo)
 

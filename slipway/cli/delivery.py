@@ -257,12 +257,10 @@ def history(
 def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:
     from slipway.delivery.wiring import build_context  # noqa: PLC0415
 
-    # The engine runs the stack where there is no Pulumi CLI: on the sandbox.
-    engine = session.engine(environment) if session.sandbox else None
     return build_context(
         session.require_project(),
-        session.require_stack(environment),
-        engine=engine,
+        environment,
+        stack=session.stack(environment),
         progress=RolloutDisplay(verbose=session.verbose),
         lease_wait_seconds=wait,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from typing import Annotated
 
@@ -80,21 +79,6 @@ def env(context: typer.Context) -> None:
 
     for name, value in sandbox_environment(session_of(context).paths).items():
         OUT.print(f"export {name}={shlex.quote(value)}", markup=False)
-
-
-@app.command()
-def providers(context: typer.Context) -> None:
-    """Serve the sandbox's providers until Ctrl-C, and print PULUMI_DEBUG_PROVIDERS for the Pulumi CLI of another shell."""
-    from slipway.engine.project import load_project  # noqa: PLC0415
-    from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
-    from slipway.sandbox.providers.serve import serve_all  # noqa: PLC0415
-
-    session = session_of(context)
-    # The providers work where this process is told to, whatever the other shell has set.
-    os.environ.update(sandbox_environment(session.paths))
-    # Relative paths, such as an image's build context, are the program's; the CLI does not tell a running provider its folder.
-    os.chdir(load_project(session.require_project()).program_directory)
-    serve_all(lambda value: OUT.print(f"export PULUMI_DEBUG_PROVIDERS={value}", markup=False))
 
 
 @app.command()

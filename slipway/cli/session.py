@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from slipway.cli.output import say
 from slipway.errors import UsageError
 from slipway.sandbox.paths import SandboxPaths
 
 if TYPE_CHECKING:
-    from slipway.engine import Engine
-    from slipway.engine.provider import Provider
+    from slipway.stack import PulumiStack
 
 PROJECT_FILE = "Pulumi.yaml"
 
@@ -66,35 +65,15 @@ class Session:
         require_running(self.paths)
         os.environ.update(sandbox_environment(self.paths))
 
-    def providers(self) -> Mapping[str, Callable[[], Provider]]:
-        """On the sandbox: its stand-in providers; otherwise none, and the engine looks for Pulumi's own plugins."""
-        if not self.sandbox:
-            return {}
-        from slipway.sandbox.providers import PROVIDERS  # noqa: PLC0415
-
-        return PROVIDERS
-
-    def import_ahead(self) -> None:
-        """On the sandbox: what its providers need."""
-        if self.sandbox:
-            from slipway.sandbox.providers import import_ahead  # noqa: PLC0415
-
-            import_ahead()
-
-    def engine(self, stack: str, on_event: Callable[[Any], None] | None = None) -> Engine:
-        """The engine of one stack, with the project's policy pack."""
-        from slipway.engine import Engine  # noqa: PLC0415
+    def stack(self, environment: str) -> PulumiStack:
+        """The stack of one environment, run by the Pulumi CLI."""
+        from slipway.stack import PulumiStack, find_cli  # noqa: PLC0415
 
         project = self.require_project()
+        name = self.require_stack(environment)
         self.activate()
-        pack = project / "policies"
-        return Engine(
-            project,
-            self.require_stack(stack),
-            providers=self.providers(),
-            policy_packs=[pack] if (pack / "PulumiPolicy.yaml").is_file() else [],
-            on_event=on_event,
-            import_ahead=self.import_ahead,
+        return PulumiStack(
+            lambda: find_cli(cache=self.paths.cache), project, name, adopts_creates=self.sandbox, say=say
         )
 
 

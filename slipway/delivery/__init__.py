@@ -4,7 +4,6 @@ from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledB
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
-from slipway.delivery.preview_report import MarkdownReport, preview_markdown
 from slipway.delivery.reporting import as_json, bootstrap, history, status
 from slipway.delivery.service import (
     Outcome,
@@ -21,7 +20,6 @@ __all__ = [
     "Beliefs",
     "Context",
     "LeaseLostError",
-    "MarkdownReport",
     "Outcome",
     "Pace",
     "Place",
@@ -34,7 +32,6 @@ __all__ = [
     "forget",
     "forget_destroyed",
     "history",
-    "preview_markdown",
     "promote",
     "refuse_during_rollout",
     "release",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +14,12 @@ from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
-from slipway.delivery.model.preview import Preview
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.stack.result import StackResult
 
 
 class Clock(Protocol):
@@ -210,16 +210,6 @@ class Probe(Protocol):
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
         """Every smoke path answers 2xx and says it is `release`; OperationError with what it said instead."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackResult:
-    """What an operation on the stack did."""
-
-    changes: Mapping[str, int] = field(default_factory=dict[str, int])
-    seconds: float = 0.0
-    preview: Preview | None = None
-    """What a preview planned, step by step; None for other operations."""
 
 
 class Stack(Protocol):

@@ -32,7 +32,6 @@ from slipway.errors import UsageError
 
 if TYPE_CHECKING:
     from slipway.delivery.dashboard import Overview
-    from slipway.engine import Engine
 
 DEFAULT_LEDGER_TABLE = "slipway-ledger"
 WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
@@ -56,12 +55,11 @@ def build_context(
     project_dir: Path,
     environment: str,
     *,
-    engine: Engine | None = None,
-    stack: Stack | None = None,
+    stack: Stack,
     progress: Progress = ignore_events,
     lease_wait_seconds: float = 0.0,
 ) -> Context:
-    """The context of one environment. `engine`: run the stack in this process; neither `engine` nor `stack`: by the `pulumi` CLI.
+    """The context of one environment, whose infrastructure `stack` runs.
 
     AWS is reached as the environment says (AWS_ENDPOINT_URL, credentials). UsageError when the stack file lacks service or region.
     """
@@ -69,7 +67,7 @@ def build_context(
     return Context(
         place=Place(environment=environment, service=facts.service),
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
-        stack=stack or _stack(project_dir, environment, engine),
+        stack=stack,
         source=Checkout(project_dir, facts.app_dir),
         connect=connect,
         provisioner=AwsProvisioner(facts.ledger_table, facts.region),
@@ -184,19 +182,6 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         ledger_table=config.ledger_table,
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
-    )
-
-
-def _stack(project_dir: Path, environment: str, engine: Engine | None) -> Stack:
-    if engine is not None:
-        from slipway.delivery.adapters.engine_stack import EngineStack  # noqa: PLC0415 - the two adapters exclude each other
-
-        return EngineStack(engine)
-    from slipway.delivery.adapters.automation_stack import AutomationStack  # noqa: PLC0415
-
-    pack = project_dir / "policies"
-    return AutomationStack(
-        project_dir, environment, policy_packs=[pack] if (pack / "PulumiPolicy.yaml").is_file() else []
     )
 
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sys
-import tempfile
 from pathlib import Path
 
-from slipway.sandbox.paths import AWS_PORT, SandboxPaths
-from slipway.sandbox.providers import PROVIDERS
+from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, SandboxPaths, debug_providers
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
 RUNTIME_FOLDER = Path("/run/slipway-docker")
 """Sockets of the sandbox's own Docker engine; a socket's path may have 107 bytes only, and a home folder may be deep."""
+AWS_VARIABLE = "SLIPWAY_SANDBOX_AWS"
+"""`plugin`: use the real AWS provider, where it is installed, against the sandbox's API. Untried: it is in no package registry."""
 HOST_FILE = "host"
 """In the engine's folder: DOCKER_HOST of the engine in use."""
 
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
-    """What a user of the sandbox sets; the passphrase file, the state folder and the plugins are made when they are not there."""
-    state = paths.sandbox / "pulumi"
+    """What a user of the sandbox sets; the passphrase file and the state folder are made when they are not there."""
+    state = paths.sandbox / "pulumi" / "state"
     state.mkdir(parents=True, exist_ok=True)
-    write_plugins(paths)
     # First, so that the kubeconfig's `aws eks get-token` is this environment's.
     folders = [str(Path(sys.executable).parent), str(programs_folder(paths))]
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
@@ -34,17 +32,39 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "PULUMI_BACKEND_URL": f"file://{state}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(ensure_passphrase(paths)),
-        # The Pulumi CLI must neither fetch the providers that the sandbox stands in for nor ask for news of itself.
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # A stack file without a salt, as committed: the CLI would make a new one beside the state's, and encrypt all anew.
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        **_pulumi_settings(paths, state),
+        **_bytecode_settings(paths),
         "DOCKER_HOST": engine_host(paths),
         "SLIPWAY_SANDBOX": "1",
         "PATH": os.pathsep.join(dict.fromkeys(path)),
     }
+
+
+def _pulumi_settings(paths: SandboxPaths, state: Path) -> dict[str, str]:
+    settings = {
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(ensure_passphrase(paths)),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # A stack file without a salt, as committed: the CLI would make a new one beside the state's, and encrypt everything again.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+    }
+    if os.environ.get(AWS_VARIABLE) == "plugin":
+        # The real AWS provider, installed by the user, talks to the sandbox's API by AWS_ENDPOINT_URL.
+        return {**settings, "PULUMI_DEBUG_PROVIDERS": debug_providers({"docker": PROVIDER_PORTS["docker"]})}
+    return {
+        **settings,
+        "PULUMI_HOME": str(pulumi_home(paths)),
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DEBUG_PROVIDERS": debug_providers(),
+    }
+
+
+def _bytecode_settings(paths: SandboxPaths) -> dict[str, str]:
+    """Where Python is told to write no bytecode, keep it outside the clone: compiling the SDKs takes longer than everything else."""
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        return {}
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(paths.cache / "bytecode")}
 
 
 def engine_host(paths: SandboxPaths) -> str:
@@ -56,6 +76,11 @@ def engine_host(paths: SandboxPaths) -> str:
 def programs_folder(paths: SandboxPaths) -> Path:
     """Where `kubectl` of the clusters' version is found; goes on PATH."""
     return paths.sandbox / "bin"
+
+
+def pulumi_home(paths: SandboxPaths) -> Path:
+    """PULUMI_HOME of everything that runs on the sandbox: its plugins, and no login of the user's."""
+    return paths.sandbox / "pulumi" / "home"
 
 
 def link_programs(paths: SandboxPaths, *programs: Path) -> None:
@@ -70,31 +95,14 @@ def link_programs(paths: SandboxPaths, *programs: Path) -> None:
         temporary.replace(link)
 
 
-def write_plugins(paths: SandboxPaths) -> None:
-    """Put a `pulumi-resource-*` of each of the sandbox's providers into that folder, where the Pulumi CLI looks for plugins first.
-
-    There only, and not among the environment's scripts: a shell that does not use the sandbox must never meet one.
-    """
-    folder = programs_folder(paths)
-    for package in PROVIDERS:
-        serve = [sys.executable, "-P", "-m", "slipway.sandbox.providers.serve", package]
-        text = f'#!/bin/sh\nexec {shlex.join(serve)} "$@"\n'
-        plugin = folder / f"pulumi-resource-{package}"
-        if plugin.exists() and plugin.read_text() == text:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{plugin.name}-", delete=False) as file:
-            file.write(text)
-        temporary = Path(file.name)
-        temporary.chmod(0o755)
-        temporary.replace(plugin)
-
-
 def ensure_passphrase(paths: SandboxPaths) -> Path:
-    """The file with the passphrase of the sandbox's stacks: random, readable by its owner only, made once."""
-    path = paths.sandbox / "passphrase"
+    """The file with the passphrase of the sandbox's stacks: random, readable by its owner only, made once.
+
+    Outside of what a reset removes: the CLI writes a salt that fits it into stack files, and those stay.
+    """
+    path = paths.home / "passphrase"
     if not path.exists():
-        paths.sandbox.mkdir(parents=True, exist_ok=True)
+        paths.home.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         temporary.touch(mode=0o600)
         temporary.write_text(secrets.token_urlsafe(32))

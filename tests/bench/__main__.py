@@ -8,8 +8,8 @@ import time
 
 from rich.console import Console
 from rich.table import Table
-
 from tests.bench.bench_engine import EngineFigures, run_apart
+
 from tests.bench.bench_preview import NotMeasurableError, measure_preview
 
 SMALLEST, SMALL, LARGE = 10, 500, 2000

@@ -20,8 +20,8 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
-from slipway.delivery.scrubbing import scrub
 from slipway.errors import OperationError
+from slipway.scrubbing import scrub
 
 LOCK_ATTEMPTS = 8
 """With pauses that grow from 0.5 to 30 s: about a minute and a half of a hot table."""

@@ -15,7 +15,7 @@ import structlog
 
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.events import Event
-from slipway.delivery.scrubbing import scrub
+from slipway.scrubbing import scrub
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

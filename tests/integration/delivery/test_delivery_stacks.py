@@ -13,14 +13,14 @@ import pytest
 
 from slipway.delivery.adapters.automation_stack import AutomationStack
 from slipway.delivery.adapters.engine_stack import EngineStack
-from slipway.delivery.model.preview import UNKNOWN_TEXT
 from slipway.delivery.model.target import parse_target
-from slipway.delivery.preview_report import render_markdown
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.engine import Engine
 from slipway.engine.provider import CallContext, CreateResult, DiffChanges, DiffResult, Provider, ReadResult
 from slipway.engine.values import PropertyMap
 from slipway.errors import MachineError, OperationError
+from slipway.stack.preview import UNKNOWN_TEXT
+from slipway.stack.report import render_markdown
 
 SECRET = "hooks.example/hunter2"
 

@@ -12,9 +12,9 @@ from slipway.delivery.adapters.http_probe import synthetic_requests
 from slipway.delivery.adapters.machine import owner_is_dead, this_owner
 from slipway.delivery.model.series import period_seconds
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.scrubbing import scrub
 from slipway.delivery.wiring import read_project
 from slipway.errors import UsageError
+from slipway.scrubbing import scrub
 
 PROJECT = """
 name: slipway

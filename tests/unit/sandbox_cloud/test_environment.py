@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -14,10 +13,8 @@ from slipway.sandbox.environment import (
     ensure_passphrase,
     link_programs,
     sandbox_environment,
-    write_plugins,
 )
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.providers import PROVIDERS
 
 
 def test_passphrase_is_random_private_and_made_once(tmp_path: Path) -> None:
@@ -39,27 +36,31 @@ def test_environments_python_and_kubectl_come_first_on_path(tmp_path: Path, monk
     assert (tmp_path / "sandbox/bin/kubectl").readlink() == Path("/newer/kubectl")
 
 
-def test_plugins_are_found_on_the_sandbox_path_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = SandboxPaths(tmp_path)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    environment = sandbox_environment(paths)
-    for package in PROVIDERS:
-        plugin = f"pulumi-resource-{package}"
-        assert shutil.which(plugin, path=environment["PATH"]) == str(tmp_path / "sandbox/bin" / plugin)
-        assert not (Path(sys.executable).parent / plugin).exists()
-    assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+def test_providers_are_attached_and_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLIPWAY_SANDBOX_AWS", raising=False)
+    settings = sandbox_environment(SandboxPaths(tmp_path))
+    assert settings["PULUMI_DEBUG_PROVIDERS"] == "aws:4567,docker:4568"
+    assert settings["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+    assert settings["PULUMI_HOME"] == str(tmp_path / "sandbox/pulumi/home")
 
 
-def test_plugin_is_written_again_only_when_it_would_differ(tmp_path: Path) -> None:
-    paths = SandboxPaths(tmp_path)
-    write_plugins(paths)
-    plugin = tmp_path / "sandbox/bin/pulumi-resource-aws"
-    first, text = plugin.stat().st_ino, plugin.read_text()
-    write_plugins(paths)
-    assert plugin.stat().st_ino == first
-    plugin.write_text("#!/bin/sh\nexec /gone/python\n")
-    write_plugins(paths)
-    assert plugin.read_text() == text
+def test_installed_aws_plugin_is_used_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_SANDBOX_AWS", "plugin")
+    settings = sandbox_environment(SandboxPaths(tmp_path))
+    assert settings["PULUMI_DEBUG_PROVIDERS"] == "docker:4568"
+    assert "PULUMI_HOME" not in settings
+    assert settings["AWS_ENDPOINT_URL"]
+
+
+def test_bytecode_is_kept_outside_the_clone_where_python_is_told_to_write_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    assert "PYTHONPYCACHEPREFIX" not in sandbox_environment(SandboxPaths(tmp_path))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    settings = sandbox_environment(SandboxPaths(tmp_path))
+    assert settings["PYTHONDONTWRITEBYTECODE"] == ""
+    assert settings["PYTHONPYCACHEPREFIX"] == str(tmp_path / "cache/bytecode")
 
 
 def test_engine_is_the_recorded_one(tmp_path: Path) -> None:

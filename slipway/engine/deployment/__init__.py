@@ -1,1 +1,0 @@
-"""One operation on one stack: registrations in, steps out, the snapshot kept true after each of them."""

@@ -1,0 +1,141 @@
+"""What a failed CLI means for a user: one error of ours, with what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+
+from slipway.errors import (
+    ChangesError,
+    LockedError,
+    MachineError,
+    NotFoundError,
+    OperationError,
+    PolicyError,
+    SlipwayError,
+    UsageError,
+)
+from slipway.scrubbing import scrub
+from slipway.stack.event_log import EventLog
+from slipway.stack.process import Finished
+
+SHOWN_CHARACTERS = 2000
+INTERRUPTED_CODES = frozenset({8, 130})
+"""The CLI's own code for a cancelled operation, and ours for one that a signal ended."""
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LOCK = re.compile(r"created by [^@\s]*@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+_LOCKED = "the stack is currently locked"
+
+
+class InterruptedOperationError(SlipwayError):
+    """Somebody ended the operation; what was done until then is in the state."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """Who made a lock."""
+
+    host: str
+    pid: int
+
+    @property
+    def is_dead(self) -> bool:
+        """It ran on this machine and runs no more."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return not _is_pulumi(self.pid)
+
+
+def lock_holders(stderr: str) -> tuple[LockHolder, ...]:
+    """The holders that the CLI names when it finds a stack locked."""
+    text = _COLOURS.sub("", stderr)
+    if _LOCKED not in text:
+        return ()
+    return tuple(LockHolder(match["host"], int(match["pid"])) for match in _LOCK.finditer(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sign:
+    """A failure that is known by what the CLI prints, or by its exit code."""
+
+    kind: type[SlipwayError]
+    texts: tuple[str, ...] = ()
+    code: int | None = None
+    what: str = "pulumi failed: {said}"
+    remedy: str = ""
+
+
+_SIGNS = (
+    _Sign(
+        kind=LockedError,
+        texts=(_LOCKED, "Another update is currently in progress"),
+        what="the stack is locked: {said}",
+        remedy="wait; if nothing runs there any more: `pulumi cancel --stack {stack}`",
+    ),
+    _Sign(
+        kind=UsageError,
+        texts=("incorrect passphrase", "passphrase must be set", "constructing secrets manager"),
+        what="the stack's secrets cannot be read: {said}",
+        remedy="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase of the stack",
+    ),
+    _Sign(
+        kind=MachineError,
+        texts=("no space left on device",),
+        what="the disk is full: {said}",
+        remedy="free some space and run it again",
+    ),
+    _Sign(
+        kind=NotFoundError,
+        texts=("no stack named",),
+        code=6,
+        what="there is no stack {stack} yet",
+        remedy="`slipway up {stack}` makes it",
+    ),
+    _Sign(kind=ChangesError, texts=("no changes were expected",), code=7, what="{said}"),
+    _Sign(kind=UsageError, code=2),
+    _Sign(kind=MachineError, code=3),
+)
+"""The first that fits. Source of the codes: `sdk/go/common/util/cmdutil/exit.go`; older versions have the texts only."""
+
+
+def failure(finished: Finished, log: EventLog, stack: str) -> SlipwayError:
+    """The error for a CLI that ended with another code than 0."""
+    text = _COLOURS.sub("", finished.stderr)
+    said = _said(text, log)
+    if finished.interrupted or finished.code in INTERRUPTED_CODES:
+        what = "interrupted; what was done is in the state"
+        return InterruptedOperationError(what, where=stack, remedy=f"run `slipway up {stack}` to go on")
+    if log.refusals:
+        return PolicyError("\n".join(log.refusals), where=stack)
+    everything = "\n".join([text, *log.errors])
+    for sign in _SIGNS:
+        if finished.code == sign.code or any(part in everything for part in sign.texts):
+            what, remedy = (part.format(said=said, stack=stack) for part in (sign.what, sign.remedy))
+            return sign.kind(what, where=stack, remedy=remedy)
+    return OperationError(f"pulumi failed: {said}", where=stack)
+
+
+def _said(text: str, log: EventLog) -> str:
+    lines = "\n".join(log.errors) or "\n".join(
+        line.removeprefix("error: ") for line in text.strip().splitlines() if line.strip()
+    )
+    return scrub(lines)[-SHOWN_CHARACTERS:] or "it gave no reason"
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Whether the process of that number is a Pulumi CLI: numbers are used again."""
+    try:
+        with open(f"/proc/{pid}/comm") as name:  # noqa: PTH123 - one small file of the kernel's
+            return name.read().strip() == "pulumi"
+    except OSError:
+        return True  # no such file system: take it for alive

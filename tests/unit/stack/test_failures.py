@@ -1,0 +1,96 @@
+"""What a failed CLI means, by what it printed, its exit code and its event log."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from slipway.errors import (
+    ChangesError,
+    LockedError,
+    MachineError,
+    NotFoundError,
+    OperationError,
+    PolicyError,
+    UsageError,
+)
+from slipway.stack.event_log import EventLog
+from slipway.stack.failures import InterruptedOperationError, failure, lock_holders
+from slipway.stack.process import Finished
+
+LOCKED = """\x1b[31merror:\x1b[0m the stack is currently locked by {count} lock(s). Either wait for the other process(es) to end or delete \
+the lock file with `pulumi cancel`.
+{lines}"""
+
+
+def locked(*holders: tuple[str, int]) -> str:
+    lines = [
+        f"  file:///s/.pulumi/locks/{pid}.json: created by ann@{host} (pid {pid}) at 2026-11-26T10:00:00Z"
+        for host, pid in holders
+    ]
+    return LOCKED.format(count=len(lines), lines="\n".join(lines))
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "kind"),
+    [
+        (255, locked(("other", 7)), LockedError),
+        (1, "error: [409] Conflict: Another update is currently in progress.", LockedError),
+        (255, "error: getting stack configuration: incorrect passphrase", UsageError),
+        (255, "error: write /state/dev.json: no space left on device", MachineError),
+        (6, "error: no stack named 'dev' found", NotFoundError),
+        (255, "error: no stack named 'dev' found", NotFoundError),
+        (7, "error: no changes were expected but changes were proposed", ChangesError),
+        (2, "error: --yes must be passed in non-interactive mode", UsageError),
+        (3, "error: could not load credentials", MachineError),
+        (1, "error: update failed", OperationError),
+        (130, "", InterruptedOperationError),
+        (8, "error: cancelled", InterruptedOperationError),
+    ],
+)
+def test_failure_has_the_exit_code_of_its_kind(code: int, stderr: str, kind: type[Exception]) -> None:
+    assert type(failure(Finished(code=code, stderr=stderr), EventLog(), "dev")) is kind
+
+
+def test_policy_refusal_wins_over_what_follows_from_it() -> None:
+    log = EventLog(refusals=("mandatory: encrypted: the queue is not",), errors=("preview failed",))
+    error = failure(Finished(code=1, stderr="error: preview failed"), log, "dev")
+    assert isinstance(error, PolicyError)
+    assert error.what == "mandatory: encrypted: the queue is not"
+
+
+def test_interruption_wins_over_the_error_that_it_causes() -> None:
+    error = failure(Finished(code=1, stderr="error: update cancelled", interrupted=True), EventLog(), "dev")
+    assert error.exit_code == 130
+
+
+def test_message_is_the_engines_without_credentials() -> None:
+    log = EventLog(errors=("db: cannot connect to postgres://app:hunter2@10.0.0.1/app",))
+    error = failure(Finished(code=1, stderr="error: update failed"), log, "dev")
+    assert "db: cannot connect to postgres://app:***@10.0.0.1/app" in error.what
+    assert "hunter2" not in str(error)
+
+
+def test_lock_of_a_dead_process_of_this_machine_is_known_as_dead(dead_pid: int) -> None:
+    (holder,) = lock_holders(locked((socket.gethostname(), dead_pid)))
+    assert holder.is_dead
+
+
+def test_lock_is_taken_for_alive_when_it_may_be(dead_pid: int) -> None:
+    here = socket.gethostname()
+    living, foreign = lock_holders(locked((here, os.getppid()), ("elsewhere", dead_pid)))
+    assert not foreign.is_dead
+    # The number is in use again, but not by a Pulumi CLI: whoever made the lock is gone.
+    assert living.is_dead
+    assert lock_holders("error: update failed (pid 12)") == ()
