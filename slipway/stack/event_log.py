@@ -88,7 +88,8 @@ def _located(said: Mapping[str, Any]) -> str:
 
 
 def _planned(step: Mapping[str, Any]) -> PlannedStep:
-    old, new = step.get("old") or {}, step.get("new") or {}
+    old: dict[str, Any] = step.get("old") or {}
+    new: dict[str, Any] = step.get("new") or {}
     return PlannedStep(
         op=step["op"],
         urn=step["urn"],
@@ -96,6 +97,6 @@ def _planned(step: Mapping[str, Any]) -> PlannedStep:
         replaces_because=tuple(step.get("keys") or ()),
         provider=str(step.get("provider") or "").rpartition("::")[0],
         protected=bool(new.get("protect")),
-        old=name_unknowns(dict(old.get("inputs") or {})),
-        new=name_unknowns(dict(new.get("inputs") or {})),
+        old=name_unknowns(old.get("inputs") or {}),
+        new=name_unknowns(new.get("inputs") or {}),
     )

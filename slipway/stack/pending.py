@@ -38,4 +38,5 @@ def refusal(urns: Sequence[str], stack: str) -> OperationError:
 
 
 def _operations(export: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return (export.get("deployment") or {}).get("pending_operations") or []
+    deployment: dict[str, Any] = export.get("deployment") or {}
+    return deployment.get("pending_operations") or []
