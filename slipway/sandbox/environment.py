@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 from slipway.sandbox.paths import AWS_PORT, SandboxPaths
-from slipway.sandbox.providers import PROVIDERS
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
@@ -21,10 +18,9 @@ HOST_FILE = "host"
 
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
-    """What a user of the sandbox sets; the passphrase file, the state folder and the plugins are made when they are not there."""
+    """What a user of the sandbox sets; the passphrase file and the state folder are made when they are not there."""
     state = paths.sandbox / "pulumi"
     state.mkdir(parents=True, exist_ok=True)
-    write_plugins(paths)
     # First, so that the kubeconfig's `aws eks get-token` is this environment's.
     folders = [str(Path(sys.executable).parent), str(programs_folder(paths))]
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
@@ -68,26 +64,6 @@ def link_programs(paths: SandboxPaths, *programs: Path) -> None:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(program)
         temporary.replace(link)
-
-
-def write_plugins(paths: SandboxPaths) -> None:
-    """Put a `pulumi-resource-*` of each of the sandbox's providers into that folder, where the Pulumi CLI looks for plugins first.
-
-    There only, and not among the environment's scripts: a shell that does not use the sandbox must never meet one.
-    """
-    folder = programs_folder(paths)
-    for package in PROVIDERS:
-        serve = [sys.executable, "-P", "-m", "slipway.sandbox.providers.serve", package]
-        text = f'#!/bin/sh\nexec {shlex.join(serve)} "$@"\n'
-        plugin = folder / f"pulumi-resource-{package}"
-        if plugin.exists() and plugin.read_text() == text:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{plugin.name}-", delete=False) as file:
-            file.write(text)
-        temporary = Path(file.name)
-        temporary.chmod(0o755)
-        temporary.replace(plugin)
 
 
 def ensure_passphrase(paths: SandboxPaths) -> Path:

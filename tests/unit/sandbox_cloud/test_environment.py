@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -14,10 +13,8 @@ from slipway.sandbox.environment import (
     ensure_passphrase,
     link_programs,
     sandbox_environment,
-    write_plugins,
 )
-from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.providers import PROVIDERS
+from slipway.sandbox.paths import SandboxPaths, debug_providers
 
 
 def test_passphrase_is_random_private_and_made_once(tmp_path: Path) -> None:
@@ -39,32 +36,14 @@ def test_environments_python_and_kubectl_come_first_on_path(tmp_path: Path, monk
     assert (tmp_path / "sandbox/bin/kubectl").readlink() == Path("/newer/kubectl")
 
 
-def test_plugins_are_found_on_the_sandbox_path_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = SandboxPaths(tmp_path)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    environment = sandbox_environment(paths)
-    for package in PROVIDERS:
-        plugin = f"pulumi-resource-{package}"
-        assert shutil.which(plugin, path=environment["PATH"]) == str(tmp_path / "sandbox/bin" / plugin)
-        assert not (Path(sys.executable).parent / plugin).exists()
-    assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
-
-
-def test_plugin_is_written_again_only_when_it_would_differ(tmp_path: Path) -> None:
-    paths = SandboxPaths(tmp_path)
-    write_plugins(paths)
-    plugin = tmp_path / "sandbox/bin/pulumi-resource-aws"
-    first, text = plugin.stat().st_ino, plugin.read_text()
-    write_plugins(paths)
-    assert plugin.stat().st_ino == first
-    plugin.write_text("#!/bin/sh\nexec /gone/python\n")
-    write_plugins(paths)
-    assert plugin.read_text() == text
-
-
 def test_engine_is_the_recorded_one(tmp_path: Path) -> None:
     paths = SandboxPaths(tmp_path)
     assert engine_host(paths) == "unix:///run/slipway-docker/docker.sock"
     (tmp_path / "sandbox/docker").mkdir(parents=True)
     (tmp_path / "sandbox/docker/host").write_text("unix:///var/run/docker.sock")
     assert engine_host(paths) == "unix:///var/run/docker.sock"
+
+
+def test_engine_attaches_to_the_daemons_ports() -> None:
+    assert debug_providers() == "aws:4567,docker:4568"
+    assert debug_providers({"aws": 1}) == "aws:1"
