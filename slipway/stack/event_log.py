@@ -13,7 +13,8 @@ from typing import Any
 
 from slipway.stack.preview import PlannedStep, Preview, name_unknowns
 
-PENDING_MARK = "pending operations from previous deployment"
+_PARTS = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+"""Steps of a replacement; `replace` tells of it as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +49,12 @@ def read_event_log(file: Path) -> EventLog:
     for event in _events(file):
         if step := event.get("resourcePreEvent"):
             metadata = step["metadata"]
-            if metadata.get("logical") is not False and not metadata["type"].startswith("pulumi:providers:"):
+            if metadata["op"] not in _PARTS and not metadata["type"].startswith("pulumi:providers:"):
                 steps.append(_planned(metadata))
         elif finding := event.get("policyEvent"):
-            line = f"{finding['enforcementLevel']}: {finding['policyName']}: {finding['message'].strip()}"
+            # The message begins with the policy's description, in a line of its own.
+            message = finding["message"].strip().splitlines()[-1]
+            line = f"{finding['enforcementLevel']}: {finding['policyName']}: {message}"
             policy.append(line)
             if finding["enforcementLevel"] == "mandatory":
                 refusals.append(line)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 from dataclasses import dataclass
 
 from slipway.errors import (
@@ -19,49 +17,19 @@ from slipway.errors import (
 )
 from slipway.scrubbing import scrub
 from slipway.stack.event_log import EventLog
+from slipway.stack.locks import LOCKED
 from slipway.stack.process import Finished
 
 SHOWN_CHARACTERS = 2000
 INTERRUPTED_CODES = frozenset({8, 130})
 """The CLI's own code for a cancelled operation, and ours for one that a signal ended."""
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_LOCK = re.compile(r"created by [^@\s]*@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
-_LOCKED = "the stack is currently locked"
 
 
 class InterruptedOperationError(SlipwayError):
     """Somebody ended the operation; what was done until then is in the state."""
 
     exit_code = 130
-
-
-@dataclass(frozen=True)
-class LockHolder:
-    """Who made a lock."""
-
-    host: str
-    pid: int
-
-    @property
-    def is_dead(self) -> bool:
-        """It ran on this machine and runs no more."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return not _is_pulumi(self.pid)
-
-
-def lock_holders(stderr: str) -> tuple[LockHolder, ...]:
-    """The holders that the CLI names when it finds a stack locked."""
-    text = _COLOURS.sub("", stderr)
-    if _LOCKED not in text:
-        return ()
-    return tuple(LockHolder(match["host"], int(match["pid"])) for match in _LOCK.finditer(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +40,14 @@ class _Sign:
     texts: tuple[str, ...] = ()
     code: int | None = None
     what: str = "pulumi failed: {said}"
+    where: str = "{stack}"
     remedy: str = ""
 
 
 _SIGNS = (
     _Sign(
         kind=LockedError,
-        texts=(_LOCKED, "Another update is currently in progress"),
+        texts=(LOCKED, "Another update is currently in progress"),
         what="the stack is locked: {said}",
         remedy="wait; if nothing runs there any more: `pulumi cancel --stack {stack}`",
     ),
@@ -86,6 +55,7 @@ _SIGNS = (
         kind=UsageError,
         texts=("incorrect passphrase", "passphrase must be set", "constructing secrets manager"),
         what="the stack's secrets cannot be read: {said}",
+        where="Pulumi.{stack}.yaml",
         remedy="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase of the stack",
     ),
     _Sign(
@@ -120,8 +90,8 @@ def failure(finished: Finished, log: EventLog, stack: str) -> SlipwayError:
     everything = "\n".join([text, *log.errors])
     for sign in _SIGNS:
         if finished.code == sign.code or any(part in everything for part in sign.texts):
-            what, remedy = (part.format(said=said, stack=stack) for part in (sign.what, sign.remedy))
-            return sign.kind(what, where=stack, remedy=remedy)
+            what, where, remedy = (part.format(said=said, stack=stack) for part in (sign.what, sign.where, sign.remedy))
+            return sign.kind(what, where=where, remedy=remedy)
     return OperationError(f"pulumi failed: {said}", where=stack)
 
 
@@ -130,12 +100,3 @@ def _said(text: str, log: EventLog) -> str:
         line.removeprefix("error: ") for line in text.strip().splitlines() if line.strip()
     )
     return scrub(lines)[-SHOWN_CHARACTERS:] or "it gave no reason"
-
-
-def _is_pulumi(pid: int) -> bool:
-    """Whether the process of that number is a Pulumi CLI: numbers are used again."""
-    try:
-        with open(f"/proc/{pid}/comm") as name:  # noqa: PTH123 - one small file of the kernel's
-            return name.read().strip() == "pulumi"
-    except OSError:
-        return True  # no such file system: take it for alive

@@ -28,9 +28,10 @@ def without_interrupted_creates(export: Mapping[str, Any]) -> dict[str, Any]:
 def refusal(urns: Sequence[str], stack: str) -> OperationError:
     """Why nothing is done before a person has looked."""
     lines = [f"  {urn.rpartition('::')[2]} ({urn.split('::')[2].rpartition('$')[2]})" for urn in urns[:SHOWN]]
-    more = [f"  and {len(urns) - SHOWN} more"] if len(urns) > SHOWN else []
+    lines += [f"  and {len(urns) - SHOWN} more"] if len(urns) > SHOWN else []
+    what = f"a run was interrupted (or is under way) while it created {len(urns)} resource(s), which may exist or not:"
     return OperationError(
-        "\n".join([f"an interrupted run was creating {len(urns)} resource(s), which may exist or not:", *lines, *more]),
+        "\n".join([what, *lines]),
         where=stack,
         remedy=f"`pulumi refresh --stack {stack}` asks for each whether to import it by its ID or to forget it; "
         f"if none exists: `slipway refresh {stack} --clear-pending-creates`",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +19,6 @@ KEPT_CHARACTERS = 20_000
 STOP_TIMEOUT_SECONDS = 60
 """A cancelled CLI waits for the steps under way, so that their results reach the state."""
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class Finished:
 def run_shown(argv: Sequence[str], environ: Mapping[str, str]) -> Finished:
     """Run with our standard input and output, however long it takes; error output is shown and kept."""
     with (
-        subprocess.Popen(argv, env=environ, stderr=subprocess.PIPE, preexec_fn=_die_with_parent()) as child,  # noqa: PLW1509 - it only calls prctl
+        subprocess.Popen(_dying_with_parent(argv), env=environ, stderr=subprocess.PIPE) as child,
         _passing_on_signals(child) as asked,
     ):
         assert child.stderr is not None  # noqa: S101 - given as a pipe above
@@ -54,13 +53,12 @@ def run_quietly(
     """Run without a terminal and keep what is printed. TimeoutError when it takes too long; it is cancelled first."""
     with (
         subprocess.Popen(
-            argv,
+            _dying_with_parent(argv),
             env=environ,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - it only calls prctl
         ) as child,
         _passing_on_signals(child) as asked,
     ):
@@ -126,12 +124,10 @@ def _passing_on_signals(child: subprocess.Popen[Any]) -> Generator[list[int]]:
             signal.signal(number, handler)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For the child, before it starts: SIGTERM when its parent is killed. Linux only; elsewhere a killed parent leaves its child."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _dying_with_parent(argv: Sequence[str]) -> list[str]:
+    """The command so that it gets SIGTERM when we are killed. Where `setpriv` (util-linux) is missing, a killed parent leaves its child."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [*([setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []), *argv]
 
 
 def _code(code: int) -> int:

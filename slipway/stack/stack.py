@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,13 @@ from typing import Any
 from slipway.errors import NotFoundError, OperationError
 from slipway.stack.cli import PulumiCli
 from slipway.stack.event_log import EventLog, read_event_log
-from slipway.stack.failures import failure, lock_holders
+from slipway.stack.failures import failure
+from slipway.stack.locks import LockHolder, file_holders, named_holders
 from slipway.stack.pending import interrupted_creates, refusal, without_interrupted_creates
 from slipway.stack.process import Finished, run_quietly, run_shown
 from slipway.stack.result import StackResult
 
+BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 STACK_TYPE = "pulumi:pulumi:Stack"
 OPERATION_TIMEOUT_SECONDS = 2 * 3600
 """For what runs quietly. The longest step known is an EKS cluster with its nodes, about 25 minutes."""
@@ -132,11 +134,7 @@ class PulumiStack:
         """Run a command; where a dead process left its lock or the stack was never made, put that right and run it again."""
         run = run_shown if shown else _run_operation
         finished = run(self._argv(arguments), self._environ())
-        if finished.code and (holders := lock_holders(finished.stderr)) and all(holder.is_dead for holder in holders):
-            self._say(
-                f"{self.name}: removing the lock of a process that is dead ({', '.join(str(h.pid) for h in holders)})"
-            )
-            self._answer("cancel", "--yes")
+        if finished.code and self._unlocked(named_holders(finished.stderr)):
             finished = run(self._argv(arguments), self._environ())
         if finished.code and making and isinstance(failure(finished, EventLog(), self.name), NotFoundError):
             self._answer("stack", "init", self.name, "--no-select", stack=False)
@@ -151,10 +149,23 @@ class PulumiStack:
         urns = interrupted_creates(state)
         if not urns:
             return
+        project = urns[0].split("::")[1]
+        holders = file_holders(os.environ.get(BACKEND_VARIABLE, ""), project, self.name)
+        if holders and not self._unlocked(holders):
+            return  # a run is under way, and its creates are not interrupted: the CLI says that the stack is locked
         if not self._adopts_creates:
             raise refusal(urns, self.name)
         self._say(f"{self.name}: {len(urns)} create(s) were interrupted; what they made is taken up")
         self._answer("stack", "import", given=json.dumps(without_interrupted_creates(state)))
+
+    def _unlocked(self, holders: Sequence[LockHolder]) -> bool:
+        """Whether the stack was locked by dead processes only, whose locks are removed now."""
+        if not holders or not all(holder.is_dead for holder in holders):
+            return False
+        pids = ", ".join(str(holder.pid) for holder in holders)
+        self._say(f"{self.name}: removing the lock of a process that is dead ({pids})")
+        self._answer("cancel", "--yes")
+        return True
 
     def _answer(self, *arguments: str, given: str = "", stack: bool = True) -> str:
         """What a quick command prints."""

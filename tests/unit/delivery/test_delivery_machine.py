@@ -64,7 +64,7 @@ TEN = Weights(blue=90, green=10)
 @pytest.mark.parametrize("kind", list(Kind))
 def test_rules_of_traffic_hold_for_any_sequence_of_observations(kind: Kind, seed: int) -> None:
     """Whatever the world shows: weights sum to 100, the ledger comes first, nothing with traffic is taken away."""
-    dice = random.Random(f"{kind}-{seed}")  # noqa: S311 - the same dice every time
+    dice = random.Random(f"{kind}-{seed}")
     wanted = LIVE if kind in {Kind.RELEASE, Kind.ROLLBACK} else replace(LIVE, green=NEW)
     state, actual, test, now = rollout(kind, wanted), wanted.weights, wanted.test, NOW
     for _ in range(400):

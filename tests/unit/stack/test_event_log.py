@@ -38,7 +38,8 @@ def test_step_tells_what_changes_and_why_it_replaces(tmp_path: Path) -> None:
                 new={"inputs": {"kmsKeyId": UNKNOWN}, "protect": True},
                 provider="urn:pulumi:dev::shop::pulumi:providers:aws::main::0-1",
             ),
-            step(op="delete-replaced", logical=False),
+            step(op="create-replacement"),
+            step(op="delete-replaced"),
             {"resourcePreEvent": {"metadata": {"op": "create", "urn": "u", "type": "pulumi:providers:aws"}}},
             {"summaryEvent": {"resourceChanges": {"replace": 1}}},
         )
@@ -60,7 +61,13 @@ def test_step_tells_what_changes_and_why_it_replaces(tmp_path: Path) -> None:
 
 def test_findings_of_mandatory_policies_are_refusals(tmp_path: Path) -> None:
     def finding(level: str) -> dict[str, Any]:
-        return {"policyEvent": {"enforcementLevel": level, "policyName": "named", "message": f" {level} it is\n"}}
+        return {
+            "policyEvent": {
+                "enforcementLevel": level,
+                "policyName": "named",
+                "message": f"Things have names.\n{level} it is\n",
+            }
+        }
 
     log = read_event_log(written(tmp_path, finding("advisory"), finding("mandatory")))
     assert log.policy == ("advisory: named: advisory it is", "mandatory: named: mandatory it is")

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,8 @@ from slipway.errors import (
     UsageError,
 )
 from slipway.stack.event_log import EventLog
-from slipway.stack.failures import InterruptedOperationError, failure, lock_holders
+from slipway.stack.failures import InterruptedOperationError, failure
+from slipway.stack.locks import file_holders, named_holders
 from slipway.stack.process import Finished
 
 LOCKED = """\x1b[31merror:\x1b[0m the stack is currently locked by {count} lock(s). Either wait for the other process(es) to end or delete \
@@ -83,14 +85,24 @@ def test_message_is_the_engines_without_credentials() -> None:
 
 
 def test_lock_of_a_dead_process_of_this_machine_is_known_as_dead(dead_pid: int) -> None:
-    (holder,) = lock_holders(locked((socket.gethostname(), dead_pid)))
+    (holder,) = named_holders(locked((socket.gethostname(), dead_pid)))
     assert holder.is_dead
 
 
 def test_lock_is_taken_for_alive_when_it_may_be(dead_pid: int) -> None:
     here = socket.gethostname()
-    living, foreign = lock_holders(locked((here, os.getppid()), ("elsewhere", dead_pid)))
+    living, foreign = named_holders(locked((here, os.getppid()), ("elsewhere", dead_pid)))
     assert not foreign.is_dead
     # The number is in use again, but not by a Pulumi CLI: whoever made the lock is gone.
     assert living.is_dead
-    assert lock_holders("error: update failed (pid 12)") == ()
+    assert named_holders("error: update failed (pid 12)") == ()
+
+
+def test_locks_of_a_file_backend_are_read_where_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi/locks/organization/shop/dev"
+    folder.mkdir(parents=True)
+    (folder / "one.json").write_text('{"pid": 7, "username": "ann", "hostname": "elsewhere"}')
+    (folder / "half.json").write_text('{"pid":')
+    (holder,) = file_holders(f"file://{tmp_path}", "shop", "dev")
+    assert (holder.host, holder.pid, holder.is_dead) == ("elsewhere", 7, False)
+    assert file_holders("s3://bucket", "shop", "dev") == ()

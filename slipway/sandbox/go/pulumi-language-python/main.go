@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -78,10 +79,9 @@ func serve() error {
 		children: map[*exec.Cmd]struct{}{},
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	// The CLI starts us in a process group of our own, so that Ctrl-C is its business: SIGINT is how it tells us to end.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	// Ctrl-C reaches the whole process group: the CLI decides what ends, and says so by Cancel.
-	signal.Ignore(syscall.SIGINT)
 	cancel := make(chan bool)
 	go func() {
 		<-ctx.Done()
@@ -197,11 +197,14 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(request.GetConfig())
+	// Never null: the SDK takes what it gets for a map and a list.
+	config := map[string]string{}
+	maps.Copy(config, request.GetConfig())
+	settings, err := json.Marshal(config)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := json.Marshal(append([]string{}, request.GetConfigSecretKeys()...))
+	keys, err := json.Marshal(append([]string{}, request.GetConfigSecretKeys()...))
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +225,7 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	if err != nil {
 		return nil, err
 	}
-	command.Env = append(environment(command), "PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS="+string(secrets))
+	command.Env = append(environment(command), "PULUMI_CONFIG="+string(settings), "PULUMI_CONFIG_SECRET_KEYS="+string(keys))
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	err = h.run(command)
 	var exit *exec.ExitError

@@ -1,0 +1,69 @@
+"""Who has locked a stack. A killed CLI leaves its lock behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+LOCKED = "the stack is currently locked"
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LOCK = re.compile(r"created by [^@\s]*@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """Who made a lock."""
+
+    host: str
+    pid: int
+
+    @property
+    def is_dead(self) -> bool:
+        """It ran on this machine and runs no more."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return not _is_pulumi(self.pid)
+
+
+def named_holders(stderr: str) -> tuple[LockHolder, ...]:
+    """The holders that the CLI names when it finds a stack locked."""
+    text = _COLOURS.sub("", stderr)
+    if LOCKED not in text:
+        return ()
+    return tuple(LockHolder(match["host"], int(match["pid"])) for match in _LOCK.finditer(text))
+
+
+def file_holders(backend_url: str, project: str, stack: str) -> tuple[LockHolder, ...]:
+    """The holders in a `file://` backend; none in another, where only the CLI can tell."""
+    url = urlsplit(backend_url)
+    if url.scheme != "file":
+        return ()
+    folder = Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi/locks/organization" / project / stack
+    found: list[LockHolder] = []
+    for file in folder.glob("*.json"):
+        try:
+            lock = json.loads(file.read_text())
+            found.append(LockHolder(str(lock["hostname"]), int(lock["pid"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # removed meanwhile, or not written whole yet
+    return tuple(found)
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Whether the process of that number is a Pulumi CLI: numbers are used again."""
+    try:
+        with open(f"/proc/{pid}/comm") as name:  # noqa: PTH123 - one small file of the kernel's
+            return name.read().strip() == "pulumi"
+    except OSError:
+        return True  # no such file system: take it for alive
