@@ -9,15 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from slipway.sandbox.docker_host import engine_host
 from slipway.sandbox.paths import AWS_PORT, SandboxPaths
 from slipway.sandbox.providers import PROVIDERS
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
-RUNTIME_FOLDER = Path("/run/slipway-docker")
-"""Sockets of the sandbox's own Docker engine; a socket's path may have 107 bytes only, and a home folder may be deep."""
-HOST_FILE = "host"
-"""In the engine's folder: DOCKER_HOST of the engine in use."""
 
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
@@ -45,12 +42,6 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         "SLIPWAY_SANDBOX": "1",
         "PATH": os.pathsep.join(dict.fromkeys(path)),
     }
-
-
-def engine_host(paths: SandboxPaths) -> str:
-    """DOCKER_HOST of the engine in use: the environment's, the machine's, or the sandbox's own."""
-    recorded = paths.sandbox / "docker" / HOST_FILE
-    return recorded.read_text() if recorded.exists() else f"unix://{RUNTIME_FOLDER}/docker.sock"
 
 
 def programs_folder(paths: SandboxPaths) -> Path:
