@@ -46,7 +46,7 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
 
 def programs_folder(paths: SandboxPaths) -> Path:
     """Where `kubectl` of the clusters' version is found; goes on PATH."""
-    return paths.sandbox / "bin"
+    return paths.programs
 
 
 def link_programs(paths: SandboxPaths, *programs: Path) -> None:

@@ -43,3 +43,8 @@ class SandboxPaths:
     def logs(self) -> Path:
         """One log file per supervised process."""
         return self.sandbox / "logs"
+
+    @property
+    def programs(self) -> Path:
+        """Programs for a PATH: `kubectl` of the clusters' version."""
+        return self.sandbox / "bin"
