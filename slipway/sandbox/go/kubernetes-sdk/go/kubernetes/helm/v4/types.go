@@ -51,7 +51,9 @@ func (PostRendererOutput) ElementType() reflect.Type { return reflect.TypeFor[Po
 func (o PostRendererOutput) ToPostRendererOutput() PostRendererOutput { return o }
 
 // ToPostRendererOutputWithContext is the output itself.
-func (o PostRendererOutput) ToPostRendererOutputWithContext(context.Context) PostRendererOutput { return o }
+func (o PostRendererOutput) ToPostRendererOutputWithContext(context.Context) PostRendererOutput {
+	return o
+}
 
 // RepositoryOpts says where a chart comes from.
 type RepositoryOpts struct {
