@@ -27,7 +27,7 @@ class ClusterArgs:
     region: str
     """Where the cluster is; the kubeconfig's credential command names it."""
     kubernetes_version: str
-    """Minor version such as `1.34`. EKS upgrades one minor version at a time and never goes back."""
+    """Minor version such as `1.35`. EKS upgrades one minor version at a time and never goes back."""
     instance_type: str = "t3.medium"
     """EC2 type of the nodes."""
     minimum_nodes: int = 1

@@ -7,13 +7,15 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import slipway.sandbox
 from slipway.errors import OperationError
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.environment import ensure_passphrase, link_programs
+from slipway.sandbox.go_programs import CLUSTER_GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
 from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
@@ -22,8 +24,10 @@ from slipway.sandbox.kubernetes import open_clusters
 from slipway.sandbox.kubernetes.existing.setting import settle_kubeconfig
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.pulumi.cli import install_cli, machines_cli
+from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, install_kubernetes_plugin
 from slipway.sandbox.registry import BACKEND_URL, Registry
-from slipway.sandbox.requirements import check_machine, claim_machine
+from slipway.sandbox.requirements import check_machine, claim_machine, ensure_packages
 from slipway.sandbox.running import DAEMON, ask_daemon
 
 DAEMON_READY_SECONDS = 60
@@ -40,19 +44,59 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     Raises MachineError for a machine that cannot, OperationError for a part that does not come up. Takes 3 s when all runs already.
     """
     started = time.monotonic()
-    check_machine(paths, progress)
+    check_machine(paths)
     claim_machine(paths)
     paths.sandbox.mkdir(parents=True, exist_ok=True)
     paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
     existing = settle_kubeconfig(paths, os.environ)
     ensure_passphrase(paths)
-    add_host_address()
     processes = ProcessTable(paths)
-    with _timed("Kubernetes' programs", progress):
+    wanted = _wanted_programs(paths, existing)
+    # The first wants processors, the second mostly the network and the disk.
+    _at_the_same_time(
+        lambda: _prepare_programs(paths, processes, wanted, progress),
+        lambda: _start_services(paths, processes, progress),
+    )
+    with _timed("AWS API", progress):
+        _start_daemon(paths, processes, existing)
+    with _timed("what ran before", progress):
+        _wait_resumed(progress)
+    progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
+
+
+def _wanted_programs(paths: SandboxPaths, existing: Path | None) -> list[Group]:
+    """What has to be built. Raises MachineError without Go, before anything else is done."""
+    wanted = [*(() if existing else CLUSTER_GROUPS), *pulumi_groups(paths)]
+    binaries = Binaries(paths)
+    return [group for group in wanted if not binaries.is_built(group)]
+
+
+def pulumi_groups(paths: SandboxPaths) -> list[Group]:
+    """Of Pulumi's programs those that the machine has not."""
+    return [
+        *(() if find_kubernetes_plugin() else (KUBERNETES_PLUGIN,)),
+        *(() if machines_cli(paths) else (PULUMI,)),
+    ]
+
+
+def _prepare_programs(
+    paths: SandboxPaths, processes: ProcessTable, wanted: Sequence[Group], progress: Progress
+) -> None:
+    with _timed("programs", progress):
+        # All in one call: it downloads the next one's modules while one is compiled.
+        Binaries(paths).prepare(progress, only=wanted)
         clusters = open_clusters(paths, processes)
         clusters.prepare(progress)
+        install_kubernetes_plugin(paths, progress)
+        install_cli(paths, progress)
         if kubectl := clusters.kubectl():
             link_programs(paths, kubectl)
+
+
+def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Progress) -> None:
+    with _timed("Debian packages", progress):
+        ensure_packages(progress)
+    add_host_address()
     with _timed("image registry", progress):
         Registry(paths, processes).start()
     with _timed("Docker engine", progress):
@@ -60,11 +104,14 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         engine.start()
     with _timed("base image", progress):
         _prepare_image(paths, engine, progress)
-    with _timed("AWS API", progress):
-        _start_daemon(paths, processes, existing)
-    with _timed("what ran before", progress):
-        _wait_resumed(progress)
-    progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
+
+
+def _at_the_same_time(*parts: Callable[[], None]) -> None:
+    """Run all of them, and raise the first one's error that failed when all have ended: each can be repeated."""
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        running = [pool.submit(part) for part in parts]
+    for part in running:
+        part.result()
 
 
 def _start_daemon(paths: SandboxPaths, processes: ProcessTable, existing: Path | None) -> None:

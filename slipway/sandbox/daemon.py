@@ -59,8 +59,8 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     from slipway.sandbox.aws.application import AwsApplication  # noqa: PLC0415
     from slipway.sandbox.aws.install import install_backends  # noqa: PLC0415
     from slipway.sandbox.aws.server import AwsServer  # noqa: PLC0415
+    from slipway.sandbox.report import daemon_report  # noqa: PLC0415
     from slipway.sandbox.state import MotoState  # noqa: PLC0415
-    from slipway.sandbox.status import daemon_report  # noqa: PLC0415
 
     install_backends()
     state = MotoState(paths.sandbox / "aws")

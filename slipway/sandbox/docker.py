@@ -14,7 +14,7 @@ import docker.errors
 import psutil
 
 from slipway.errors import OperationError
-from slipway.sandbox.environment import HOST_FILE, RUNTIME_FOLDER, engine_host
+from slipway.sandbox.docker_host import RUNTIME_FOLDER, docker_folder, engine_host, record_engine_host
 from slipway.sandbox.firewall import remember_forward_policy, remove_engine_rules
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
@@ -32,7 +32,7 @@ class DockerEngine:
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
         self._paths = paths
-        self._folder = paths.sandbox / "docker"
+        self._folder = docker_folder(paths)
         self._processes = processes
         self._run = RUNTIME_FOLDER
 
@@ -45,7 +45,7 @@ class DockerEngine:
         """Have an engine; its DOCKER_HOST. Raises OperationError with the engine's log when it does not come up."""
         self._folder.mkdir(parents=True, exist_ok=True)
         host = self._foreign_host() or self._start_own()
-        (self._folder / HOST_FILE).write_text(host)
+        record_engine_host(self._paths, host)
         return host
 
     def load(self, repository: str, tag: str) -> None:

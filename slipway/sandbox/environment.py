@@ -7,16 +7,13 @@ import secrets
 import sys
 from pathlib import Path
 
+from slipway.sandbox.docker_host import engine_host
 from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, SandboxPaths, debug_providers
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
-RUNTIME_FOLDER = Path("/run/slipway-docker")
-"""Sockets of the sandbox's own Docker engine; a socket's path may have 107 bytes only, and a home folder may be deep."""
 AWS_VARIABLE = "SLIPWAY_SANDBOX_AWS"
 """`plugin`: use the real AWS provider, where it is installed, against the sandbox's API. Untried: it is in no package registry."""
-HOST_FILE = "host"
-"""In the engine's folder: DOCKER_HOST of the engine in use."""
 
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
@@ -24,7 +21,7 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
     state = paths.sandbox / "pulumi" / "state"
     state.mkdir(parents=True, exist_ok=True)
     # First, so that the kubeconfig's `aws eks get-token` is this environment's.
-    folders = [str(Path(sys.executable).parent), str(programs_folder(paths))]
+    folders = [str(Path(sys.executable).parent), str(paths.programs)]
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
     return {
         "AWS_ENDPOINT_URL": ENDPOINT,
@@ -54,7 +51,7 @@ def _pulumi_settings(paths: SandboxPaths, state: Path) -> dict[str, str]:
         return {**settings, "PULUMI_DEBUG_PROVIDERS": debug_providers({"docker": PROVIDER_PORTS["docker"]})}
     return {
         **settings,
-        "PULUMI_HOME": str(pulumi_home(paths)),
+        "PULUMI_HOME": str(paths.pulumi_home),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DEBUG_PROVIDERS": debug_providers(),
     }
@@ -67,25 +64,9 @@ def _bytecode_settings(paths: SandboxPaths) -> dict[str, str]:
     return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(paths.cache / "bytecode")}
 
 
-def engine_host(paths: SandboxPaths) -> str:
-    """DOCKER_HOST of the engine in use: the environment's, the machine's, or the sandbox's own."""
-    recorded = paths.sandbox / "docker" / HOST_FILE
-    return recorded.read_text() if recorded.exists() else f"unix://{RUNTIME_FOLDER}/docker.sock"
-
-
-def programs_folder(paths: SandboxPaths) -> Path:
-    """Where `kubectl` of the clusters' version is found; goes on PATH."""
-    return paths.sandbox / "bin"
-
-
-def pulumi_home(paths: SandboxPaths) -> Path:
-    """PULUMI_HOME of everything that runs on the sandbox: its plugins, and no login of the user's."""
-    return paths.sandbox / "pulumi" / "home"
-
-
 def link_programs(paths: SandboxPaths, *programs: Path) -> None:
     """Put programs into that folder, by their own names."""
-    folder = programs_folder(paths)
+    folder = paths.programs
     folder.mkdir(parents=True, exist_ok=True)
     for program in programs:
         link = folder / program.name

@@ -51,3 +51,13 @@ class SandboxPaths:
     def logs(self) -> Path:
         """One log file per supervised process."""
         return self.sandbox / "logs"
+
+    @property
+    def programs(self) -> Path:
+        """Programs for a PATH: `kubectl` of the clusters' version, and `pulumi` where the machine has none."""
+        return self.sandbox / "bin"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """PULUMI_HOME of everything that runs on the sandbox: its plugins, and no login of the user's."""
+        return self.sandbox / "pulumi" / "home"

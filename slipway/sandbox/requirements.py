@@ -24,19 +24,23 @@ PORTS = {AWS_PORT: "daemon", REGISTRY_PORT: "registry-proxy", BACKEND_PORT: "reg
 """Each port and the process of ours that may hold it."""
 
 
-def check_machine(paths: SandboxPaths, progress: Callable[[str], None]) -> None:
-    """Raise MachineError for the first thing that is wrong; install missing Debian packages."""
+def check_machine(paths: SandboxPaths) -> None:
+    """Raise MachineError for the first thing that is wrong."""
     check_platform()
     check_root()
     refuse_second_sandbox(paths)
     check_disk(paths)
+    check_ports(ProcessTable(paths))
+
+
+def ensure_packages(progress: Callable[[str], None]) -> None:
+    """Install missing Debian packages; raise MachineError when that fails."""
     missing = missing_packages()
     if missing:
         install_packages(missing, progress)
         still = missing_packages()
         if still:
             raise MachineError(f"the programs of {', '.join(still)} are not there after installing them")
-    check_ports(ProcessTable(paths))
 
 
 def check_platform() -> None:

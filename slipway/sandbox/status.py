@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from slipway.sandbox.parts import Parts
-    from slipway.sandbox.state import MotoState
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +27,3 @@ class SandboxStatus:
     ready: bool
     """Whether all that ran before runs again."""
     rows: tuple[StatusRow, ...]
-
-
-def daemon_report(port: int, parts: Parts | None, state: MotoState) -> dict[str, Any]:
-    """The daemon's own view, as its status page shows it."""
-    rows = [StatusRow(name="aws", kind="api", address=f"http://127.0.0.1:{port}", state="running")]
-    faults = {f"state of {service}": why for service, why in state.faults.items()}
-    if parts is not None:
-        rows += parts.rows()
-        faults |= parts.faults
-    return {
-        "pid": os.getpid(),
-        "ready": parts is None or parts.resumed.is_set(),
-        "faults": faults,
-        "rows": [asdict(row) for row in rows],
-    }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
+from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.api import apply_manifests
-from slipway.sandbox.kubernetes.binaries import Binaries
 from slipway.sandbox.kubernetes.containerd import IMAGES
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout
 from slipway.sandbox.kubernetes.node import resolver_source

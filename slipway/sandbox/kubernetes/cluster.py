@@ -17,10 +17,10 @@ from pathlib import Path
 import structlog
 
 from slipway.errors import NotFoundError, UsageError
+from slipway.sandbox.go_programs import CLUSTER_GROUPS, Binaries
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.addons import apply_addons, render_addons
 from slipway.sandbox.kubernetes.api import ApiServer, drain
-from slipway.sandbox.kubernetes.binaries import Binaries
 from slipway.sandbox.kubernetes.containerd import prepare_images
 from slipway.sandbox.kubernetes.control_plane import ControlPlane
 from slipway.sandbox.kubernetes.etcd import Etcd
@@ -65,7 +65,7 @@ class ClusterManager:
 
     def prepare(self, progress: Callable[[str], None] | None = None) -> None:
         """Build the programs, unless they are in the cache: about 10 minutes the first time on 2 cores."""
-        self._binaries.prepare(progress)
+        self._binaries.prepare(progress, only=CLUSTER_GROUPS)
         prepare_images(self._binaries)
 
     def kubectl(self) -> Path:

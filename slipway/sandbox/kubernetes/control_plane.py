@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.api import ApiServer
-from slipway.sandbox.kubernetes.binaries import Binaries
 from slipway.sandbox.kubernetes.etcd import URL as ETCD_URL
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout

@@ -14,8 +14,11 @@ from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
 
 MAXIMUM_CLUSTERS = 16
 MAXIMUM_NODES = 16
-KUBERNETES_VERSION = "1.34"
-"""Minor version of what go/kubernetes/go.mod pins, as EKS names it."""
+KUBERNETES_VERSION = "1.35"
+"""Minor version of what go/go.mod requires, as EKS names it. EKS gives it standard support until 27 March 2027.
+
+It is the last one whose kubelet takes containerd 1.x, which Debian 12 has.
+"""
 CLUSTER_DOMAIN = "cluster.local"
 RUNTIME_FOLDER = Path("/run/slipway")
 """Sockets and container state. Not under SLIPWAY_HOME: a socket's path may have 107 bytes only, and a reboot must empty it."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
+from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import network, supervise
 from slipway.sandbox.kubernetes.api import ApiServer
-from slipway.sandbox.kubernetes.binaries import Binaries
 from slipway.sandbox.kubernetes.cgroups import ensure_cgroup, kill_members, remove_cgroup
 from slipway.sandbox.kubernetes.containerd import Containerd
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, RUNTIME_FOLDER, NodeLayout

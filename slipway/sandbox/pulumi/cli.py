@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 
 from slipway.errors import MachineError
-from slipway.sandbox.environment import link_programs, programs_folder
-from slipway.sandbox.go_build import Progress
+from slipway.sandbox.environment import link_programs
 from slipway.sandbox.go_programs import PULUMI, Binaries
+from slipway.sandbox.go_programs.toolchain import Progress
 from slipway.sandbox.paths import SandboxPaths
 from slipway.stack.cli import find_cli
 
 
 def machines_cli(paths: SandboxPaths) -> Path | None:
     """The `pulumi` that the user has on PATH; None if there is none or its version does not fit."""
-    ours = str(programs_folder(paths))
+    ours = str(paths.programs)
     path = os.pathsep.join(folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != ours)
     try:
         return Path(find_cli(path=path, cache=paths.cache).program)
@@ -29,7 +29,7 @@ def install_cli(paths: SandboxPaths, progress: Progress | None = None) -> Path:
     The link is followed by the CLI when it looks for a language host, which lies beside the executable itself.
     """
     own = machines_cli(paths)
-    link = programs_folder(paths) / "pulumi"
+    link = paths.programs / "pulumi"
     if own is not None:
         link.unlink(missing_ok=True)
         return own

@@ -84,4 +84,4 @@ def test_status_names_every_part(paths: SandboxPaths) -> None:
 
 def test_refuses_a_second_sandbox_on_the_machine(paths: SandboxPaths, tmp_path: Any) -> None:
     with pytest.raises(MachineError, match=f"another sandbox runs on this machine, in {paths.home}"):
-        requirements.check_machine(SandboxPaths(tmp_path), lambda _text: None)
+        requirements.check_machine(SandboxPaths(tmp_path))

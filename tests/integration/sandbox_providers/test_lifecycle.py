@@ -142,7 +142,7 @@ def make_cluster(stack: Stack) -> None:
     cluster = stack.make(
         "cluster",
         "aws:eks/cluster:Cluster",
-        version="1.34",
+        version="1.35",
         roleArn=roles["control-plane"],
         accessConfig={"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
         vpcConfig={"subnetIds": subnets(stack), "endpointPrivateAccess": True, "endpointPublicAccess": True},

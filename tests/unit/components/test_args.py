@@ -21,7 +21,7 @@ DIGEST = "orders@sha256:" + "0" * 64
 
 
 def cluster(**changes: Any) -> ClusterArgs:
-    return ClusterArgs(**{"subnet_ids": [], "key_arn": "k", "region": "r", "kubernetes_version": "1.34", **changes})
+    return ClusterArgs(**{"subnet_ids": [], "key_arn": "k", "region": "r", "kubernetes_version": "1.35", **changes})
 
 
 def database(**changes: Any) -> DatabaseArgs:

@@ -72,7 +72,7 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
     ("key", "value", "says"),
     [
         ("service", {"name": "orders", "replicas": {"minimum": 5, "maximum": 4}}, "slipway:service.replicas"),
-        ("cluster", {"version": "1.34", "nodes": {"minimum": 3, "desired": 1}}, "slipway:cluster.nodes"),
+        ("cluster", {"version": "1.35", "nodes": {"minimum": 3, "desired": 1}}, "slipway:cluster.nodes"),
         ("cluster", {"version": "34"}, "slipway:cluster.version"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),

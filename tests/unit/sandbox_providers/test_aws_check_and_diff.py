@@ -224,7 +224,7 @@ def test_diff_is_none_when_a_document_says_the_same_in_other_words() -> None:
 
 def test_diff_is_none_when_a_computed_property_is_no_longer_given() -> None:
     token = "aws:eks/cluster:Cluster"
-    olds, _ = check(token, roleArn="arn:r", vpcConfig={"subnetIds": ["a", "b"]}, version="1.34")
+    olds, _ = check(token, roleArn="arn:r", vpcConfig={"subnetIds": ["a", "b"]}, version="1.35")
     news = {name: value for name, value in olds.items() if name != "version"}
     assert diff(token, olds, news)[0] is DiffChanges.NONE
 

@@ -36,15 +36,15 @@ from slipway.sandbox.aws.world import in_background, world
 
 CREATING, ACTIVE, DELETING, UPDATING = "CREATING", "ACTIVE", "DELETING", "UPDATING"
 FAILED, CREATE_FAILED, DELETE_FAILED = "FAILED", "CREATE_FAILED", "DELETE_FAILED"
-DEFAULT_VERSION = "1.34"
+DEFAULT_VERSION = "1.35"
 BUILT_IN_ADDONS = {
-    "coredns": "v1.12.1-eksbuild.2",
-    "kube-proxy": "v1.34.0-eksbuild.2",
-    "vpc-cni": "v1.20.1-eksbuild.3",
+    "coredns": "v1.13.2-eksbuild.1",
+    "kube-proxy": "v1.35.0-eksbuild.2",
+    "vpc-cni": "v1.21.1-eksbuild.3",
     "metrics-server": "v0.8.0-eksbuild.2",
     "eks-pod-identity-agent": "v1.3.8-eksbuild.2",
 }
-"""Add-ons whose work the sandbox's clusters do from the start (DNS, Services, pod network, metrics), with EKS's default version."""
+"""Add-ons whose work the sandbox's clusters do from the start (DNS, Services, pod network, metrics), with a version of EKS 1.35."""
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ class Facts:
 
     uid: str
     version: str
-    """`1.34`, as EKS names it."""
+    """`1.35`, as EKS names it."""
     service_cidr: str
     nodes: tuple[NodeAddresses, ...]
     """Those that are Ready."""

@@ -17,7 +17,6 @@ import httpx
 import structlog
 
 from slipway.errors import NotFoundError, OperationError, SlipwayError, UsageError
-from slipway.sandbox.environment import programs_folder
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.api import ApiServer
 from slipway.sandbox.kubernetes.cluster import ClusterInfo
@@ -57,7 +56,7 @@ class ExistingClusters:
 
     def kubectl(self) -> Path | None:
         """The machine's own, if it has one."""
-        own = str(programs_folder(self._paths))
+        own = str(self._paths.programs)
         # Not the sandbox's own link: it would be made to point to itself.
         folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != own]
         found = shutil.which("kubectl", path=os.pathsep.join(folders))
