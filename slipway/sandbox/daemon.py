@@ -1,6 +1,7 @@
-"""The sandbox's daemon: `python -m slipway.sandbox.daemon`. Serves the AWS API and keeps the real things behind it.
+"""The sandbox's daemon: `python -m slipway.sandbox.daemon`. Serves the AWS API and the Pulumi providers, and keeps the real things
+behind them.
 
-`--api-only` serves the API without clusters, databases and load balancers behind it (what moto simulates); tests use it.
+`--api-only` serves both without clusters, databases and load balancers behind them (what moto simulates); tests use it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from slipway.errors import SlipwayError
-from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, SandboxPaths
+from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS, SandboxPaths
+from slipway.sandbox.provider_process import ProviderProcess
 
 PORT_VARIABLE = "SLIPWAY_AWS_PORT"
-"""Another port for the AWS API; 0 takes any free one. The port in use is in `$SLIPWAY_HOME/sandbox/endpoint.json`."""
+"""Another port for the AWS API; 0 takes any free one. The ports in use are in `$SLIPWAY_HOME/sandbox/endpoint.json`."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +34,12 @@ class DaemonOptions:
 
     port: int
     api_only: bool
-    """No clusters, databases, registry or load balancers: only what moto simulates, on 127.0.0.1."""
+    """No clusters, databases, registry or load balancers: only what moto simulates, on 127.0.0.1, and providers on any free ports."""
+
+    @property
+    def provider_ports(self) -> Mapping[str, int]:
+        """By package."""
+        return dict.fromkeys(PROVIDER_PORTS, 0) if self.api_only else PROVIDER_PORTS
 
 
 def parse_options(arguments: list[str]) -> DaemonOptions:
@@ -68,6 +76,7 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     application = AwsApplication(state)
     addresses = ["127.0.0.1"] if options.api_only else ["127.0.0.1", HOST_ADDRESS]
     server = AwsServer(application, addresses, options.port)
+    providers = ProviderProcess(paths, options.provider_ports, f"http://127.0.0.1:{server.port}")
     parts = None
     if not options.api_only:
         from slipway.sandbox.parts import Parts  # noqa: PLC0415
@@ -80,10 +89,12 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     server.start()
     if parts:
         parts.start()
-    _write_endpoint(paths, server.port)
-    log.info("serving", port=server.port, addresses=addresses, restored=sorted(set(restored)))
+    provider_ports = providers.ready()
+    _write_endpoint(paths, server.port, provider_ports)
+    log.info("serving", port=server.port, addresses=addresses, providers=provider_ports, restored=sorted(set(restored)))
     stop.wait()
     log.info("stopping")
+    providers.stop()
     server.stop()
     if parts:
         parts.stop()
@@ -99,11 +110,12 @@ def _moto_settings(options: DaemonOptions) -> dict[str, str]:
     }
 
 
-def _write_endpoint(paths: SandboxPaths, port: int) -> None:
+def _write_endpoint(paths: SandboxPaths, port: int, providers: Mapping[str, int]) -> None:
     path = paths.sandbox / "endpoint.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": os.getpid()}))
+    record = {"url": f"http://127.0.0.1:{port}", "pid": os.getpid(), "providers": dict(providers)}
+    temporary.write_text(json.dumps(record))
     temporary.replace(path)
 
 

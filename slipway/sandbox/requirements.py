@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slipway.errors import MachineError
 from slipway.sandbox.apt import install_packages, missing_packages
-from slipway.sandbox.paths import AWS_PORT, REGISTRY_PORT, SandboxPaths
+from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, REGISTRY_PORT, SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.registry import BACKEND_PORT
 
@@ -20,7 +20,12 @@ NEEDED_FREE_GIB = 8
 """Kubernetes' sources and build cache take 3 GiB, images and clusters 3 more."""
 CLAIM = Path("/run/slipway-sandbox.json")
 """Names the one sandbox of this machine: addresses, ports and network namespaces exist once."""
-PORTS = {AWS_PORT: "daemon", REGISTRY_PORT: "registry-proxy", BACKEND_PORT: "registry"}
+PORTS = {
+    AWS_PORT: "daemon",
+    **dict.fromkeys(PROVIDER_PORTS.values(), "daemon"),
+    REGISTRY_PORT: "registry-proxy",
+    BACKEND_PORT: "registry",
+}
 """Each port and the process of ours that may hold it."""
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, CreateResult, DiffChanges
+from slipway.sandbox.providers.framework.journal import Journal
+from slipway.sandbox.providers.framework.provider import CallContext, Caller, CreateResult, DiffChanges
 
 
-def context(token: str, name: str) -> CallContext:
-    """Of a resource in the stack dev."""
-    return CallContext(urn=f"urn:pulumi:dev::shop::{token}::{name}", type=token, name=name, random_seed=name.encode())
+def context(token: str, name: str, stack: str = "dev", seed: str = "") -> CallContext:
+    """Of a resource in one stack; `seed` is what generated names are made from."""
+    urn = f"urn:pulumi:{stack}::shop::{token}::{name}"
+    return CallContext(urn=urn, type=token, name=name, random_seed=(seed or name).encode())
+
+
+def next_run(provider: AwsProvider, journal: Journal | None = None, backend: str = "") -> AwsProvider:
+    """Another connection: configured alike, and without a memory of ids."""
+    again = AwsProvider(Caller(environ={"PULUMI_BACKEND_URL": backend}), journal)
+    again.__dict__["_session"] = provider.__dict__["_session"]
+    return again
 
 
 def checked(provider: AwsProvider, ctx: CallContext, /, **program: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A create that was killed after AWS had answered: the next run of the same stack finishes it, another stack's does not."""
+"""What exists already when it is to be made: what a killed run of this very stack made is adopted, what is another's is not."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from provider_kit import context, next_run
 
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, CreateResult, ProviderError
+from slipway.sandbox.providers.framework.provider import CreateResult, ProviderError
 from slipway.sandbox.providers.framework.resource import MARKER_TAG
 
 TRUST = json.dumps(
@@ -19,22 +20,12 @@ TRUST = json.dumps(
 )
 
 
-def create(
-    provider: AwsProvider, token: str, key: str, /, stack: str = "dev", resuming: bool = False, **program: Any
-) -> CreateResult:
+def create(provider: AwsProvider, token: str, key: str, /, stack: str = "dev", **program: Any) -> CreateResult:
     """Check and create in one run."""
-    urn = f"urn:pulumi:{stack}::shop::{token}::{key}"
-    ctx = CallContext(urn=urn, type=token, name=key, random_seed=key.encode(), resuming=resuming)
-    checked = provider.check(ctx, {}, program)
-    assert not checked.failures, checked.failures
-    return provider.create(ctx, checked.inputs)
-
-
-def next_run(provider: AwsProvider) -> AwsProvider:
-    """The same stack in a new process: configured alike, and without a memory of ids."""
-    again = AwsProvider()
-    again.__dict__["_session"] = provider.__dict__["_session"]
-    return again
+    ctx = context(token, key, stack)
+    result = provider.check(ctx, {}, program)
+    assert not result.failures, result.failures
+    return provider.create(ctx, result.inputs)
 
 
 @pytest.fixture
@@ -136,43 +127,3 @@ def test_refuses_to_adopt_when_this_run_knows_it_from_the_state(provider: AwsPro
     create(provider, "aws:ecr/repository:Repository", "known", name="known")
     with pytest.raises(ProviderError, match="RepositoryAlreadyExistsException"):
         create(provider, "aws:ecr/repository:Repository", "known", name="known")
-
-
-@pytest.mark.parametrize(
-    ("token", "program", "change"),
-    [
-        ("aws:ec2/vpc:Vpc", {"cidrBlock": "10.31.0.0/16"}, {"enableDnsHostnames": True}),
-        ("aws:ec2/eip:Eip", {"domain": "vpc"}, {}),
-        ("aws:kms/key:Key", {"description": "before"}, {"description": "after"}),
-    ],
-)
-def test_what_has_no_name_is_found_by_its_marker_when_its_create_was_interrupted(
-    provider: AwsProvider, token: str, program: dict[str, Any], change: dict[str, Any]
-) -> None:
-    first = create(provider, token, "marked", **program)
-    other = create(next_run(provider), token, "marked", **program)
-    assert other.id != first.id, "without a word from the state, a second one is a second one"
-    resumed = create(next_run(provider), token, "marked", resuming=True, **{**program, **change})
-    assert resumed.id in {first.id, other.id}
-    assert {name: resumed.outputs[name] for name in change} == change
-
-
-def test_interrupted_one_that_cannot_become_what_is_wanted_now_is_made_anew(provider: AwsProvider) -> None:
-    vpc, repository = "aws:ec2/vpc:Vpc", "aws:ecr/repository:Repository"
-    first = create(provider, vpc, "anew", cidrBlock="10.32.0.0/16")
-    second = create(next_run(provider), vpc, "anew", resuming=True, cidrBlock="10.33.0.0/16")
-    assert second.id != first.id
-    assert second.outputs["cidrBlock"] == "10.33.0.0/16"
-    gone = next_run(provider).read(CallContext(urn="urn", type=vpc, name="anew"), first.id, {}, {})
-    assert gone.id == ""
-    before = create(provider, repository, "anew", name="anew", encryptionConfigurations=[{"encryptionType": "AES256"}])
-    after = create(
-        next_run(provider),
-        repository,
-        "anew",
-        resuming=True,
-        name="anew",
-        encryptionConfigurations=[{"encryptionType": "KMS"}],
-    )
-    assert after.id == before.id == "anew"
-    assert after.outputs["encryptionConfigurations"][0]["encryptionType"] == "KMS"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provider_kit import changed, checked, client, context, created, gone, imported, made, refused
+from provider_kit import changed, checked, client, context, created, gone, imported, made, next_run, refused
 
 from slipway.sandbox.providers.aws import AwsProvider
+from slipway.sandbox.providers.framework.journal import Journal, Notes
 from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, ProviderError
 from slipway.sandbox.providers.framework.values import Secret, unwrap_secrets
 
@@ -48,14 +49,28 @@ def test_private_zone_answers_its_networks_only(provider: AwsProvider) -> None:
 
 def test_zone_of_a_killed_run_is_taken_up(provider: AwsProvider) -> None:
     began = made(provider, ZONE, "begun", name="begun.example")
-    ctx = CallContext(
-        urn=context(ZONE, "again").urn, type=ZONE, name="again", random_seed=b"again", resuming=True
-    )  # fmt: skip
+    ctx, journal = context(ZONE, "again"), Journal()
     route53 = client(provider, "route53")
     tags = [{"Key": "slipway:urn", "Value": ctx.urn}]
     other = route53.create_hosted_zone(Name="begun.example", CallerReference="killed")["HostedZone"]["Id"]
     route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=other.rpartition("/")[2], AddTags=tags)
-    assert provider.create(ctx, checked(provider, ctx, name="begun.example")).id == other.rpartition("/")[2] != began.id
+    with Notes(journal).creating(ctx.urn, ZONE, ""):
+        pass  # and killed
+    run = next_run(provider, journal)
+    assert run.create(ctx, checked(run, ctx, name="begun.example")).id == other.rpartition("/")[2] != began.id
+
+
+def test_record_of_somebody_else_is_refused_by_every_run(provider: AwsProvider) -> None:
+    zone = made(provider, ZONE, "foreign", name="foreign.example").id
+    record = {"Name": "www.foreign.example", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "192.0.2.9"}]}
+    client(provider, "route53").change_resource_record_sets(
+        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    )
+    journal, program = Journal(), {"zoneId": zone, "name": "www", "type": "A", "ttl": 60, "records": ["192.0.2.1"]}
+    for _ in range(2):
+        run = next_run(provider, journal)
+        with pytest.raises(ProviderError, match="already exists"):
+            made(run, RECORD, "www", **program)
 
 
 RECORDS: list[tuple[dict[str, Any], dict[str, Any]]] = [

@@ -93,7 +93,7 @@ def is_ours(live: PropertyMap, call: Call) -> bool:
 
 def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live: PropertyMap) -> bool:
     """Bring an existing resource to the wanted inputs. False: only another one could have them; where a create was interrupted, and
-    nothing but that create can have made this one, it is deleted.
+    the id or the tag says that it made this one, it is deleted.
     """
     outputs = merged_outputs(resource, call, live, {})
     olds = imported_inputs(resource, schema, outputs)
@@ -101,7 +101,7 @@ def adopt(resource: Resource, schema: ResourceSchema, call: Call, id: str, live:
     call.old_inputs, call.outputs = olds, outputs
     result = diff_inputs(resource, schema, olds, call.inputs)
     if set(result.replaces) - resource.write_only:
-        if call.resuming:
+        if call.resuming and (id == call.interrupted_id or live.get("tagsAll") is not None):
             resource.delete(call, id)
         call.old_inputs, call.outputs = {}, {}
         return False

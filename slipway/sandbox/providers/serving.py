@@ -1,0 +1,72 @@
+"""The process that serves the providers: `python -m slipway.sandbox.providers.serving`, started and kept by the daemon.
+
+It writes the ports in use as one line of JSON once all can be called, and ends on SIGTERM or with the daemon, whose end of the pipe on
+standard input closes with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from slipway.sandbox.providers.aws import AwsProvider
+from slipway.sandbox.providers.docker import DockerProvider
+from slipway.sandbox.providers.framework.connections import MakeProvider
+from slipway.sandbox.providers.framework.journal import Journal
+from slipway.sandbox.providers.framework.provider import Caller, Provider
+from slipway.sandbox.providers.framework.server import ProviderServer
+
+BIND_SECONDS = 10
+"""How long a port may still be held by the process that served before."""
+
+
+def serve(ports: Mapping[str, int], *, endpoint: str, journal: Journal) -> dict[str, ProviderServer]:
+    """Serve the packages on these ports, 0 for any free one. `endpoint`: AWS's for commands that set no AWS_ENDPOINT_URL."""
+
+    def aws(caller: Caller) -> Provider:
+        return AwsProvider(replace(caller, environ={"AWS_ENDPOINT_URL": endpoint, **caller.environ}), journal)
+
+    makers: dict[str, MakeProvider] = {"aws": aws, "docker": DockerProvider}
+    return {package: _bound(makers[package], port) for package, port in ports.items()}
+
+
+def _bound(make: MakeProvider, port: int) -> ProviderServer:
+    deadline = time.monotonic() + BIND_SECONDS
+    while True:
+        try:
+            return ProviderServer(make, port=port)
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the end."""
+    parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.providers.serving")
+    parser.add_argument("--ports", type=json.loads, required=True, help='by package: {"aws": 4567, "docker": 4568}')
+    parser.add_argument("--endpoint", required=True, help="the AWS API's URL")
+    parser.add_argument("--journal", type=Path, required=True, help="the file with the notes of creates")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the daemon
+    servers = serve(options.ports, endpoint=options.endpoint, journal=Journal(options.journal))
+    sys.stdout.write(json.dumps({package: server.port for package, server in servers.items()}) + "\n")
+    sys.stdout.flush()
+    sys.stdin.buffer.read()  # until the daemon has ended
+    # At once, as after a kill: running creates are in the journal, and their commands are told by the closed connection.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
