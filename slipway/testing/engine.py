@@ -129,7 +129,10 @@ class Workspace:
         packages = [*installed_packages(), *_SERVED_ANYWAY]
         return {
             **ours,
-            "PATH": os.pathsep.join((str(self.folder / "bin"), ours.get("PATH", os.defpath))),
+            # A language host that the CLI may find runs policy packs with the first `python3` of PATH.
+            "PATH": os.pathsep.join(
+                (str(self.folder / "bin"), str(Path(sys.executable).parent), ours.get("PATH", os.defpath))
+            ),
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,

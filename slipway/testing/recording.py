@@ -33,18 +33,15 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a state so that two recordings of one program are the same text."""
+    """Write a state, one resource a line, so that two recordings of one program are the same text."""
     deployment = cast("dict[str, Any]", blank_secrets(state["deployment"]))
-    for key in ("secrets_providers", "manifest", "metadata"):
-        deployment.pop(key, None)
-    deployment["resources"] = [
+    resources = [
         {key: value for key, value in resource.items() if key not in _CHANGING}
         for resource in _in_stable_order(deployment.get("resources", []))
     ]
+    lines = ",\n".join(json.dumps(resource, sort_keys=True) for resource in resources)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"version": state["version"], "deployment": deployment}, indent=1, sort_keys=True) + "\n"
-    )
+    path.write_text(f'{{"version": {state["version"]}, "deployment": {{"resources": [\n{lines}\n]}}}}\n')
 
 
 def _in_stable_order(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
