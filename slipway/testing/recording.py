@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -35,13 +36,23 @@ def load_state(path: Path) -> dict[str, Any]:
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a state, one resource a line, so that two recordings of one program are the same text."""
     deployment = cast("dict[str, Any]", blank_secrets(state["deployment"]))
-    resources = [
-        {key: value for key, value in resource.items() if key not in _CHANGING}
-        for resource in _in_stable_order(deployment.get("resources", []))
-    ]
-    lines = ",\n".join(json.dumps(resource, sort_keys=True) for resource in resources)
+    resources = [_without_chance(resource) for resource in deployment.get("resources", [])]
+    lines = ",\n".join(json.dumps(resource, sort_keys=True) for resource in _in_stable_order(resources))
+    for resource in resources:
+        if resource["type"].startswith("pulumi:providers:"):
+            # The engine gives providers random IDs.
+            lines = lines.replace(resource["id"], str(uuid.uuid5(uuid.NAMESPACE_URL, resource["urn"])))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{{"version": {state["version"]}, "deployment": {{"resources": [\n{lines}\n]}}}}\n')
+
+
+def _without_chance(resource: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in resource.items() if key not in _CHANGING}
+    if "dependencies" in kept:
+        kept["dependencies"] = sorted(kept["dependencies"])
+    if "propertyDependencies" in kept:
+        kept["propertyDependencies"] = {key: sorted(urns or ()) for key, urns in kept["propertyDependencies"].items()}
+    return kept
 
 
 def _in_stable_order(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
