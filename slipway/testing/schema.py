@@ -1,0 +1,162 @@
+"""What an installed SDK says about its types: properties, which of them are required, and their type hints.
+
+The classes are read with Python's own introspection. The program under test has imported the ones it uses, so nothing is loaded or
+parsed for a test that the program does not need itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property of an object type, under its name on the wire."""
+
+    name: str
+    hint: Any
+    optional: bool
+    forces_new: bool = False
+    """The SDK's documentation says that a change makes a new resource."""
+
+
+@dataclass(frozen=True)
+class ResourceSchema:
+    """Inputs and outputs of one resource type."""
+
+    inputs: Mapping[str, Property]
+    outputs: Mapping[str, Property]
+    open: bool
+    """Takes properties beside the ones it declares, as a Kubernetes custom resource does."""
+
+
+_FORCES_NEW = re.compile(r"forces? (?:a |the creation of a )?new|forces? replacement", re.IGNORECASE)
+
+
+@cache
+def properties_of(cls: type) -> Mapping[str, Property]:
+    """The properties of an input type, output type or resource class, from its `pulumi.getter`s."""
+    found: dict[str, Property] = {}
+    namespace = _namespace(cls)
+    for python_name, member in inspect.getmembers(cls, lambda value: isinstance(value, property)):
+        getter = typing.cast("property", member).fget
+        name = getattr(getter, "_pulumi_name", None)
+        if getter is None or name is None:
+            continue
+        # Deprecated properties are wrapped; the annotations are those of the function inside.
+        hint = typing.get_type_hints(inspect.unwrap(getter), globalns=namespace, localns=_PLUMBING).get("return", Any)
+        document = inspect.getdoc(getter) or ""
+        found[str(name)] = Property(
+            str(name), hint, _is_optional(hint, python_name), bool(_FORCES_NEW.search(document))
+        )
+    return found
+
+
+_PLUMBING: dict[str, Any] = {"Output": pulumi.Output, "T": type(None)}
+
+
+def _namespace(cls: type) -> dict[str, Any]:
+    namespace: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        module = sys.modules.get(base.__module__)
+        namespace.update(vars(module) if module else {})
+    return namespace
+
+
+def _is_optional(hint: Any, _name: str) -> bool:
+    return type(None) in _flatten(hint)
+
+
+def _flatten(hint: Any) -> Iterator[Any]:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        for part in typing.get_args(hint):
+            if typing.get_origin(part) not in (Awaitable, pulumi.Output):
+                yield from _flatten(part)
+    elif origin is pulumi.Output:
+        yield from _flatten(typing.get_args(hint)[0])
+    else:
+        yield hint
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types that a hint allows, without `Input`, `Output` and `Optional`."""
+    return tuple(part for part in _flatten(hint) if part is not type(None))
+
+
+@cache
+def resource_schema(cls: type, token: str) -> ResourceSchema | None:
+    """The schema of a resource class of an SDK; None for a class without an `…Args` class, such as a dynamic resource."""
+    module = sys.modules[cls.__module__]
+    # `InitArgs` where an object type of the module has the name with `Args`.
+    arguments = getattr(module, f"{cls.__name__}InitArgs", None) or getattr(module, f"{cls.__name__}Args", None)
+    if arguments is None:
+        return None
+    declared = getattr(cls, "pulumi_type", None)
+    return ResourceSchema(properties_of(arguments), properties_of(cls), open=declared != token)
+
+
+@dataclass(frozen=True)
+class FunctionSchema:
+    """Arguments and results of one function."""
+
+    arguments: Mapping[str, Property]
+    outputs: Mapping[str, Property]
+
+
+def function_schema(token: str) -> FunctionSchema | None:
+    """The schema of a function that the program has called; None where its module is not found."""
+    package, middle, name = token.split(":")
+    snake = _snake(name)
+    root = f"pulumi_{package.replace('-', '_')}."
+    folder = middle.split("/")[0]
+    within = root if folder == "index" else f"{root}{_snake(folder)}."
+    for module_name in (
+        f"{within}{snake}",
+        *(n for n in sys.modules if n.startswith(root) and n.endswith(f".{snake}")),
+    ):
+        module = sys.modules.get(module_name)
+        function = getattr(module, snake, None)
+        result = getattr(module, f"{name[0].upper()}{name[1:]}Result", None)
+        if inspect.isfunction(function) and result is not None:
+            return FunctionSchema(_arguments(function), properties_of(result))
+    return None
+
+
+def _arguments(function: types.FunctionType) -> dict[str, Property]:
+    hints = typing.get_type_hints(function, localns=_PLUMBING)
+    found: dict[str, Property] = {}
+    for parameter in inspect.signature(function).parameters:
+        if parameter != "opts":
+            name = re.sub(r"_(\w)", lambda match: match[1].upper(), parameter)
+            hint = hints.get(parameter, Any)
+            found[name] = Property(name, hint, _is_optional(hint, parameter))
+    return found
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])", r"_\1\2", name).lower()
+
+
+@cache
+def installed_packages() -> Mapping[str, str]:
+    """The name and version of every resource package whose Python SDK is installed."""
+    found: dict[str, str] = {}
+    for entry in sys.path:
+        for file in Path(entry or ".").glob("pulumi_*/pulumi-plugin.json"):
+            plugin = json.loads(file.read_text())
+            if plugin.get("resource") and plugin.get("name"):
+                found.setdefault(plugin["name"], plugin.get("version", ""))
+    return found

@@ -1,0 +1,182 @@
+"""Every component on the real engine: all of its children with names, inputs and outputs, as the snapshots beside this file have them.
+
+After a wanted change: `pytest tests/integration/components --slipway-update-snapshots`, and review the difference like code.
+Not proven: that AWS and Kubernetes accept it; the fake providers know types, not rules of the services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_docker as docker
+import pulumi_kubernetes as k8s
+import pytest
+
+from components import (
+    BlueGreenService,
+    BlueGreenServiceArgs,
+    Cluster,
+    ClusterArgs,
+    ColourRelease,
+    Database,
+    DatabaseArgs,
+    Environment,
+    EnvironmentArgs,
+    Image,
+    ImageArgs,
+    LoadBalancer,
+    LoadBalancerArgs,
+    Monitoring,
+    MonitoringArgs,
+    NatGateways,
+    PodSettings,
+)
+from slipway.testing import Deployment, Secret
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+DIGEST = "sha256:" + "a" * 64
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+TARGET_GROUPS = {
+    colour: f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{colour}/1"
+    for colour in ("blue", "green")
+}
+ANSWERS = {
+    "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example.com/orders"},
+    "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
+    "docker:index/image:Image": {"repoDigest": f"registry.example.com/orders@{DIGEST}"},
+}
+INVOKES = {
+    "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
+}
+
+
+def on_aws() -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(providers=[aws.Provider("aws", region="us-east-1")])
+
+
+def environment() -> None:
+    args = EnvironmentArgs(
+        cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b"], nat_gateways=NatGateways.PER_ZONE, protect=True
+    )
+    Environment("shop", args, on_aws())
+
+
+def cluster() -> None:
+    args = ClusterArgs(
+        subnet_ids=["subnet-a", "subnet-b"],
+        key_arn=KEY,
+        region="us-east-1",
+        kubernetes_version="1.34",
+        admin_principal_arns=["arn:aws:iam::123456789012:role/admins"],
+    )
+    Cluster("shop", args, on_aws())
+
+
+def database() -> None:
+    args = DatabaseArgs(
+        vpc_id="vpc-1",
+        subnet_ids=["subnet-a", "subnet-b"],
+        client_security_group_ids={"pods": "sg-pods"},
+        key_arn=KEY,
+        database_name="orders",
+        protect=True,
+    )
+    Database("shop", args, on_aws())
+
+
+def load_balancer() -> None:
+    args = LoadBalancerArgs(
+        vpc_id="vpc-1",
+        subnet_ids=["subnet-a", "subnet-b"],
+        weights={"blue": 90, "green": 10},
+        test_colour="green",
+        certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/1",
+        protect=True,
+    )
+    LoadBalancer("shop", args, on_aws())
+
+
+def blue_green_service() -> None:
+    args = BlueGreenServiceArgs(
+        service="orders",
+        colours={"blue": ColourRelease(release="r1", version="1.0.0", image=f"orders@{DIGEST}"), "green": None},
+        target_group_arns=TARGET_GROUPS,
+        environment={"DATABASE_HOST": "db", "DATABASE_PASSWORD": pulumi.Output.secret("hunter2")},
+        pod=PodSettings(port=8080),
+    )
+    BlueGreenService("shop", args, pulumi.ResourceOptions(providers=[k8s.Provider("cluster")]))
+
+
+def monitoring() -> None:
+    args = MonitoringArgs(
+        service="orders",
+        region="us-east-1",
+        load_balancer_arn="arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/shop/1",
+        target_group_arns=TARGET_GROUPS,
+        database_identifier="shop-postgresql",
+        key_arn=KEY,
+        alarms=True,
+        subscriber_emails=["team@example.com"],
+    )
+    Monitoring("shop", args, on_aws())
+
+
+def image() -> None:
+    providers = [aws.Provider("aws", region="us-east-1"), docker.Provider("docker")]
+    args = ImageArgs(repository_name="orders", context="context", key_arn=KEY)
+    Image("shop", args, pulumi.ResourceOptions(providers=providers))
+
+
+PROGRAMS = [environment, cluster, database, load_balancer, blue_green_service, monitoring, image]
+
+
+@pytest.fixture
+def deployed(
+    request: pytest.FixtureRequest, deploy: Callable[..., Deployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Deployment:
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context/Dockerfile").write_text("FROM scratch\n")
+    monkeypatch.chdir(tmp_path)  # a relative context, as the program has it
+    return deploy(request.param, answers=ANSWERS, invokes=INVOKES)
+
+
+@pytest.mark.parametrize("deployed", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+def test_component_declares_what_its_snapshot_has_and_a_second_preview_changes_nothing(
+    deployed: Deployment, request: pytest.FixtureRequest, match_snapshot: Callable[[Deployment, Path], None]
+) -> None:
+    match_snapshot(deployed, SNAPSHOTS / f"{request.node.callspec.id}.yaml")
+
+    (component,) = [each for each in deployed.resources if each.type.startswith("slipway:")]
+    for each in deployed.resources:
+        if each.custom and not each.type.startswith("pulumi:providers:"):
+            assert each.parent == component.urn
+            assert deployed.provider_of(each).type == f"pulumi:providers:{each.type.split(':')[0]}"
+    deployed.preview().assert_no_changes()
+
+
+def secrets_in(value: Any, path: str = "") -> list[str]:
+    if isinstance(value, Secret):
+        return [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in items for found in secrets_in(item, f"{path}.{key}")]
+
+
+@pytest.mark.parametrize(
+    ("deployed", "kind", "secrets"),
+    [
+        (database, "slipway:index:Database", [".environment.DATABASE_PASSWORD"]),
+        (image, "docker:index/image:Image", [".registry.password"]),
+        # The engine marks the whole map: a Secret of Kubernetes is secret as such.
+        (blue_green_service, "kubernetes:core/v1:Secret", [".stringData"]),
+    ],
+    indirect=["deployed"],
+    ids=["database", "image", "blue_green_service"],
+)
+def test_passwords_are_secret_wherever_they_are_passed(deployed: Deployment, kind: str, secrets: list[str]) -> None:
+    resource = deployed.one(kind)
+    assert secrets_in({**resource.outputs} if not resource.custom else {**resource.inputs}) == secrets

@@ -1,0 +1,84 @@
+"""The three stacks of `infra/` on the real engine: what they are made of, what policies say, and what an upgrade would replace.
+
+`states/` has each stack as the last release left it; record it again when a release is out: `pytest tests/integration/infra
+--slipway-record`. A renamed or replaced database must fail here, whatever else is wanted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+
+from infra.program import deploy as program
+from slipway.testing import Deployment, Secret
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+STACKS = ["dev", "staging", "prod"]
+DIGEST = "sha256:" + "a" * 64
+IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@{DIGEST}"
+RELEASE = {"release": "r1", "version": "1.0.0", "image": IMAGE}
+WANTED = {
+    "live": "blue",
+    "test": "green",
+    "colours": {"blue": RELEASE, "green": None},
+    "weights": {"blue": 100, "green": 0},
+}
+OPTIONS: dict[str, Any] = {
+    "project": ROOT,
+    "answers": {
+        "aws:ecr/repository:Repository": {"repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"},
+        "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
+        "docker:index/image:Image": {"repoDigest": IMAGE},
+    },
+    "invokes": {
+        "aws:dynamodb/getTableItem:getTableItem": {"item": json.dumps({"document": {"S": json.dumps(WANTED)}})},
+        "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
+        "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
+    },
+}
+PRECIOUS = (
+    aws.ec2.Vpc,
+    aws.ec2.Subnet,
+    aws.eks.Cluster,
+    aws.kms.Key,
+    aws.lb.LoadBalancer,
+    aws.lb.TargetGroup,
+    aws.rds.Instance,
+    "kubernetes:core/v1:Namespace",
+)
+"""What holds data or addresses, or takes everything in it along."""
+
+
+@pytest.fixture
+def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "infra")  # where the engine runs the program; the image's context is relative to it
+
+
+@pytest.mark.usefixtures("in_root")
+@pytest.mark.parametrize("stack", STACKS)
+def test_stack_is_what_its_snapshot_has_within_the_policies(
+    stack: str, deploy: Callable[..., Deployment], match_snapshot: Callable[[Deployment, Path], None]
+) -> None:
+    deployed = deploy(program, stack=stack, policy_packs=[ROOT / "policies"], **OPTIONS)
+
+    assert deployed.violations == []
+    assert deployed.diagnostics == []
+    assert isinstance(deployed.one("slipway:index:Database").outputs["environment"]["DATABASE_PASSWORD"], Secret)
+    match_snapshot(deployed, HERE / f"snapshots/{stack}.yaml")
+    deployed.preview().assert_no_changes()
+
+
+@pytest.mark.usefixtures("in_root")
+@pytest.mark.parametrize("stack", STACKS)
+def test_upgrade_from_the_last_release_keeps_what_is_precious(
+    stack: str, upgrade_from: Callable[..., Deployment]
+) -> None:
+    planned = upgrade_from(HERE / f"states/{stack}.json", program, stack=stack, **OPTIONS)
+
+    planned.assert_keeps(*PRECIOUS)
