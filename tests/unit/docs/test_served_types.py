@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from slipway.sandbox.providers.aws import registry
+from slipway.sandbox.providers.services import registry
 
 PAGE = Path(__file__).parents[3] / "docs" / "your-own-program.md"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
@@ -23,4 +23,4 @@ def test_page_lists_what_is_served() -> None:
         {(module, name.strip(" `")) for module, *cells in rows for name in cells[column].split(",") if name.strip()}
         for column in (0, 1)
     ]
-    assert names == [by_module(registry.RESOURCES), by_module(registry.FUNCTIONS)]
+    assert names == [by_module(registry.all_resources()), by_module(registry.all_functions())]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from slipway.sandbox.providers.docker.rules import exclude_paths, tar
+from slipway.sandbox.providers.framework.provider import Caller
 
 DIGEST_CHUNK_BYTES = 1 << 20
 
@@ -29,17 +30,17 @@ class BuildContext:
     dockerfile: Path
 
     @classmethod
-    def find(cls, context: str, dockerfile: str) -> BuildContext:
-        """Resolve both against the working directory, as the Docker CLI does; no `dockerfile`: the context's own."""
+    def find(cls, context: str, dockerfile: str, *, caller: Caller) -> BuildContext:
+        """Resolve both against the program's folder, as the Docker CLI does; no `dockerfile`: the context's own."""
         if "://" in context or context.startswith("git@") or context == "-":
             raise ContextError("build.context", f"{context}: only a folder can be built, no remote context")
-        folder = Path(context or ".").resolve()
+        folder = caller.path(context or ".")
         if not folder.is_dir():
             raise ContextError("build.context", f"{folder} is not a folder")
-        file = Path(dockerfile).resolve() if dockerfile else folder / "Dockerfile"
+        file = caller.path(dockerfile) if dockerfile else folder / "Dockerfile"
         if not file.is_file():
             inside = folder / dockerfile if dockerfile else file
-            hint = f"; it is relative to the working directory, so try {inside}" if inside.is_file() else ""
+            hint = f"; it is relative to the program's folder, so try {inside}" if inside.is_file() else ""
             raise ContextError("build.dockerfile", f"there is no Dockerfile at {file}{hint}")
         return cls(folder=folder, dockerfile=file)
 

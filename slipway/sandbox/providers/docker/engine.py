@@ -5,23 +5,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import docker
 import requests
 from docker.errors import DockerException, ImageNotFound
 
-from slipway.engine.provider import ProviderError
 from slipway.sandbox.docker import engine_answers
 from slipway.sandbox.images import find_recipe
 from slipway.sandbox.images.source import Reference
 from slipway.sandbox.providers.docker.dockerfile import base_images
 from slipway.sandbox.providers.docker.inputs import ImageSpec, split_name
+from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.registry import REGISTRY_ADDRESS
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -37,9 +37,9 @@ Say = Callable[[str], None]
 class Engine:
     """One Docker engine; each piece of work has its own connections."""
 
-    def __init__(self, host: str = "") -> None:
-        """No `host`: the one DOCKER_HOST names, else the machine's."""
-        self._host = host
+    def __init__(self, host: str, environ: Mapping[str, str]) -> None:
+        """`environ`: the caller's. No `host`: the one that its DOCKER_HOST names, else the machine's."""
+        self._environ = {**environ, "DOCKER_HOST": host} if host else dict(environ)
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -89,20 +89,25 @@ class Engine:
 
     @contextlib.contextmanager
     def _client(self) -> Generator[docker.DockerClient]:
-        environment = {**os.environ, "DOCKER_HOST": self._host} if self._host else dict(os.environ)
-        host = environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        host = self._environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         # The SDK leaks its socket when nobody listens there.
         if host.startswith("unix://") and not engine_answers(host):
             raise ProviderError(f"no Docker engine answers at {host}: start it, or let DOCKER_HOST name another")
         try:
-            client = docker.from_env(environment=environment, timeout=CONNECT_TIMEOUT_SECONDS)
+            client = docker.from_env(environment=self._environ, timeout=CONNECT_TIMEOUT_SECONDS)
         except _FAILURES as error:
             raise ProviderError(
                 f"no Docker engine answers at {host} ({_reason(error)}): start it, or let DOCKER_HOST name another"
             ) from error
         with contextlib.closing(client):
+            client.api.reload_config(self._configuration())
             client.api.timeout = SILENCE_TIMEOUT_SECONDS
             yield client
+
+    def _configuration(self) -> str:
+        """The caller's Docker configuration, which has the credentials of registries."""
+        folder = self._environ.get("DOCKER_CONFIG") or Path(self._environ.get("HOME", "")) / ".docker"
+        return str(Path(folder) / "config.json")
 
     def _started(self, client: docker.DockerClient, image: ImageSpec) -> Iterable[Mapping[str, Any]]:
         archive, dockerfile = image.context.archive()
@@ -125,9 +130,7 @@ class Engine:
             )
 
     def _have_base_images(self, client: docker.DockerClient, image: ImageSpec, say: Say) -> None:
-        """In the sandbox, fetch from its mirror what the image starts from and no public registry gives."""
-        if os.environ.get("SLIPWAY_SANDBOX") != "1":
-            return  # the build pulls
+        """Fetch from the sandbox's mirror what the image starts from and no public registry gives."""
         for name in base_images(image.context.dockerfile.read_text(), image.args):
             wanted = Reference.parse(name)
             if wanted is None or find_recipe(wanted.repository.removeprefix("library/"), wanted.tag) is None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from slipway.engine.provider import CheckFailure
-from slipway.engine.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 from slipway.sandbox.providers.docker.context import BuildContext, ContextError
 from slipway.sandbox.providers.docker.rules import match_tag
+from slipway.sandbox.providers.framework.provider import Caller, CheckFailure
+from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 
 IMAGE_TYPE = "docker:index/image:Image"
 CONTEXT_DIGEST = "contextDigest"
@@ -145,8 +145,14 @@ def _refused(name: str) -> CheckFailure:
     return CheckFailure(property=name, reason=f"{name} is not supported by Slipway's Docker provider")
 
 
-def complete_inputs(news: PropertyMap) -> tuple[PropertyMap, BuildContext | None]:
-    """Inputs with the password marked secret and the context's digest filled in, and the context when it is known."""
+def find_context(inputs: PropertyMap, caller: Caller) -> BuildContext:
+    """The build context that the inputs name. Raises ContextError."""
+    build = build_of(inputs)
+    return BuildContext.find(str(build.get("context") or ""), str(build.get("dockerfile") or ""), caller=caller)
+
+
+def complete_inputs(news: PropertyMap, caller: Caller) -> PropertyMap:
+    """Inputs with the password marked secret and the context's digest filled in. Raises ContextError."""
     inputs = dict(news)
     registry = inputs.get("registry")
     if isinstance(registry, dict):
@@ -156,15 +162,14 @@ def complete_inputs(news: PropertyMap) -> tuple[PropertyMap, BuildContext | None
             else value
             for key, value in cast("PropertyMap", registry).items()
         }
-    build, context = build_of(inputs), None
+    build = build_of(inputs)
     if inputs.get("build") is UNKNOWN:
-        return inputs, None
+        return inputs
     if build.get("context") is UNKNOWN or build.get("dockerfile") is UNKNOWN:
         digest: Any = UNKNOWN
     else:
-        context = BuildContext.find(str(build.get("context") or ""), str(build.get("dockerfile") or ""))
         try:
-            digest = context.digest()
+            digest = find_context(inputs, caller).digest()
         except OSError as error:
             raise ContextError("build.context", f"cannot read the build context: {error}") from error
     marked = inputs.get("build")
@@ -172,7 +177,7 @@ def complete_inputs(news: PropertyMap) -> tuple[PropertyMap, BuildContext | None
         inputs["build"] = Secret({**build, CONTEXT_DIGEST: digest})
     else:
         inputs["build"] = {**cast("PropertyMap", marked or {}), CONTEXT_DIGEST: digest}
-    return inputs, context
+    return inputs
 
 
 def differences(olds: PropertyMap, news: PropertyMap) -> dict[str, tuple[Any, Any]]:

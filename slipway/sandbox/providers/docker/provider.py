@@ -1,15 +1,28 @@
-# ruff: noqa: A002, ARG002 - the interface names an argument `id`, and more than this provider needs
 """The Docker provider: builds images and pushes them, as pulumi-docker's Image does. All its other types are refused by name."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from slipway.engine.provider import (
+from slipway.sandbox.providers.docker.context import ContextError
+from slipway.sandbox.providers.docker.inputs import (
+    IMAGE_TYPE,
+    ImageSpec,
+    check_inputs,
+    complete_inputs,
+    differences,
+    find_context,
+    read_image,
+    secret_texts,
+    server_of,
+    server_of_image,
+)
+from slipway.sandbox.providers.framework.provider import (
     CallContext,
+    Caller,
     CheckFailure,
     CheckResult,
     CreateResult,
@@ -23,30 +36,25 @@ from slipway.engine.provider import (
     ProviderError,
     ReadResult,
 )
-from slipway.engine.values import UNKNOWN, PropertyMap, Secret, Value, contains_secret, contains_unknown, unwrap_secrets
-from slipway.sandbox.providers.docker.context import BuildContext, ContextError
-from slipway.sandbox.providers.docker.inputs import (
-    IMAGE_TYPE,
-    ImageSpec,
-    build_of,
-    check_inputs,
-    complete_inputs,
-    differences,
-    read_image,
-    secret_texts,
-    server_of,
-    server_of_image,
+from slipway.sandbox.providers.framework.values import (
+    UNKNOWN,
+    PropertyMap,
+    Secret,
+    Value,
+    contains_secret,
+    contains_unknown,
+    unwrap_secrets,
 )
 
 if TYPE_CHECKING:
     from slipway.sandbox.providers.docker.engine import Engine
 
 
-def _docker_engine(host: str) -> Engine:
+def _docker_engine(host: str, environ: Mapping[str, str]) -> Engine:
     # The SDK and what it stands on take 0.2 s to import.
     from slipway.sandbox.providers.docker.engine import Engine  # noqa: PLC0415
 
-    return Engine(host)
+    return Engine(host, environ)
 
 
 class DockerProvider(Provider):
@@ -55,23 +63,24 @@ class DockerProvider(Provider):
     name = "docker"
     version = "5.2.0"
     accepts_secrets = True
-    supports_preview = True
 
-    def __init__(self, make_engine: Callable[[str], Engine] | None = None) -> None:
-        """`make_engine` is given the configured host, empty for DOCKER_HOST's; None: the Docker engine that answers there."""
+    def __init__(
+        self, caller: Caller | None = None, make_engine: Callable[[str, Mapping[str, str]], Engine] | None = None
+    ) -> None:
+        """`make_engine` is given the configured host, empty for DOCKER_HOST's, and the caller's environment."""
+        super().__init__(caller)
         self._make_engine = make_engine or _docker_engine
         self._host = ""
         self._lock = threading.Lock()
         self._running: Engine | None = None
         self._is_cancelled = False
-        self._contexts: dict[tuple[str, str, str], BuildContext] = {}
 
     @property
     def _engine(self) -> Engine:
         """Made when first needed: an image that has not changed needs none."""
         with self._lock:
             if self._running is None:
-                self._running = self._make_engine(self._host)
+                self._running = self._make_engine(self._host, self.caller.environ)
                 if self._is_cancelled:
                     self._running.cancel()
             return self._running
@@ -105,12 +114,9 @@ class DockerProvider(Provider):
         if failures:
             return CheckResult(inputs=news, failures=tuple(failures))
         try:
-            inputs, context = complete_inputs(news)
+            inputs = complete_inputs(news, self.caller)
         except ContextError as error:
             return CheckResult(inputs=news, failures=(CheckFailure(property=error.property, reason=str(error)),))
-        if context is not None:
-            # A relative path means the working directory of the program, which may have ended when the build begins.
-            self._contexts[_context_key(ctx, inputs)] = context
         return CheckResult(inputs=inputs)
 
     def diff(
@@ -173,7 +179,7 @@ class DockerProvider(Provider):
             return _outputs(inputs, UNKNOWN)
         with _without_secrets(inputs):
             try:
-                image = read_image(inputs, self._context(ctx, inputs))
+                image = read_image(inputs, find_context(inputs, self.caller))
             except ContextError as error:
                 raise ProviderError(str(error)) from error
             return _outputs(inputs, self._built(ctx, image, secret_texts(inputs)))
@@ -183,21 +189,12 @@ class DockerProvider(Provider):
 
         def say(text: str) -> None:
             if self.on_message is not None:
-                self.on_message(ctx.urn, "status", _blanked(text, secrets))
+                self.on_message(ctx.urn, _blanked(text, secrets))
 
         built = self._engine.build(image, timeout_seconds=ctx.timeout_seconds, say=say)
         if image.skip_push:
             return built
         return UNKNOWN if ctx.preview else f"{image.repository}@{self._engine.push(image, say=say)}"
-
-    def _context(self, ctx: CallContext, inputs: PropertyMap) -> BuildContext:
-        build, kept = build_of(inputs), self._contexts.get(_context_key(ctx, inputs))
-        return kept or BuildContext.find(str(build.get("context") or ""), str(build.get("dockerfile") or ""))
-
-
-def _context_key(ctx: CallContext, inputs: PropertyMap) -> tuple[str, str, str]:
-    build = build_of(inputs)
-    return ctx.urn, str(build.get("context") or ""), str(build.get("dockerfile") or "")
 
 
 def _refuse_other_types(ctx: CallContext) -> None:

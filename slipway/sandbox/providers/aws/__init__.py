@@ -1,1 +1,0 @@
-"""The sandbox's AWS provider; `provider.AwsProvider` is imported from its own module, since it costs a second."""

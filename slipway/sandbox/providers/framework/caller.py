@@ -1,0 +1,101 @@
+"""Who is at the other end of a connection: the `pulumi` command's folder and environment.
+
+A provider that an engine attaches to is told neither, and runs with the daemon's own. The kernel knows both: the process that holds the
+other end of the connection has a working directory and an environment. Linux only, as the sandbox is.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import yaml
+
+from slipway.sandbox.providers.framework.provider import Caller, ProviderError
+
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+_TCP = Path("/proc/net/tcp")
+_ESTABLISHED = "01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """The other end of a connection from this machine."""
+
+    inode: int
+    user: int
+    """The user's id."""
+
+
+def established(peer: str) -> Connection | None:
+    """The connection from `ipv4:127.0.0.1:PORT`; None when it is closed."""
+    wanted = f"0100007F:{int(peer.rpartition(':')[2]):04X}"
+    for line in _TCP.read_text().splitlines()[1:]:
+        fields = line.split()
+        # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+        if fields[1] == wanted and fields[3] == _ESTABLISHED:
+            return Connection(inode=int(fields[9]), user=int(fields[7]))
+    return None
+
+
+def find_process(peer: str) -> psutil.Process:
+    """The process at the other end. Raises ProviderError when there is none, or it is another user's.
+
+    Another user must not read files and build images with the daemon's rights.
+    """
+    connection = established(peer)
+    if connection is None:
+        raise ProviderError(
+            f"the sandbox's providers serve programs of this machine only: nothing here connects from {peer}"
+        )
+    if connection.user != os.getuid():
+        raise ProviderError(
+            f"the sandbox's providers serve the user who runs the sandbox (id {os.getuid()}), not the user {connection.user}"
+        )
+    wanted = f"socket:[{connection.inode}]"
+    for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()), reverse=True):
+        if _holds(pid, wanted):
+            return psutil.Process(pid)
+    raise ProviderError(f"cannot tell which process connects from {peer}")
+
+
+def _holds(pid: int, socket: str) -> bool:
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_target(entry.path) == socket for entry in entries)
+    except OSError:
+        return False  # ended, or another user's
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)  # noqa: PTH115 - a socket is no path
+    except OSError:
+        return ""
+
+
+def caller_of(process: psutil.Process) -> Caller:
+    """The folder that the process's program runs in, and the process's environment."""
+    try:
+        return Caller(folder=program_folder(Path(process.cwd())), environ=process.environ())
+    except psutil.Error as error:
+        raise ProviderError(f"cannot read the working directory of the command that connects: {error}") from error
+
+
+def program_folder(folder: Path) -> Path:
+    """Where relative paths of the program start: the project's folder, or its `main` in it; `folder` itself without a project."""
+    for place in (folder, *folder.parents):
+        for name in PROJECT_FILES:
+            if (place / name).is_file():
+                return _main(place, place / name)
+    return folder
+
+
+def _main(root: Path, project: Path) -> Path:
+    settings: Any = yaml.safe_load(project.read_text())
+    named = cast("dict[str, Any]", settings).get("main") if isinstance(settings, dict) else None
+    main = root / str(named or ".")
+    return main.resolve() if main.is_dir() else main.parent.resolve()

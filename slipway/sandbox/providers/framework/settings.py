@@ -1,0 +1,92 @@
+"""The AWS provider's configuration."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps are wire data of any shape.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.sandbox.providers.framework.provider import CheckFailure, ProviderError
+from slipway.sandbox.providers.framework.schema import provider_properties
+from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What `Configure` was given, parsed."""
+
+    region: str
+    endpoint_url: str
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint per service, as the `endpoints` property names them; the rest use `endpoint_url`."""
+    access_key: str = "test"
+    secret_key: str = field(default="test", repr=False)
+    token: str | None = field(default=None, repr=False)
+    default_tags: Mapping[str, str] = field(default_factory=dict)
+    ignored_tag_keys: frozenset[str] = frozenset()
+    ignored_tag_prefixes: tuple[str, ...] = ()
+    allowed_account_ids: frozenset[str] = frozenset()
+    forbidden_account_ids: frozenset[str] = frozenset()
+
+
+def nested(value: object) -> Any:
+    """A nested provider property: JSON text from the Python SDK, the value itself from others."""
+    return json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
+
+
+def parse_settings(inputs: PropertyMap, environ: Mapping[str, str]) -> Settings:
+    """Settings from the provider's inputs and, where they say nothing, the usual AWS variables of the `pulumi` command.
+
+    The sandbox takes any credentials, and a machine without any must work, too.
+
+    Raises ProviderError without an endpoint: this provider must never reach the real AWS by accident.
+    """
+    region = inputs.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise ProviderError("aws: no region; set aws:region in the stack file, or AWS_REGION")
+    endpoints: dict[str, str] = {}
+    for entry in nested(inputs.get("endpoints")) or []:
+        endpoints.update({str(name): str(url) for name, url in entry.items() if url})
+    endpoint_url = environ.get("AWS_ENDPOINT_URL", "")
+    if not endpoint_url and not endpoints:
+        raise ProviderError(
+            "the sandbox's AWS provider has no endpoint; set AWS_ENDPOINT_URL to the sandbox's address (`slipway sandbox env`)"
+        )
+    ignored = nested(inputs.get("ignoreTags")) or {}
+    return Settings(
+        region=str(region),
+        endpoint_url=endpoint_url,
+        endpoints=endpoints,
+        access_key=inputs.get("accessKey") or environ.get("AWS_ACCESS_KEY_ID") or "test",
+        secret_key=inputs.get("secretKey") or environ.get("AWS_SECRET_ACCESS_KEY") or "test",
+        token=inputs.get("token") or environ.get("AWS_SESSION_TOKEN") or None,
+        default_tags={str(k): str(v) for k, v in ((nested(inputs.get("defaultTags")) or {}).get("tags") or {}).items()},
+        ignored_tag_keys=frozenset(ignored.get("keys") or ()),
+        ignored_tag_prefixes=tuple(ignored.get("keyPrefixes") or ()),
+        allowed_account_ids=frozenset(nested(inputs.get("allowedAccountIds")) or ()),
+        forbidden_account_ids=frozenset(nested(inputs.get("forbiddenAccountIds")) or ()),
+    )
+
+
+_BOOKKEEPING = frozenset({"version", "__internal", "__defaults", "pluginDownloadURL"})
+
+
+def check_config(news: PropertyMap) -> Iterator[CheckFailure]:
+    """Unknown properties, and nested ones that are no JSON."""
+    known = provider_properties()
+    for name, value in news.items():
+        if name in _BOOKKEEPING:
+            continue
+        if name not in known:
+            yield CheckFailure(
+                property=name, reason=f"could not validate provider configuration: unknown property {name!r}"
+            )
+        elif known[name].startswith(("#", "list<", "map<")) and isinstance(value, str) and value is not UNKNOWN:
+            try:
+                json.loads(value)
+            except ValueError as error:
+                yield CheckFailure(property=name, reason=f"expected JSON text for {name}: {error}")

@@ -1,0 +1,49 @@
+"""Dashboards."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.sandbox.providers.framework.resource import Call, Resource
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+class Dashboard(Resource):
+    """aws.cloudwatch.Dashboard"""
+
+    token = "aws:cloudwatch/dashboard:Dashboard"
+    force_new = frozenset({"dashboardName"})
+    json_properties = frozenset({"dashboardBody"})
+
+    def create(self, call: Call) -> str:
+        """Put; a dashboard of the same name is taken over, as with the real API."""
+        self._put(call, call.inputs["dashboardName"])
+        return call.inputs["dashboardName"]
+
+    def _put(self, call: Call, name: str) -> None:
+        answer = call.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=call.inputs["dashboardBody"])
+        if faults := answer.get("DashboardValidationMessages"):
+            raise ProviderError(f"{self.token}: {name}: {faults[0].get('Message', faults[0])}")
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:
+        """The dashboard."""
+        found = call.client("cloudwatch").get_dashboard(DashboardName=id)
+        return {
+            "dashboardArn": found["DashboardArn"],
+            "dashboardBody": found["DashboardBody"],
+            "dashboardName": found["DashboardName"],
+            "region": call.region,
+        }
+
+    def update(self, call: Call, id: str) -> None:
+        """Put again."""
+        self._put(call, id)
+
+    def delete(self, call: Call, id: str) -> None:
+        """Delete."""
+        call.client("cloudwatch").delete_dashboards(DashboardNames=[id])
+
+
+RESOURCES = (Dashboard(),)

@@ -1,0 +1,35 @@
+"""Credentials for the registry."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.resource import present, utc_time
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+def _get_authorization_token(call: FunctionCall) -> PropertyMap:
+    registry = call.args.get("registryId")
+    answer = call.client("ecr").get_authorization_token(**({"registryIds": [registry]} if registry else {}))
+    data = answer["authorizationData"][0]
+    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    return {
+        **present(registryId=registry),
+        "authorizationToken": data["authorizationToken"],
+        "expiresAt": utc_time(data["expiresAt"]),
+        "id": call.region,
+        "password": password,
+        "proxyEndpoint": data["proxyEndpoint"],
+        "region": call.region,
+        "userName": user,
+    }
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": _get_authorization_token,
+}

@@ -1,0 +1,47 @@
+"""Images in repositories."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+def _get_image(call: FunctionCall) -> PropertyMap:
+    client, name = call.client("ecr"), str(call.required("repositoryName"))
+    which = {
+        key: call.args[arg]
+        for arg, key in {"imageDigest": "imageDigest", "imageTag": "imageTag"}.items()
+        if arg in call.args
+    }
+    registry = {"registryId": call.args["registryId"]} if call.args.get("registryId") else {}
+    found = client.describe_images(repositoryName=name, **registry, **({"imageIds": [which]} if which else {}))[
+        "imageDetails"
+    ]
+    if not found:
+        raise ProviderError(f"no images found in ECR repository {name}")
+    if len(found) > 1 and not call.args.get("mostRecent"):
+        raise ProviderError(f"{len(found)} images found in ECR repository {name}; set mostRecent to take the newest")
+    image = max(found, key=lambda item: item["imagePushedAt"])
+    uri = client.describe_repositories(repositoryNames=[name], **registry)["repositories"][0]["repositoryUri"]
+    return {
+        **call.args,
+        "id": image["imageDigest"],
+        "imageDigest": image["imageDigest"],
+        "imagePushedAt": int(image["imagePushedAt"].timestamp()),
+        "imageSizeInBytes": int(image.get("imageSizeInBytes") or 0),
+        "imageTags": image.get("imageTags") or [],
+        "imageUri": f"{uri}@{image['imageDigest']}",
+        "region": call.region,
+        "registryId": image.get("registryId") or call.session.account_id,
+    }
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:ecr/getImage:getImage": _get_image,
+}

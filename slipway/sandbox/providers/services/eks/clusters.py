@@ -1,0 +1,274 @@
+"""EKS clusters."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.sandbox.providers.framework.arn_tags import MapTags
+from slipway.sandbox.providers.framework.faults import is_not_found
+from slipway.sandbox.providers.framework.functions import Function, argument, looked_up, plurals
+from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.sandbox.providers.framework.resource import AutoName, Call, present, utc_time
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+CREATE_SECONDS = 30 * 60
+DELETE_SECONDS = 15 * 60
+UPDATE_SECONDS = 60 * 60
+
+
+class Cluster(MapTags):
+    """aws.eks.Cluster"""
+
+    token = "aws:eks/cluster:Cluster"
+    nested_computed = {"vpcConfig": ("clusterSecurityGroupId", "publicAccessCidrs", "vpcId")}
+    service = "eks"
+    force_new = frozenset(
+        {
+            "name",
+            "roleArn",
+            "accessConfig.bootstrapClusterCreatorAdminPermissions",
+            "bootstrapSelfManagedAddons",
+            "encryptionConfig",
+            "kubernetesNetworkConfig.ipFamily",
+            "kubernetesNetworkConfig.serviceIpv4Cidr",
+            "outpostConfig",
+        }
+    )
+    defaults = {"bootstrapSelfManagedAddons": True}
+    auto_name = AutoName(max_length=100)
+    conflict_codes = frozenset({"ResourceInUseException"})
+    write_only = frozenset({"bootstrapSelfManagedAddons", "defaultAddonsToRemoves", "forceUpdateVersion"})
+    unsupported = frozenset(
+        {
+            "computeConfig",
+            "controlPlaneScalingConfig",
+            "defaultAddonsToRemoves",
+            "kubeApiServerConfig",
+            "kubeControllerManagerConfig",
+            "kubeSchedulerConfig",
+            "outpostConfig",
+            "remoteNetworkConfig",
+            "storageConfig",
+            "zonalShiftConfig",
+        }
+    )
+
+    def create(self, call: Call) -> str:
+        """Create and wait until the API server answers."""
+        inputs = call.inputs
+        arguments: dict[str, Any] = call.given(version="version", deletionProtection="deletionProtection")
+        if access := inputs.get("accessConfig"):
+            arguments["accessConfig"] = present(
+                authenticationMode=access.get("authenticationMode"),
+                bootstrapClusterCreatorAdminPermissions=access.get("bootstrapClusterCreatorAdminPermissions"),
+            )
+        if network := inputs.get("kubernetesNetworkConfig"):
+            arguments["kubernetesNetworkConfig"] = present(
+                serviceIpv4Cidr=network.get("serviceIpv4Cidr"), ipFamily=network.get("ipFamily")
+            )
+        if encryption := inputs.get("encryptionConfig"):
+            arguments["encryptionConfig"] = [
+                {"resources": encryption["resources"], "provider": {"keyArn": encryption["provider"]["keyArn"]}}
+            ]
+        if policy := inputs.get("upgradePolicy"):
+            arguments["upgradePolicy"] = policy
+        cluster = call.client("eks").create_cluster(
+            name=inputs["name"],
+            roleArn=inputs["roleArn"],
+            resourcesVpcConfig=_vpc_arguments(inputs["vpcConfig"]),
+            logging=_logging(inputs.get("enabledClusterLogTypes") or []),
+            bootstrapSelfManagedAddons=inputs.get("bootstrapSelfManagedAddons", True),
+            tags=call.tags,
+            **arguments,
+        )["cluster"]
+        name = cluster["name"]
+        call.wait(
+            f"EKS cluster {name} to be ACTIVE",
+            lambda: self._status(call, name) == "ACTIVE",
+            seconds=CREATE_SECONDS,
+            interval_seconds=2,
+        )
+        return name
+
+    def find(self, call: Call) -> str | None:
+        """By name; one that is still being created is waited for."""
+        name = str(call.inputs["name"])
+        call.wait(
+            f"EKS cluster {name} to be ACTIVE",
+            lambda: self._status(call, name) == "ACTIVE",
+            seconds=CREATE_SECONDS,
+            interval_seconds=2,
+        )
+        return name
+
+    @staticmethod
+    def _status(call: Call, name: str) -> str:
+        cluster = call.client("eks").describe_cluster(name=name)["cluster"]
+        if cluster["status"] == "FAILED":
+            issues = "; ".join(str(i.get("message")) for i in (cluster.get("health") or {}).get("issues") or [])
+            raise ProviderError(f"EKS cluster {name} failed{': ' + issues if issues else ''}")
+        return cluster["status"]
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:
+        """The cluster."""
+        cluster = call.client("eks").describe_cluster(name=id)["cluster"]
+        return cluster_outputs(call, cluster)
+
+    def update(self, call: Call, id: str) -> None:
+        """Version first, then the rest, each update awaited before the next, as EKS demands."""
+        eks, inputs = call.client("eks"), call.inputs
+        if call.changes("version") and inputs.get("version"):
+            self._await(
+                call,
+                id,
+                eks.update_cluster_version(
+                    name=id, version=inputs["version"], **call.given(force="forceUpdateVersion")
+                ),
+            )
+        if call.changes("accessConfig"):
+            mode = (inputs.get("accessConfig") or {}).get("authenticationMode")
+            if mode and mode != (call.old_inputs.get("accessConfig") or {}).get("authenticationMode"):
+                self._await(call, id, eks.update_cluster_config(name=id, accessConfig={"authenticationMode": mode}))
+        if call.changes("vpcConfig"):
+            self._update_vpc(call, id)
+        if call.changes("enabledClusterLogTypes"):
+            self._await(
+                call,
+                id,
+                eks.update_cluster_config(name=id, logging=_logging(inputs.get("enabledClusterLogTypes") or [])),
+            )
+        if call.changes("upgradePolicy") and inputs.get("upgradePolicy"):
+            self._await(call, id, eks.update_cluster_config(name=id, upgradePolicy=inputs["upgradePolicy"]))
+        if call.changes("deletionProtection"):
+            self._await(
+                call, id, eks.update_cluster_config(name=id, deletionProtection=bool(inputs.get("deletionProtection")))
+            )
+
+    def _update_vpc(self, call: Call, id: str) -> None:
+        old, new = call.old_inputs.get("vpcConfig") or {}, call.inputs["vpcConfig"]
+        wanted = _vpc_arguments(new)
+        groups = {k: wanted[k] for k in ("subnetIds", "securityGroupIds") if k in wanted and old.get(k) != new.get(k)}
+        access = {
+            k: v for k, v in wanted.items() if k not in {"subnetIds", "securityGroupIds"} and old.get(k) != new.get(k)
+        }
+        for change in (groups, access):
+            if change:
+                self._await(call, id, call.client("eks").update_cluster_config(name=id, resourcesVpcConfig=change))
+
+    def _await(self, call: Call, id: str, answer: dict[str, Any]) -> None:
+        update_id = (answer.get("update") or {}).get("id")
+        if not update_id:
+            return
+
+        def done() -> bool:
+            update = call.client("eks").describe_update(name=id, updateId=update_id)["update"]
+            if update["status"] in {"Failed", "Cancelled"}:
+                messages = "; ".join(str(e.get("errorMessage")) for e in update.get("errors") or [])
+                raise ProviderError(f"update of EKS cluster {id} {update['status'].lower()}: {messages}")
+            return update["status"] == "Successful"
+
+        call.wait(f"an update of EKS cluster {id}", done, seconds=UPDATE_SECONDS, interval_seconds=2)
+
+    def delete(self, call: Call, id: str) -> None:
+        """Delete and wait until it is gone."""
+        call.client("eks").delete_cluster(name=id)
+
+        def gone() -> bool:
+            try:
+                call.client("eks").describe_cluster(name=id)
+            except Exception as error:
+                if is_not_found(error):
+                    return True
+                raise
+            return False
+
+        call.wait(f"EKS cluster {id} to be deleted", gone, seconds=DELETE_SECONDS, interval_seconds=2)
+
+
+def _vpc_arguments(config: PropertyMap) -> dict[str, Any]:
+    return {
+        k: config[k]
+        for k in ("subnetIds", "securityGroupIds", "endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs")
+        if config.get(k) is not None
+    }
+
+
+def _logging(types: list[str]) -> dict[str, Any]:
+    every = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+    rest = [name for name in every if name not in types]
+    groups = [{"types": types, "enabled": True}] if types else []
+    return {"clusterLogging": [*groups, *([{"types": rest, "enabled": False}] if rest else [])]}
+
+
+def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
+    """What DescribeCluster says, by property name; shared with the function `getCluster`."""
+    vpc, network, access = (
+        cluster.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
+    )
+    enabled = [
+        t
+        for group in (cluster.get("logging") or {}).get("clusterLogging") or []
+        if group.get("enabled")
+        for t in group.get("types") or []
+    ]
+    issuer = ((cluster.get("identity") or {}).get("oidc") or {}).get("issuer")
+    encryption = next(iter(cluster.get("encryptionConfig") or []), None)
+    given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
+    return {
+        "accessConfig": present(
+            authenticationMode=access.get("authenticationMode", "CONFIG_MAP"),
+            bootstrapClusterCreatorAdminPermissions=given_access.get("bootstrapClusterCreatorAdminPermissions"),
+        ),
+        "arn": cluster["arn"],
+        "certificateAuthority": {"data": (cluster.get("certificateAuthority") or {}).get("data", "")},
+        "createdAt": utc_time(cluster.get("createdAt")),
+        "deletionProtection": bool(cluster.get("deletionProtection")),
+        "enabledClusterLogTypes": sorted(enabled) or None,
+        "encryptionConfig": {
+            "provider": {"keyArn": encryption["provider"]["keyArn"]},
+            "resources": encryption["resources"],
+        }
+        if encryption
+        else None,
+        "endpoint": cluster.get("endpoint", ""),
+        "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
+        "kubernetesNetworkConfig": present(
+            ipFamily=network.get("ipFamily", "ipv4"),
+            serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
+            serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
+        ),
+        "name": cluster["name"],
+        "platformVersion": cluster.get("platformVersion", ""),
+        "region": call.region,
+        "roleArn": cluster["roleArn"],
+        "status": cluster["status"],
+        "tagsAll": dict(cluster.get("tags") or {}),
+        "upgradePolicy": {"supportType": (cluster.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
+        "version": cluster.get("version", ""),
+        "vpcConfig": {
+            "clusterSecurityGroupId": vpc.get("clusterSecurityGroupId", ""),
+            "endpointPrivateAccess": bool(vpc.get("endpointPrivateAccess")),
+            "endpointPublicAccess": bool(vpc.get("endpointPublicAccess", True)),
+            "publicAccessCidrs": vpc.get("publicAccessCidrs") or [],
+            "securityGroupIds": vpc.get("securityGroupIds") or [],
+            "subnetIds": vpc.get("subnetIds") or [],
+            "vpcId": vpc.get("vpcId", ""),
+        },
+    }
+
+
+_CLUSTER_LISTS = {
+    **plurals("accessConfig", "kubernetesNetworkConfig"),
+    "certificateAuthority": "certificateAuthorities",
+    "upgradePolicy": "upgradePolicies",
+}
+
+
+RESOURCES = (Cluster(),)
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:eks/getCluster:getCluster": looked_up(Cluster(), argument("name"), _CLUSTER_LISTS),
+}

@@ -1,0 +1,51 @@
+"""What the ELBv2 types share."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.arn_tags import ListTags
+from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
+from slipway.sandbox.providers.framework.check import prefixed_name
+from slipway.sandbox.providers.framework.resource import Call, tag_map
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+NAME_LENGTH = 32
+
+
+class ElbResource(ListTags):
+    """What all ELB types share: the ARN is the id, and tags are set by ARN."""
+
+    service = "elbv2"
+    arn_argument = "ResourceArns"
+    tag_operation = "add_tags"
+    untag_operation = "remove_tags"
+    many_arns = True
+
+
+def live_tags(call: Call, arn: str) -> dict[str, str]:
+    """The tags of any ELB resource."""
+    return tag_map(call.client("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
+
+
+def short_name(call: Call) -> str:
+    """The name, or one made from `namePrefix`; ELB takes 32 characters."""
+    return str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])[:NAME_LENGTH])
+
+
+def attribute_list(inputs: PropertyMap, attributes: Mapping[str, str], names: frozenset[str]) -> list[dict[str, str]]:
+    """Key and value of each attribute in `names` that was given."""
+    return [
+        {"Key": key, "Value": attribute_text(inputs[name])}
+        for name, key in attributes.items()
+        if name in names and inputs.get(name) is not None
+    ]
+
+
+def attribute_values(live: list[dict[str, str]], attributes: Mapping[str, str]) -> PropertyMap:
+    """Attributes as properties; what the endpoint does not tell is left out, and stays as given."""
+    found = {entry["Key"]: entry["Value"] for entry in live}
+    return {name: parsed(found[key]) for name, key in attributes.items() if key in found}

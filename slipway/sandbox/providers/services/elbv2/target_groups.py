@@ -1,0 +1,201 @@
+"""Target groups."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.sandbox.providers.framework.attributes import attribute_text
+from slipway.sandbox.providers.framework.faults import error_code
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import AutoName, Call, present
+from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.sandbox.providers.services.elbv2.base import (
+    NAME_LENGTH,
+    ElbResource,
+    attribute_list,
+    attribute_values,
+    live_tags,
+    short_name,
+)
+
+
+class TargetGroup(ElbResource):
+    """aws.lb.TargetGroup"""
+
+    token = "aws:lb/targetGroup:TargetGroup"
+    aliases = ("aws:alb/targetGroup:TargetGroup", "aws:elasticloadbalancingv2/targetGroup:TargetGroup")
+    force_new = frozenset(
+        {"name", "namePrefix", "port", "protocol", "protocolVersion", "targetType", "vpcId", "ipAddressType"}
+    )
+    defaults = {"targetType": "instance"}
+    auto_name = AutoName(max_length=NAME_LENGTH)
+    conflicts = (("name", "namePrefix"),)
+    enums = {"targetType": ("instance", "ip", "alb")}
+    conflict_codes = frozenset({"DuplicateTargetGroupName"})
+    unsupported = frozenset(
+        {
+            "lambdaMultiValueHeadersEnabled",
+            "targetControlPort",
+            "targetFailovers",
+            "targetGroupHealth",
+            "targetHealthStates",
+        }
+    )
+    attributes: Mapping[str, str] = {
+        "connectionTermination": "deregistration_delay.connection_termination.enabled",
+        "deregistrationDelay": "deregistration_delay.timeout_seconds",
+        "loadBalancingAlgorithmType": "load_balancing.algorithm.type",
+        "loadBalancingAnomalyMitigation": "load_balancing.algorithm.anomaly_mitigation",
+        "loadBalancingCrossZoneEnabled": "load_balancing.cross_zone.enabled",
+        "preserveClientIp": "preserve_client_ip.enabled",
+        "proxyProtocolV2": "proxy_protocol_v2.enabled",
+        "slowStart": "slow_start.duration_seconds",
+    }
+
+    def create(self, call: Call) -> str:
+        """Create and set attributes."""
+        elb = call.client("elbv2")
+        arguments = call.given(
+            Protocol="protocol",
+            ProtocolVersion="protocolVersion",
+            Port="port",
+            VpcId="vpcId",
+            TargetType="targetType",
+            IpAddressType="ipAddressType",
+        )
+        group = elb.create_target_group(
+            Name=short_name(call), Tags=call.tag_list, **arguments, **_health_arguments(call.inputs.get("healthCheck"))
+        )["TargetGroups"][0]
+        self._set_attributes(call, group["TargetGroupArn"], frozenset(call.inputs))
+        return group["TargetGroupArn"]
+
+    def find(self, call: Call) -> str | None:
+        """By name."""
+        if not call.inputs.get("name"):
+            return None
+        found = call.client("elbv2").describe_target_groups(Names=[call.inputs["name"]])["TargetGroups"]
+        return found[0]["TargetGroupArn"] if found else None
+
+    def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
+        attributes = attribute_list(call.inputs, self.attributes, names)
+        if "stickiness" in names and (stickiness := call.inputs.get("stickiness")):
+            attributes.append({"Key": "stickiness.enabled", "Value": attribute_text(stickiness.get("enabled", True))})
+            attributes.append({"Key": "stickiness.type", "Value": stickiness["type"]})
+            seconds = stickiness.get("cookieDuration")
+            if seconds is not None and stickiness["type"] in {"lb_cookie", "app_cookie"}:
+                attributes.append({"Key": f"stickiness.{stickiness['type']}.duration_seconds", "Value": str(seconds)})
+            if stickiness.get("cookieName"):
+                attributes.append({"Key": "stickiness.app_cookie.cookie_name", "Value": stickiness["cookieName"]})
+        if attributes:
+            call.client("elbv2").modify_target_group_attributes(TargetGroupArn=id, Attributes=attributes)
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:
+        """The target group, its attributes and tags."""
+        elb = call.client("elbv2")
+        found = elb.describe_target_groups(TargetGroupArns=[id])["TargetGroups"]
+        if not found:
+            return None
+        group = found[0]
+        attributes = elb.describe_target_group_attributes(TargetGroupArn=id)["Attributes"]
+        values = attribute_values(attributes, self.attributes)
+        for name in ("loadBalancingCrossZoneEnabled", "preserveClientIp"):
+            if name in values:
+                values[name] = attribute_text(values[name])  # texts to Terraform, unlike the others
+        return {
+            **values,
+            "arn": id,
+            "arnSuffix": id.rsplit(":", 1)[-1],
+            "healthCheck": _shown_health(group),
+            "ipAddressType": group.get("IpAddressType") or "ipv4",
+            "loadBalancerArns": sorted(set(group.get("LoadBalancerArns") or [])),
+            "name": group["TargetGroupName"],
+            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
+            "port": group.get("Port"),
+            "protocol": group.get("Protocol"),
+            "protocolVersion": group.get("ProtocolVersion") or "",
+            "region": call.region,
+            "stickiness": _shown_stickiness({entry["Key"]: entry["Value"] for entry in attributes}),
+            "tagsAll": live_tags(call, id),
+            "targetType": group.get("TargetType") or "instance",
+            "vpcId": group.get("VpcId"),
+        }
+
+    def update(self, call: Call, id: str) -> None:
+        """Health check and attributes."""
+        if call.changes("healthCheck") and call.inputs.get("healthCheck"):
+            call.client("elbv2").modify_target_group(TargetGroupArn=id, **_health_arguments(call.inputs["healthCheck"]))
+        self._set_attributes(call, id, call.changed)
+
+    def delete(self, call: Call, id: str) -> None:
+        """Delete once no listener forwards to it."""
+
+        def attempt() -> bool:
+            try:
+                call.client("elbv2").delete_target_group(TargetGroupArn=id)
+            except Exception as error:
+                if error_code(error) == "ResourceInUse":
+                    return False
+                raise
+            return True
+
+        call.wait(f"listeners to let go of target group {id}", attempt, seconds=120, interval_seconds=2)
+
+
+def _health_arguments(check: PropertyMap | None) -> dict[str, Any]:
+    if not check:
+        return {}
+    matcher = check.get("matcher")
+    return present(
+        HealthCheckEnabled=check.get("enabled"),
+        HealthCheckIntervalSeconds=check.get("interval"),
+        HealthCheckPath=check.get("path") or None,
+        HealthCheckPort=check.get("port"),
+        HealthCheckProtocol=check.get("protocol"),
+        HealthCheckTimeoutSeconds=check.get("timeout"),
+        HealthyThresholdCount=check.get("healthyThreshold"),
+        Matcher={"HttpCode": matcher} if matcher else None,
+        UnhealthyThresholdCount=check.get("unhealthyThreshold"),
+    )
+
+
+def _shown_health(group: dict[str, Any]) -> PropertyMap:
+    matcher = group.get("Matcher") or {}
+    return present(
+        enabled=bool(group.get("HealthCheckEnabled", True)),
+        healthyThreshold=group.get("HealthyThresholdCount"),
+        interval=group.get("HealthCheckIntervalSeconds"),
+        matcher=matcher.get("HttpCode") or matcher.get("GrpcCode"),
+        path=group.get("HealthCheckPath"),
+        port=group.get("HealthCheckPort"),
+        protocol=group.get("HealthCheckProtocol"),
+        timeout=group.get("HealthCheckTimeoutSeconds"),
+        unhealthyThreshold=group.get("UnhealthyThresholdCount"),
+    )
+
+
+def _shown_stickiness(found: Mapping[str, str]) -> PropertyMap:
+    kind = found.get("stickiness.type", "lb_cookie")
+    return {
+        "cookieDuration": int(found.get(f"stickiness.{kind}.duration_seconds", "86400")),
+        "cookieName": found.get("stickiness.app_cookie.cookie_name", ""),
+        "enabled": found.get("stickiness.enabled", "false") == "true",
+        "type": kind,
+    }
+
+
+def _group_arn(call: FunctionCall) -> str:
+    if call.args.get("arn"):
+        return str(call.args["arn"])
+    found = call.client("elbv2").describe_target_groups(Names=[call.required("name")])["TargetGroups"]
+    return the_one("ELBv2 Target Group", [item["TargetGroupArn"] for item in found])
+
+
+RESOURCES = (TargetGroup(),)
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:lb/getTargetGroup:getTargetGroup": looked_up(TargetGroup(), _group_arn),
+    "aws:alb/getTargetGroup:getTargetGroup": looked_up(TargetGroup(), _group_arn),
+}

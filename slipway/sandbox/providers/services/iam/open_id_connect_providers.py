@@ -1,0 +1,73 @@
+"""OpenID Connect identity providers."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.resource import Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+class OpenIdConnectProvider(Resource):
+    """aws.iam.OpenIdConnectProvider"""
+
+    token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    force_new = frozenset({"url"})
+    conflict_codes = frozenset({"EntityAlreadyExists"})
+
+    def create(self, call: Call) -> str:
+        """Create."""
+        arguments = call.given(Url="url", ClientIDList="clientIdLists", ThumbprintList="thumbprintLists")
+        return call.client("iam").create_open_id_connect_provider(**arguments, Tags=call.tag_list)[
+            "OpenIDConnectProviderArn"
+        ]
+
+    def find(self, call: Call) -> str | None:
+        """By URL."""
+        host = str(call.inputs["url"]).removeprefix("https://")
+        return call.session.arn("iam", f"oidc-provider/{host}", region="")
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:
+        """The provider; AWS answers its URL without the scheme, Terraform shows it so."""
+        provider = call.client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=id)
+        given = str(call.inputs.get("url") or call.outputs.get("url") or "")
+        live = str(provider["Url"])
+        return {
+            "arn": id,
+            "clientIdLists": sorted(provider.get("ClientIDList") or []),
+            "tagsAll": tag_map(provider.get("Tags")),
+            "thumbprintLists": list(provider.get("ThumbprintList") or []),
+            "url": given if given.removeprefix("https://") == live.removeprefix("https://") else live,
+        }
+
+    def update(self, call: Call, id: str) -> None:
+        """Clients and thumbprints."""
+        iam = call.client("iam")
+        if call.changes("thumbprintLists") and call.inputs.get("thumbprintLists"):
+            iam.update_open_id_connect_provider_thumbprint(
+                OpenIDConnectProviderArn=id, ThumbprintList=call.inputs["thumbprintLists"]
+            )
+        if call.changes("clientIdLists"):
+            old, new = set(call.outputs.get("clientIdLists") or []), set(call.inputs["clientIdLists"])
+            for client in sorted(new - old):
+                iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=client)
+            for client in sorted(old - new):
+                iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=client)
+
+    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
+        """Tags of a provider."""
+        iam = call.client("iam")
+        if remove:
+            iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=id, TagKeys=remove)
+        if add:
+            iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_pairs(add))
+
+    def delete(self, call: Call, id: str) -> None:
+        """Delete."""
+        call.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=id)
+
+
+RESOURCES = (OpenIdConnectProvider(),)

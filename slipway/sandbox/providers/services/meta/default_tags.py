@@ -1,0 +1,20 @@
+"""The provider's default tags."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+def _get_default_tags(call: FunctionCall) -> PropertyMap:
+    return {"id": "tags", "tags": dict(call.session.settings.default_tags)}
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:index/getDefaultTags:getDefaultTags": _get_default_tags,
+}

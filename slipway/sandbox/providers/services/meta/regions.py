@@ -1,0 +1,44 @@
+"""Regions and partitions."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.sandbox.providers.framework.session import PARTITION
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+_DNS_SUFFIX = "amazonaws.com"
+
+
+def _get_region(call: FunctionCall) -> PropertyMap:
+    name = str(call.args.get("name") or call.region)
+    found = call.client("ec2").describe_regions(RegionNames=[name], AllRegions=True)["Regions"]
+    if not found:
+        raise ProviderError(f"no region {name}")
+    return {
+        "description": name,
+        "endpoint": str(found[0].get("Endpoint") or f"ec2.{name}.{_DNS_SUFFIX}"),
+        "id": name,
+        "name": name,
+        "region": name,
+    }
+
+
+def _get_partition(call: FunctionCall) -> PropertyMap:  # noqa: ARG001 - there is one partition
+    return {
+        "dnsSuffix": _DNS_SUFFIX,
+        "id": PARTITION,
+        "partition": PARTITION,
+        "reverseDnsPrefix": ".".join(reversed(_DNS_SUFFIX.split("."))),
+    }
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:index/getPartition:getPartition": _get_partition,
+    "aws:index/getRegion:getRegion": _get_region,
+}

@@ -1,0 +1,124 @@
+"""DB parameter groups."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.sandbox.providers.framework.resource import AutoName, Call
+from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.sandbox.providers.services.rds.base import RdsResource, live_tags, rds_name
+
+_PARAMETERS_PER_CALL = 20  # source: ModifyDBParameterGroup API page, 2026
+
+
+class ParameterGroup(RdsResource):
+    """aws.rds.ParameterGroup"""
+
+    token = "aws:rds/parameterGroup:ParameterGroup"
+    force_new = frozenset({"name", "namePrefix", "family", "description"})
+    defaults = {"description": "Managed by Pulumi"}
+    auto_name = AutoName(lower=True)
+    conflicts = (("name", "namePrefix"),)
+    conflict_codes = frozenset({"DBParameterGroupAlreadyExists"})
+    write_only = frozenset({"skipDestroy"})
+
+    def create(self, call: Call) -> str:
+        """Create, then set parameters."""
+        name = rds_name(call)
+        call.client("rds").create_db_parameter_group(
+            DBParameterGroupName=name,
+            DBParameterGroupFamily=call.inputs["family"],
+            Description=call.inputs["description"],
+            Tags=call.tag_list,
+        )
+        self._set(call, name, call.inputs.get("parameters") or [])
+        return name
+
+    @staticmethod
+    def _set(call: Call, name: str, parameters: list[PropertyMap]) -> None:
+        for start in range(0, len(parameters), _PARAMETERS_PER_CALL):
+            call.client("rds").modify_db_parameter_group(
+                DBParameterGroupName=name,
+                Parameters=[_api_parameter(item) for item in parameters[start : start + _PARAMETERS_PER_CALL]],
+            )
+
+    def find(self, call: Call) -> str | None:
+        """By name."""
+        return rds_name(call) if call.inputs.get("name") else None
+
+    def read(self, call: Call, id: str) -> PropertyMap | None:
+        """The group and the parameters that were set, not RDS's hundreds of defaults."""
+        rds = call.client("rds")
+        found = rds.describe_db_parameter_groups(DBParameterGroupName=id)["DBParameterGroups"]
+        if not found:
+            return None
+        group = found[0]
+        arn = group.get("DBParameterGroupArn") or call.arn("rds", f"pg:{id}")
+        live: list[dict[str, Any]] = []
+        for page in rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=id):
+            live += page["Parameters"]
+        given = {item["name"]: item for item in {**call.outputs, **call.inputs}.get("parameters") or []}
+        shown = [
+            {
+                "name": item["ParameterName"],
+                "value": str(item.get("ParameterValue", "")),
+                # RDS answers when a pending value applies, Terraform keeps what was asked for.
+                "applyMethod": given.get(item["ParameterName"], {}).get("applyMethod")
+                or item.get("ApplyMethod", "immediate"),
+            }
+            for item in live
+            if item["ParameterName"] in given or item.get("Source") == "user"
+        ]
+        return {
+            "arn": arn,
+            "description": group.get("Description", ""),
+            "family": group["DBParameterGroupFamily"],
+            "name": group["DBParameterGroupName"],
+            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
+            "parameters": _as_given(shown, given) or None,
+            "region": call.region,
+            "tagsAll": live_tags(call, arn),
+        }
+
+    def update(self, call: Call, id: str) -> None:
+        """Set the given parameters, reset the removed ones."""
+        if not call.changes("parameters"):
+            return
+        wanted = call.inputs.get("parameters") or []
+        names = {item["name"] for item in wanted}
+        removed = [item for item in call.old_inputs.get("parameters") or [] if item["name"] not in names]
+        if removed:
+            call.client("rds").reset_db_parameter_group(
+                DBParameterGroupName=id,
+                Parameters=[
+                    {"ParameterName": item["name"], "ApplyMethod": item.get("applyMethod") or "immediate"}
+                    for item in removed
+                ],
+            )
+        self._set(call, id, wanted)
+
+    def delete(self, call: Call, id: str) -> None:
+        """Delete, unless it is to stay."""
+        if not {**call.outputs, **call.inputs}.get("skipDestroy"):
+            call.client("rds").delete_db_parameter_group(DBParameterGroupName=id)
+
+
+def _api_parameter(item: PropertyMap) -> dict[str, str]:
+    return {
+        "ParameterName": item["name"],
+        "ParameterValue": str(item["value"]),
+        "ApplyMethod": item.get("applyMethod") or "immediate",
+    }
+
+
+def _as_given(shown: list[PropertyMap], given: dict[str, PropertyMap]) -> list[PropertyMap]:
+    """In the program's order and with the keys it wrote, so that equal parameters look equal."""
+    order = list(given)
+    ordered = sorted(shown, key=lambda item: order.index(item["name"]) if item["name"] in given else len(order))
+    return [{key: value for key, value in item.items() if key in given.get(item["name"], item)} for item in ordered]
+
+
+RESOURCES = (ParameterGroup(),)

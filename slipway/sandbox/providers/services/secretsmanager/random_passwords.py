@@ -1,0 +1,32 @@
+"""Random passwords."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.values import PropertyMap, Secret
+
+
+def _get_random_password(call: FunctionCall) -> PropertyMap:
+    names = {
+        "excludeCharacters": "ExcludeCharacters",
+        "excludeLowercase": "ExcludeLowercase",
+        "excludeNumbers": "ExcludeNumbers",
+        "excludePunctuation": "ExcludePunctuation",
+        "excludeUppercase": "ExcludeUppercase",
+        "includeSpace": "IncludeSpace",
+        "passwordLength": "PasswordLength",
+        "requireEachIncludedType": "RequireEachIncludedType",
+    }
+    arguments = {key: call.args[name] for name, key in names.items() if name in call.args}
+    password = call.client("secretsmanager").get_random_password(**arguments)["RandomPassword"]
+    return {**call.args, "id": call.region, "randomPassword": Secret(password), "region": call.region}
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:secretsmanager/getRandomPassword:getRandomPassword": _get_random_password,
+}

@@ -1,0 +1,26 @@
+"""The identity of the credentials."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property maps and AWS's responses are wire data of any shape.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.values import PropertyMap
+
+
+def _get_caller_identity(call: FunctionCall) -> PropertyMap:
+    identity = call.client("sts").get_caller_identity()
+    return {
+        "accountId": identity["Account"],
+        "arn": identity["Arn"],
+        "id": identity["Account"],
+        "userId": identity["UserId"],
+    }
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": _get_caller_identity,
+}

@@ -1,0 +1,86 @@
+"""The AWS provider's table of types: it says what the SDK says, and refuses by name what it does not do."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from slipway.sandbox.providers.aws import AwsProvider
+from slipway.sandbox.providers.framework.diff import diff_inputs
+from slipway.sandbox.providers.framework.provider import (
+    CallContext,
+    Caller,
+    DiffChanges,
+    NotImplementedByProviderError,
+    ProviderError,
+)
+from slipway.sandbox.providers.framework.schema import SCHEMA_PATH, resource_schema
+from slipway.sandbox.providers.schema_generator import generate, render
+from slipway.sandbox.providers.services import registry
+from slipway.sandbox.providers.services.elbv2.actions import api_actions, shown_actions
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def test_schema_file_is_current_when_generated_from_the_installed_sdk() -> None:
+    assert SCHEMA_PATH.read_text() == render(generate())
+
+
+@pytest.mark.parametrize("token", sorted(registry.all_resources()))
+def test_declared_properties_exist_in_the_sdk(token: str) -> None:
+    resource, schema = registry.all_resources()[token], resource_schema(token)
+    declared = {
+        *(path.split(".")[0] for path in resource.force_new),
+        *resource.defaults,
+        *resource.write_only,
+        *resource.unsupported,
+        *resource.enums,
+        *(name for group in (*resource.conflicts, *resource.one_of) for name in group),
+    }
+    assert declared - schema.inputs.properties.keys() == set()
+
+
+def test_every_aws_type_of_the_components_is_served() -> None:
+    called: set[str] = set()
+    for path in (REPOSITORY / "components").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                parts = ast.unparse(node.func).split(".")
+                if len(parts) == 3 and parts[0] == "aws" and parts[2][:1].isupper() and not parts[2].endswith("Args"):
+                    called.add(f"aws:{parts[1]}/{parts[2][:1].lower()}{parts[2][1:]}:{parts[2]}")
+    assert len(called) > 20
+    assert {token for token in called if registry.resource(token) is None} == set()
+
+
+def test_refuses_a_type_by_name_when_it_is_not_served() -> None:
+    ctx = CallContext(urn="urn", type="aws:lambda/function:Function", name="x")
+    with pytest.raises(NotImplementedByProviderError, match="aws:lambda/function:Function is not supported"):
+        AwsProvider().check(ctx, {}, {})
+
+
+def test_refuses_to_start_when_no_endpoint_is_given() -> None:
+    ctx = CallContext(urn="urn", type="pulumi:providers:aws", name="aws")
+    with pytest.raises(ProviderError, match="no endpoint"):
+        AwsProvider(Caller(environ={})).configure(ctx, {"region": "us-east-1"})
+
+
+def test_diff_ignores_the_order_of_target_groups_but_not_their_weights() -> None:
+    token = "aws:lb/listener:Listener"
+
+    def listener(*shares: tuple[str, int]) -> dict[str, object]:
+        groups = [{"arn": arn, "weight": weight} for arn, weight in shares]
+        return {"defaultActions": [{"type": "forward", "forward": {"targetGroups": groups}}]}
+
+    def changes(new: dict[str, object]) -> DiffChanges:
+        old = listener(("blue", 90), ("green", 10))
+        return diff_inputs(registry.all_resources()[token], resource_schema(token), old, new).changes
+
+    assert changes(listener(("green", 10), ("blue", 90))) is DiffChanges.NONE
+    assert changes(listener(("blue", 10), ("green", 90))) is DiffChanges.SOME
+
+
+def test_actions_come_back_as_written_when_the_order_is_the_only_addition() -> None:
+    written = [{"type": "forward", "forward": {"targetGroups": [{"arn": "b", "weight": 0}, {"arn": "a", "weight": 5}]}}]
+    assert shown_actions(api_actions(written), written) == [{**written[0], "order": 1}]
