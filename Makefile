@@ -30,7 +30,7 @@ help: ## show this list
 setup: .venv/.installed ## install the Python packages (.venv)
 
 .PHONY: lock
-lock: setup ## resolve requirements.lock and app/requirements.txt anew
+lock: setup ## resolve requirements.lock and app/requirements.txt again
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^# bootstrap: //p' .ci/bootstrap.txt)"
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --extra dev --extra app pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header app/requirements.in -o app/requirements.txt --constraint requirements.lock
@@ -38,7 +38,7 @@ lock: setup ## resolve requirements.lock and app/requirements.txt anew
 # ------------------------------------------------------------------------------------------------- the main job
 
 .PHONY: demo
-demo: setup ## take a real service from dev to prod on this machine, and watch a broken release roll back
+demo: setup ## take a real service from dev to prod on this machine, and see a broken release roll back
 	@$(SLIPWAY) demo
 
 .PHONY: up
@@ -77,7 +77,7 @@ unit: setup ## seconds; no process, no network
 	@echo "• unit tests"; $(BIN)/pytest tests/unit --disable-socket --allow-unix-socket
 
 .PHONY: integration
-integration: setup ## the engine with moto
+integration: setup ## real processes: the Pulumi CLI, moto
 	@echo "• integration tests"; $(BIN)/pytest tests/integration
 
 # For one test with what it sets up; the story's first runs the whole demo.

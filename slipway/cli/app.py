@@ -1,4 +1,4 @@
-"""The root of the command line: options before the verb, the verbs, and what becomes of errors."""
+"""The root of the command line: options before the verb, the verbs, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ BUG = 70
 
 EPILOG = """
 Start here: `slipway --sandbox demo`. Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
+Pulumi runs the stacks: `pulumi up -s dev` works as well, and settings are set by `pulumi config set`.
 
 Exit codes: 0 done · 1 failed · 2 settings or arguments · 3 the machine lacks something · 4 locked · 5 policy · 6 not found ·
 7 unexpected changes · 10 released, was bad, rolled back · 70 a bug of ours · 130 interrupted.

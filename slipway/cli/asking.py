@@ -14,10 +14,10 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on when somebody agrees, or has by `--yes`; UsageError when they do not, or nobody is there."""
+    """Return if the user agrees, or passed `--yes`. UsageError if they do not, or if there is no terminal to ask on."""
     if yes:
         return
     if not os.isatty(sys.stdin.fileno()):
-        raise UsageError("this changes things and nobody is there to be asked", remedy="add --yes")
+        raise UsageError("this changes things, and there is no terminal to ask on", remedy="add --yes")
     if not typer.confirm(question, err=True):
         raise UsageError("not changed")

@@ -19,12 +19,14 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 def dashboard(
     context: typer.Context,
-    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="Whose ledger to read.")] = "dev",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0: any free port.")] = DEFAULT_PORT,
+    environment: Annotated[
+        str, typer.Argument(metavar="ENVIRONMENT", help="Environment whose ledger is read.")
+    ] = "dev",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = DEFAULT_PORT,
     host: Annotated[
         str,
         typer.Option(
-            help="Which address it listens on. It asks nobody who they are: put a proxy that does before others."
+            help="Address to listen on. No authentication: put an authenticating proxy in front before exposing it."
         ),
     ] = LOOPBACK[0],
 ) -> None:
@@ -47,7 +49,7 @@ def dashboard(
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket to serve on. Raises MachineError when somebody else listens there, or it is no address of this machine."""
+    """A socket to serve on. Raises MachineError when the port is taken, or the address is not this machine's."""
     try:
         return socket.create_server((host, port))
     except OSError as error:

@@ -20,13 +20,16 @@ PANEL = "Releases"
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="dev, staging, prod: a stack file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
-ForceOption = Annotated[bool, typer.Option(help="Open the gates that may be opened: freeze windows, holds, program.")]
-WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait while somebody else releases here.")]
+ForceOption = Annotated[
+    bool,
+    typer.Option(help="Override freeze windows, holds and the program check. Schema and promotion checks cannot be."),
+]
+WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for another release to end here.")]
 BakeOption = Annotated[float | None, typer.Option("--bake", help="Seconds at each step, instead of the stack's.")]
-WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that a judgement looks at.")]
+WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that each check looks at.")]
 
 MinimumOption = Annotated[
-    int | None, typer.Option("--minimum-requests", help="Requests that a judgement needs, instead of the stack's.")
+    int | None, typer.Option("--minimum-requests", help="Requests that each check needs, instead of the stack's.")
 ]
 
 
@@ -38,13 +41,13 @@ def register(app: typer.Typer) -> None:
 
 def bootstrap(
     context: typer.Context,
-    environments: Annotated[list[str], typer.Argument(metavar="ENVIRONMENT...", help="Those to prepare.")],
+    environments: Annotated[list[str], typer.Argument(metavar="ENVIRONMENT...", help="Environments to prepare.")],
     state_bucket: Annotated[
-        str | None, typer.Option(help="Also make this S3 bucket, and a KMS key, for Pulumi's state.")
+        str | None, typer.Option(help="Also create this S3 bucket, and a KMS key, for Pulumi's state.")
     ] = None,
     deletion_protection: Annotated[bool, typer.Option(help="Protect the ledger's table against deletion.")] = False,
 ) -> None:
-    """Make the ledger: the table that says what runs where. Once per account; repeating is harmless."""
+    """Create the ledger: the table that says what runs where. Once per account; repeating it is harmless."""
     from slipway import delivery  # noqa: PLC0415
 
     for environment in environments:
@@ -67,7 +70,7 @@ def release(
     window: WindowOption = None,
     minimum_requests: MinimumOption = None,
 ) -> None:
-    """Build the checkout once and bring it to 100 % of the traffic, step by step; a bad one goes back by itself (exit 10)."""
+    """Build the checkout once and bring it to 100 % of the traffic, step by step. A bad release is rolled back (exit 10)."""
     from slipway import delivery  # noqa: PLC0415
 
     outcome = delivery.release(
@@ -82,8 +85,10 @@ def release(
 def promote(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="FROM", help="Environment that verified the release.")],
-    environment: Annotated[str, typer.Argument(metavar="TO", help="Environment that takes it.")],
-    release_id: Annotated[str | None, typer.Option("--release", help="Another one than FROM's live release.")] = None,
+    environment: Annotated[str, typer.Argument(metavar="TO", help="Environment that gets it.")],
+    release_id: Annotated[
+        str | None, typer.Option("--release", help="Another release than the live one of FROM.")
+    ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
@@ -92,7 +97,7 @@ def promote(
     window: WindowOption = None,
     minimum_requests: MinimumOption = None,
 ) -> None:
-    """Take the very release that FROM verified, by digest, to TO."""
+    """Bring the release that FROM verified to TO, by digest."""
     from slipway import delivery  # noqa: PLC0415
 
     session = session_of(context)
@@ -111,13 +116,13 @@ def promote(
 def rollback(
     context: typer.Context,
     environment: EnvironmentArgument,
-    to: Annotated[str | None, typer.Option(help="Release to go back to; left out: the one before.")] = None,
-    because: Annotated[str, typer.Option(help="Kept with the hold on the release that is left.")] = "",
+    to: Annotated[str | None, typer.Option(help="Release to go back to; by default the one before.")] = None,
+    because: Annotated[str, typer.Option(help="Reason; kept with the hold on the abandoned release.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Bring the traffic back to an older release, at once where it is still warm; the one that is left is put on hold."""
+    """Roll back to an older release: within seconds if the old colour still runs. The abandoned release is put on hold."""
     from slipway import delivery  # noqa: PLC0415
 
     context_ = _connect(session_of(context), environment)
@@ -125,7 +130,7 @@ def rollback(
 
 
 def resume(context: typer.Context, environment: EnvironmentArgument, json: JsonOption = False) -> None:
-    """Finish what a dead process left half-way."""
+    """Finish a rollout that a dead process left half-way."""
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.resume(_connect(session_of(context), environment)), json=json)
@@ -134,10 +139,10 @@ def resume(context: typer.Context, environment: EnvironmentArgument, json: JsonO
 def abort(
     context: typer.Context,
     environment: EnvironmentArgument,
-    because: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "",
+    because: Annotated[str, typer.Option(help="Reason; kept in the journal.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Turn the rollout under way around: traffic first, then the rest."""
+    """Roll back the rollout under way: traffic first, then the rest."""
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
@@ -166,7 +171,7 @@ def contract(
 
 
 def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOption = False) -> None:
-    """Have the ledger forget what ran in an environment that `pulumi destroy` deleted; `slipway destroy` does so itself."""
+    """Clear the ledger's entry of an environment that `pulumi destroy` deleted. `slipway destroy` does this itself."""
     from slipway import delivery  # noqa: PLC0415
 
     confirm(f"Forget what the ledger says of {environment}?", yes=yes)
@@ -179,7 +184,9 @@ def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOpt
 
 def status(
     context: typer.Context,
-    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="Whose ledger to read.")] = "dev",
+    environment: Annotated[
+        str, typer.Argument(metavar="ENVIRONMENT", help="Environment whose ledger is read.")
+    ] = "dev",
     json: JsonOption = False,
 ) -> None:
     """Show every environment: what runs, how traffic is divided, what is under way."""
@@ -230,7 +237,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show the ended rollouts, newest first."""
+    """Show the rollouts that have ended, newest first."""
     from slipway import delivery  # noqa: PLC0415
 
     rollouts = delivery.history(_connect(session_of(context), environment), limit)
@@ -294,14 +301,14 @@ def _print(outcome: Outcome, *, json: bool) -> None:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """What a dry run found out, one thing a line."""
+    """The result of a dry run, one fact a line."""
     migrations = plan.migrations
     ids = [revision.id for revision in (*migrations.first, *migrations.expand)]
     later = [revision.id for revision in migrations.contract]
     changes = [f"{count} to {op}" for op, count in sorted(plan.changes.items()) if op != "same"]
     shares = [f"{step.percent} %" for step in plan.steps]
     return [
-        f"{plan.colour.value} takes the traffic: {' → '.join(shares) or 'at once'}",
+        f"{plan.colour.value} takes the traffic: {' → '.join(shares) or 'in one step'}",
         f"migrations: {', '.join(ids) or 'none'}" + (f"; after it, by `contract`: {', '.join(later)}" if later else ""),
         f"infrastructure: {', '.join(changes) or 'no changes'}",
         *(f"refused ({refusal.gate}): {refusal.text} → {refusal.remedy}" for refusal in plan.refusals),

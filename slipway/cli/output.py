@@ -1,4 +1,4 @@
-"""What the command line prints: people's text on standard error or output, machines' JSON on standard output only."""
+"""What the command line prints: text for people on standard error or output, JSON for programs on standard output only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from slipway.errors import SlipwayError
 
 WIDE = 200
-"""Columns where nobody's terminal says how many there are: what reads a pipe should get whole names."""
+"""Columns without a terminal: a program that reads a pipe gets whole names."""
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 """Results."""
@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
 
 def print_error(error: SlipwayError) -> None:
-    """What, where and how to mend it."""
+    """What, where and how to fix it."""
     where = f"{error.where}: " if error.where else ""
     ERR.print("[bold red]error:[/bold red]", end=" ")
     ERR.print(f"{where}{error.what}", markup=False)

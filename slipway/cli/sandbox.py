@@ -20,7 +20,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def up(context: typer.Context) -> None:
-    """Start the sandbox, or what of it is not running; the first time this installs and builds what it needs."""
+    """Start the sandbox, or the parts of it that do not run. The first time, this installs and builds what it needs."""
     from slipway.sandbox import lifecycle  # noqa: PLC0415
 
     lifecycle.up(session_of(context).paths, say)
@@ -38,7 +38,7 @@ def down(context: typer.Context) -> None:
 def reset(
     context: typer.Context, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
-    """Stop the sandbox and remove everything in it; built binaries and images stay cached."""
+    """Stop the sandbox and remove everything in it. Built programs and base images stay in the cache."""
     from slipway.sandbox import lifecycle  # noqa: PLC0415
 
     paths = session_of(context).paths

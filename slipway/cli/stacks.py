@@ -1,4 +1,4 @@
-"""The verbs of a stack: preview, up, refresh, destroy, outputs. The Pulumi CLI does the work; what it lacks is added here."""
+"""The verbs of a stack: preview, up, refresh, destroy, outputs. The Pulumi CLI does the work; these add what it lacks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def preview(
     json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a comment for a pull request.")] = False,
     diff: DiffOption = False,
-    expect_no_changes: Annotated[bool, typer.Option(help="Fail (exit 7) when anything would change.")] = False,
+    expect_no_changes: Annotated[bool, typer.Option(help="Fail (exit 7) if anything would change.")] = False,
     refresh_first: RefreshOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -60,13 +60,13 @@ def up(
     json: JsonOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `preview`.")] = False,
     refresh_first: RefreshOption = False,
-    expect_no_changes: Annotated[bool, typer.Option(help="Fail (exit 7) when anything had to change.")] = False,
+    expect_no_changes: Annotated[bool, typer.Option(help="Fail (exit 7) if anything had to change.")] = False,
     message: Annotated[str, typer.Option("--message", "-m", help="Kept in the stack's history.")] = "",
     target: TargetOption = None,
 ) -> None:
-    """Make the environment what the program and the ledger say; live traffic stays as it is."""
+    """Bring the environment to what the program and the ledger say. Live traffic does not move."""
     switches = flags(json=json, expect_no_changes=expect_no_changes, refresh=refresh_first)
-    # With --yes nobody reads the preview first: it would only double the time.
+    # With --yes there is no one to read the preview first: it would only double the time.
     switches += [] if dry_run else flags(yes=yes, skip_preview=yes)
     said = ["--message", message] if message else []
     verb = "preview" if dry_run else "up"
@@ -82,7 +82,8 @@ def refresh(
     clear_pending_creates: Annotated[
         bool,
         typer.Option(
-            "--clear-pending-creates", help="Forget what a crash left half created, once you know it made nothing."
+            "--clear-pending-creates",
+            help="Forget creates that a crash interrupted, once you know that they made nothing.",
         ),
     ] = False,
 ) -> None:
@@ -97,9 +98,9 @@ def destroy(
     environment: EnvironmentArgument,
     yes: YesOption = False,
     json: JsonOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted.")] = False,
 ) -> None:
-    """Delete everything of the environment, and what the ledger says of it. Protected resources are refused."""
+    """Delete everything in the environment and clear its entry in the ledger. Refuses protected resources."""
     from slipway import delivery  # noqa: PLC0415
     from slipway.delivery.wiring import build_context  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The demo's own checkout of the project: what a developer's clone would be, so that nobody's clone is changed."""
+"""The demo's own checkout of the project: what a developer's clone would be, so that no real clone is changed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def demo(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print the last tables as JSON on standard output.")] = False,
 ) -> None:
-    """Take a real service from dev to prod on this machine, release under load, and watch a broken release roll back."""
+    """Take a real service from dev to prod on this machine, release it under load, and see a broken release roll back."""
     from slipway.cli.demo.scenario import run_scenario  # noqa: PLC0415
 
     session = session_of(context)

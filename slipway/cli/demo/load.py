@@ -1,7 +1,7 @@
 """Constant load on one address, in a process of its own, so that a busy deployment does not slow the clients that judge it.
 
 `python -m slipway.cli.demo.load URL RATE FILE`: sends RATE requests a second until SIGTERM, at most an hour, then writes a summary.
-Only loopback addresses are accepted: this is for the sandbox, never for somebody's servers.
+Only loopback addresses are accepted: this is for the sandbox, never for other servers.
 """
 
 from __future__ import annotations

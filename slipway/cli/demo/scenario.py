@@ -71,7 +71,7 @@ class Commands:
         if code not in allowed:
             raise OperationError(
                 f"`slipway {' '.join(arguments)}` ended with exit code {code}",
-                remedy="mend what it says above, then run the demo again: it goes on from here",
+                remedy="fix what it says above, then run the demo again: it continues from here",
             )
         return code
 

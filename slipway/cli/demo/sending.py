@@ -1,4 +1,4 @@
-"""Constant load beside something else: its sender's start and end, and what it counted."""
+"""Constant load while something else runs: starts and ends its sender, and reads what it counted."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from slipway.sandbox.go_programs import PULUMI, Binaries
 from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
-from slipway.sandbox.pulumi.kubernetes_plugin import install_kubernetes_plugin, pulumi_home
+from slipway.sandbox.pulumi.kubernetes_plugin import install_kubernetes_plugin
 
 Kubectl = Callable[..., str]
 
@@ -88,7 +88,7 @@ def deploy(
     install_kubernetes_plugin(paths, print)
     monkeypatch.setenv("PATH", f"{binaries.folder(PULUMI)}{os.pathsep}{os.environ['PATH']}")
     environment = {
-        "PULUMI_HOME": str(pulumi_home(paths)),
+        "PULUMI_HOME": str(paths.pulumi_home),
         "PULUMI_BACKEND_URL": f"file://{tmp_path}",
         "PULUMI_CONFIG_PASSPHRASE": "for a test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -8,7 +8,7 @@ import pytest
 
 from slipway.sandbox.go_programs import KUBERNETES_PLUGIN, Binaries
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.pulumi.kubernetes_plugin import FOLDER, PROGRAM, install_kubernetes_plugin, pulumi_home
+from slipway.sandbox.pulumi.kubernetes_plugin import FOLDER, PROGRAM, install_kubernetes_plugin
 from tests.unit.sandbox_programs.conftest import FakeGo
 
 
@@ -36,7 +36,7 @@ def put_plugin(home: Path, folder: str = FOLDER) -> Path:
 def test_built_one_is_installed_where_the_engine_looks(go: FakeGo, paths: SandboxPaths) -> None:
     used = install_kubernetes_plugin(paths, quietly)
 
-    installed = pulumi_home(paths) / "plugins" / FOLDER / PROGRAM
+    installed = paths.pulumi_home / "plugins" / FOLDER / PROGRAM
     assert used == Binaries(paths).path(PROGRAM)
     assert installed.resolve() == used.resolve()
     # The engine passes over links to folders, and over folders with a `.partial` beside them.
@@ -50,7 +50,7 @@ def test_users_own_plugin_of_the_sdks_version_is_used_and_nothing_is_built(
 ) -> None:
     own = put_plugin(users_home)
     assert install_kubernetes_plugin(paths, quietly) == own
-    assert (pulumi_home(paths) / "plugins" / FOLDER / PROGRAM).resolve() == own
+    assert (paths.pulumi_home / "plugins" / FOLDER / PROGRAM).resolve() == own
     assert not go.calls("build")
 
 
@@ -77,11 +77,11 @@ def test_plugin_on_the_path_is_used(
 def test_sandboxs_own_plugin_folder_is_kept_up_to_date(
     go: FakeGo, paths: SandboxPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PULUMI_HOME", str(pulumi_home(paths)))
+    monkeypatch.setenv("PULUMI_HOME", str(paths.pulumi_home))
     first = install_kubernetes_plugin(paths, quietly)
     go.set_version("go1.99.1")
     second = install_kubernetes_plugin(paths, quietly)
 
     assert first != second
-    assert (pulumi_home(paths) / "plugins" / FOLDER / PROGRAM).readlink() == second
+    assert (paths.pulumi_home / "plugins" / FOLDER / PROGRAM).readlink() == second
     assert Binaries(paths).is_built(KUBERNETES_PLUGIN)
