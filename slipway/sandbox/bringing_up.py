@@ -14,8 +14,9 @@ from pathlib import Path
 import slipway.sandbox
 from slipway.errors import OperationError
 from slipway.sandbox.docker import DockerEngine
-from slipway.sandbox.environment import ensure_passphrase, link_programs
+from slipway.sandbox.environment import ensure_passphrase
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
+from slipway.sandbox.go_programs.links import link_programs
 from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient

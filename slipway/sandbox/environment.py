@@ -64,18 +64,6 @@ def _bytecode_settings(paths: SandboxPaths) -> dict[str, str]:
     return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(paths.cache / "bytecode")}
 
 
-def link_programs(paths: SandboxPaths, *programs: Path) -> None:
-    """Put programs into that folder, by their own names."""
-    folder = paths.programs
-    folder.mkdir(parents=True, exist_ok=True)
-    for program in programs:
-        link = folder / program.name
-        temporary = link.with_suffix(".tmp")
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(program)
-        temporary.replace(link)
-
-
 def ensure_passphrase(paths: SandboxPaths) -> Path:
     """The file with the passphrase of the sandbox's stacks: random, readable by its owner only, made once.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from slipway.errors import OperationError
@@ -66,14 +67,15 @@ class Checkout:
             "git", "-C", str(self._project), "ls-files", "-z", "--cached", "--others", "--exclude-standard"
         )
         for entry in self.folder.iterdir():
-            # Stack files may hold what the sandbox's user has set; state and history stay too.
             if entry.name != ".git":
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         for name in filter(None, listed.split("\0")):
             source, target = self._project / name, self.folder / name
             if source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
+        # Pulumi.yaml names it: programs and policies run with the packages that this command runs with.
+        (self.folder / ".venv").symlink_to(sys.prefix)
 
     def _commit(self, message: str) -> None:
         self._git("add", "--all")

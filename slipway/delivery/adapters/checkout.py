@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ PROGRAM_FOLDERS = ("infra", "components")
 LOCK_FILE = "requirements.lock"
 GIT_TIMEOUT_SECONDS = 20
 UNVERSIONED = "none"
+STACK_FILES = "Pulumi.*.yaml"
+SALT = re.compile(rb"^encryptionsalt:.*\n?", re.MULTILINE)
+"""The CLI writes it when it first runs `up` with a passphrase. It says nothing about the environment."""
 
 
 class Checkout:
@@ -33,22 +37,26 @@ class Checkout:
 
         return SourceFacts(
             version=_version(self._app),
-            git_commit=_git_commit(self._project),
+            git_commit=git_commit(self._project),
             program_hash=hash_files(
                 self._project, (path for folder in PROGRAM_FOLDERS for path in (self._project / folder).rglob("*.py"))
             ),
             lock_hash=hash_files(self._project, [self._project / LOCK_FILE]),
-            config_hash=hash_files(self._project, self._project.glob("Pulumi*.yaml")),
+            config_hash=hash_files(self._project, self._project.glob("Pulumi*.yaml"), without=SALT),
             policy_version=_policy_version(self._project / "policies"),
             revisions=load_revisions(self._app),
         )
 
 
-def hash_files(root: Path, files: Iterable[Path]) -> str:
-    """Hex SHA-256 over names and contents, in the order of the names; files that are not there are left out."""
+def hash_files(root: Path, files: Iterable[Path], *, without: re.Pattern[bytes] | None = None) -> str:
+    """Hex SHA-256 over names and contents, in the order of the names; files that are not there are left out.
+
+    `without`: parts of the contents that say nothing.
+    """
     digest = hashlib.sha256()
     for path in sorted(file for file in files if file.is_file()):
         name, content = str(path.relative_to(root)).encode(), path.read_bytes()
+        content = without.sub(b"", content) if without else content
         # Lengths keep "ab" + "c" apart from "a" + "bc".
         digest.update(f"{len(name)}:{len(content)}:".encode() + name + content)
     return digest.hexdigest()
@@ -67,11 +75,31 @@ def _version(app: Path) -> str:
     return str(version)
 
 
-def _git_commit(project: Path) -> str:
+def git_commit(project: Path) -> str:
     commit = _git(project, "rev-parse", "HEAD")
     if not commit:
         return UNVERSIONED
-    return f"{commit}+dirty" if _git(project, "status", "--porcelain", "--", ".") else commit
+    return f"{commit}+dirty" if _is_changed(project) else commit
+
+
+def _is_changed(project: Path) -> bool:
+    """Whether the checkout differs from its commit by more than the salt that the Pulumi CLI writes into stack files."""
+    if _git(project, "status", "--porcelain", "--", ".", f":(exclude){STACK_FILES}"):
+        return True
+    if _git(project, "ls-files", "--others", "--exclude-standard", "--", STACK_FILES):
+        return True
+    changed = _git(project, "diff", "--relative", "--name-only", "HEAD", "--", STACK_FILES).splitlines()
+    return any(
+        _unsalted(_git(project, "show", f"HEAD:./{name}")) != _unsalted(_text(project / name)) for name in changed
+    )
+
+
+def _unsalted(text: str) -> str:
+    return SALT.sub(b"", text.encode()).decode().strip()
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
 
 
 def _git(project: Path, *arguments: str) -> str:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from slipway.errors import MachineError
-from slipway.sandbox.environment import link_programs
 from slipway.sandbox.go_programs import PULUMI, Binaries
+from slipway.sandbox.go_programs.links import link_programs
 from slipway.sandbox.go_programs.toolchain import Progress
 from slipway.sandbox.paths import SandboxPaths
 from slipway.stack.cli import find_cli

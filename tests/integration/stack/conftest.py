@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from shop import PROGRAM, Shop
 
+from slipway.sandbox.go_programs import PULUMI, Binaries
+from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.framework.server import ProviderServer
 from slipway.stack import PulumiStack, find_cli
 
@@ -21,7 +23,9 @@ from slipway.stack import PulumiStack, find_cli
 @pytest.fixture(scope="session")
 def cli_folder() -> Path:
     """Where the built CLI is; built if it is not there."""
-    return Path("/work/tmp/one/out")
+    binaries = Binaries(SandboxPaths.from_environment())
+    binaries.prepare(only=(PULUMI,))
+    return binaries.folder(PULUMI)
 
 
 @dataclass

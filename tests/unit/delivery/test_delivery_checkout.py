@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from slipway.delivery.adapters.checkout import Checkout, hash_files
+from slipway.delivery.adapters.checkout import SALT, Checkout, git_commit, hash_files
 from slipway.delivery.adapters.cloudwatch import load_balancer_dimension, target_group_dimension
 from slipway.delivery.adapters.http_probe import synthetic_requests
 from slipway.delivery.adapters.machine import owner_is_dead, this_owner
@@ -133,3 +134,38 @@ def test_this_process_is_alive_and_one_of_another_start_is_not() -> None:
     assert not owner_is_dead(owner)
     assert owner_is_dead(type(owner)(user=owner.user, host=owner.host, pid=owner.pid, started=owner.started - 3600))
     assert not owner_is_dead(type(owner)(user=owner.user, host="elsewhere", pid=1, started=0))
+
+
+SALTED = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
+
+
+def test_salt_of_a_stack_file_says_nothing_about_the_release(tmp_path: Path) -> None:
+    plain, salted = tmp_path / "plain.yaml", tmp_path / "salted.yaml"
+    plain.write_text("config:\n  a: 1\n")
+    salted.write_text(f"config:\n  a: 1\n{SALTED}")
+    assert hash_files(tmp_path, [plain]) != hash_files(tmp_path, [salted])
+    salted.rename(tmp_path / "again.yaml")
+    plain.rename(tmp_path / "once.yaml")
+    once = hash_files(tmp_path, [tmp_path / "once.yaml"], without=SALT)
+    (tmp_path / "again.yaml").rename(tmp_path / "once.yaml")
+    assert hash_files(tmp_path, [tmp_path / "once.yaml"], without=SALT) == once
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_dirty"),
+    [
+        ("Pulumi.dev.yaml", f"config:\n  a: 1\n{SALTED}", False),
+        ("Pulumi.dev.yaml", f"config:\n  a: 2\n{SALTED}", True),
+        ("Pulumi.new.yaml", "config: {}\n", True),
+        ("app.py", "changed", True),
+    ],
+)
+def test_commit_is_dirty_when_more_than_the_salt_differs(tmp_path: Path, file: str, text: str, is_dirty: bool) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=T", "-c", "user.email=t@example.com"]
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  a: 1\n")
+    (tmp_path / "app.py").write_text("")
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "x"]):
+        subprocess.run([*git, *arguments], check=True, timeout=60)
+    assert not git_commit(tmp_path).endswith("+dirty")
+    (tmp_path / file).write_text(text)
+    assert git_commit(tmp_path).endswith("+dirty") is is_dirty

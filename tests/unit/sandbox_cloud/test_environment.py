@@ -11,9 +11,9 @@ import pytest
 from slipway.sandbox.environment import (
     engine_host,
     ensure_passphrase,
-    link_programs,
     sandbox_environment,
 )
+from slipway.sandbox.go_programs.links import link_programs
 from slipway.sandbox.paths import SandboxPaths
 
 
