@@ -25,7 +25,7 @@ class ModuleFile:
 
 @dataclass(frozen=True)
 class Patch:
-    """A line of a required module that another module's newer version does not take any more."""
+    """A text of a required module that is replaced before the build; it must occur there once."""
 
     module: str
     folder: str
@@ -87,6 +87,17 @@ PULUMI = Group(
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 KUBERNETES_PLUGIN_VERSION = version("pulumi-kubernetes")
 """The SDK's, although the newest module that there is may be older: the engine takes no plugin of another version than the SDK asks for."""
+NEWER_SETTINGS = ("alwaysRender", "enablePatchForce", "upsertExistingObjects")
+"""Provider settings that the SDK has and the module has not: they would be ignored without a word."""
+_CHECK_CONFIG = "\ttruthyValue := func(argName resource.PropertyKey, props resource.PropertyMap) bool {"
+_REFUSE_NEWER_SETTINGS = f"""
+\tfor _, name := range []resource.PropertyKey{{{", ".join(f'"{name}"' for name in NEWER_SETTINGS)}}} {{
+\t\tif v := news[name]; v.HasValue() && v.String() != "{{false}}" {{
+\t\t\treason := "the Kubernetes provider that the sandbox builds does not know this setting: leave it out, or install the plugin, version "
+\t\t\treturn &pulumirpc.CheckResponse{{Failures: []*pulumirpc.CheckFailure{{{{Property: string(name), Reason: reason + k.version}}}}}}, nil
+\t\t}}
+\t}}
+"""
 KUBERNETES_PLUGIN = Group(
     name="pulumi-resource-kubernetes",
     packages=("./pulumi-resource-kubernetes",),
@@ -97,7 +108,9 @@ KUBERNETES_PLUGIN = Group(
         ModuleFile(_PROVIDER, "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
     ),
     patches=(
+        # A field that has become a pointer.
         Patch(_PROVIDER, "pkg", "gen/schema.go", "Provider: pschema.ResourceSpec{", "Provider: &pschema.ResourceSpec{"),
+        Patch(_PROVIDER, "pkg", "provider/provider.go", _CHECK_CONFIG, _REFUSE_NEWER_SETTINGS + _CHECK_CONFIG),
     ),
     compiled=900,
 )

@@ -22,30 +22,28 @@ Kubectl = Callable[..., str]
 
 
 class Deployed:
-    """A program of the test's as a stack, and everything that the engine wrote about it."""
+    """A program of the test's as a stack, and what the engine wrote about its previews."""
 
     def __init__(self, program: Callable[[], None], environment: dict[str, str]) -> None:
         options = automation.LocalWorkspaceOptions(env_vars=environment)
         name = f"e2e-{uuid4().hex[:6]}"
         self._stack = automation.create_stack("test", name, program=program, opts=options)
-        self.said = ""
+        self.previewed = ""
 
     def up(self) -> dict[str, int]:
         """What was done to how many resources."""
         done = self._stack.up()
-        self.said += done.stdout + done.stderr
         return dict(done.summary.resource_changes or {})
 
     def preview(self) -> dict[str, int]:
         """What would be done."""
         seen = self._stack.preview()
-        self.said += seen.stdout + seen.stderr
+        self.previewed += seen.stdout + seen.stderr
         return {str(operation): count for operation, count in seen.change_summary.items()}
 
     def destroy(self) -> None:
         """Remove everything."""
-        done = self._stack.destroy()
-        self.said += done.stdout + done.stderr
+        self._stack.destroy()
 
     def state(self) -> str:
         """The checkpoint as JSON."""

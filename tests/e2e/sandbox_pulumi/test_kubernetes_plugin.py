@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from pulumi_kubernetes.helm.v4 import Chart, PostRendererArgs, RepositoryOptsArg
 from pulumi_kubernetes.kustomize.v2 import Directory
 from pulumi_kubernetes.yaml.v2 import ConfigFile, ConfigGroup
 
+from slipway.sandbox.go_programs import KUBERNETES_PLUGIN_VERSION, Binaries
+from slipway.sandbox.go_programs.groups import NEWER_SETTINGS
+from slipway.sandbox.paths import SandboxPaths
 from tests.e2e.sandbox_pulumi.conftest import Deployed, Kubectl
 
 KINDS = Path(__file__).parent / "kinds"
@@ -85,12 +91,13 @@ def test_application_goes_up_changes_and_comes_down(deploy: Deploy, kubeconfig: 
 
     deployed.destroy()
     assert not [name for name in kubectl("get", "namespaces", "-o", "name").split() if "/app-" in name]
-    assert "warning" not in deployed.said
+    assert "warning" not in deployed.previewed
 
 
 def test_kinds_that_make_others_make_them(deploy: Deploy, kubeconfig: Path, kubectl: Kubectl) -> None:
     def program() -> None:
-        options = pulumi.ResourceOptions(providers=[provider(kubeconfig)])
+        cluster = provider(kubeconfig)
+        options = pulumi.ResourceOptions(providers=[cluster])
         ConfigFile("file", file=str(KINDS / "manifests.yaml"), opts=options)
         ConfigGroup(
             "group",
@@ -100,15 +107,19 @@ def test_kinds_that_make_others_make_them(deploy: Deploy, kubeconfig: Path, kube
         # The chart is piped through a command: nested inputs of the component arrive, too.
         loud = PostRendererArgs(command="sed", args=["s/bonjour/BONJOUR/"])
         Chart("chart", chart=str(KINDS / "chart"), values={"greeting": "bonjour"}, post_renderer=loud, opts=options)
+        kubernetes.helm.v3.Release(
+            "release", name="released", chart=str(KINDS / "chart"), opts=pulumi.ResourceOptions(provider=cluster)
+        )
         Directory("directory", directory=str(KINDS / "kustomize"), opts=options)
 
     deployed = deploy(program)
     made = deployed.up()
 
-    # The stack, the provider, four components, and what they make.
-    assert made == {"create": 2 + 4 + 4 + 1 + 1 + 1}
+    # The stack, the provider, a release, four components, and what they make.
+    assert made == {"create": 2 + 1 + 4 + 4 + 1 + 1 + 1}
     assert deployed.preview() == {"same": made["create"]}
     assert kubectl("get", "configmap", "chart-greeting", "-o", "jsonpath={.data.greeting}") == "BONJOUR"
+    assert kubectl("get", "configmap", "released-greeting", "-o", "jsonpath={.data.greeting}") == "hello"
     assert kubectl("get", "configmap", "listed", "kustomized-settings", "-o", "name").split() == [
         "configmap/listed",
         "configmap/kustomized-settings",
@@ -118,7 +129,7 @@ def test_kinds_that_make_others_make_them(deploy: Deploy, kubeconfig: Path, kube
     assert "kubernetes:core/v1:Secret::file:default/from-file" in state
     assert "kubernetes:example.com/v1:Greeting::file:default/hello" in state
     assert "not-to-be-shown" not in state
-    assert "warning" not in deployed.said
+    assert "warning" not in deployed.previewed
 
 
 def test_refuses_a_chart_whose_repository_does_not_answer(deploy: Deploy, kubeconfig: Path) -> None:
@@ -129,3 +140,25 @@ def test_refuses_a_chart_whose_repository_does_not_answer(deploy: Deploy, kubeco
 
     with pytest.raises(automation.CommandError, match=r"127\.0\.0\.1:9"):
         deploy(program).preview()
+
+
+@pytest.mark.parametrize("setting", ["always_render", "enable_patch_force", "upsert_existing_objects"])
+def test_refuses_a_setting_that_it_would_ignore(deploy: Deploy, kubeconfig: Path, setting: str) -> None:
+    def program() -> None:
+        kubernetes.Provider("cluster", kubeconfig=kubeconfig.read_text(), **{setting: True})
+
+    with pytest.raises(
+        automation.CommandError, match="does not know this setting: leave it out, or install the plugin"
+    ):
+        deploy(program).preview()
+
+
+def test_every_setting_of_the_sdk_is_known_or_refused(paths: SandboxPaths, deploy: Deploy) -> None:
+    deploy(lambda: None)
+    argv = ["pulumi", "package", "get-schema", str(Binaries(paths).path("pulumi-resource-kubernetes"))]
+    schema = json.loads(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout)
+    words = set(inspect.signature(kubernetes.ProviderArgs.__init__).parameters) - {"__self__"}
+    known = {*schema["provider"]["inputProperties"], *NEWER_SETTINGS}
+
+    assert schema["version"] == KUBERNETES_PLUGIN_VERSION
+    assert {re.sub("_(.)", lambda found: found[1].upper(), word) for word in words} <= known

@@ -144,7 +144,7 @@ def test_refuses_a_build_that_made_no_program(go: FakeGo, paths: SandboxPaths) -
 
 
 def test_refuses_a_patch_whose_text_is_not_there(go: FakeGo, paths: SandboxPaths) -> None:
-    (patch,) = KUBERNETES_PLUGIN.patches
+    patch, *_ = KUBERNETES_PLUGIN.patches
     source = go.folder / "modules" / patch.module.replace("/", "-") / patch.folder / patch.path
     source.write_text("another version of it\n")
     with pytest.raises(OperationError, match="occurs 0 times") as caught:
