@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,7 +32,8 @@ def serve(ports: Mapping[str, int], *, endpoint: str, journal: Journal) -> dict[
     """Serve the packages on these ports, 0 for any free one. `endpoint`: AWS's for commands that set no AWS_ENDPOINT_URL."""
 
     def aws(caller: Caller) -> Provider:
-        return AwsProvider(replace(caller, environ={"AWS_ENDPOINT_URL": endpoint, **caller.environ}), journal)
+        url = caller.environ.get("AWS_ENDPOINT_URL") or endpoint
+        return AwsProvider(replace(caller, environ={**caller.environ, "AWS_ENDPOINT_URL": url}), journal)
 
     makers: dict[str, MakeProvider] = {"aws": aws, "docker": DockerProvider}
     return {package: _bound(makers[package], port) for package, port in ports.items()}
