@@ -6,7 +6,7 @@ Not proven: what a loss of power leaves.
 
 from __future__ import annotations
 
-import random
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,8 @@ def found(daemon: Daemon) -> dict[str, int]:
 
 def interrupted(project: Project, action: OnEvent) -> Result:
     """An `up` during which `action` happens, at one of its steps."""
-    left = [random.choice(STEPS)]
+    left = [secrets.choice(STEPS)]
+    print(f"interrupted at step {left[0]}")  # noqa: T201 - shown when the test fails
 
     def count(process: Any) -> None:
         left[0] -= 1
