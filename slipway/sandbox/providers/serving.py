@@ -58,7 +58,6 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--journal", type=Path, required=True, help="the file with the notes of creates")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the daemon
     servers = serve(options.ports, endpoint=options.endpoint, journal=Journal(options.journal))
     sys.stdout.write(json.dumps({package: server.port for package, server in servers.items()}) + "\n")

@@ -46,9 +46,9 @@ STEPS = range(3, 20)
 """Of the 22 events that the engine tells of."""
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with served(tmp_path / "home") as daemon:
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with served(tmp_path_factory.mktemp("aws")) as daemon:
         yield daemon
 
 
@@ -83,27 +83,26 @@ def interrupted(project: Project, action: OnEvent) -> Result:
 
 
 def goes_on(project: Project) -> None:
-    """The next run makes the rest, and the one after it has nothing to do."""
+    """The next run makes the rest, and after it there is nothing to do."""
     project.run("cancel", "--yes")  # the killed command's lock
     project.up()
     assert found(project.daemon) == EXPECTED
-    assert project.up() == {"same": sum(EXPECTED.values()) + 2}  # the policy and the stack
+    assert project.preview().changes == {"same": sum(EXPECTED.values()) + 2}  # the policy and the stack
     project.destroy()
     assert set(found(project.daemon).values()) == {0}
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(2))
 def test_killed_command_is_finished_by_the_next(project: Project, attempt: int) -> None:
     interrupted(project, lambda command: command.kill())
     goes_on(project)
 
 
-@pytest.mark.parametrize("attempt", range(2))
-def test_killed_providers_are_started_again_and_the_next_run_goes_on(project: Project, attempt: int) -> None:
+def test_killed_providers_are_started_again_and_the_next_run_goes_on(project: Project) -> None:
     process = project.daemon.providers_process()
     result = interrupted(project, lambda _: process.kill())
     if result.code:  # else all was made by then
-        assert any("Unavailable" in error or "restarted" in error for error in result.errors), result.errors
+        assert set(result.errors) - {"update failed"}, "the user is told nothing"
     wait_until(lambda: serves(project.daemon), "the providers did not come back")
     assert project.daemon.providers_process().pid != process.pid
     goes_on(project)
@@ -117,11 +116,10 @@ def serves(daemon: Daemon) -> bool:
     return ports == {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
 
 
-@pytest.mark.parametrize("attempt", range(2))
-def test_killed_daemon_is_started_again_and_the_next_run_goes_on(project: Project, attempt: int) -> None:
+def test_killed_daemon_is_started_again_and_the_next_run_goes_on(project: Project) -> None:
     orphan = project.daemon.providers_process()
     result = interrupted(project, lambda _: project.daemon.kill())
-    assert result.code == 0 or result.errors
+    assert result.code == 0 or set(result.errors) - {"update failed"}, "the user is told nothing"
     project.daemon.kill()
     wait_until(lambda: not orphan.is_running(), "the providers outlived their daemon")
     project.daemon.start()
