@@ -7,6 +7,7 @@ standard input closes with it.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -62,6 +63,8 @@ def main(arguments: list[str]) -> None:
     servers = serve(options.ports, endpoint=options.endpoint, journal=Journal(options.journal))
     sys.stdout.write(json.dumps({package: server.port for package, server in servers.items()}) + "\n")
     sys.stdout.flush()
+    for module in ("botocore.session", "slipway.sandbox.providers.docker.engine"):
+        importlib.import_module(module)  # so that the first command need not wait for them
     sys.stdin.buffer.read()  # until the daemon has ended
     # At once, as after a kill: running creates are in the journal, and their commands are told by the closed connection.
     os._exit(0)
