@@ -7,6 +7,7 @@ standard input closes with it.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -32,7 +33,8 @@ def serve(ports: Mapping[str, int], *, endpoint: str, journal: Journal) -> dict[
     """Serve the packages on these ports, 0 for any free one. `endpoint`: AWS's for commands that set no AWS_ENDPOINT_URL."""
 
     def aws(caller: Caller) -> Provider:
-        return AwsProvider(replace(caller, environ={"AWS_ENDPOINT_URL": endpoint, **caller.environ}), journal)
+        url = caller.environ.get("AWS_ENDPOINT_URL") or endpoint
+        return AwsProvider(replace(caller, environ={**caller.environ, "AWS_ENDPOINT_URL": url}), journal)
 
     makers: dict[str, MakeProvider] = {"aws": aws, "docker": DockerProvider}
     return {package: _bound(makers[package], port) for package, port in ports.items()}
@@ -57,11 +59,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--journal", type=Path, required=True, help="the file with the notes of creates")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the daemon
     servers = serve(options.ports, endpoint=options.endpoint, journal=Journal(options.journal))
     sys.stdout.write(json.dumps({package: server.port for package, server in servers.items()}) + "\n")
     sys.stdout.flush()
+    for module in ("botocore.session", "slipway.sandbox.providers.docker.engine"):
+        importlib.import_module(module)  # so that the first command need not wait for them
     sys.stdin.buffer.read()  # until the daemon has ended
     # At once, as after a kill: running creates are in the journal, and their commands are told by the closed connection.
     os._exit(0)

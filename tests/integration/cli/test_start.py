@@ -32,7 +32,7 @@ def printed_by(code: str, *arguments: str) -> str:
             ["slipway.sandbox.providers.docker.context", "slipway.sandbox.providers.docker.inputs"],
             {"docker", "requests"},
         ),
-        (["slipway.sandbox.providers.aws.provider"], {"boto3", "botocore", "moto"}),
+        (["slipway.sandbox.providers.aws"], {"boto3", "botocore", "moto"}),
     ],
     ids=lambda names: names[0] if isinstance(names, list) else "",
 )

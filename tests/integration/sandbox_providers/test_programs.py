@@ -1,118 +1,48 @@
-"""An unmodified pulumi-aws program through the engine: up, nothing to do, refresh, a change, destroy."""
+"""Unmodified programs, run by the Pulumi CLI on the daemon's providers: up, nothing to do, refresh, a change, destroy."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import pytest
+from stack_kit import Daemon, Project, needs_cli, served
+
+pytestmark = needs_cli
+
+WEB = """
 import pulumi
 import pulumi_aws as aws
-import pytest
 
-from slipway.engine import Engine
-from slipway.sandbox.providers.aws import AwsProvider
-
-
-def program(weights: tuple[int, int]) -> Callable[[], None]:
-    """A load balancer with two colours, a role and a table, as people write them."""
-
-    def run() -> None:
-        zones = aws.get_availability_zones(state="available").names
-        vpc = aws.ec2.Vpc("net", cidr_block="10.60.0.0/16", tags={"Name": "net"})
-        subnets = [
-            aws.ec2.Subnet(f"net-{zone}", vpc_id=vpc.id, cidr_block=f"10.60.{index}.0/24", availability_zone=zone)
-            for index, zone in enumerate(zones[:2])
-        ]
-        balancer = aws.lb.LoadBalancer("web", subnets=[subnet.id for subnet in subnets])
-        colours = {
-            colour: aws.lb.TargetGroup(colour, port=80, protocol="HTTP", target_type="ip", vpc_id=vpc.id)
-            for colour in ("blue", "green")
-        }
-        shares = [
-            aws.lb.ListenerDefaultActionForwardTargetGroupArgs(arn=group.arn, weight=weight)
-            for group, weight in zip(colours.values(), weights, strict=True)
-        ]
-        forward = aws.lb.ListenerDefaultActionForwardArgs(target_groups=shares)
-        aws.lb.Listener(
-            "web",
-            load_balancer_arn=balancer.arn,
-            port=80,
-            default_actions=[aws.lb.ListenerDefaultActionArgs(type="forward", forward=forward)],
-        )
-        statement = aws.iam.GetPolicyDocumentStatementArgs(
-            actions=["sts:AssumeRole"],
-            principals=[
-                aws.iam.GetPolicyDocumentStatementPrincipalArgs(type="Service", identifiers=["eks.amazonaws.com"])
-            ],
-        )
-        trust = aws.iam.get_policy_document(statements=[statement]).json
-        role = aws.iam.Role("eks", assume_role_policy=trust)
-        secret = aws.secretsmanager.Secret("token")
-        aws.secretsmanager.SecretVersion(
-            "token", secret_id=secret.id, secret_string=pulumi.Output.secret("s3cr3t-value")
-        )
-        pulumi.export("dns", balancer.dns_name)
-        pulumi.export("role", role.arn)
-        pulumi.export("account", aws.get_caller_identity().account_id)
-
-    return run
-
-
-@pytest.fixture
-def project(provider: AwsProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project with a stack `dev`, and the environment to run it in."""
-    session = provider._configured()  # pyright: ignore[reportPrivateUsage]
-    environ = {
-        "AWS_ENDPOINT_URL": session.settings.endpoint_url,
-        "AWS_REGION": "us-east-1",
-        "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
+zones = aws.get_availability_zones(state="available").names
+vpc = aws.ec2.Vpc("net", cidr_block="10.60.0.0/16", tags={"Name": "net"})
+subnets = [
+    aws.ec2.Subnet(f"net-{zone}", vpc_id=vpc.id, cidr_block=f"10.60.{index}.0/24", availability_zone=zone)
+    for index, zone in enumerate(zones[:2])
+]
+balancer = aws.lb.LoadBalancer("web", subnets=[subnet.id for subnet in subnets])
+shares = [
+    {
+        "arn": aws.lb.TargetGroup(colour, port=80, protocol="HTTP", target_type="ip", vpc_id=vpc.id).arn,
+        "weight": weight,
     }
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
-    (project / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-east-1\n")
-    return project
-
-
-@pytest.fixture
-def engine(project: Path) -> Callable[[tuple[int, int]], Engine]:
-    """The stack `dev` of one project, for any weights."""
-    return lambda weights: Engine(project, "dev", providers={"aws": AwsProvider}, program=program(weights))
-
-
-def changes(result: Any) -> dict[str, int]:
-    """How many steps of each kind."""
-    return {op: count for op, count in result.changes.items() if count}
-
-
-def test_program_lives_its_life_when_run_by_the_engine(
-    engine: Callable[[tuple[int, int]], Engine], tmp_path: Path
-) -> None:
-    preview = engine((100, 0)).preview()
-    assert set(changes(preview)) == {"create"}
-    first = engine((100, 0)).up()
-    assert changes(first) == changes(preview)
-    assert first.outputs["account"] == "123456789012"
-    total = sum(changes(first).values())
-    assert changes(engine((100, 0)).up()) == {"same": total}
-    refreshed = engine((100, 0)).refresh()
-    moved = {step.urn.rpartition("::")[2] for step in refreshed.steps if step.old != step.new}
-    assert moved <= {"blue", "green"}  # their load balancer came after them; the real provider tells it as late
-    assert changes(engine((100, 0)).refresh()) == {"same": total - 1}  # the stack itself is not read
-    assert changes(engine((90, 10)).preview()) == {"same": total - 1, "update": 1}
-    assert changes(engine((90, 10)).up()) == {"same": total - 1, "update": 1}
-    assert "s3cr3t-value" not in "".join(
-        p.read_text(errors="replace") for p in (tmp_path / "state").rglob("*") if p.is_file()
-    )
-    assert changes(engine((90, 10)).destroy()) == {"delete": total}
-    assert json.dumps(engine((90, 10)).export()["deployment"].get("resources") or []) == "[]"
-
-
+    for colour, weight in WEIGHTS.items()
+]
+aws.lb.Listener(
+    "web",
+    load_balancer_arn=balancer.arn,
+    port=80,
+    default_actions=[{"type": "forward", "forward": {"target_groups": shares}}],
+)
+principals = [{"type": "Service", "identifiers": ["eks.amazonaws.com"]}]
+trust = aws.iam.get_policy_document(statements=[{"actions": ["sts:AssumeRole"], "principals": principals}]).json
+role = aws.iam.Role("eks", assume_role_policy=trust)
+secret = aws.secretsmanager.Secret("token")
+aws.secretsmanager.SecretVersion("token", secret_id=secret.id, secret_string=pulumi.Output.secret("s3cr3t-value"))
+pulumi.export("dns", balancer.dns_name)
+pulumi.export("account", aws.get_caller_identity().account_id)
+"""
 SITE = """
 import os
 import pulumi
@@ -123,30 +53,86 @@ for name in sorted(os.listdir("www")):
     aws.s3.BucketObject(name, bucket=bucket.id, source=pulumi.FileAsset(os.path.join("www", name)))
 pulumi.export("bucket", bucket.id)
 """
+IMAGE = """
+import pulumi_docker as docker
+
+docker.Image("app", image_name="127.0.0.1:5000/app:one", build={"context": "app"}, skip_push=True)
+"""
+TWO_REGIONS = """
+import pulumi
+import pulumi_aws as aws
+
+other = pulumi.ResourceOptions(provider=aws.Provider("other", region="eu-west-3"))
+pulumi.export("default", aws.sqs.Queue("default").arn)
+pulumi.export("explicit", aws.sqs.Queue("explicit", opts=other).arn)
+"""
 
 
-def test_files_beside_the_program_are_found_and_sent_again_when_they_change(
-    project: Path, provider: AwsProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: site/\n")
-    www = project / "site/www"
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with served(tmp_path_factory.mktemp("aws")) as daemon:
+        yield daemon
+
+
+def test_program_lives_its_life(daemon: Daemon, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", daemon, WEB.replace("WEIGHTS", str({"blue": 100, "green": 0})))
+    preview = project.preview().changes
+    assert set(preview) == {"create"}
+    total = preview["create"]
+    assert project.up() == preview
+    assert project.outputs()["account"] == "123456789012"
+    assert project.up() == {"same": total}
+    project.refresh()
+    # What a load balancer says of target groups that came before it is news to the first refresh only.
+    assert project.refresh() == {"same": total}
+    project.program = WEB.replace("WEIGHTS", str({"blue": 90, "green": 10}))
+    assert project.preview().changes == {"same": total - 1, "update": 1}
+    assert project.up() == {"same": total - 1, "update": 1}
+    written = "".join(path.read_text(errors="replace") for path in project.state.rglob("*") if path.is_file())
+    assert "s3cr3t-value" not in written
+    assert project.destroy() == {"delete": total}
+
+
+def test_files_beside_the_program_are_found_and_sent_again_when_they_change(daemon: Daemon, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", daemon, SITE, main="site")
+    www = project.folder / "site/www"
     www.mkdir(parents=True)
-    (project / "site/__main__.py").write_text(SITE)
     for name in ("index.html", "404.html"):
         (www / name).write_text(f"first {name}")
-    monkeypatch.chdir(tmp_path)  # the paths are the program's, wherever the command was started
-
-    def stack() -> Engine:
-        return Engine(project, "dev", providers={"aws": AwsProvider})
-
-    first = stack().up()
-    assert first.changes["create"] == 4  # two files, the bucket and the stack
-    assert not stack().up().has_changes
+    assert project.up() == {"create": 4}  # two files, the bucket and the stack
+    assert project.up() == {"same": 4}
     (www / "index.html").write_text("second")
-    assert changes(stack().up()) == {"same": 3, "update": 1}
-    s3 = provider._configured().client("s3")  # pyright: ignore[reportPrivateUsage]
-    stored = s3.get_object(Bucket=first.outputs["bucket"], Key="index.html")["Body"].read()
-    assert stored == b"second"
+    assert project.up() == {"same": 3, "update": 1}
+    stored = daemon.client("s3").get_object(Bucket=project.outputs()["bucket"], Key="index.html")
+    assert stored["Body"].read() == b"second"
     (www / "404.html").unlink()
-    assert changes(stack().up()) == {"same": 3, "delete": 1}
-    assert changes(stack().destroy()) == {"delete": 3}
+    assert project.up() == {"same": 3, "delete": 1}
+    assert project.destroy() == {"delete": 3}
+
+
+def test_relative_contexts_of_two_stacks_are_their_own_at_the_same_moment(daemon: Daemon, tmp_path: Path) -> None:
+    def previewed(name: str) -> str:
+        project = Project(tmp_path / name / "project", daemon, IMAGE)
+        (project.folder / "app").mkdir()
+        (project.folder / "app/Dockerfile").write_text(f"FROM scratch\nLABEL of={name.partition('-')[0]}\n")
+        return project.preview().inputs["app"]["build"]["contextDigest"]
+
+    with ThreadPoolExecutor() as pool:
+        first, second, again = pool.map(previewed, ("first", "second", "first-again"))
+    assert first == again != second
+
+
+def test_missing_context_is_named_by_its_full_path(daemon: Daemon, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", daemon, IMAGE)
+    result = project.run("preview", "--json")
+    assert result.code != 0
+    assert any(f"{project.folder}/app is not a folder" in error for error in result.errors)
+
+
+def test_environment_is_the_commands_where_the_configuration_says_nothing(daemon: Daemon, tmp_path: Path) -> None:
+    """And each provider of one command has its own region. The endpoint is the daemon's where the environment names none."""
+    project = Project(tmp_path / "project", daemon, TWO_REGIONS, environ={"AWS_REGION": "ap-south-1"})
+    project.up()
+    regions = {name: arn.split(":")[3] for name, arn in project.outputs().items()}
+    assert regions == {"default": "ap-south-1", "explicit": "eu-west-3"}
+    assert len(daemon.client("sqs", "eu-west-3").list_queues()["QueueUrls"]) == 1

@@ -12,9 +12,6 @@ Never adopted: a resource whose id this process has seen in a state (the old hal
 another URN's.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import threading

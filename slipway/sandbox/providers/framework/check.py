@@ -1,8 +1,5 @@
 """From a program's inputs to checked ones: types, required and unknown properties, defaults, names, region and tags."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import hashlib

@@ -1,8 +1,5 @@
 """Compare two sets of inputs the way the bridged provider does: by meaning, with paths, and with what needs a replacement."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,5 @@
 """From botocore's errors to one line for the user: the operation, AWS's code and AWS's message."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import re

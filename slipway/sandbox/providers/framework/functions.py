@@ -1,8 +1,5 @@
 """What a function (a data source) says about itself, and the call in which it acts."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

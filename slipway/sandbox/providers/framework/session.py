@@ -1,11 +1,9 @@
 """The AWS clients of one configuration."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 from slipway.sandbox.providers.framework.provider import ProviderError
@@ -15,6 +13,14 @@ CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 120
 """Creating an EKS cluster in the sandbox answers once its control plane's processes were started."""
 PARTITION = "aws"
+
+
+@cache
+def _service_models() -> Any:
+    """botocore's descriptions of the services, read once for all commands: half a second for the six that a program uses."""
+    import botocore.loaders  # noqa: PLC0415 - with botocore, see below
+
+    return botocore.loaders.create_loader()
 
 
 class Session:
@@ -45,6 +51,7 @@ class Session:
             raise ProviderError(f"no endpoint for {service}: set AWS_ENDPOINT_URL, or endpoints of the AWS provider")
         if self._boto_session is None:
             self._boto_session = botocore.session.Session()
+            self._boto_session.register_component("data_loader", _service_models())
             self._boto_session.set_credentials(settings.access_key, settings.secret_key, settings.token)
         return self._boto_session.create_client(
             service,

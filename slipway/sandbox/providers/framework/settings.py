@@ -1,8 +1,5 @@
 """The AWS provider's configuration."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps are wire data of any shape.
-
 from __future__ import annotations
 
 import json

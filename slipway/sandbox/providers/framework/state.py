@@ -1,8 +1,5 @@
 """Between live resources, outputs and inputs: what a state file holds after a create, an update, a refresh or an import."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from slipway.sandbox.providers.framework.check import DEFAULTS_KEY, is_ignored_tag

@@ -4,9 +4,6 @@ The engine sends what a provider says that it accepts. These accept unknowns, se
 byte strings. Signatures and sentinels are those of the Pulumi SDKs (`sdk/go/common/resource/properties.go`).
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Mapping

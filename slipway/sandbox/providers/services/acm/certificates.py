@@ -1,8 +1,5 @@
 """ACM certificates, and the wait until one is issued."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

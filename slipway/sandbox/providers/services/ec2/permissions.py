@@ -1,8 +1,5 @@
 """Security group rules between the properties' form and EC2's IpPermissions."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -1,8 +1,5 @@
 """Security group rules, one resource for each set of sources (`SecurityGroupRule`)."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 import zlib

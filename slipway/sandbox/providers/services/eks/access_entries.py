@@ -1,8 +1,5 @@
 """Who may do what in an EKS cluster: access entries, access policies and pod identities."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from slipway.sandbox.providers.framework.arn_tags import MapTags

@@ -1,8 +1,5 @@
 """Actions and conditions of listeners and rules, in Pulumi's words and in ELB's."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,8 +1,5 @@
 """What the Route 53 types share."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,8 +1,5 @@
 """What an S3 bucket is set to: one resource for each setting, of which a bucket has one at most."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterable

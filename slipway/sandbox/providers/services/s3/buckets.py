@@ -1,8 +1,5 @@
 """S3 buckets. What a bucket is set to (its policy, versions, encryption …) are resources of their own: see `s3_settings`."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Property maps and AWS's responses are wire data of any shape.
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping

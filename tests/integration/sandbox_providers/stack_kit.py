@@ -1,0 +1,212 @@
+"""Programs run by the Pulumi CLI, which attaches to the daemon's providers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from slipway.sandbox.paths import debug_providers
+
+START_TIMEOUT_SECONDS = 60
+needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
+"""With its Python language host beside it."""
+
+
+@dataclass
+class Daemon:
+    """An `--api-only` daemon, and what it says of itself."""
+
+    home: Path
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads((self.home / "sandbox/endpoint.json").read_text())
+
+    @property
+    def url(self) -> str:
+        return str(self.record["url"])
+
+    def start(self) -> None:
+        """Start it on any free ports, and wait until it serves."""
+        (self.home / "sandbox/endpoint.json").unlink(missing_ok=True)
+        self.home.mkdir(exist_ok=True)
+        environment = {**os.environ, "SLIPWAY_HOME": str(self.home), "SLIPWAY_AWS_PORT": "0"}
+        with (self.home / "daemon.log").open("ab") as log:
+            argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
+            self.process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+        wait_until(self._serves, "the daemon did not come up")
+
+    def _serves(self) -> bool:
+        assert self.process.poll() is None, (self.home / "daemon.log").read_text()
+        return (self.home / "sandbox/endpoint.json").exists()
+
+    def providers_process(self) -> psutil.Process:
+        """What serves the providers."""
+        (found,) = psutil.Process(self.process.pid).children()
+        return found
+
+    def kill(self) -> None:
+        """As a crash ends it."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """boto3's own."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, region_name=region, endpoint_url=self.url, **keys)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def wait_until(condition: Callable[[], bool], failure: str) -> None:
+    """Poll; AssertionError after a minute."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, failure
+        time.sleep(0.1)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[Daemon]:
+    """A daemon, stopped afterwards."""
+    daemon = Daemon(home)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did and said."""
+
+    code: int
+    events: list[dict[str, Any]]
+    said: str
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """Steps by operation."""
+        return self._all("summaryEvent")[-1]["resourceChanges"]
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """The new inputs of each step, by logical name."""
+        steps = [event["metadata"] for event in self._all("resourcePreEvent")]
+        return {step["urn"].rpartition("::")[2]: step["new"]["inputs"] for step in steps if step.get("new")}
+
+    @property
+    def errors(self) -> list[str]:
+        """As the user reads them."""
+        told = [event["message"].strip() for event in self._all("diagnosticEvent") if event["severity"] == "error"]
+        return [*told, *([self.said.strip()] if "error:" in self.said else [])]
+
+    def _all(self, kind: str) -> list[dict[str, Any]]:
+        return [event[kind] for event in self.events if kind in event]
+
+
+OnEvent = Callable[[subprocess.Popen[str]], None]
+
+
+@dataclass
+class Project:
+    """A project's folder, a file backend of its own, and the stack `dev`."""
+
+    folder: Path
+    daemon: Daemon
+    program: str = ""
+    environ: dict[str, str] = field(default_factory=dict[str, str])
+    main: str = "."
+
+    def __post_init__(self) -> None:
+        settings = {
+            "name": "shop",
+            "main": self.main,
+            "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}},
+        }
+        (self.folder / self.main).mkdir(parents=True, exist_ok=True)
+        (self.folder / "Pulumi.yaml").write_text(json.dumps(settings))
+        self.state = self.folder.with_name(f"{self.folder.name}-state")
+        self.state.mkdir(exist_ok=True)
+        assert self.run("stack", "init").code == 0
+
+    def run(self, *arguments: str, on_event: OnEvent | None = None) -> Result:
+        """Run `pulumi` here; `on_event` is called at each step that it tells of."""
+        (self.folder / self.main / "__main__.py").write_text(self.program)
+        argv = ["pulumi", *arguments, "--stack", "dev", "--non-interactive"]
+        with (self.folder.with_name("stderr")).open("w+") as stderr:
+            process = subprocess.Popen(
+                argv, cwd=self.folder, env=self._environment(), stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+            assert process.stdout is not None
+            lines: list[str] = []
+            for line in process.stdout:
+                lines.append(line)
+                if on_event and ("resourcePreEvent" in line or "resOutputsEvent" in line):
+                    on_event(process)
+            process.stdout.close()
+            code = process.wait()
+            stderr.seek(0)
+            said = stderr.read()
+        return Result(code, [json.loads(line) for line in lines if line.startswith('{"sequence')], said)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PULUMI_DEBUG_PROVIDERS": debug_providers(self.daemon.record["providers"]),
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
+            "PULUMI_HOME": str(self.folder.with_name("pulumi-home")),
+            "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
+            **self.environ,
+        }
+
+    def up(self) -> dict[str, int]:
+        """What `up` did, by operation."""
+        return self._succeeded("up", "--yes", "--skip-preview", "--json").changes
+
+    def preview(self) -> Result:
+        """What it would do."""
+        return self._succeeded("preview", "--json")
+
+    def refresh(self) -> dict[str, int]:
+        return self._succeeded("refresh", "--yes", "--skip-preview", "--json").changes
+
+    def destroy(self) -> dict[str, int]:
+        return self._succeeded("destroy", "--yes", "--skip-preview", "--json").changes
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's."""
+        argv = ["pulumi", "stack", "output", "--json", "--stack", "dev"]
+        return json.loads(subprocess.check_output(argv, cwd=self.folder, env=self._environment(), text=True))
+
+    def _succeeded(self, *arguments: str) -> Result:
+        result = self.run(*arguments)
+        assert result.code == 0, result.errors
+        return result

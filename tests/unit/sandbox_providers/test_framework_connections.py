@@ -1,0 +1,160 @@
+"""Who is at the other end of a connection, and which provider instance serves it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from slipway.sandbox.providers.framework.caller import caller_of, established, find_process, program_folder
+from slipway.sandbox.providers.framework.connections import Connections
+from slipway.sandbox.providers.framework.provider import Provider, ProviderError
+
+NOBODY = 65534
+CONNECTING = """
+import socket, sys
+
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+print(connection.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def peer_of(connection: socket.socket) -> str:
+    return f"ipv4:127.0.0.1:{connection.getsockname()[1]}"
+
+
+def connect(listener: socket.socket) -> socket.socket:
+    return socket.create_connection(listener.getsockname())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process in a project's folder that is connected, and its peer's name."""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: site\n")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "below").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", CONNECTING, str(listener.getsockname()[1])],
+        cwd=tmp_path / "below",
+        env={**os.environ, "OF_THE_COMMAND": "yes"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    yield process, f"ipv4:127.0.0.1:{process.stdout.readline().strip()}"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stdin.close()
+
+
+def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    process, peer = command
+    found = find_process(peer)
+    assert found.pid == process.pid
+    caller = caller_of(found)
+    assert caller.folder == tmp_path / "site"
+    assert caller.environ["OF_THE_COMMAND"] == "yes"
+    assert caller.path("www/a.html") == tmp_path / "site/www/a.html"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [(None, "deep/er"), ("name: a\n", "."), ("main: deep\n", "deep"), ("main: deep/app.py\n", "deep"), ("", ".")],
+)
+def test_relative_paths_start_where_the_program_runs(tmp_path: Path, settings: str | None, expected: str) -> None:
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/app.py").touch()
+    if settings is not None:
+        (tmp_path / "Pulumi.yaml").write_text(settings)
+    assert program_folder(tmp_path / "deep/er") == (tmp_path / expected).resolve()
+
+
+def test_refuses_a_connection_that_is_not_there(listener: socket.socket) -> None:
+    with connect(listener) as connection:
+        peer = peer_of(connection)
+    with pytest.raises(ProviderError, match="nothing here connects"):
+        find_process(peer)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_refuses_another_users_command(listener: socket.socket) -> None:
+    os.seteuid(NOBODY)
+    try:
+        connection = socket.socket()
+    finally:
+        os.seteuid(0)
+    connection.connect(listener.getsockname())
+    with connection, pytest.raises(ProviderError, match=f"not the user {NOBODY}"):
+        find_process(peer_of(connection))
+
+
+def test_each_connection_has_an_instance_of_its_own(listener: socket.socket) -> None:
+    connections = Connections(Provider)
+    with connect(listener) as first, connect(listener) as second:
+        ours = [connections.open(peer_of(each), "127.0.0.1:1") for each in (first, second)]
+        assert [connections.find(peer_of(each)) for each in (first, second)] == ours
+        assert ours[0] is not ours[1]
+    connections.close()
+
+
+def test_connection_that_was_opened_again_keeps_its_instance(listener: socket.socket) -> None:
+    connections = Connections(Provider)
+    with connect(listener) as idle, connect(listener) as kept:
+        provider, peer = connections.open(peer_of(idle), "127.0.0.1:1"), peer_of(idle)
+        connections.open(peer_of(kept), "127.0.0.1:1")
+        idle.close()
+        wait_until(lambda: established(peer) is None)
+        with connect(listener) as again:
+            assert connections.find(peer_of(again)) is provider
+            assert connections.find(peer_of(again)) is provider
+    connections.close()
+
+
+def test_refuses_a_connection_that_began_before_a_restart(listener: socket.socket) -> None:
+    connections = Connections(Provider)
+    with connect(listener) as connection, pytest.raises(ProviderError, match=r"were restarted .* run it again"):
+        connections.find(peer_of(connection))
+    connections.close()
+
+
+def test_instances_are_freed_and_their_waits_ended_when_the_command_is_gone(
+    command: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, peer = command
+    cancelled: list[bool] = []
+
+    class Waiting(Provider):
+        def cancel(self) -> None:
+            cancelled.append(True)
+
+    connections = Connections(Waiting)
+    connections.open(peer, "127.0.0.1:1")
+    assert len(connections) == 1
+    process.kill()
+    wait_until(lambda: len(connections) == 0 and cancelled == [True])
+    assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+    connections.close()
