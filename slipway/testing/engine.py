@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import yaml
@@ -155,4 +155,4 @@ def _as_text(value: Any) -> str:
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(cast("str", yaml.safe_dump(dict(content), sort_keys=False)))
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False))
