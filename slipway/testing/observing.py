@@ -125,7 +125,7 @@ _applies_lock = threading.Lock()
 def watched_applies(observation: Observation) -> Generator[None]:
     """Write down which functions given to `apply` ran. `Output.apply` is replaced for the time of the run only."""
     with _applies_lock:
-        original: Any = pulumi.Output.apply
+        original = cast("Any", pulumi.Output.apply)
 
         def apply(self: Any, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Any:
             code = getattr(func, "__code__", None)
