@@ -1,5 +1,8 @@
 """Are inputs what the package's schema wants? Says what is wrong where, as a provider does."""
 
+# pyright: reportUnknownArgumentType=false
+# Type hints and property values are of any shape.
+
 from __future__ import annotations
 
 import difflib

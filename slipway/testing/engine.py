@@ -129,10 +129,6 @@ class Workspace:
         packages = [*installed_packages(), *_SERVED_ANYWAY]
         return {
             **ours,
-            # A language host that the CLI may find runs policy packs with the first `python3` of PATH.
-            "PATH": os.pathsep.join(
-                (str(self.folder / "bin"), str(Path(sys.executable).parent), ours.get("PATH", os.defpath))
-            ),
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
@@ -143,11 +139,23 @@ class Workspace:
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
         }
 
-    def serve_policy_packs(self) -> None:
-        """Put a runner for policy packs in Python where the CLI finds it: a machine need not have Pulumi's language host."""
-        runner = self.folder / "bin/pulumi-analyzer-policy-python"
-        runner.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$@"\n')
-        runner.chmod(runner.stat().st_mode | stat.S_IXUSR)
+    def launcher_of(self, policy_pack: Path) -> Path:
+        """What `--policy-pack` gets: for a pack in Python a program that runs it with this Python. The CLI's own way needs Pulumi's
+        language host, which a machine need not have."""
+        settings = yaml.safe_load((policy_pack / "PulumiPolicy.yaml").read_text())
+        if _runtime_name(settings) != "python":
+            return policy_pack
+        launcher = self.folder / "bin" / "-".join(policy_pack.parts[1:])
+        launcher.write_text(
+            f'#!/bin/sh\ncd "{policy_pack}"\nexec "{sys.executable}" -u -m pulumi.policy "$@" "{policy_pack}"\n'
+        )
+        launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
+        return launcher
+
+
+def _runtime_name(settings: Mapping[str, Any]) -> str:
+    runtime = settings.get("runtime")
+    return str(cast("Mapping[str, Any]", runtime).get("name")) if isinstance(runtime, Mapping) else str(runtime)
 
 
 def _as_text(value: Any) -> str:
@@ -155,4 +163,4 @@ def _as_text(value: Any) -> str:
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(cast("str", yaml.safe_dump(dict(content), sort_keys=False)))
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False))

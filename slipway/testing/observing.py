@@ -6,9 +6,10 @@ import inspect
 import sys
 import threading
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, cast
 
 import grpc
@@ -108,7 +109,7 @@ class ObservedMonitor:
 
 
 def _component_under_construction(resource: pulumi.Resource) -> Any:
-    frame = sys._getframe(2)  # the only way to see whose constructor this is
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage] - shows whose constructor this is
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, pulumi.ComponentResource) and owner is not resource and not isinstance(owner, Stack):
@@ -121,10 +122,10 @@ _applies_lock = threading.Lock()
 
 
 @contextmanager
-def watched_applies(observation: Observation) -> Iterator[None]:
+def watched_applies(observation: Observation) -> Generator[None]:
     """Write down which functions given to `apply` ran. `Output.apply` is replaced for the time of the run only."""
     with _applies_lock:
-        original = pulumi.Output.apply
+        original = cast("Any", pulumi.Output.apply)
 
         def apply(self: Any, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Any:
             code = getattr(func, "__code__", None)

@@ -57,7 +57,10 @@ def deploy(pulumi_session: Session) -> Callable[..., Deployment]:
     """`deploy(program, **options)`: run a program on a new stack; the options are those of `slipway.testing.Options`."""
     from slipway.testing.session import Options  # noqa: PLC0415
 
-    return lambda program, **options: pulumi_session.run("up", program, Options(**options))
+    def run(program: Callable[[], Any], **options: Any) -> Deployment:
+        return pulumi_session.run("up", program, Options(**options))
+
+    return run
 
 
 @pytest.fixture
@@ -65,7 +68,10 @@ def preview(pulumi_session: Session) -> Callable[..., Deployment]:
     """`preview(program, **options)`: what a first `pulumi up` of the program would do."""
     from slipway.testing.session import Options  # noqa: PLC0415
 
-    return lambda program, **options: pulumi_session.run("preview", program, Options(**options))
+    def run(program: Callable[[], Any], **options: Any) -> Deployment:
+        return pulumi_session.run("preview", program, Options(**options))
+
+    return run
 
 
 @pytest.fixture

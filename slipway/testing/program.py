@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,7 +103,7 @@ class ProgramHost(LanguageRuntimeServicer):
         return None
 
     @contextmanager
-    def _running(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    def _running(self, loop: asyncio.AbstractEventLoop) -> Generator[None]:
         loop.set_exception_handler(_ignore)
         self._idle.clear()
         self._loop = loop

@@ -181,7 +181,8 @@ class FakeProvider(ResourceProviderServicer):
         except Exception as error:  # noqa: BLE001 - as in Create
             return context.abort(grpc.StatusCode.UNKNOWN, str(error))
         result = compute_result(request.tok, schema.outputs if schema else {}, arguments)
-        return provider_pb2.InvokeResponse(**{"return": encode_struct(merge(result, answer))})
+        returned: Any = {"return": encode_struct(merge(result, answer))}  # `return` is no name in Python
+        return provider_pb2.InvokeResponse(**returned)
 
 
 def _answer(answer: Answer | None, token: str, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -209,6 +210,6 @@ def _top(change: Change) -> str:
     return change.names.split(".")[0]
 
 
-def _kind(change: Change, forcing: bool) -> int:
+def _kind(change: Change, forcing: bool) -> Any:
     name = {"add": "ADD", "delete": "DELETE", "update": "UPDATE"}[change.kind] + ("_REPLACE" if forcing else "")
     return provider_pb2.PropertyDiff.Kind.Value(name)

@@ -1,5 +1,8 @@
 """What a test gets back: the resources of a run, the steps of a preview, and readable failures."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property values and engine events are wire data of any shape.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -66,8 +66,6 @@ class Session:
         workspace = self._workspace(options)
         if state is not None:
             workspace.write_state(state)
-        if options.policy_packs:
-            workspace.serve_policy_packs()
         return _Stack(workspace, options, choose_checks(self._checks, options.checks or {})).run(verb, program)
 
     def _workspace(self, options: Options) -> Workspace:
@@ -112,7 +110,8 @@ class _Stack:
             classes=self.classes or {},
         )
         self.classes = cloud.classes
-        packs = [f"--policy-pack={Path(pack).resolve()}" for pack in options.policy_packs if verb in ("preview", "up")]
+        judged = options.policy_packs if verb in ("preview", "up") else ()
+        packs = [f"--policy-pack={self.workspace.launcher_of(Path(pack).resolve())}" for pack in judged]
         outcome = self.workspace.run(verb, program, cloud, *_ARGUMENTS[verb], *packs)
         return self._result(verb, outcome, cloud)
 

@@ -1,5 +1,8 @@
 """What a fake provider answers: stable, readable values of the right type for everything that the cloud would have computed."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Property values and engine events are wire data of any shape.
+
 from __future__ import annotations
 
 import enum
@@ -8,7 +11,7 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from slipway.testing.schema import Property, ResourceSchema, alternatives, properties_of
 from slipway.testing.wire import UNKNOWN
@@ -99,8 +102,8 @@ def _fabricate(identity: Identity, name: str, hint: Any, depth: int) -> Any:  # 
         return False
     if wanted in (int, float):
         return 1
-    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
-        return next(iter(wanted)).value
+    if isinstance(wanted, enum.EnumMeta):
+        return next(iter(cast("type[enum.Enum]", wanted))).value
     if isinstance(wanted, type) and wanted is not str and properties_of(wanted):
         fields = properties_of(wanted).items() if depth < _DEEPEST else ()
         return {key: _fabricate(identity, key, declared.hint, depth + 1) for key, declared in fields}
