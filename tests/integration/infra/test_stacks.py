@@ -79,6 +79,9 @@ def test_stack_is_what_its_snapshot_has_within_the_policies(
 def test_upgrade_from_the_last_release_keeps_what_is_precious(
     stack: str, upgrade_from: Callable[..., Deployment]
 ) -> None:
-    planned = upgrade_from(HERE / f"states/{stack}.json", program, stack=stack, **OPTIONS)
+    state = HERE / f"states/{stack}.json"
+    planned = upgrade_from(state, program, stack=stack, **OPTIONS)
 
     planned.assert_keeps(*PRECIOUS)
+    recorded = json.loads(state.read_text())["deployment"]["resources"]
+    assert {r["urn"] for r in recorded if r.get("protect")} <= {r.urn for r in planned.resources if r.protect}
