@@ -82,6 +82,14 @@ def env(context: typer.Context) -> None:
 
 
 @app.command()
+def pulumi(context: typer.Context) -> None:
+    """Print the path of a Pulumi CLI: the one on PATH, or one built once from its source (about 6 minutes)."""
+    from slipway.sandbox.pulumi.cli import have_cli  # noqa: PLC0415
+
+    OUT.print(str(have_cli(session_of(context).paths, say)), markup=False)
+
+
+@app.command()
 def kubeconfig(
     context: typer.Context,
     cluster: Annotated[str, typer.Argument(help="The cluster, or the environment it belongs to.")],

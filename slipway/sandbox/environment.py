@@ -30,7 +30,9 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         **_pulumi_settings(paths, state),
-        **_bytecode_settings(paths),
+        # Where Python is told to write no bytecode, too: compiling the SDKs takes longer than everything else.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(paths.cache / "bytecode"),
         "DOCKER_HOST": engine_host(paths),
         "SLIPWAY_SANDBOX": "1",
         "PATH": os.pathsep.join(dict.fromkeys(path)),
@@ -55,13 +57,6 @@ def _pulumi_settings(paths: SandboxPaths, state: Path) -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DEBUG_PROVIDERS": debug_providers(),
     }
-
-
-def _bytecode_settings(paths: SandboxPaths) -> dict[str, str]:
-    """Where Python is told to write no bytecode, keep it outside the clone: compiling the SDKs takes longer than everything else."""
-    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        return {}
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(paths.cache / "bytecode")}
 
 
 def ensure_passphrase(paths: SandboxPaths) -> Path:

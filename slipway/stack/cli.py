@@ -28,13 +28,13 @@ class PulumiCli:
     version: str
 
 
-def find_cli(path: str | None = None, cache: Path | None = None) -> PulumiCli:
-    """The `pulumi` on `path` (default: PATH).
+def find_cli(name: str = "pulumi", *, path: str | None = None, cache: Path | None = None) -> PulumiCli:
+    """The CLI of that name, or at that place, on `path` (default: PATH).
 
     `cache`: a folder where the version of an executable is kept, so that it is asked for once.
     MachineError when there is none, when its version does not fit, or when it does not start.
     """
-    program = shutil.which("pulumi", path=path)
+    program = shutil.which(name, path=path)
     if program is None:
         raise MachineError(
             "the Pulumi CLI is not installed",

@@ -93,7 +93,7 @@ def _sandbox_table(token: str) -> frozenset[str]:
     if not token.startswith("aws:"):
         return frozenset()
     try:
-        registry = import_module("slipway.sandbox.providers.aws.registry")
+        registry = import_module("slipway.sandbox.providers.services.registry")
     except ImportError:
         return frozenset()
     served = registry.resource(token)

@@ -22,6 +22,7 @@ from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context
+from slipway.stack import PulumiStack, find_cli
 
 PROJECT = Path(__file__).parents[3]
 STACK = {"type": "pulumi:pulumi:Stack", "urn": "urn:pulumi:dev::slipway::pulumi:pulumi:Stack::slipway-dev"}
@@ -29,7 +30,7 @@ BUCKET = {"type": "aws:s3/bucket:Bucket", "urn": "urn:pulumi:dev::slipway::aws:s
 
 FAKE_PULUMI = """#!/bin/sh
 case "$*" in
-  version) echo v3.272.0 ;;
+  version) echo v3.274.1 ;;
   *"stack select --stack dev"*) test -f "{state}" || {{ echo "error: no stack named 'dev' found" >&2; exit 255; }} ;;
   *"stack export"*"--stack dev"*) test -s "{state}" && cat "{state}" ;;
   *) echo "error: nobody asked for this" >&2; exit 255 ;;
@@ -59,7 +60,7 @@ def leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leave:
 @pytest.fixture
 def believing(aws: boto3.Session) -> Context:
     """A ledger that believes in a release, a migration and a load balancer in dev."""
-    ctx = build_context(PROJECT, "dev")
+    ctx = build_context(PROJECT, "dev", stack=PulumiStack(find_cli, PROJECT, "dev"))
     delivery.bootstrap(ctx)
     lease = ctx.ledger.acquire(ctx.place, ctx.owner, "test", ctx.clock.now())
     assert lease

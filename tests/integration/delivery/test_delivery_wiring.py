@@ -10,18 +10,18 @@ import boto3
 import pytest
 
 from slipway import delivery
-from slipway.delivery.adapters.engine_stack import EngineStack
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
-from slipway.delivery.ports import StackResult
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context, connect
 from slipway.errors import NotFoundError, UsageError
+from slipway.stack import PulumiStack
+from slipway.stack.result import StackResult
 
 PROJECT = Path(__file__).parents[3]
 
 
-class NoStack(EngineStack):
+class NoStack(PulumiStack):
     """A stack that was never brought up."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class NoStack(EngineStack):
     def preview(self) -> StackResult:
         return StackResult()
 
-    def outputs(self) -> dict[str, object]:
+    def outputs(self, *, show_secrets: bool = True) -> dict[str, object]:
         return {}
 
 

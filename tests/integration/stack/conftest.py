@@ -14,18 +14,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from shop import PROGRAM, Shop
 
-from slipway.sandbox.go_programs import PULUMI, Binaries
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.framework.server import ProviderServer
+from slipway.sandbox.pulumi.cli import have_cli
 from slipway.stack import PulumiStack, find_cli
 
 
 @pytest.fixture(scope="session")
 def cli_folder() -> Path:
     """Where the built CLI is; built if it is not there."""
-    binaries = Binaries(SandboxPaths.from_environment())
-    binaries.prepare(only=(PULUMI,))
-    return binaries.folder(PULUMI)
+    return have_cli(SandboxPaths.from_environment()).parent
 
 
 @dataclass
