@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slipway.sandbox.parts import Parts
+    from slipway.sandbox.provider_process import ProviderProcess
     from slipway.sandbox.state import MotoState
 
 
@@ -35,10 +36,10 @@ class SandboxStatus:
     rows: tuple[StatusRow, ...]
 
 
-def daemon_report(port: int, parts: Parts | None, state: MotoState) -> dict[str, Any]:
+def daemon_report(port: int, parts: Parts | None, state: MotoState, providers: ProviderProcess) -> dict[str, Any]:
     """The daemon's own view, as its status page shows it."""
     rows = [StatusRow(name="aws", kind="api", address=f"http://127.0.0.1:{port}", state="running")]
-    faults = {f"state of {service}": why for service, why in state.faults.items()}
+    faults = {f"state of {service}": why for service, why in state.faults.items()} | providers.faults
     if parts is not None:
         rows += parts.rows()
         faults |= parts.faults
