@@ -1,4 +1,4 @@
-
+# ruff: noqa: A002, ARG002 - the interface names an argument `id`, and more than this provider needs
 """The Kubernetes provider: pulumi-kubernetes' types, names, states and waits, over the official Python client.
 
 What it does not do, it refuses by name: Helm releases and charts, kustomizations, List kinds, rendering to files.
