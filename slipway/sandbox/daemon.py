@@ -82,7 +82,7 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
         from slipway.sandbox.parts import Parts  # noqa: PLC0415
 
         parts = Parts(paths, application, state, server.port)
-    application.add_route("status", lambda _environ: json_answer(daemon_report(server.port, parts, state)))
+    application.add_route("status", lambda _environ: json_answer(daemon_report(server.port, parts, state, providers)))
     state.start()
     if parts:
         parts.start_traffic()

@@ -37,6 +37,8 @@ class ProviderProcess:
         self._endpoint = endpoint
         self._ports = dict(ports)
         self._stopping = threading.Event()
+        self.faults: dict[str, str] = {}
+        """Why it does not serve just now; shown by `slipway sandbox status`."""
         self._process = self._start()
 
     def ready(self) -> Mapping[str, int]:
@@ -79,5 +81,7 @@ class ProviderProcess:
             if self._stopping.wait(RESTART_SECONDS):
                 return
             log.error("the providers' process ended and is started again", code=code)
+            self.faults["providers"] = f"their process ended with code {code} and is started again"
             self._process = self._start()
-            self._read_ports()
+            if self._read_ports():
+                self.faults.clear()

@@ -65,6 +65,12 @@ _SIGNS = (
         remedy="free some space and run it again",
     ),
     _Sign(
+        kind=OperationError,
+        texts=("error reading from server: EOF", "connect: connection refused"),
+        what="a provider ended while it was asked: {said}",
+        remedy="run the same command again: it goes on where it stopped",
+    ),
+    _Sign(
         kind=NotFoundError,
         texts=("no stack named",),
         code=6,

@@ -77,6 +77,15 @@ def test_next_run_finds_it(provider: AwsProvider, journal: Journal, kind: str, a
     assert second.outputs == first.outputs
 
 
+def test_next_run_finds_it_by_its_id_when_the_name_was_made_at_the_last_moment(
+    provider: AwsProvider, journal: Journal
+) -> None:
+    """`namePrefix`: not even the journal knows the name before AWS has answered."""
+    topic, program = "aws:sns/topic:Topic", {"namePrefix": "interrupted-"}
+    first = create(next_run(provider, journal), topic, "prefixed", **program)
+    assert create(next_run(provider, journal), topic, "prefixed", **program).id == first.id
+
+
 def test_next_run_finds_it_when_the_daemon_was_killed(provider: AwsProvider, tmp_path: Path) -> None:
     first = create(next_run(provider, Journal(tmp_path / "kept.sqlite")), VPC, "kept", cidrBlock="10.32.0.0/16")
     again = next_run(provider, Journal(tmp_path / "kept.sqlite"))

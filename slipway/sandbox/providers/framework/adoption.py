@@ -8,7 +8,7 @@ is taken, and the resource that has it carries the tag of this very URN, it is a
 What has no natural key (a VPC, an elastic IP, a KMS key) is looked for by the id or the tag, when the journal knows that a create of this
 URN was interrupted. If the program wants by now what the existing one cannot become, that one is deleted and another made.
 
-Never adopted: a resource whose id this process has seen in a state (the old half of a replacement), and one without the tag or with
+Never adopted: a resource whose id this connection has seen in a state (the old half of a replacement), and one without the tag or with
 another URN's.
 """
 
