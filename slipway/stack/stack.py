@@ -104,13 +104,13 @@ class PulumiStack:
         """The outputs, secrets in plain text unless told otherwise: never to be logged. Empty: never brought up."""
         flags = ["--show-secrets"] if show_secrets else []
         try:
-            return json.loads(self._answer("stack", "output", "--json", *flags))
+            return self._answer_json("stack", "output", "--json", *flags)
         except NotFoundError:
             return {}
 
     def export(self) -> dict[str, Any]:
         """The state as `pulumi stack export` prints it, secrets encrypted. NotFoundError when there is no such stack."""
-        return json.loads(self._answer("stack", "export"))
+        return self._answer_json("stack", "export")
 
     # -- how
 
@@ -166,6 +166,14 @@ class PulumiStack:
         self._say(f"{self.name}: removing the lock of a process that is dead ({pids})")
         self._answer("cancel", "--yes")
         return True
+
+    def _answer_json(self, *arguments: str) -> dict[str, Any]:
+        said = self._answer(*arguments)
+        try:
+            return json.loads(said)
+        except ValueError as error:
+            what = f"pulumi failed: `{' '.join(arguments)}` printed no JSON"
+            raise OperationError(what, where=self.name) from error
 
     def _answer(self, *arguments: str, given: str = "", stack: bool = True) -> str:
         """What a quick command prints."""
