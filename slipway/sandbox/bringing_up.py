@@ -66,7 +66,7 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
 
 def _wanted_programs(paths: SandboxPaths, existing: Path | None) -> list[Group]:
     """What has to be built. Raises MachineError without Go, before anything else is done."""
-    wanted = [*(() if existing else CLUSTER_GROUPS), *(() if find_kubernetes_plugin() else (KUBERNETES_PLUGIN,))]
+    wanted = [*(() if existing else CLUSTER_GROUPS), *(() if find_kubernetes_plugin(paths) else (KUBERNETES_PLUGIN,))]
     binaries = Binaries(paths)
     return [group for group in wanted if not binaries.is_built(group)]
 
