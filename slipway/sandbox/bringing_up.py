@@ -53,11 +53,12 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     ensure_passphrase(paths)
     processes = ProcessTable(paths)
     wanted = _wanted_programs(paths, existing)
-    # The first wants processors, the second mostly the network and the disk.
-    _at_the_same_time(
-        lambda: _prepare_programs(paths, processes, wanted, progress),
-        lambda: _start_services(paths, processes, progress),
-    )
+    # Building wants processors, the rest mostly the network and the disk. Each can be repeated: both end before an error is raised.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        services = pool.submit(_start_services, paths, processes, progress)
+        # In this thread, where Ctrl-C ends it.
+        _prepare_programs(paths, processes, wanted, progress)
+    services.result()
     with _timed("AWS API", progress):
         _start_daemon(paths, processes, existing)
     with _timed("what ran before", progress):
@@ -75,7 +76,7 @@ def _wanted_programs(paths: SandboxPaths, existing: Path | None) -> list[Group]:
 def pulumi_groups(paths: SandboxPaths) -> list[Group]:
     """Of Pulumi's programs those that the machine has not."""
     return [
-        *(() if find_kubernetes_plugin() else (KUBERNETES_PLUGIN,)),
+        *(() if find_kubernetes_plugin(paths) else (KUBERNETES_PLUGIN,)),
         *(() if machines_cli(paths) else (PULUMI,)),
     ]
 
@@ -105,14 +106,6 @@ def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Prog
         engine.start()
     with _timed("base image", progress):
         _prepare_image(paths, engine, progress)
-
-
-def _at_the_same_time(*parts: Callable[[], None]) -> None:
-    """Run all of them, and raise the first one's error that failed when all have ended: each can be repeated."""
-    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-        running = [pool.submit(part) for part in parts]
-    for part in running:
-        part.result()
 
 
 def _start_daemon(paths: SandboxPaths, processes: ProcessTable, existing: Path | None) -> None:

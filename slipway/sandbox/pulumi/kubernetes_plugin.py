@@ -19,9 +19,11 @@ FOLDER = f"resource-kubernetes-v{KUBERNETES_PLUGIN_VERSION}"
 """Named as the engine names it: it takes a plugin of exactly the SDK's version."""
 
 
-def find_kubernetes_plugin() -> Path | None:
+def find_kubernetes_plugin(paths: SandboxPaths) -> Path | None:
     """The user's own plugin: on the PATH, or in the user's plugin folder with the SDK's version."""
-    if on_path := shutil.which(PROGRAM):
+    # Without the sandbox's own folder: an earlier version of the sandbox put a provider of its own there.
+    folders = [name for name in os.environ.get("PATH", os.defpath).split(os.pathsep) if name != str(paths.programs)]
+    if on_path := shutil.which(PROGRAM, path=os.pathsep.join(folders)):
         return Path(on_path)
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi").expanduser()
     folder = home / "plugins" / FOLDER
@@ -34,7 +36,8 @@ def find_kubernetes_plugin() -> Path | None:
 def install_kubernetes_plugin(paths: SandboxPaths, progress: Progress | None = None) -> Path:
     """Put the provider into the sandbox's plugin folder, and return what is used. Builds it when the user has none."""
     installed = paths.pulumi_home / "plugins" / FOLDER / PROGRAM
-    found = find_kubernetes_plugin()
+    found = find_kubernetes_plugin(paths)
+    (paths.programs / PROGRAM).unlink(missing_ok=True)
     if found is not None and found != installed:
         source = found
     else:

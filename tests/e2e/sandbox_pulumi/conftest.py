@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -101,3 +102,5 @@ def deploy(
     yield call
     for deployed in made:
         deployed.destroy()
+    # What the SDK leaves open is found here, and not in some later test.
+    gc.collect()

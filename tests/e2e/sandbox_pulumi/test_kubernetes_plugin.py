@@ -26,6 +26,9 @@ KINDS = Path(__file__).parent / "kinds"
 PAUSE, COREDNS = "slipway.local/pause:1", "slipway.local/coredns:1"
 """Images that every node has. The second ends by itself when it is asked for its version."""
 
+# Pulumi's SDK leaves the event loop of an inline program open when its preview fails.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 Deploy = Callable[[Callable[[], None]], Deployed]
 
 

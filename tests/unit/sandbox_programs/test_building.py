@@ -9,7 +9,9 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
+from slipway.sandbox.aws.eks.models import DEFAULT_VERSION
 from slipway.sandbox.go_programs import (
     CLUSTER_GROUPS,
     GO_FOLDER,
@@ -136,9 +138,15 @@ def test_build_waits_for_the_same_build_of_another_process(go: FakeGo, paths: Sa
     assert Binaries(paths).is_built(PAUSE)
 
 
-def test_clusters_version_is_the_modules() -> None:
-    assert required_version("k8s.io/kubernetes").rsplit(".", 1)[0] == KUBERNETES_VERSION
+def test_clusters_version_is_the_modules_and_what_eks_says() -> None:
+    assert required_version("k8s.io/kubernetes").rsplit(".", 1)[0] == KUBERNETES_VERSION == DEFAULT_VERSION
     assert KUBERNETES in CLUSTER_GROUPS
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_stack_files_ask_for_the_version_that_runs(stack: str) -> None:
+    document = yaml.safe_load((Path(__file__).parents[3] / f"Pulumi.{stack}.yaml").read_text())
+    assert document["config"]["slipway:cluster"]["version"] == KUBERNETES_VERSION
 
 
 def test_all_of_kubernetes_has_one_version() -> None:

@@ -90,6 +90,7 @@ def test_failed_build_says_why_and_the_next_run_continues(
 
 def test_build_that_was_killed_half_way_is_built_by_the_next_run(go: FakeGo, paths: SandboxPaths) -> None:
     os.mkfifo(go.folder / "held")
+    os.mkfifo(go.folder / "release")
     program = (
         "from pathlib import Path; from slipway.sandbox.go_programs import binaries, groups, Binaries;"
         "from slipway.sandbox.paths import SandboxPaths; binaries.FREE_DISK_MIB = 1;"

@@ -85,3 +85,17 @@ def test_sandboxs_own_plugin_folder_is_kept_up_to_date(
     assert first != second
     assert (paths.pulumi_home / "plugins" / FOLDER / PROGRAM).readlink() == second
     assert Binaries(paths).is_built(KUBERNETES_PLUGIN)
+
+
+def test_provider_of_an_earlier_sandbox_is_removed(
+    go: FakeGo, paths: SandboxPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = paths.programs / PROGRAM
+    paths.programs.mkdir(parents=True)
+    stale.write_text("#!/bin/sh\n")
+    stale.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{paths.programs}:{go.folder / 'bin'}:/usr/bin:/bin")
+
+    assert install_kubernetes_plugin(paths, quietly) == Binaries(paths).path(PROGRAM)
+    # The engine prefers what is on the PATH.
+    assert not stale.exists()

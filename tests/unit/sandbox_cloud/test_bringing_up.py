@@ -1,0 +1,84 @@
+"""The order of `up`: what is built and what is fetched goes on at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import MachineError, OperationError
+from slipway.sandbox import bringing_up
+from slipway.sandbox.go_programs import groups
+from slipway.sandbox.paths import SandboxPaths
+
+
+def quietly(_text: str) -> None:
+    """Progress that is not looked at."""
+
+
+WANTED = bringing_up.__dict__["_wanted_programs"]
+
+
+@pytest.fixture
+def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put functions of the test's in place of the module's; what needs a machine does nothing."""
+
+    def call(**functions: Callable[..., object]) -> None:
+        for name, function in functions.items():
+            monkeypatch.setattr(bringing_up, name, function)
+
+    nothing = (
+        "check_machine",
+        "claim_machine",
+        "_start_daemon",
+        "_wait_resumed",
+        "_start_services",
+        "_prepare_programs",
+    )
+    call(**dict.fromkeys(nothing, lambda *_arguments: None))
+    call(_wanted_programs=lambda *_arguments: [])
+    return call
+
+
+def test_programs_are_built_while_packages_and_images_are_fetched(replace: Callable[..., None], tmp_path: Path) -> None:
+    fetching, built = threading.Event(), threading.Event()
+
+    def fetch(*_arguments: object) -> None:
+        fetching.set()
+        assert built.wait(10)
+
+    def build(*_arguments: object) -> None:
+        assert fetching.wait(10)
+        built.set()
+
+    replace(_start_services=fetch, _prepare_programs=build)
+    bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert built.is_set()
+
+
+@pytest.mark.parametrize("part", ["_start_services", "_prepare_programs"])
+def test_daemon_is_not_started_when_a_part_fails(replace: Callable[..., None], tmp_path: Path, part: str) -> None:
+    started: list[str] = []
+
+    def fail(*_arguments: object) -> None:
+        raise OperationError("no such thing")
+
+    replace(**{part: fail, "_start_daemon": lambda *_arguments: started.append("daemon")})
+    with pytest.raises(OperationError, match="no such thing"):
+        bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert not started
+
+
+def test_refuses_a_machine_without_go_before_anything_is_installed(
+    replace: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    replace(_wanted_programs=WANTED, _start_services=lambda *_arguments: fetched.append("packages"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    groups.fingerprint.cache_clear()
+
+    with pytest.raises(MachineError, match="Go is not installed"):
+        bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert not fetched
