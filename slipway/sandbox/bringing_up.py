@@ -16,12 +16,12 @@ from slipway.errors import OperationError
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.environment import ensure_passphrase
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
-from slipway.sandbox.go_programs.links import link_programs
+from slipway.sandbox.go_programs.links import link_programs, write_aws
 from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.images.source import Reference
-from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes import get_token, open_clusters
 from slipway.sandbox.kubernetes.existing.setting import settle_kubeconfig
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
@@ -93,6 +93,7 @@ def _prepare_programs(
         install_cli(paths, progress)
         if kubectl := clusters.kubectl():
             link_programs(paths, kubectl)
+            write_aws(paths, Path(get_token.__file__))
 
 
 def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Progress) -> None:

@@ -20,8 +20,8 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
     """What a user of the sandbox sets; the passphrase file and the state folder are made when they are not there."""
     state = paths.sandbox / "pulumi" / "state"
     state.mkdir(parents=True, exist_ok=True)
-    # First, so that the kubeconfig's `aws eks get-token` is this environment's.
-    folders = [str(Path(sys.executable).parent), str(paths.programs)]
+    # First, so that the kubeconfig's `aws eks get-token` is the sandbox's.
+    folders = [str(paths.programs), str(Path(sys.executable).parent)]
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
     return {
         "AWS_ENDPOINT_URL": ENDPOINT,

@@ -26,13 +26,15 @@ def test_passphrase_is_random_private_and_made_once(tmp_path: Path) -> None:
     assert ensure_passphrase(SandboxPaths(tmp_path / "a")).read_text() == before
 
 
-def test_environments_python_and_kubectl_come_first_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kubectl_and_the_environments_python_come_first_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = SandboxPaths(tmp_path)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     link_programs(paths, Path("/cache/kubectl"))
     link_programs(paths, Path("/newer/kubectl"))
     folders = sandbox_environment(paths)["PATH"].split(":")
-    assert folders == [str(Path(sys.executable).parent), str(tmp_path / "sandbox/bin"), "/usr/bin", "/bin"]
+    assert folders == [str(tmp_path / "sandbox/bin"), str(Path(sys.executable).parent), "/usr/bin", "/bin"]
     assert (tmp_path / "sandbox/bin/kubectl").readlink() == Path("/newer/kubectl")
 
 

@@ -139,16 +139,22 @@ func (h *host) Template(context.Context, *pulumirpc.TemplateRequest) (*pulumirpc
 	return &pulumirpc.TemplateResponse{}, nil
 }
 
+// About is asked for at every preview and update: what the toolchain itself answers starts Python three times, and pip.
 func (h *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	python, err := python(request.GetInfo())
 	if err != nil {
 		return nil, err
 	}
-	about, err := python.About(ctx)
+	command, err := python.Command(ctx, "-I", "-S", "-c", "import sys; print(sys.executable); print(sys.version.split()[0])")
 	if err != nil {
 		return nil, err
 	}
-	return &pulumirpc.AboutResponse{Executable: about.PythonExecutable, Version: about.PythonVersion.String()}, nil
+	said, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s does not start: %w", command.Path, err)
+	}
+	executable, number, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
+	return &pulumirpc.AboutResponse{Executable: executable, Version: number}, nil
 }
 
 func (h *host) GetProgramDependencies(
