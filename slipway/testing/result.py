@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slipway.providers.values import Secret
+from slipway.providers.wire import decode
 from slipway.testing.engine import Outcome
 from slipway.testing.observing import Registration
 from slipway.testing.program import Program
-from slipway.testing.wire import Secret, decode_struct
 
 Kind = str | type
 """A resource type: its token, `aws:rds/instance:Instance`, or its class, `aws.rds.Instance`."""
@@ -202,7 +203,7 @@ def _resource(
     made: Registration, provider_inputs: Mapping[str, Mapping[str, Any]], registered: Mapping[str, Mapping[str, Any]]
 ) -> Resource:
     request = made.request
-    inputs = provider_inputs.get(made.urn) or decode_struct(request.object)
+    inputs = provider_inputs.get(made.urn) or decode(request.object)
     return Resource(
         urn=made.urn,
         type=request.type,

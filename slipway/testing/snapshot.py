@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import yaml
 
+from slipway.providers.values import UNKNOWN, Archive, Asset, Secret
 from slipway.testing.result import Deployment, Resource
-from slipway.testing.wire import Asset, Secret, Unknown
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def _describe(resource: Resource, names: Mapping[str, str]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return {"secret": _plain(value.value)}
-    if isinstance(value, Unknown):
+    if value is UNKNOWN:
         return "<unknown>"
-    if isinstance(value, Asset):
-        return {"asset": dict(value.fields)}
+    if isinstance(value, Asset | Archive):
+        return {"asset": value.fields}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in sorted(cast("Mapping[str, Any]", value).items())}
     if isinstance(value, list):

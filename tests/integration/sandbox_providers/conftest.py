@@ -15,8 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from slipway.providers.provider import CallContext, Caller
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, Caller
 
 START_TIMEOUT_SECONDS = 60
 DEFAULT_TAGS = {"environment": "dev", "managed-by": "slipway"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import CallContext, Caller, CreateResult, DiffChanges
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.journal import Journal
-from slipway.sandbox.providers.framework.provider import CallContext, Caller, CreateResult, DiffChanges
 
 
 def context(token: str, name: str, stack: str = "dev", seed: str = "") -> CallContext:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from slipway.providers.provider import CallContext, DiffChanges, ProviderError
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, ProviderError
 
 TRUST = json.dumps(
     {

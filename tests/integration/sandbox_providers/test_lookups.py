@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from slipway.providers.provider import CallContext, CreateResult, ProviderError
+from slipway.providers.values import Secret
 from slipway.sandbox.aws.token_review import TokenError, verify_token
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, CreateResult, ProviderError
 from slipway.sandbox.providers.framework.schema import function_schema
-from slipway.sandbox.providers.framework.values import Secret
 
 SECRETS = {os.environ.get("AWS_ACCESS_KEY_ID") or "test": os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
 from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.eks.base import wait_gone
 from slipway.sandbox.providers.services.eks.clusters import UPDATE_SECONDS
 
