@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,9 +58,67 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def compare_snapshot(deployment: Deployment, path: Path, *, update: bool) -> None:
-    """Fail with the difference to the file; write the file instead when `update`."""
-    got = yaml.safe_dump(describe(deployment), sort_keys=False, width=140, allow_unicode=True, default_flow_style=None)
+def differences(deployment: Deployment, base: Path) -> dict[str, Any]:
+    """What another stack of the program has otherwise than the one whose snapshot `base` is, each stack's name as `{stack}`.
+
+    The file is named after its stack: `dev.yaml`. Changed properties stand under their paths, missing ones as `<absent>`; a string that
+    is JSON is compared part by part.
+    """
+    before = _for_any_stack(yaml.safe_load(base.read_text()), base.stem)
+    after = _for_any_stack(describe(deployment), deployment.stack)
+    old, new = before["resources"], after["resources"]
+    changed = {name: dict(_changes("", old[name], new[name])) for name in new if name in old}
+    parts = {
+        "added": {name: facts for name, facts in new.items() if name not in old},
+        "removed": [name for name in old if name not in new],
+        "changed": {name: paths for name, paths in changed.items() if paths},
+        "outputs": dict(_changes("", before["outputs"], after["outputs"])),
+    }
+    return {part: found for part, found in parts.items() if found}
+
+
+def _for_any_stack(value: Any, stack: str) -> Any:
+    if isinstance(value, str):
+        return re.sub(rf"(?<![\w.]){re.escape(stack)}(?!\w)", "{stack}", value)
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {_for_any_stack(key, stack): _for_any_stack(item, stack) for key, item in fields.items()}
+    return [_for_any_stack(item, stack) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _changes(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any]]:
+    old_parts, new_parts = _parts(old), _parts(new)
+    if old == new:
+        return
+    if type(old_parts) is not type(new_parts) or not isinstance(new_parts, dict):
+        yield path, new
+        return
+    for key in {**old_parts, **new_parts}:
+        inner = f"{path}{key}" if key.startswith("[") or not path else f"{path}.{key}"
+        if key not in new_parts:
+            yield inner, "<absent>"
+        elif key not in old_parts:
+            yield inner, new_parts[key]
+        else:
+            yield from _changes(inner, old_parts[key], new_parts[key])
+
+
+def _parts(value: Any) -> dict[str, Any] | None:
+    """The parts of an object, of a list, or of JSON text, by their place in the path; None for a value without parts."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if isinstance(value, list):
+        return {f"[{index}]": item for index, item in enumerate(cast("list[Any]", value))}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def compare_snapshot(deployment: Deployment, path: Path, *, base: Path | None = None, update: bool) -> None:
+    """Fail with the difference to the file; write the file instead when `update`. With a `base` the file has `differences` only."""
+    described = differences(deployment, base) if base else describe(deployment)
+    got = yaml.safe_dump(described, sort_keys=False, width=140, allow_unicode=True, default_flow_style=None)
     if update:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(got)
