@@ -14,24 +14,42 @@ import yaml
 from slipway.providers.values import UNKNOWN, Archive, Asset, Secret
 from slipway.testing.result import Deployment, Resource
 
+_PLACE = "place"
+"""A resource's parent and provider, which many have in common."""
+
 
 def describe(deployment: Deployment) -> dict[str, Any]:
-    """Every resource under `type name`, with what the engine and its provider were told."""
+    """By parent and provider: every resource under `type name`, with what the engine and its provider were told."""
+    return {"resources": _grouped(_resources(deployment)), "outputs": _plain(deployment.outputs)}
+
+
+def _resources(deployment: Deployment) -> dict[str, dict[str, Any]]:
     names = {resource.urn: f"{resource.type} {resource.name}" for resource in deployment.resources}
-    described = {
+    return {
         names[resource.urn]: _describe(resource, names)
         for resource in sorted(deployment.resources, key=lambda r: (r.type, r.name))
     }
-    return {"resources": described, "outputs": _plain(deployment.outputs)}
+
+
+def _grouped(resources: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for name, facts in resources.items():
+        rest = {key: value for key, value in facts.items() if key != _PLACE}
+        groups.setdefault(facts[_PLACE], {})[name] = rest
+    return dict(sorted(groups.items()))
+
+
+def _ungrouped(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {name: {_PLACE: place, **facts} for place, group in groups.items() for name, facts in group.items()}
 
 
 def _describe(resource: Resource, names: Mapping[str, str]) -> dict[str, Any]:
     # An SDK names its own version and secrets in its providers: an upgrade of it is no change of the program.
     sdk = resource.type.startswith("pulumi:providers:")
     inputs = {key: value for key, value in resource.inputs.items() if not (sdk and key == "version")}
+    provider = f" on {names[resource.provider]}" if resource.provider in names else ""
     facts = {
-        "parent": names.get(resource.parent),
-        "provider": names.get(resource.provider),
+        _PLACE: f"below {names.get(resource.parent, 'the stack')}{provider}",
         "protect": resource.protect,
         "aliases": list(resource.aliases),
         "waitsFor": sorted(names.get(urn, urn) for urn in resource.dependencies),
@@ -66,10 +84,10 @@ def differences(deployment: Deployment, base: Path) -> dict[str, Any]:
     """
     before = _for_any_stack(yaml.safe_load(base.read_text()), base.stem)
     after = _for_any_stack(describe(deployment), deployment.stack)
-    old, new = before["resources"], after["resources"]
+    old, new = _ungrouped(before["resources"]), _ungrouped(after["resources"])
     changed = {name: dict(_changes("", old[name], new[name])) for name in new if name in old}
     parts = {
-        "added": {name: facts for name, facts in new.items() if name not in old},
+        "added": _grouped({name: facts for name, facts in new.items() if name not in old}),
         "removed": [name for name in old if name not in new],
         "changed": {name: paths for name, paths in changed.items() if paths},
         "outputs": dict(_changes("", before["outputs"], after["outputs"])),

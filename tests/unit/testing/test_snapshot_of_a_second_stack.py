@@ -43,8 +43,9 @@ def test_only_differences_are_kept_and_stack_names_are_none(tmp_path: Path) -> N
 
     assert path.read_text().splitlines() == [
         "added:",
-        "  shop:index:Part more:",
-        "    outputs: {y: 1}",
+        "  below the stack:",
+        "    shop:index:Part more:",
+        "      outputs: {y: 1}",
         "removed: ['shop:index:Part only']",
         "changed:",
         "  shop:index:Part web-{stack}: {outputs.gone: <absent>, 'outputs.json.a[1].b': 3, outputs.new: 1}",
