@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.providers.values import Secret
 from slipway.providers.wire import decode
 from slipway.testing.engine import Outcome
 from slipway.testing.observing import Registration
@@ -261,8 +260,3 @@ def read_violations(events: Sequence[Mapping[str, Any]]) -> list[Violation]:
     return [
         Violation(e["policyName"], e["message"].strip(), e.get("resourceUrn", ""), e["enforcementLevel"]) for e in found
     ]
-
-
-def is_secret(value: Any) -> bool:
-    """Whether a value of `inputs` or `outputs` is marked secret."""
-    return isinstance(value, Secret)

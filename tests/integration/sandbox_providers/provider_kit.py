@@ -25,7 +25,7 @@ def next_run(provider: AwsProvider, journal: Journal | None = None, backend: str
 def checked(provider: AwsProvider, ctx: CallContext, /, **program: Any) -> dict[str, Any]:
     """Checked inputs."""
     result = provider.check(ctx, {}, program)
-    assert not result.failures
+    assert not result.failures, result.failures
     return result.inputs
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_kit import checked, context
 
 from slipway.providers.provider import CallContext, DiffChanges, ProviderError
 from slipway.sandbox.providers.aws import AwsProvider
@@ -43,13 +44,11 @@ class Stack:
     def make(self, key: str, token: str, **program: Any) -> dict[str, Any]:
         """Check, preview and create."""
         name = key.rpartition(" ")[2]
-        ctx = CallContext(urn=f"urn:pulumi:dev::shop::{token}::{name}", type=token, name=name, random_seed=key.encode())
-        checked = self.provider.check(ctx, {}, program)
-        assert not checked.failures, f"{token}: {checked.failures}"
-        planned = CallContext(urn=ctx.urn, type=token, name=name, preview=True)
-        self.provider.create(planned, checked.inputs)
-        created = self.provider.create(ctx, checked.inputs)
-        self.made[key] = Made(ctx, created.id, program, checked.inputs, created.outputs)
+        ctx = context(token, name, seed=key)
+        inputs = checked(self.provider, ctx, **program)
+        self.provider.create(replace(ctx, preview=True), inputs)
+        created = self.provider.create(ctx, inputs)
+        self.made[key] = Made(ctx, created.id, program, inputs, created.outputs)
         return created.outputs
 
     def changes(self, key: str, olds: dict[str, Any] | None = None, **program: Any) -> Any:

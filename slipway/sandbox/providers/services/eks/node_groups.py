@@ -13,7 +13,6 @@ from slipway.sandbox.providers.services.eks.base import wait_gone
 from slipway.sandbox.providers.services.eks.clusters import UPDATE_SECONDS
 
 NODE_GROUP_SECONDS = 60 * 60
-_EFFECTS = ("NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE")
 
 
 class NodeGroup(MapTags):
