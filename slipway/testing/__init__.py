@@ -9,25 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slipway.providers.values import UNKNOWN, Secret
     from slipway.testing.checks import CheckError
     from slipway.testing.cli import find_cli
     from slipway.testing.provider import Call
     from slipway.testing.result import Deployment, DeploymentError, Resource, Step, Violation
     from slipway.testing.session import Options
-    from slipway.testing.wire import UNKNOWN, Secret
 
 _HOMES = {
-    "CheckError": "checks",
-    "find_cli": "cli",
-    "Call": "provider",
-    "Deployment": "result",
-    "DeploymentError": "result",
-    "Resource": "result",
-    "Step": "result",
-    "Violation": "result",
-    "Options": "session",
-    "UNKNOWN": "wire",
-    "Secret": "wire",
+    "CheckError": "slipway.testing.checks",
+    "find_cli": "slipway.testing.cli",
+    "Call": "slipway.testing.provider",
+    "Deployment": "slipway.testing.result",
+    "DeploymentError": "slipway.testing.result",
+    "Resource": "slipway.testing.result",
+    "Step": "slipway.testing.result",
+    "Violation": "slipway.testing.result",
+    "Options": "slipway.testing.session",
+    "UNKNOWN": "slipway.providers.values",
+    "Secret": "slipway.providers.values",
 }
 __all__ = [
     "UNKNOWN",
@@ -48,4 +48,4 @@ def __getattr__(name: str) -> Any:
     # Lazy: pytest imports this package at every start, and Pulumi takes half a second to import.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import pulumi
 
-from slipway.testing.schema import Property, alternatives, properties_of
-from slipway.testing.wire import Asset, Secret, Unknown, reveal
+from slipway.providers.schema import Property, alternatives, properties_of
+from slipway.providers.values import UNKNOWN, Archive, Asset, Secret, unwrap_secrets
 
 _SCALARS = {str: "a string", bool: "a boolean", int: "a whole number", float: "a number"}
 
@@ -50,7 +50,7 @@ def check_value(value: Any, hint: Any, path: str) -> Iterator[Fault]:
     """Everything that is wrong with one value."""
     if isinstance(value, Secret):
         value = value.value
-    if value is None or isinstance(value, Unknown):
+    if value is None or value is UNKNOWN:
         return
     nearest: list[Fault] | None = None
     for alternative in alternatives(hint):
@@ -79,7 +79,7 @@ def _check_alternative(value: Any, wanted: Any, path: str) -> Iterator[Fault]:
     elif issubclass(wanted, enum.Enum):
         ok = value in [member.value for member in wanted]
     elif issubclass(wanted, pulumi.Asset | pulumi.Archive):
-        ok = isinstance(value, Asset)
+        ok = isinstance(value, Asset | Archive)
     elif wanted in _SCALARS:
         ok = _is_scalar(value, wanted)
     elif properties_of(wanted):
@@ -139,7 +139,7 @@ def _describe(wanted: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(reveal(value), default=repr)
+    text = json.dumps(unwrap_secrets(value), default=repr)
     kind = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
     short = text if len(text) <= 60 else text[:57] + "..."
     return f"the {kind.get(type(value), type(value).__name__)} {short}"

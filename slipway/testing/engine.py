@@ -18,11 +18,12 @@ import yaml
 from pulumi.runtime.proto.language_pb2_grpc import add_LanguageRuntimeServicer_to_server
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
+from slipway.providers.schema import installed_packages
+from slipway.providers.server import CHANNEL_OPTIONS, ProviderServicer
+from slipway.providers.values import Secret
 from slipway.testing.observing import Observation
 from slipway.testing.program import Program, ProgramHost
-from slipway.testing.provider import Cloud, FakeProvider
-from slipway.testing.schema import installed_packages
-from slipway.testing.wire import Secret
+from slipway.testing.provider import AnyConnection, Cloud, FakeProvider
 
 _PASSPHRASE = "slipway.testing"  # noqa: S105 - protects nothing: the stack lives in a temporary folder
 _SALT = "v1:GTBxhkA/Ae4=:v1:KB5ahSkt3PWLr9J9:0ldyCJMFMgvga+gbmTLunFQmHjRZJA=="
@@ -87,9 +88,9 @@ class Workspace:
         """Run `pulumi <verb>` and serve it the program and its providers meanwhile."""
         secrets = {key: _as_text(value.value) for key, value in self.config.items() if isinstance(value, Secret)}
         host = ProgramHost(program, cloud.classes, secrets, str(self.root or self.folder / "project"))
-        server = grpc.server(ThreadPoolExecutor(32), options=[("grpc.max_receive_message_length", 400 * 1024 * 1024)])
+        server = grpc.server(ThreadPoolExecutor(32), options=CHANNEL_OPTIONS)
         add_LanguageRuntimeServicer_to_server(host, server)
-        add_ResourceProviderServicer_to_server(FakeProvider(cloud), server)
+        add_ResourceProviderServicer_to_server(ProviderServicer(AnyConnection(FakeProvider(cloud))), server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:

@@ -16,7 +16,7 @@ import grpc
 import pulumi
 from pulumi.runtime.stack import Stack
 
-from slipway.testing.wire import decode_struct
+from slipway.providers.wire import decode
 
 # ruff: noqa: N802 - gRPC's own names
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -99,12 +99,12 @@ class ObservedMonitor:
     def RegisterResource(self, request: Any, *args: Any) -> Any:
         response = self.__getattr__("RegisterResource")(request, *args)
         self._observation.registrations.append(
-            Registration(request, response.urn, response.id, decode_struct(response.object))
+            Registration(request, response.urn, response.id, decode(response.object))
         )
         return response
 
     def RegisterResourceOutputs(self, request: Any, *args: Any) -> Any:
-        self._observation.outputs[request.urn] = decode_struct(request.outputs)
+        self._observation.outputs[request.urn] = decode(request.outputs)
         return self.__getattr__("RegisterResourceOutputs")(request, *args)
 
 

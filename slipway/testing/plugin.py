@@ -88,9 +88,13 @@ def upgrade_from(pulumi_session: Session, request: pytest.FixtureRequest) -> Cal
 
 
 @pytest.fixture
-def match_snapshot(request: pytest.FixtureRequest) -> Callable[[Deployment, Path | str], None]:
-    """`match_snapshot(deployment, path)`: compare all resources with a file that people have reviewed."""
+def match_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`match_snapshot(deployment, path, base=None)`: compare all resources with a file that people have reviewed."""
     from slipway.testing.snapshot import compare_snapshot  # noqa: PLC0415
 
     update = bool(request.config.getoption("--slipway-update-snapshots"))
-    return lambda deployment, path: compare_snapshot(deployment, Path(path), update=update)
+
+    def match(deployment: Deployment, path: Path | str, base: Path | str | None = None) -> None:
+        compare_snapshot(deployment, Path(path), base=Path(base) if base else None, update=update)
+
+    return match

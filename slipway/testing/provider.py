@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2
-from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
-
+from slipway.providers.provider import (
+    CallContext,
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffChanges,
+    DiffKind,
+    DiffResult,
+    InvokeResult,
+    NotImplementedByProviderError,
+    PropertyDiff,
+    Provider,
+    ReadResult,
+    StatusUnknownError,
+)
+from slipway.providers.schema import ResourceSchema, alternatives, function_schema, resource_schema
+from slipway.providers.values import UNKNOWN, PropertyMap, unwrap_secrets
+from slipway.providers.wire import UNKNOWN_SENTINEL
 from slipway.testing.checking import Fault, check_properties
 from slipway.testing.replacement import Change, compare, replacing
-from slipway.testing.schema import ResourceSchema, alternatives, function_schema, resource_schema
-from slipway.testing.values import Identity, compute_outputs, compute_result, hide_computed, kubernetes_id
-from slipway.testing.wire import UNKNOWN, decode_struct, encode_struct, merge, reveal
-
-# gRPC's own names and untyped contexts: this module is the border to the wire.
-# ruff: noqa: N802, ARG002
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-
+from slipway.testing.values import Identity, compute_outputs, compute_result, hide_computed, kubernetes_id, merge
 
 _ENGINE_OPTIONS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "parameterization"})
 """Inputs of every provider resource that are the engine's own."""
@@ -59,136 +65,134 @@ class Cloud:
         return resource_schema(cls, token) if cls else None
 
 
-class FakeProvider(ResourceProviderServicer):
-    """One servicer for all packages: every request says which type or function it is about."""
+class FakeProvider(Provider):
+    """One provider for all packages: every call says which type or function it is about."""
+
+    accepts_secrets = True
+    version = "9999.0.0"  # it stands for packages of many versions, and the engine warns of a version below the SDK's
 
     def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
         self._cloud = cloud
 
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        # One servicer stands for packages of many versions, and the engine warns of a version below the SDK's.
-        return plugin_pb2.PluginInfo(version="9999.0.0")
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def Configure(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        news = decode_struct(request.news)
-        self._cloud.inputs[request.urn] = news
-        schema = self._cloud.schema(request.type)
+    def check_config(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
+        """Check a provider resource's own inputs."""
+        schema = self._cloud.schema(ctx.type)
         plain = {
             name: _parse_config(value, schema, name) for name, value in news.items() if name not in _ENGINE_OPTIONS
         }
-        return self._checked(request, plain, schema)
+        return self._checked(ctx, news, plain)
 
-    def Check(self, request: Any, context: Any) -> Any:
-        news = decode_struct(request.news)
-        self._cloud.inputs[request.urn] = news
-        return self._checked(request, news, self._cloud.schema(request.type))
+    def check(self, ctx: CallContext, olds: PropertyMap, news: PropertyMap) -> CheckResult:
+        """Check inputs against the SDK's schema."""
+        return self._checked(ctx, news, news)
 
-    def _checked(self, request: Any, values: Mapping[str, Any], schema: ResourceSchema | None) -> Any:
+    def _checked(self, ctx: CallContext, news: PropertyMap, values: Mapping[str, Any]) -> CheckResult:
+        self._cloud.inputs[ctx.urn] = news
+        schema = self._cloud.schema(ctx.type)
         faults: list[Fault] = []
         if schema is not None and self._cloud.check_schema:
             faults = list(check_properties(values, schema.inputs, open_=schema.open))
-        return provider_pb2.CheckResponse(
-            inputs=request.news,
-            failures=[provider_pb2.CheckFailure(property=f.path, reason=f"{f.path}: {f.reason}") for f in faults],
-        )
+        failures = (CheckFailure(property=f.path, reason=f"{f.path}: {f.reason}") for f in faults)
+        return CheckResult(inputs=news, failures=tuple(failures))
 
-    def DiffConfig(self, request: Any, context: Any) -> Any:
-        return self._diff(request, replaces=False)
+    def diff_config(
+        self, ctx: CallContext, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:
+        """Changes of a provider resource; none of them replaces it."""
+        return _diff(list(compare(old_inputs, news)), [])
 
-    def Diff(self, request: Any, context: Any) -> Any:
-        return self._diff(request, replaces=True)
+    def diff(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> DiffResult:
+        """Changes of the inputs, and which of them make a new resource."""
+        changes = list(compare(old_inputs, news))
+        schema = self._cloud.schema(ctx.type)
+        forcing = replacing(ctx.type, changes, schema.inputs if schema else {}, self._cloud.replace_on)
+        # A named object of Kubernetes cannot exist twice.
+        return _diff(changes, forcing, delete_before_replace=bool(forcing) and ctx.type.startswith("kubernetes:"))
 
-    def _diff(self, request: Any, *, replaces: bool) -> Any:
-        token = request.type
-        changes = list(compare(decode_struct(request.old_inputs), decode_struct(request.news)))
-        schema = self._cloud.schema(token)
-        forcing = replacing(token, changes, schema.inputs if schema else {}, self._cloud.replace_on) if replaces else []
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=sorted({_top(change) for change in changes}),
-            replaces=sorted({change.names for change in forcing}),
-            detailedDiff={
-                change.path: provider_pb2.PropertyDiff(kind=_kind(change, change in forcing), inputDiff=True)
-                for change in changes
-            },
-            hasDetailedDiff=True,
-            # A named object of Kubernetes cannot exist twice.
-            deleteBeforeReplace=bool(forcing) and token.startswith("kubernetes:"),
-        )
+    def create(self, ctx: CallContext, inputs: PropertyMap) -> CreateResult:
+        """Answer with made-up outputs under a stable ID."""
+        outputs = self._outputs(ctx, inputs, preview=ctx.preview)
+        known = kubernetes_id(outputs) if ctx.type.startswith("kubernetes:") else None
+        given = outputs.pop("id", None)
+        made = known or Identity(ctx.type, ctx.name).id if given in (None, "") else given
+        return CreateResult(id="" if ctx.preview else made, outputs=outputs)
 
-    def Create(self, request: Any, context: Any) -> Any:
-        inputs = decode_struct(request.properties)
-        try:
-            outputs = self._outputs(request, inputs, preview=request.preview)
-        except Exception as error:  # noqa: BLE001 - what the test's own function raises is the provider's answer
-            return context.abort(grpc.StatusCode.UNKNOWN, str(error))
-        known = kubernetes_id(outputs) if request.type.startswith("kubernetes:") else None
-        made = outputs.pop("id", None) or known or Identity(request.type, request.name).id
-        return provider_pb2.CreateResponse(id="" if request.preview else made, properties=encode_struct(outputs))
+    def update(
+        self, ctx: CallContext, id: str, old_inputs: PropertyMap, old_outputs: PropertyMap, news: PropertyMap
+    ) -> PropertyMap:
+        """The old outputs with what the new inputs say."""
+        known = {**old_outputs, **news}
+        return {**known, **self._outputs(ctx, known, preview=False)}
 
-    def Update(self, request: Any, context: Any) -> Any:
-        inputs = decode_struct(request.news)
-        known = {**decode_struct(request.olds), **inputs}
-        outputs = {**known, **self._outputs(request, known, preview=False)}
-        return provider_pb2.UpdateResponse(properties=encode_struct(outputs))
-
-    def _outputs(self, request: Any, inputs: Mapping[str, Any], *, preview: bool) -> dict[str, Any]:
-        identity = Identity(request.type, request.name)
-        computed = compute_outputs(identity, self._cloud.schema(request.type), inputs)
-        answer = _answer(self._cloud.answers.get(request.type), request.type, request.name, inputs)
+    def _outputs(self, ctx: CallContext, inputs: Mapping[str, Any], *, preview: bool) -> dict[str, Any]:
+        computed = compute_outputs(Identity(ctx.type, ctx.name), self._cloud.schema(ctx.type), inputs)
+        answer = _answer(self._cloud.answers.get(ctx.type), ctx.type, ctx.name, inputs)
         outputs = merge(merge(computed, inputs), answer)
         return cast("dict[str, Any]", hide_computed(outputs, inputs) if preview else outputs)
 
-    def Read(self, request: Any, context: Any) -> Any:
-        properties = decode_struct(request.properties)
-        if not properties:
-            # An existing resource that the program looks up by its ID.
-            properties = {**self._outputs(request, {}, preview=False)}
-        return provider_pb2.ReadResponse(id=request.id, properties=encode_struct(properties), inputs=request.inputs)
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
+        """The state as it is, or made-up outputs of a resource that the program looks up by its ID."""
+        return ReadResult(id=id, outputs=outputs or self._outputs(ctx, {}, preview=False), inputs=inputs)
 
-    def Delete(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
+    def delete(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> None:
+        """Nothing is there to be deleted."""
 
-    def Invoke(self, request: Any, context: Any) -> Any:
-        arguments = reveal(decode_struct(request.args))
-        schema = function_schema(request.tok)
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> InvokeResult:
+        """The test's answer over made-up results."""
+        arguments = cast("PropertyMap", unwrap_secrets(args))
+        schema = function_schema(token)
         if schema is not None and self._cloud.check_schema:
-            faults = list(check_properties(arguments, schema.arguments))
-            if faults:
-                return provider_pb2.InvokeResponse(
-                    failures=[provider_pb2.CheckFailure(property=f.path, reason=f.reason) for f in faults]
-                )
-        given = self._cloud.invokes.get(request.tok)
+            faults = check_properties(arguments, schema.arguments)
+            failures = tuple(CheckFailure(property=f.path, reason=f.reason) for f in faults)
+            if failures:
+                return InvokeResult(outputs={}, failures=failures)
+        given = self._cloud.invokes.get(token)
         if schema is None and given is None:
-            return context.abort(
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"the fake provider knows no result of {request.tok}; pass one: invokes={{{request.tok!r}: {{...}}}}",
+            raise NotImplementedByProviderError(
+                f"the fake provider knows no result of {token}; pass one: invokes={{{token!r}: {{...}}}}"
             )
-        try:
-            answer = _answer(given, request.tok, "", arguments)
-        except Exception as error:  # noqa: BLE001 - as in Create
-            return context.abort(grpc.StatusCode.UNKNOWN, str(error))
-        result = compute_result(request.tok, schema.outputs if schema else {}, arguments)
-        returned: Any = {"return": encode_struct(merge(result, answer))}  # `return` is no name in Python
-        return provider_pb2.InvokeResponse(**returned)
+        answer = _answer(given, token, "", arguments)
+        return InvokeResult(outputs=merge(compute_result(token, schema.outputs if schema else {}, arguments), answer))
+
+
+class AnyConnection:
+    """One provider for every connection."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def open(self, peer: str, engine_address: str) -> Provider:
+        """The provider."""
+        return self._provider
+
+    def find(self, peer: str) -> Provider:
+        """The provider."""
+        return self._provider
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+def _diff(changes: list[Change], forcing: list[Change], *, delete_before_replace: bool = False) -> DiffResult:
+    return DiffResult(
+        changes=DiffChanges.SOME if changes else DiffChanges.NONE,
+        diffs=tuple(sorted({change.names.split(".")[0] for change in changes})),
+        replaces=tuple(sorted({change.names for change in forcing})),
+        detailed={change.path: PropertyDiff(kind=_kind(change, change in forcing)) for change in changes},
+        delete_before_replace=delete_before_replace,
+    )
 
 
 def _answer(answer: Answer | None, token: str, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    if answer is None:
-        return {}
-    return answer(Call(token, name, inputs)) if callable(answer) else answer
+    if not callable(answer):
+        return answer or {}
+    try:
+        return answer(Call(token, name, inputs))
+    except Exception as error:  # what the test's own function raises is the provider's answer
+        raise StatusUnknownError(str(error)) from error
 
 
 def _parse_config(value: Any, schema: ResourceSchema | None, name: str) -> Any:
@@ -203,13 +207,8 @@ def _parse_config(value: Any, schema: ResourceSchema | None, name: str) -> Any:
 
 
 def _known(fields: dict[str, Any]) -> Any:
-    return UNKNOWN if "04da6b54-80e4-46f7-96ec-b56ff0331ba9" in fields.values() else fields
+    return UNKNOWN if UNKNOWN_SENTINEL in fields.values() else fields
 
 
-def _top(change: Change) -> str:
-    return change.names.split(".")[0]
-
-
-def _kind(change: Change, forcing: bool) -> Any:
-    name = {"add": "ADD", "delete": "DELETE", "update": "UPDATE"}[change.kind] + ("_REPLACE" if forcing else "")
-    return provider_pb2.PropertyDiff.Kind.Value(name)
+def _kind(change: Change, forcing: bool) -> DiffKind:
+    return DiffKind(f"{change.kind}-replace" if forcing else change.kind)

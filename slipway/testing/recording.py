@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from slipway.providers.wire import SECRET_SIGNATURE, SIGNATURE_KEY
 from slipway.testing.replacement import RECORDED_SECRET
-from slipway.testing.wire import SECRET, SIGNATURE
 
 _CHANGING = ("created", "modified", "sourcePosition", "stackTrace")
 """What differs in each recording of one program."""
@@ -19,8 +19,8 @@ def blank_secrets(value: Any) -> Any:
     """`value` with a placeholder for every secret, encrypted or not. A comparison takes the placeholder for equal to anything."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
-        if fields.get(SIGNATURE) == SECRET:
-            return {SIGNATURE: SECRET, "plaintext": json.dumps(RECORDED_SECRET)}
+        if fields.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
+            return {SIGNATURE_KEY: SECRET_SIGNATURE, "plaintext": json.dumps(RECORDED_SECRET)}
         return {key: blank_secrets(item) for key, item in fields.items()}
     if isinstance(value, list):
         return [blank_secrets(item) for item in cast("list[Any]", value)]

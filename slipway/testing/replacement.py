@@ -17,8 +17,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal, cast
 
-from slipway.testing.schema import Property
-from slipway.testing.wire import Secret, Unknown
+from slipway.providers.schema import Property
+from slipway.providers.values import UNKNOWN, Secret
 
 RECORDED_SECRET = "[recorded secret]"  # noqa: S105 - stands in recorded states where a secret was
 Kind = Literal["add", "delete", "update"]
@@ -65,7 +65,7 @@ def _compare(old: Any, new: Any, path: str) -> Iterator[Change]:
             )
     elif new is None:
         yield Change(path, "delete")
-    elif old is None and not isinstance(new, Unknown):
+    elif old is None and new is not UNKNOWN:
         yield Change(path, "add")
     else:
         yield Change(path, "update")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slipway.providers.wire import decode
 from slipway.testing.engine import Outcome
 from slipway.testing.observing import Registration
 from slipway.testing.program import Program
-from slipway.testing.wire import Secret, decode_struct
 
 Kind = str | type
 """A resource type: its token, `aws:rds/instance:Instance`, or its class, `aws.rds.Instance`."""
@@ -202,7 +202,7 @@ def _resource(
     made: Registration, provider_inputs: Mapping[str, Mapping[str, Any]], registered: Mapping[str, Mapping[str, Any]]
 ) -> Resource:
     request = made.request
-    inputs = provider_inputs.get(made.urn) or decode_struct(request.object)
+    inputs = provider_inputs.get(made.urn) or decode(request.object)
     return Resource(
         urn=made.urn,
         type=request.type,
@@ -260,8 +260,3 @@ def read_violations(events: Sequence[Mapping[str, Any]]) -> list[Violation]:
     return [
         Violation(e["policyName"], e["message"].strip(), e.get("resourceUrn", ""), e["enforcementLevel"]) for e in found
     ]
-
-
-def is_secret(value: Any) -> bool:
-    """Whether a value of `inputs` or `outputs` is marked secret."""
-    return isinstance(value, Secret)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from slipway.testing.schema import Property, ResourceSchema, alternatives, properties_of
-from slipway.testing.wire import UNKNOWN
+from slipway.providers.schema import Property, ResourceSchema, alternatives, properties_of
+from slipway.providers.values import UNKNOWN
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
@@ -130,3 +130,11 @@ def hide_computed(answer: Any, inputs: Any) -> Any:
     if isinstance(answer, Mapping) and isinstance(inputs, Mapping):
         return {key: hide_computed(value, inputs.get(key)) for key, value in answer.items()}
     return inputs if inputs is not None else UNKNOWN
+
+
+def merge(base: Any, over: Any) -> Any:
+    """`over` laid over `base`: objects are merged, everything else is replaced."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        below, above = cast("Mapping[str, Any]", base), cast("Mapping[str, Any]", over)
+        return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}
+    return over

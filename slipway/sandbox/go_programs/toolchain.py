@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,9 @@ def replace_module(folder: Path, module: str, by: Path) -> None:
 
 def build_fault(output: str, where: str) -> SlipwayError:
     """What went wrong, by what Go wrote."""
-    for pattern, fault in _FAULTS:
-        if found := re.search(f"^.*(?:{pattern}).*$", output, re.MULTILINE | re.IGNORECASE):
-            return fault(found[0].strip(), where)
+    for fault in _FAULTS:
+        if found := re.search(f"^.*(?:{fault.pattern}).*$", output, re.MULTILINE | re.IGNORECASE):
+            return fault.error(f"{fault.what}: {found[0].strip()}", where=where, remedy=fault.remedy)
     # With -v, Go also names each package that it compiles.
     end = "\n".join([line for line in output.splitlines() if " " in line.strip()][-15:])
     return OperationError(
@@ -161,60 +162,43 @@ def _run_go(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _disk_full(line: str, where: str) -> SlipwayError:
-    return MachineError(f"the disk is full: {line}", where=where, remedy=DISK_REMEDY)
+@dataclass(frozen=True)
+class _Fault:
+    pattern: str
+    what: str
+    remedy: str
+    error: type[SlipwayError] = MachineError
 
 
-def _untrue_modules(line: str, where: str) -> SlipwayError:
-    return OperationError(
-        f"Go's module cache is damaged: {line}",
-        where=where,
-        remedy="Empty it with `go clean -modcache`, then run it again.",
-    )
-
-
-def _offline(line: str, where: str) -> SlipwayError:
-    return MachineError(
-        f"Go modules cannot be downloaded: {line}",
-        where=where,
-        remedy="Check the network and GOPROXY (`go env GOPROXY`), then run it again: what was downloaded is kept.",
-    )
-
-
-def _killed(line: str, where: str) -> SlipwayError:
-    return MachineError(
-        f"the system killed the compiler, most likely for lack of memory: {line}",
-        where=where,
-        remedy="Free some memory (4 GiB are needed), then run it again: it continues.",
-    )
-
-
-def _damaged_cache(line: str, where: str) -> SlipwayError:
-    return OperationError(
-        f"Go's build cache is damaged: {line}",
-        where=where,
-        remedy="Empty it with `go clean -cache`, then run it again.",
-    )
-
-
-def _unwritable(line: str, where: str) -> SlipwayError:
-    return MachineError(
-        f"a folder of Go's caches cannot be written: {line}",
-        where=where,
-        remedy="Correct its owner, or set GOCACHE and GOMODCACHE to other folders.",
-    )
-
-
-_FAULTS: tuple[tuple[str, Callable[[str, str], SlipwayError]], ...] = (
-    ("no space left on device|disk quota exceeded", _disk_full),
-    ("checksum mismatch|not a valid zip file|directory .* is missing", _untrue_modules),
-    (
-        r"dial tcp|no such host|connection re(fused|set)|i/o timeout|TLS handshake|proxyconnect|unexpected EOF|reading https?://",
-        _offline,
+_FAULTS = (
+    _Fault("no space left on device|disk quota exceeded", "the disk is full", DISK_REMEDY),
+    _Fault(
+        "checksum mismatch|not a valid zip file|directory .* is missing",
+        "Go's module cache is damaged",
+        "Empty it with `go clean -modcache`, then run it again.",
+        OperationError,
     ),
-    ("signal: killed|cannot allocate memory", _killed),
-    ("permission denied|read-only file system", _unwritable),
-    ("could not import|unexpected package data|internal compiler error|fingerprint mismatch", _damaged_cache),
+    _Fault(
+        r"dial tcp|no such host|connection re(fused|set)|i/o timeout|TLS handshake|proxyconnect|unexpected EOF|reading https?://",
+        "Go modules cannot be downloaded",
+        "Check the network and GOPROXY (`go env GOPROXY`), then run it again: what was downloaded is kept.",
+    ),
+    _Fault(
+        "signal: killed|cannot allocate memory",
+        "the system killed the compiler, most likely for lack of memory",
+        "Free some memory (4 GiB are needed), then run it again: it continues.",
+    ),
+    _Fault(
+        "permission denied|read-only file system",
+        "a folder of Go's caches cannot be written",
+        "Correct its owner, or set GOCACHE and GOMODCACHE to other folders.",
+    ),
+    _Fault(
+        "could not import|unexpected package data|internal compiler error|fingerprint mismatch",
+        "Go's build cache is damaged",
+        "Empty it with `go clean -cache`, then run it again.",
+        OperationError,
+    ),
 )
 """The first that matches names the cause: a full disk, say, also shows as an import that fails."""
 

@@ -10,13 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from slipway.sandbox.providers.framework import adoption
-from slipway.sandbox.providers.framework.check import DEFAULTS_KEY, check_inputs
-from slipway.sandbox.providers.framework.diff import diff_inputs
-from slipway.sandbox.providers.framework.faults import is_not_found, reported
-from slipway.sandbox.providers.framework.functions import FunctionCall
-from slipway.sandbox.providers.framework.journal import Journal, Notes
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     Caller,
     CheckResult,
@@ -30,6 +24,13 @@ from slipway.sandbox.providers.framework.provider import (
     ProviderError,
     ReadResult,
 )
+from slipway.providers.values import PropertyMap, contains_unknown
+from slipway.sandbox.providers.framework import adoption
+from slipway.sandbox.providers.framework.check import DEFAULTS_KEY, check_inputs
+from slipway.sandbox.providers.framework.diff import diff_inputs
+from slipway.sandbox.providers.framework.faults import is_not_found, reported
+from slipway.sandbox.providers.framework.functions import FunctionCall
+from slipway.sandbox.providers.framework.journal import Journal, Notes
 from slipway.sandbox.providers.framework.resource import Call, Resource
 from slipway.sandbox.providers.framework.schema import resource_schema
 from slipway.sandbox.providers.framework.session import Session
@@ -41,7 +42,6 @@ from slipway.sandbox.providers.framework.state import (
     refreshed_inputs,
     without_defaults,
 )
-from slipway.sandbox.providers.framework.values import PropertyMap, contains_unknown
 from slipway.sandbox.providers.services import registry
 
 VERSION = "7.51.1"

@@ -13,17 +13,20 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from slipway.providers.provider import Caller, Provider
+from slipway.providers.server import ProviderServer
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.docker import DockerProvider
-from slipway.sandbox.providers.framework.connections import MakeProvider
+from slipway.sandbox.providers.framework.connections import Connections, MakeProvider
 from slipway.sandbox.providers.framework.journal import Journal
-from slipway.sandbox.providers.framework.provider import Caller, Provider
-from slipway.sandbox.providers.framework.server import ProviderServer
+from slipway.sandbox.providers.framework.schema import resource_schema
+from slipway.sandbox.providers.services import registry
 
 BIND_SECONDS = 10
 """How long a port may still be held by the process that served before."""
@@ -44,11 +47,19 @@ def _bound(make: MakeProvider, port: int) -> ProviderServer:
     deadline = time.monotonic() + BIND_SECONDS
     while True:
         try:
-            return ProviderServer(make, port=port)
+            return ProviderServer(Connections(make), port=port)
         except RuntimeError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def _load_ahead() -> None:
+    """Load what takes seconds, so that the first command need not wait for it."""
+    for module in ("botocore.session", "slipway.sandbox.providers.docker.engine"):
+        importlib.import_module(module)
+    for token in registry.all_resources():
+        resource_schema(token)  # imports its module of the SDK
 
 
 def main(arguments: list[str]) -> None:
@@ -63,8 +74,7 @@ def main(arguments: list[str]) -> None:
     servers = serve(options.ports, endpoint=options.endpoint, journal=Journal(options.journal))
     sys.stdout.write(json.dumps({package: server.port for package, server in servers.items()}) + "\n")
     sys.stdout.flush()
-    for module in ("botocore.session", "slipway.sandbox.providers.docker.engine"):
-        importlib.import_module(module)  # so that the first command need not wait for them
+    threading.Thread(target=_load_ahead, daemon=True).start()
     sys.stdin.buffer.read()  # until the daemon has ended
     # At once, as after a kill: running creates are in the journal, and their commands are told by the closed connection.
     os._exit(0)

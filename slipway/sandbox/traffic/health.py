@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,9 +83,3 @@ def serving_targets(group: TargetGroup, healths: Mapping[Target, TargetHealth]) 
         return frozenset(group.targets)
     healthy = frozenset(target for target in group.targets if healths.get(target, UNUSED).state == "healthy")
     return healthy or frozenset(group.targets)
-
-
-def count_states(healths: Iterable[TargetHealth]) -> tuple[int, int]:
-    """HealthyHostCount and UnHealthyHostCount; initial and draining targets count as neither."""
-    states = [health.state for health in healths]
-    return states.count("healthy"), states.count("unhealthy")

@@ -12,12 +12,12 @@ from uuid import uuid4
 import docker
 import pytest
 
+from slipway.providers.provider import CallContext, DiffChanges, ProviderError
+from slipway.providers.values import PropertyMap, Secret
 from slipway.sandbox import lifecycle
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.docker import DockerProvider
-from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, ProviderError
-from slipway.sandbox.providers.framework.values import PropertyMap, Secret
 from slipway.sandbox.registry import REGISTRY_ADDRESS
 
 APP = Path(__file__).parents[3] / "app"

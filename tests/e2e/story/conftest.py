@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,16 +30,3 @@ def demo(paths: SandboxPaths) -> Demo:
 def slipway(demo: Demo) -> Slipway:
     """`slipway` in the demo's checkout, after the demo."""
     return demo.slipway
-
-
-@pytest.fixture
-def wait_for() -> Callable[[Callable[[], bool], str], None]:
-    """Poll until true; the text says what was waited for."""
-
-    def wait(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-            time.sleep(0.2)
-
-    return wait

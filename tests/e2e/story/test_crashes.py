@@ -20,7 +20,7 @@ NOT_FOUND = 6
 RUN = int(time.time())
 """In the versions: what an earlier run on this sandbox released is on hold, because the test went back from it."""
 
-WaitFor = Callable[[Callable[[], bool], str], None]
+Eventually = Callable[[Callable[[], bool], str], None]
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,12 @@ def _live_percent(slipway: Slipway) -> int:
     return place["colours"][place["live"]]["actual_percent"]
 
 
-def test_killed_up_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor) -> None:
+def test_killed_up_is_finished_by_the_next_one(crash: Slipway, eventually: Eventually) -> None:
     for wanted in KILL_AT_RESOURCES:
         with crash.killed("up", NAME, "--yes") as up:
-            wait_for(lambda wanted=wanted: _resources(crash) >= wanted or up.poll() is not None, f"{wanted} resources")
+            eventually(
+                lambda wanted=wanted: _resources(crash) >= wanted or up.poll() is not None, f"{wanted} resources"
+            )
 
     crash.run("up", NAME, "--yes")
 
@@ -74,7 +76,7 @@ def test_killed_up_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor
     assert len(names) == 1, "a killed run's cluster was forgotten and made a second time"
 
 
-def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: WaitFor) -> None:
+def test_killed_release_is_finished_by_the_next_one(crash: Slipway, eventually: Eventually) -> None:
     crash.run("up", NAME, "--yes")
     crash.run("release", NAME, *PACE)
     place = crash.place(NAME)
@@ -82,7 +84,7 @@ def test_killed_release_is_finished_by_the_next_one(crash: Slipway, wait_for: Wa
     _commit_version(crash, f"2.9.{RUN}")
     with crash.load(place["url"]) as load:
         with crash.killed("release", NAME, *PACE) as release:
-            wait_for(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
+            eventually(lambda: _live_percent(crash) < 100 or release.poll() is not None, "traffic has begun to move")
         # What a colleague may do at such a moment: it must not move traffic.
         percent = _live_percent(crash)
         crash.run("up", NAME, "--yes")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,35 +12,19 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, Caller
+from stack_kit import served
 
-START_TIMEOUT_SECONDS = 60
+from slipway.providers.provider import CallContext, Caller
+from slipway.sandbox.providers.aws import AwsProvider
+
 DEFAULT_TAGS = {"environment": "dev", "managed-by": "slipway"}
 
 
 @contextmanager
 def served_provider(home: Path) -> Generator[AwsProvider]:
     """A daemon of its own, and the provider as the program configures it: default tags as JSON text."""
-    record = home / "sandbox/endpoint.json"
-    environment = {**os.environ, "SLIPWAY_HOME": str(home), "SLIPWAY_AWS_PORT": "0"}
-    with (home / "daemon.log").open("ab") as log:
-        argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
-        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while not record.exists():
-            assert process.poll() is None, (home / "daemon.log").read_text()
-            assert time.monotonic() < deadline, "the daemon did not come up"
-            time.sleep(0.1)
-        yield configured_provider(json.loads(record.read_text())["url"])
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with served(home) as daemon:
+        yield configured_provider(daemon.url)
 
 
 def configured_provider(url: str) -> AwsProvider:

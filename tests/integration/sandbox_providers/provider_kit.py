@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import CallContext, Caller, CreateResult, DiffChanges
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.journal import Journal
-from slipway.sandbox.providers.framework.provider import CallContext, Caller, CreateResult, DiffChanges
 
 
 def context(token: str, name: str, stack: str = "dev", seed: str = "") -> CallContext:
@@ -25,7 +25,7 @@ def next_run(provider: AwsProvider, journal: Journal | None = None, backend: str
 def checked(provider: AwsProvider, ctx: CallContext, /, **program: Any) -> dict[str, Any]:
     """Checked inputs."""
     result = provider.check(ctx, {}, program)
-    assert not result.failures
+    assert not result.failures, result.failures
     return result.inputs
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from provider_kit import context, next_run
 
+from slipway.providers.provider import CreateResult, ProviderError
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CreateResult, ProviderError
 from slipway.sandbox.providers.framework.resource import MARKER_TAG
 
 TRUST = json.dumps(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from provider_kit import changed, checked, client, context, created, gone, imported, made, refused
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import Archive, Asset
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import ProviderError
-from slipway.sandbox.providers.framework.values import Archive, Asset
 
 BUCKET = "aws:s3/bucket:Bucket"
 OBJECT = "aws:s3/bucketObject:BucketObject"

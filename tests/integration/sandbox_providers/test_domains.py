@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from provider_kit import changed, checked, client, context, created, gone, imported, made, next_run, refused
 
+from slipway.providers.provider import CallContext, DiffChanges, ProviderError
+from slipway.providers.values import Secret, unwrap_secrets
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.journal import Journal, Notes
-from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, ProviderError
-from slipway.sandbox.providers.framework.values import Secret, unwrap_secrets
 
 ZONE = "aws:route53/zone:Zone"
 RECORD = "aws:route53/record:Record"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from provider_kit import context, made, next_run
 
+from slipway.providers.provider import CreateResult
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.journal import Journal
-from slipway.sandbox.providers.framework.provider import CreateResult
 
 VPC, REPOSITORY = "aws:ec2/vpc:Vpc", "aws:ecr/repository:Repository"
 TRUST = json.dumps(

@@ -15,10 +15,11 @@ import psutil
 import pytest
 from stack_kit import Daemon, OnEvent, Project, Result, needs_cli, served, wait_until
 
+from slipway.providers.provider import Caller, Provider
+from slipway.providers.server import ProviderServer
 from slipway.sandbox.providers.aws import AwsProvider
+from slipway.sandbox.providers.framework.connections import Connections
 from slipway.sandbox.providers.framework.journal import Journal
-from slipway.sandbox.providers.framework.provider import Caller, Provider
-from slipway.sandbox.providers.framework.server import ProviderServer
 from slipway.sandbox.providers.services.ec2.vpcs import Vpc
 from slipway.sandbox.providers.services.ecr.repositories import Repository
 
@@ -148,14 +149,15 @@ def test_command_killed_in_the_middle_of_a_create(
             journal,
         )
 
-    server = ProviderServer(make)
+    connections = Connections(make)
+    server = ProviderServer(connections)
     try:
         project.environ["PULUMI_DEBUG_PROVIDERS"] = f"aws:{server.port}"
         with monkeypatch.context() as patch:
             patch.setattr(kind, "create", killing)
             assert project.run("up", "--yes", "--skip-preview", "--json").code != 0
         assert killed
-        wait_until(lambda: len(server.connections) == 0, "the killed command's instances are still there")
+        wait_until(lambda: len(connections) == 0, "the killed command's instances are still there")
         goes_on(project)
     finally:
         server.stop()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_kit import checked, context
 
+from slipway.providers.provider import CallContext, DiffChanges, ProviderError
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, ProviderError
 
+STATE = Path(__file__).parents[1] / "infra/states/dev.json"
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -39,13 +43,12 @@ class Stack:
 
     def make(self, key: str, token: str, **program: Any) -> dict[str, Any]:
         """Check, preview and create."""
-        ctx = CallContext(urn=f"urn:pulumi:dev::shop::{token}::{key}", type=token, name=key, random_seed=key.encode())
-        checked = self.provider.check(ctx, {}, program)
-        assert not checked.failures, f"{token}: {checked.failures}"
-        planned = CallContext(urn=ctx.urn, type=token, name=key, preview=True)
-        self.provider.create(planned, checked.inputs)
-        created = self.provider.create(ctx, checked.inputs)
-        self.made[key] = Made(ctx, created.id, program, checked.inputs, created.outputs)
+        name = key.rpartition(" ")[2]
+        ctx = context(token, name, seed=key)
+        inputs = checked(self.provider, ctx, **program)
+        self.provider.create(replace(ctx, preview=True), inputs)
+        created = self.provider.create(ctx, inputs)
+        self.made[key] = Made(ctx, created.id, program, inputs, created.outputs)
         return created.outputs
 
     def changes(self, key: str, olds: dict[str, Any] | None = None, **program: Any) -> Any:
@@ -74,93 +77,47 @@ class Stack:
         self.provider.delete(made.ctx, made.id, made.inputs, made.outputs)
 
 
-def make_network(stack: Stack) -> None:
-    """As components.Environment."""
-    vpc = stack.make(
-        "vpc",
-        "aws:ec2/vpc:Vpc",
-        cidrBlock="10.9.0.0/16",
-        enableDnsHostnames=True,
-        enableDnsSupport=True,
-        tags={"Name": "dev"},
-    )["id"]
-    stack.make("default-group", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", vpcId=vpc)
-    gateway = stack.make("internet", "aws:ec2/internetGateway:InternetGateway", vpcId=vpc, tags={"Name": "dev"})["id"]
-    table = stack.make("public", "aws:ec2/routeTable:RouteTable", vpcId=vpc, tags={"Name": "public"})["id"]
-    stack.make(
-        "public-internet",
-        "aws:ec2/route:Route",
-        routeTableId=table,
-        destinationCidrBlock="0.0.0.0/0",
-        gatewayId=gateway,
-    )
-    for zone, block in {"us-east-1a": "10.9.0.0/20", "us-east-1b": "10.9.16.0/20"}.items():
-        subnet = stack.make(
-            f"subnet-{zone}",
-            "aws:ec2/subnet:Subnet",
-            vpcId=vpc,
-            availabilityZone=zone,
-            cidrBlock=block,
-            mapPublicIpOnLaunch=False,
-            tags={"Name": zone, "kubernetes.io/role/elb": "1"},
-        )["id"]
-        stack.make(
-            f"public-{zone}",
-            "aws:ec2/routeTableAssociation:RouteTableAssociation",
-            subnetId=subnet,
-            routeTableId=table,
-        )
-    address = stack.make("nat-address", "aws:ec2/eip:Eip", domain="vpc")["id"]
-    nat = stack.make("nat", "aws:ec2/natGateway:NatGateway", subnetId=subnets(stack)[0], allocationId=address)["id"]
-    private = stack.make("private", "aws:ec2/routeTable:RouteTable", vpcId=vpc)["id"]
-    stack.make(
-        "private-nat", "aws:ec2/route:Route", routeTableId=private, destinationCidrBlock="0.0.0.0/0", natGatewayId=nat
-    )
-    key = stack.make(
-        "key", "aws:kms/key:Key", description="Data at rest", enableKeyRotation=True, deletionWindowInDays=30
-    )
-    stack.make("alias", "aws:kms/alias:Alias", name="alias/dev", targetKeyId=key["keyId"])
+def make_what_the_program_declares(stack: Stack) -> None:
+    """The inputs of dev's recorded state, with the real values in place of the made-up ones that they refer to."""
+    real: dict[str, str] = {}
+    for recorded in json.loads(STATE.read_text())["deployment"]["resources"]:
+        if recorded["type"].startswith("aws:"):
+            kind, name = recorded["type"].rsplit(":", 1)[-1], recorded["urn"].rsplit("::", 1)[-1]
+            made = stack.make(
+                f"{kind} {name.removeprefix('orders-dev-')}",
+                recorded["type"],
+                **{key: with_real_values(value, real) for key, value in recorded["inputs"].items()},
+            )
+            real[recorded["id"]] = made["id"]
+            real.update(computed_values(recorded["outputs"], recorded["inputs"], made))
 
 
-def subnets(stack: Stack) -> list[str]:
-    """Both subnets' ids."""
-    return [stack.made[f"subnet-{zone}"].id for zone in ("us-east-1a", "us-east-1b")]
+def computed_values(recorded: Any, inputs: Any, made: Any) -> Iterator[tuple[str, str]]:
+    """What the recorded state has for each real text that the inputs do not say."""
+    if isinstance(recorded, dict) and isinstance(made, dict):
+        for key in recorded.keys() & made.keys():
+            yield from computed_values(recorded[key], inputs.get(key) if isinstance(inputs, dict) else None, made[key])
+    elif isinstance(recorded, list) and isinstance(made, list) and inputs is None:
+        for before, after in zip(recorded, made, strict=False):
+            yield from computed_values(before, None, after)
+    elif isinstance(recorded, str) and isinstance(made, str) and inputs is None:
+        yield recorded, made
 
 
-def make_cluster(stack: Stack) -> None:
-    """As components.Cluster."""
-    roles: dict[str, str] = {}
-    for name in ("control-plane", "nodes", "admin"):
-        role = stack.make(name, "aws:iam/role:Role", assumeRolePolicy=TRUST)
-        roles[name] = role["arn"]
-        stack.make(
-            f"{name}-policy",
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-            role=role["name"],
-            policyArn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy",
-        )
-    cluster = stack.make(
-        "cluster",
-        "aws:eks/cluster:Cluster",
-        version="1.35",
-        roleArn=roles["control-plane"],
-        accessConfig={"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
-        vpcConfig={"subnetIds": subnets(stack), "endpointPrivateAccess": True, "endpointPublicAccess": True},
-        encryptionConfig={"provider": {"keyArn": stack.made["key"].outputs["arn"]}, "resources": ["secrets"]},
-        enabledClusterLogTypes=["api", "audit", "authenticator"],
-    )["name"]
-    stack.make(
-        "node-group",
-        "aws:eks/nodeGroup:NodeGroup",
-        clusterName=cluster,
-        nodeRoleArn=roles["nodes"],
-        subnetIds=subnets(stack),
-        instanceTypes=["t3.medium"],
-        labels={},
-        scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 3},
-        updateConfig={"maxUnavailable": 1},
-    )
-    entry = stack.make("entry", "aws:eks/accessEntry:AccessEntry", clusterName=cluster, principalArn=roles["admin"])
+def with_real_values(value: Any, real: Mapping[str, str]) -> Any:
+    """`value` with every text that is known replaced."""
+    if isinstance(value, dict):
+        return {key: with_real_values(item, real) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_real_values(item, real) for item in value]
+    return real.get(value, value) if isinstance(value, str) else value
+
+
+def make_access(stack: Stack) -> None:
+    """As components.Cluster where administrators are given."""
+    admin = stack.make("admin", "aws:iam/role:Role", assumeRolePolicy=TRUST)["arn"]
+    cluster = stack.made["Cluster orders-dev"].id
+    entry = stack.make("entry", "aws:eks/accessEntry:AccessEntry", clusterName=cluster, principalArn=admin)
     stack.make(
         "association",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
@@ -169,178 +126,20 @@ def make_cluster(stack: Stack) -> None:
         policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
         accessScope={"type": "cluster"},
     )
-    stack.make(
-        "addon",
-        "aws:eks/addon:Addon",
-        clusterName=cluster,
-        addonName="coredns",
-        resolveConflictsOnCreate="OVERWRITE",
-        resolveConflictsOnUpdate="PRESERVE",
-    )
 
 
-def make_images(stack: Stack) -> None:
-    """As components.Image."""
-    repository = stack.make(
-        "repository",
-        "aws:ecr/repository:Repository",
-        name="orders",
-        imageTagMutability="IMMUTABLE",
-        imageScanningConfiguration={"scanOnPush": True},
-        encryptionConfigurations=[{"encryptionType": "KMS", "kmsKey": stack.made["key"].outputs["arn"]}],
-        forceDelete=True,
-    )["name"]
-    rule = {
-        "rulePriority": 1,
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},
-        "action": {"type": "expire"},
-    }
-    stack.make(
-        "lifecycle",
-        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
-        repository=repository,
-        policy=json.dumps({"rules": [rule]}),
-    )
-
-
-def make_database(stack: Stack) -> None:
-    """As components.Database."""
-    group = stack.make(
-        "door", "aws:ec2/securityGroup:SecurityGroup", description="PostgreSQL", vpcId=stack.made["vpc"].id
-    )["id"]
-    stack.make(
-        "door-pods",
-        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        securityGroupId=group,
-        referencedSecurityGroupId=stack.made["default-group"].id,
-        ipProtocol="tcp",
-        fromPort=5432,
-        toPort=5432,
-        description="pods",
-    )
-    names = stack.make("subnets", "aws:rds/subnetGroup:SubnetGroup", subnetIds=subnets(stack))["name"]
-    parameters = stack.make(
-        "parameters",
-        "aws:rds/parameterGroup:ParameterGroup",
-        family="postgres15",
-        parameters=[
-            {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"},
-            {"name": "log_min_duration_statement", "value": "1000", "applyMethod": "immediate"},
-        ],
-    )["name"]
-    key = stack.made["key"].outputs["arn"]
-    stack.make(
-        "postgresql",
-        "aws:rds/instance:Instance",
-        engine="postgres",
-        engineVersion="15",
-        instanceClass="db.t4g.micro",
-        allocatedStorage=20,
-        maxAllocatedStorage=100,
-        storageType="gp3",
-        storageEncrypted=True,
-        kmsKeyId=key,
-        dbName="orders",
-        username="slipway",
-        manageMasterUserPassword=True,
-        masterUserSecretKmsKeyId=key,
-        port=5432,
-        dbSubnetGroupName=names,
-        parameterGroupName=parameters,
-        vpcSecurityGroupIds=[group],
-        publiclyAccessible=False,
-        multiAz=False,
-        backupRetentionPeriod=7,
-        copyTagsToSnapshot=True,
-        deletionProtection=False,
-        skipFinalSnapshot=True,
-        autoMinorVersionUpgrade=True,
-        performanceInsightsEnabled=True,
-        enabledCloudwatchLogsExports=["postgresql"],
-    )
-
-
-def make_balancer(stack: Stack) -> None:
-    """As components.LoadBalancer."""
-    group = stack.make(
-        "doors", "aws:ec2/securityGroup:SecurityGroup", description="Load balancer", vpcId=stack.made["vpc"].id
-    )["id"]
-    stack.make(
-        "doors-live",
-        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        securityGroupId=group,
-        cidrIpv4="0.0.0.0/0",
-        ipProtocol="tcp",
-        fromPort=80,
-        toPort=80,
-        description="live listener",
-    )
-    stack.make(
-        "doors-out",
-        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-        securityGroupId=group,
-        cidrIpv4="0.0.0.0/0",
-        ipProtocol="tcp",
-        fromPort=8080,
-        toPort=8080,
-        description="pods",
-    )
-    balancer = stack.make(
-        "balancer",
-        "aws:lb/loadBalancer:LoadBalancer",
-        loadBalancerType="application",
-        internal=False,
-        subnets=subnets(stack),
-        securityGroups=[group],
-        dropInvalidHeaderFields=True,
-        enableDeletionProtection=False,
-    )["arn"]
-    groups = [
-        stack.make(
-            f"orders-{colour}",
-            "aws:lb/targetGroup:TargetGroup",
-            vpcId=stack.made["vpc"].id,
-            port=8080,
-            protocol="HTTP",
-            targetType="ip",
-            deregistrationDelay=15,
-            healthCheck={
-                "path": "/readyz",
-                "matcher": "200",
-                "interval": 5,
-                "timeout": 3,
-                "healthyThreshold": 2,
-                "unhealthyThreshold": 2,
-            },
-        )["arn"]
-        for colour in ("blue", "green")
-    ]
+def make_rules(stack: Stack) -> None:
+    """Actions that are no forward, under the listener's older token, too."""
     listener = stack.make(
-        "live",
-        "aws:alb/listener:Listener",
-        loadBalancerArn=balancer,
-        port=80,
-        protocol="HTTP",
-        defaultActions=[{"type": "forward", "forward": {"targetGroups": weights(groups, 100, 0)}}],
-    )["arn"]
-    stack.make(
-        "test",
-        "aws:lb/listener:Listener",
-        loadBalancerArn=balancer,
-        port=8080,
-        protocol="HTTP",
-        defaultActions=[{"type": "forward", "targetGroupArn": groups[1]}],
-    )
-    stack.make(
         "redirect",
-        "aws:lb/listener:Listener",
-        loadBalancerArn=balancer,
+        "aws:alb/listener:Listener",
+        loadBalancerArn=stack.made["LoadBalancer orders-dev"].id,
         port=81,
         protocol="HTTP",
         defaultActions=[
             {"type": "redirect", "redirect": {"port": "443", "protocol": "HTTPS", "statusCode": "HTTP_301"}}
         ],
-    )
+    )["arn"]
     stack.make(
         "rule",
         "aws:lb/listenerRule:ListenerRule",
@@ -356,31 +155,11 @@ def make_balancer(stack: Stack) -> None:
     )
 
 
-def weights(groups: list[str], *shares: int) -> list[dict[str, Any]]:
-    """Target groups with their shares."""
-    return [{"arn": arn, "weight": share} for arn, share in zip(groups, shares, strict=True)]
-
-
-def make_monitoring(stack: Stack) -> None:
-    """As components.Monitoring."""
-    stack.make("logs", "aws:cloudwatch/logGroup:LogGroup", name="/slipway/orders", retentionInDays=30)
-    topic = stack.make("events", "aws:sns/topic:Topic", kmsMasterKeyId=stack.made["key"].outputs["arn"])["arn"]
-    stack.make(
-        "mail",
-        "aws:sns/topicSubscription:TopicSubscription",
-        topic=topic,
-        protocol="email",
-        endpoint="on-call@example.com",
-    )
-    body = {
-        "widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 6, "properties": {"markdown": "orders"}}]
-    }
-    stack.make(
-        "dashboard",
-        "aws:cloudwatch/dashboard:Dashboard",
-        dashboardName="orders",
-        dashboardBody=json.dumps(body, indent=1),
-    )
+def make_alarms(stack: Stack) -> None:
+    """As components.Monitoring where alarms are wanted."""
+    topic = stack.made["Topic events"].id
+    endpoint = "on-call@example.com"
+    stack.make("mail", "aws:sns/topicSubscription:TopicSubscription", topic=topic, protocol="email", endpoint=endpoint)
     for name, statistic in {
         "errors": {"statistic": "Sum", "metricName": "HTTPCode_Target_5XX_Count", "threshold": 10},
         "latency": {"extendedStatistic": "p99", "metricName": "TargetResponseTime", "threshold": 0.25},
@@ -423,10 +202,15 @@ def make_ledger(stack: Stack) -> None:
     )
 
 
+def weights(groups: list[str], *shares: int) -> list[dict[str, Any]]:
+    """Target groups with their shares."""
+    return [{"arn": arn, "weight": share} for arn, share in zip(groups, shares, strict=True)]
+
+
 def make_everything(provider: AwsProvider) -> Stack:
     """What the program makes."""
     result = Stack(provider)
-    for make in (make_network, make_cluster, make_images, make_database, make_balancer, make_monitoring, make_ledger):
+    for make in (make_what_the_program_declares, make_access, make_rules, make_alarms, make_ledger):
         make(result)
     return result
 
@@ -454,16 +238,16 @@ def test_refresh_finds_no_drift_when_nobody_touched_anything(stack: Stack) -> No
 
 
 def test_refresh_tells_the_drift_when_somebody_moved_traffic(stack: Stack, provider: AwsProvider) -> None:
-    live = stack.made["live"]
-    groups = [stack.made[f"orders-{colour}"].id for colour in ("blue", "green")]
+    live = stack.made["Listener live"]
+    groups = [stack.made[f"TargetGroup {colour}"].id for colour in ("blue", "green")]
     shares = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(groups, (60, 40), strict=True)]
     elb = provider._configured().client("elbv2")  # pyright: ignore[reportPrivateUsage]
     elb.modify_listener(
         ListenerArn=live.id, DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
     )
-    found = stack.refresh("live")
+    found = stack.refresh("Listener live")
     assert found.inputs["defaultActions"][0]["forward"]["targetGroups"] == weights(groups, 60, 40)
-    diff = stack.changes("live", olds=found.inputs)
+    diff = stack.changes("Listener live", olds=found.inputs)
     assert diff.diffs == ("defaultActions",)
     assert not diff.replaces
     back = provider.update(live.ctx, live.id, found.inputs, found.outputs, live.inputs)
@@ -471,21 +255,23 @@ def test_refresh_tells_the_drift_when_somebody_moved_traffic(stack: Stack, provi
 
 
 def test_update_moves_traffic_in_place_when_weights_change(stack: Stack) -> None:
-    groups = [stack.made[f"orders-{colour}"].id for colour in ("blue", "green")]
+    groups = [stack.made[f"TargetGroup {colour}"].id for colour in ("blue", "green")]
     actions = [{"type": "forward", "forward": {"targetGroups": weights(groups, 10, 90)}}]
-    assert not stack.changes("live", defaultActions=actions).replaces
-    stack.update("live", defaultActions=actions)
-    assert stack.refresh("live").outputs["defaultActions"][0]["forward"]["targetGroups"] == weights(groups, 10, 90)
-    assert stack.changes("live").changes is DiffChanges.NONE
+    assert not stack.changes("Listener live", defaultActions=actions).replaces
+    stack.update("Listener live", defaultActions=actions)
+    assert stack.refresh("Listener live").outputs["defaultActions"][0]["forward"]["targetGroups"] == weights(
+        groups, 10, 90
+    )
+    assert stack.changes("Listener live").changes is DiffChanges.NONE
 
 
 @pytest.mark.parametrize(
     ("key", "change"),
     [
-        ("vpc", {"cidrBlock": "10.8.0.0/16"}),
-        ("postgresql", {"dbName": "other"}),
-        ("balancer", {"internal": True}),
-        ("orders-blue", {"port": 9090}),
+        ("Vpc vpc", {"cidrBlock": "10.8.0.0/16"}),
+        ("Instance postgresql", {"dbName": "other"}),
+        ("LoadBalancer orders-dev", {"internal": True}),
+        ("TargetGroup blue", {"port": 9090}),
         ("ledger", {"hashKey": "sk", "rangeKey": "pk"}),
     ],
 )
@@ -496,15 +282,15 @@ def test_diff_replaces_when_an_immutable_property_changes(stack: Stack, key: str
 @pytest.mark.parametrize(
     ("key", "change"),
     [
-        ("postgresql", {"allocatedStorage": 30, "maxAllocatedStorage": 150}),
-        ("orders-blue", {"deregistrationDelay": 30}),
-        ("balancer", {"idleTimeout": 90}),
+        ("Instance postgresql", {"allocatedStorage": 30, "maxAllocatedStorage": 150}),
+        ("TargetGroup blue", {"deregistrationDelay": 30}),
+        ("LoadBalancer orders-dev", {"idleTimeout": 90}),
         ("latency", {"threshold": 0.5}),
-        ("logs", {"retentionInDays": 90}),
+        ("LogGroup logs", {"retentionInDays": 90}),
         ("ledger", {"tags": {"team": "shop"}}),
-        ("events", {"displayName": "Events"}),
+        ("Topic events", {"displayName": "Events"}),
         (
-            "parameters",
+            "ParameterGroup parameters",
             {
                 "parameters": [
                     {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"},
@@ -535,10 +321,10 @@ def test_functions_answer_what_the_program_asks(stack: Stack, provider: AwsProvi
     key = '{"pk": {"S": "dev#orders"}, "sk": {"S": "wanted"}}'
     item = ask("aws:dynamodb/getTableItem:getTableItem", tableName="slipway-ledger", key=key)["item"]
     assert json.loads(item)["document"] == {"S": "{}"}
-    secret = stack.made["postgresql"].outputs["masterUserSecrets"][0]["secretArn"]
+    secret = stack.made["Instance postgresql"].outputs["masterUserSecrets"][0]["secretArn"]
     version = ask("aws:secretsmanager/getSecretVersion:getSecretVersion", secretId=secret)
     assert json.loads(version["secretString"])["password"]
-    registry = stack.made["repository"].outputs["registryId"]
+    registry = stack.made["Repository orders-repository"].outputs["registryId"]
     token = ask("aws:ecr/getAuthorizationToken:getAuthorizationToken", registryId=registry)
     assert token["userName"] == "AWS"
     assert token["password"]
@@ -560,7 +346,10 @@ def test_refuses_a_missing_item_when_the_ledger_does_not_have_it(stack: Stack, p
 def test_delete_leaves_nothing_when_all_is_destroyed(fresh_provider: AwsProvider) -> None:
     stack = make_everything(fresh_provider)
     left: list[str] = []
-    keeping = {"default-group", "key"}  # the first cannot be deleted, the second waits for its deletion date
+    keeping = {
+        "DefaultSecurityGroup default-group",
+        "Key key",
+    }  # the first cannot be deleted, the second waits for its deletion date
     for key in reversed(list(stack.made)):
         made = stack.made[key]
         stack.delete(key)

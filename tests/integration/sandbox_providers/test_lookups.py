@@ -8,23 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from provider_kit import made
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import Secret
 from slipway.sandbox.aws.token_review import TokenError, verify_token
 from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.provider import CallContext, CreateResult, ProviderError
 from slipway.sandbox.providers.framework.schema import function_schema
-from slipway.sandbox.providers.framework.values import Secret
 
 SECRETS = {os.environ.get("AWS_ACCESS_KEY_ID") or "test": os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
-
-
-def create(provider: AwsProvider, token: str, key: str, /, **program: Any) -> CreateResult:
-    """Check and create."""
-    ctx = CallContext(urn=f"urn:pulumi:dev::shop::{token}::{key}", type=token, name=key, random_seed=key.encode())
-    checked = provider.check(ctx, {}, program)
-    assert not checked.failures, checked.failures
-    return provider.create(ctx, checked.inputs)
 
 
 def ask(provider: AwsProvider, token: str, **args: Any) -> dict[str, Any]:
@@ -35,25 +28,25 @@ def ask(provider: AwsProvider, token: str, **args: Any) -> dict[str, Any]:
 
 
 def test_lookups_answer_what_the_resources_say(provider: AwsProvider) -> None:
-    vpc = create(provider, "aws:ec2/vpc:Vpc", "looked-up", cidrBlock="10.77.0.0/16", tags={"Name": "looked-up"})
+    vpc = made(provider, "aws:ec2/vpc:Vpc", "looked-up", cidrBlock="10.77.0.0/16", tags={"Name": "looked-up"})
     zones = {"us-east-1a": "10.77.1.0/24", "us-east-1b": "10.77.2.0/24"}
     subnets = [
-        create(provider, "aws:ec2/subnet:Subnet", z, vpcId=vpc.id, cidrBlock=b, availabilityZone=z).id
+        made(provider, "aws:ec2/subnet:Subnet", z, vpcId=vpc.id, cidrBlock=b, availabilityZone=z).id
         for z, b in zones.items()
     ]
-    group = create(provider, "aws:ec2/securityGroup:SecurityGroup", "web", vpcId=vpc.id)
-    balancer = create(provider, "aws:lb/loadBalancer:LoadBalancer", "lb", subnets=subnets, securityGroups=[group.id])
-    targets = create(
+    group = made(provider, "aws:ec2/securityGroup:SecurityGroup", "web", vpcId=vpc.id)
+    balancer = made(provider, "aws:lb/loadBalancer:LoadBalancer", "lb", subnets=subnets, securityGroups=[group.id])
+    targets = made(
         provider, "aws:lb/targetGroup:TargetGroup", "tg", port=80, protocol="HTTP", targetType="ip", vpcId=vpc.id
     )
     actions = [{"type": "forward", "targetGroupArn": targets.id}]
-    listener = create(
+    listener = made(
         provider, "aws:lb/listener:Listener", "on", loadBalancerArn=balancer.id, port=80, defaultActions=actions
     )
-    role = create(provider, "aws:iam/role:Role", "role", assumeRolePolicy=TRUST)
-    repository = create(provider, "aws:ecr/repository:Repository", "repository")
-    logs = create(provider, "aws:cloudwatch/logGroup:LogGroup", "logs", retentionInDays=7)
-    secret = create(provider, "aws:secretsmanager/secret:Secret", "secret")
+    role = made(provider, "aws:iam/role:Role", "role", assumeRolePolicy=TRUST)
+    repository = made(provider, "aws:ecr/repository:Repository", "repository")
+    logs = made(provider, "aws:cloudwatch/logGroup:LogGroup", "logs", retentionInDays=7)
+    secret = made(provider, "aws:secretsmanager/secret:Secret", "secret")
 
     by_tag = ask(provider, "aws:ec2/getVpc:getVpc", tags={"Name": "looked-up"})
     assert (by_tag["id"], by_tag["cidrBlock"]) == (vpc.id, "10.77.0.0/16")
@@ -101,7 +94,7 @@ def test_random_password_is_secret_and_as_long_as_asked(provider: AwsProvider) -
 def test_refuses_a_lookup_when_nothing_or_too_much_matches(provider: AwsProvider) -> None:
     with pytest.raises(ProviderError, match="no matching EC2 VPC found"):
         ask(provider, "aws:ec2/getVpc:getVpc", tags={"Name": "nowhere"})
-    create(provider, "aws:ec2/vpc:Vpc", "twin-a", cidrBlock="10.78.0.0/16", tags={"Name": "twin"})
-    create(provider, "aws:ec2/vpc:Vpc", "twin-b", cidrBlock="10.79.0.0/16", tags={"Name": "twin"})
+    made(provider, "aws:ec2/vpc:Vpc", "twin-a", cidrBlock="10.78.0.0/16", tags={"Name": "twin"})
+    made(provider, "aws:ec2/vpc:Vpc", "twin-b", cidrBlock="10.79.0.0/16", tags={"Name": "twin"})
     with pytest.raises(ProviderError, match="2 matching EC2 VPC found"):
         ask(provider, "aws:ec2/getVpc:getVpc", tags={"Name": "twin"})

@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from shop import PROGRAM, Shop
 
+from slipway.providers.server import ProviderServer
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.providers.framework.server import ProviderServer
+from slipway.sandbox.providers.framework.connections import Connections
 from slipway.sandbox.pulumi.cli import have_cli
 from slipway.stack import PulumiStack, find_cli
 
@@ -61,7 +62,7 @@ def project(cli_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     servers: list[ProviderServer] = []
 
     def serve(*, adopts: bool = False) -> None:
-        servers.append(ProviderServer(lambda _caller: Shop(things, adopts=adopts)))
+        servers.append(ProviderServer(Connections(lambda _caller: Shop(things, adopts=adopts))))
         monkeypatch.setenv("PULUMI_DEBUG_PROVIDERS", f"shop:{servers[-1].port}")
 
     settings = {

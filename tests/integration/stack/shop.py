@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     CreateResult,
     DiffChanges,
@@ -20,7 +20,7 @@ from slipway.sandbox.providers.framework.provider import (
     ProviderError,
     ReadResult,
 )
-from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.providers.values import PropertyMap
 
 SLOW_SECONDS = 0.4
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from slipway.providers.provider import CallContext, DiffChanges, DiffKind
+from slipway.providers.values import UNKNOWN
 from slipway.sandbox.providers.framework.check import check_inputs
 from slipway.sandbox.providers.framework.diff import diff_inputs
-from slipway.sandbox.providers.framework.provider import CallContext, DiffChanges, DiffKind
 from slipway.sandbox.providers.framework.schema import resource_schema
 from slipway.sandbox.providers.framework.settings import Settings
-from slipway.sandbox.providers.framework.values import UNKNOWN
 from slipway.sandbox.providers.services import registry
 
 RESOURCES = registry.all_resources()

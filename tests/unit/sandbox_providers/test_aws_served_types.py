@@ -7,25 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from slipway.sandbox.providers.aws import AwsProvider
-from slipway.sandbox.providers.framework.diff import diff_inputs
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     Caller,
     DiffChanges,
     NotImplementedByProviderError,
     ProviderError,
 )
-from slipway.sandbox.providers.framework.schema import SCHEMA_PATH, resource_schema
-from slipway.sandbox.providers.schema_generator import generate, render
+from slipway.sandbox.providers.aws import AwsProvider
+from slipway.sandbox.providers.framework.diff import diff_inputs
+from slipway.sandbox.providers.framework.schema import object_schema, resource_schema
 from slipway.sandbox.providers.services import registry
 from slipway.sandbox.providers.services.elbv2.actions import api_actions, shown_actions
 
 REPOSITORY = Path(__file__).parents[3]
 
 
-def test_schema_file_is_current_when_generated_from_the_installed_sdk() -> None:
-    assert SCHEMA_PATH.read_text() == render(generate())
+def test_schema_of_a_type_is_what_the_sdk_declares() -> None:
+    schema = resource_schema("aws:lb/listener:Listener")
+    assert schema.inputs.required == {"defaultActions", "loadBalancerArn"}
+    assert (schema.inputs.properties["port"], schema.inputs.properties["tags"]) == ("integer", "map<string>")
+    actions = schema.inputs.properties["defaultActions"]
+    assert actions.startswith("list<#")
+    assert object_schema(actions[5:-1]).required == {"type"}
+    assert {"arn", "port"} & schema.always == {"arn"}
+    assert resource_schema("aws:iam/role:Role").inputs.properties["assumeRolePolicy"] == "any"  # text or an object
+    assert resource_schema("aws:s3/bucketObjectv2:BucketObjectv2").inputs.properties["source"] == "asset"
 
 
 @pytest.mark.parametrize("token", sorted(registry.all_resources()))

@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from slipway.sandbox.providers.docker import DockerProvider
-from slipway.sandbox.providers.docker.engine import Engine, Say
-from slipway.sandbox.providers.docker.inputs import IMAGE_TYPE, ImageSpec
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     Caller,
     CheckResult,
@@ -19,7 +16,10 @@ from slipway.sandbox.providers.framework.provider import (
     NotImplementedByProviderError,
     ProviderError,
 )
-from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap, Secret
+from slipway.providers.values import UNKNOWN, PropertyMap, Secret
+from slipway.sandbox.providers.docker import DockerProvider
+from slipway.sandbox.providers.docker.engine import Engine, Say
+from slipway.sandbox.providers.docker.inputs import IMAGE_TYPE, ImageSpec
 
 DIGEST = f"sha256:{'d' * 64}"
 IMAGE_ID = f"sha256:{'1' * 64}"

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from slipway.providers.provider import Provider, ProviderError
 from slipway.sandbox.providers.framework.caller import caller_of, established, find_process, program_folder
 from slipway.sandbox.providers.framework.connections import Connections
-from slipway.sandbox.providers.framework.provider import Provider, ProviderError
 
 NOBODY = 65534
 CONNECTING = """

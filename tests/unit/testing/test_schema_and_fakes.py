@@ -8,11 +8,11 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 
+from slipway.providers.schema import ResourceSchema, function_schema, installed_packages, properties_of, resource_schema
+from slipway.providers.values import UNKNOWN, Asset, Secret
 from slipway.testing.checking import check_properties
 from slipway.testing.replacement import Change, compare, replacing
-from slipway.testing.schema import ResourceSchema, function_schema, installed_packages, properties_of, resource_schema
 from slipway.testing.values import Identity, compute_outputs, hide_computed
-from slipway.testing.wire import ASSET, UNKNOWN, Asset, Secret, decode, encode
 
 
 def schema_of(cls: type, token: str) -> ResourceSchema:
@@ -73,7 +73,7 @@ def test_faults_name_path_want_and_got(schema: ResourceSchema, inputs: dict[str,
 
 def test_assets_unions_and_documents_are_checked() -> None:
     page = schema_of(aws.s3.BucketObjectv2, "aws:s3/bucketObjectv2:BucketObjectv2")
-    inputs: dict[str, Any] = {"bucket": "b", "source": Asset(ASSET, {"text": "hello"})}
+    inputs: dict[str, Any] = {"bucket": "b", "source": Asset(text="hello")}
     assert list(check_properties(inputs, page.inputs)) == []
     assert [f.path for f in check_properties({"bucket": "b", "source": "hello"}, page.inputs)] == ["source"]
 
@@ -145,10 +145,3 @@ def test_replacements_come_from_the_test_and_from_the_sdk_too() -> None:
     assert replacing("random:index/x:X", [change], {}, {"random:index/x:X": ["length"]}) == [change]
     forcing = [name for name, declared in properties_of(aws.eks.ClusterArgs).items() if declared.forces_new]
     assert forcing == ["bootstrapSelfManagedAddons"]
-
-
-@pytest.mark.parametrize(
-    "value", [None, True, 3, 2.5, "x", ["a", {"b": Secret([1])}], Asset(ASSET, {"path": "p"}), UNKNOWN]
-)
-def test_wire_returns_what_was_sent(value: Any) -> None:
-    assert decode(encode(value)) == value

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from slipway.providers.provider import Caller
 from slipway.sandbox.providers.docker.rules import exclude_paths, tar
-from slipway.sandbox.providers.framework.provider import Caller
 
 DIGEST_CHUNK_BYTES = 1 << 20
 

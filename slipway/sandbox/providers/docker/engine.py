@@ -16,12 +16,12 @@ import docker
 import requests
 from docker.errors import DockerException, ImageNotFound
 
+from slipway.providers.provider import ProviderError
 from slipway.sandbox.docker import engine_answers
 from slipway.sandbox.images import find_recipe
 from slipway.sandbox.images.source import Reference
 from slipway.sandbox.providers.docker.dockerfile import base_images
 from slipway.sandbox.providers.docker.inputs import ImageSpec, split_name
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.registry import REGISTRY_ADDRESS
 
 CONNECT_TIMEOUT_SECONDS = 10

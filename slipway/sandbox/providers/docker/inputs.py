@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from slipway.providers.provider import Caller, CheckFailure
+from slipway.providers.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 from slipway.sandbox.providers.docker.context import BuildContext, ContextError
 from slipway.sandbox.providers.docker.rules import match_tag
-from slipway.sandbox.providers.framework.provider import Caller, CheckFailure
-from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap, Secret, Value, unwrap_secrets, walk
 
 IMAGE_TYPE = "docker:index/image:Image"
 CONTEXT_DIGEST = "contextDigest"

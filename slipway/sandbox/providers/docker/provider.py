@@ -7,20 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from slipway.sandbox.providers.docker.context import ContextError
-from slipway.sandbox.providers.docker.inputs import (
-    IMAGE_TYPE,
-    ImageSpec,
-    check_inputs,
-    complete_inputs,
-    differences,
-    find_context,
-    read_image,
-    secret_texts,
-    server_of,
-    server_of_image,
-)
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     Caller,
     CheckFailure,
@@ -36,7 +23,7 @@ from slipway.sandbox.providers.framework.provider import (
     ProviderError,
     ReadResult,
 )
-from slipway.sandbox.providers.framework.values import (
+from slipway.providers.values import (
     UNKNOWN,
     PropertyMap,
     Secret,
@@ -44,6 +31,19 @@ from slipway.sandbox.providers.framework.values import (
     contains_secret,
     contains_unknown,
     unwrap_secrets,
+)
+from slipway.sandbox.providers.docker.context import ContextError
+from slipway.sandbox.providers.docker.inputs import (
+    IMAGE_TYPE,
+    ImageSpec,
+    check_inputs,
+    complete_inputs,
+    differences,
+    find_context,
+    read_image,
+    secret_texts,
+    server_of,
+    server_of_image,
 )
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import threading
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.diff import diff_inputs
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError, error_code, is_not_found
 from slipway.sandbox.providers.framework.resource import MARKER_TAG, Call, Resource, marker_value
 from slipway.sandbox.providers.framework.schema import ResourceSchema
 from slipway.sandbox.providers.framework.state import imported_inputs, merged_outputs
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class SeenIds:

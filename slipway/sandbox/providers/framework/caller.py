@@ -14,7 +14,7 @@ from typing import Any, cast
 import psutil
 import yaml
 
-from slipway.sandbox.providers.framework.provider import Caller, ProviderError
+from slipway.providers.provider import Caller, ProviderError
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _TCP = Path("/proc/net/tcp")

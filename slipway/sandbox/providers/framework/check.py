@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipway.sandbox.providers.framework.provider import CallContext, CheckFailure
+from slipway.providers.provider import CallContext, CheckFailure
+from slipway.providers.values import UNKNOWN, Archive, Asset, PropertyMap, Value, contains_unknown
 from slipway.sandbox.providers.framework.resource import AutoName, Resource
 from slipway.sandbox.providers.framework.schema import ResourceSchema, object_schema
 from slipway.sandbox.providers.framework.session import Settings
-from slipway.sandbox.providers.framework.values import UNKNOWN, Archive, Asset, PropertyMap, Value, contains_unknown
 
 DEFAULTS_KEY = "__defaults"
 _SUFFIX_LENGTH = 7

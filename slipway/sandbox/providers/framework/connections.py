@@ -15,14 +15,13 @@ import grpc
 import psutil
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from slipway.providers.provider import Caller, Provider, ProviderError
+from slipway.providers.server import CHANNEL_OPTIONS
 from slipway.sandbox.providers.framework.caller import caller_of, established, find_process
-from slipway.sandbox.providers.framework.provider import Caller, Provider, ProviderError
 
 LOG_TIMEOUT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
 """How often to look whether the commands that connected still run."""
-CHANNEL_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
-"""A property map may hold a whole file: Pulumi allows 400 MB a message."""
 
 MakeProvider = Callable[[Caller], Provider]
 _log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 
+from slipway.providers.provider import DiffChanges, DiffKind, DiffResult, PropertyDiff
+from slipway.providers.values import UNKNOWN, Archive, Asset, PropertyMap, Value, contains_unknown
 from slipway.sandbox.providers.framework.check import DEFAULTS_KEY
 from slipway.sandbox.providers.framework.policy_equality import equivalent_documents
-from slipway.sandbox.providers.framework.provider import DiffChanges, DiffKind, DiffResult, PropertyDiff
 from slipway.sandbox.providers.framework.resource import Resource
 from slipway.sandbox.providers.framework.schema import ResourceSchema
-from slipway.sandbox.providers.framework.values import UNKNOWN, Archive, Asset, PropertyMap, Value, contains_unknown
 
 _PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from slipway.sandbox.providers.framework.provider import ProviderError, StatusUnknownError
+from slipway.providers.provider import ProviderError, StatusUnknownError
 
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$|^InvalidAllocationID|InvalidAMIID.Unavailable")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.sandbox.providers.framework.provider import CallContext, ProviderError
+from slipway.providers.provider import CallContext, ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, Resource
 from slipway.sandbox.providers.framework.schema import function_schema
 from slipway.sandbox.providers.framework.session import Session
 from slipway.sandbox.providers.framework.state import split_tags
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 @dataclass(frozen=True)

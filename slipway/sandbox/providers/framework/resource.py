@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from slipway.sandbox.providers.framework.provider import CallContext, ProviderError
+from slipway.providers.provider import CallContext, ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.session import Session
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 MARKER_TAG = "slipway:urn"
 """Names the URN that made a resource, on the resource itself. Kept out of `tags` and `tagsAll`; see `adoption`."""

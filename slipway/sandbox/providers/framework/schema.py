@@ -1,19 +1,28 @@
-"""The property lists of the served types, loaded from `schema.json` (written by `schema_generator`)."""
+"""What the installed SDK says about the served types, in the words of checks and diffs.
+
+A type is written `string`, `boolean`, `integer`, `number`, `asset`, `any`, `list<T>`, `map<T>` or `#Name`, an object.
+"""
 
 from __future__ import annotations
 
-import json
+import enum
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-SCHEMA_PATH = Path(__file__).with_name("schema.json")
+import pulumi
+
+from slipway.providers import schema as sdk
+
+_SCALARS: Mapping[Any, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
+_object_classes: dict[str, type] = {}
 
 
 @dataclass(frozen=True)
 class ObjectSchema:
-    """Properties of an object, by wire name, with their types in the file's notation."""
+    """Properties of an object, by wire name, with their types."""
 
     properties: dict[str, str]
     required: frozenset[str]
@@ -27,7 +36,6 @@ class ResourceSchema:
     outputs: dict[str, str]
     always: frozenset[str]
     """Outputs that are never absent: required, with a default, or computed by AWS."""
-    secrets: frozenset[str]
 
     @property
     def optional_computed(self) -> frozenset[str]:
@@ -49,39 +57,72 @@ class FunctionSchema:
 
 
 @cache
-def _document() -> dict[str, Any]:
-    return (
-        json.loads(SCHEMA_PATH.read_text()) if SCHEMA_PATH.exists() else {"resources": {}, "functions": {}, "types": {}}
-    )
-
-
-@cache
 def resource_schema(token: str) -> ResourceSchema:
-    """The schema of one resource type; KeyError if it is not served."""
-    entry = _document()["resources"][token]
+    """The schema of one resource type; LookupError if the SDK has none."""
+    declared = sdk.resource_schema(sdk.find_class(token), token)
+    if declared is None:
+        raise LookupError(f"the installed SDK has no inputs of {token}")
     return ResourceSchema(
-        inputs=ObjectSchema(entry["inputs"], frozenset(entry["required"])),
-        outputs=entry["outputs"],
-        always=frozenset(entry["always"]),
-        secrets=frozenset(entry["secrets"]),
+        inputs=_object(declared.inputs), outputs=_kinds(declared.outputs), always=_required(declared.outputs)
     )
 
 
 @cache
 def function_schema(token: str) -> FunctionSchema:
-    """The schema of one function; KeyError if it is not served."""
-    entry = _document()["functions"][token]
-    return FunctionSchema(arguments=entry["arguments"], outputs=entry["outputs"])
+    """The schema of one function; LookupError if the SDK has none."""
+    declared = sdk.function_schema(token)
+    if declared is None:
+        raise LookupError(f"the installed SDK has no {token}")
+    return FunctionSchema(arguments=_kinds(declared.arguments), outputs=_kinds(declared.outputs))
 
 
 @cache
 def provider_properties() -> dict[str, str]:
-    """The provider's own configuration properties."""
-    return dict(_document().get("provider", {}))
+    """The AWS provider's own configuration properties."""
+    return _kinds(sdk.properties_of(sdk.find_class("aws:index/provider:Provider", "ProviderArgs")))
 
 
 @cache
 def object_schema(reference: str) -> ObjectSchema:
     """The object type that `#Name` refers to."""
-    entry = _document()["types"][reference.removeprefix("#")]
-    return ObjectSchema(entry["properties"], frozenset(entry["required"]))
+    return _object(sdk.properties_of(_object_classes[reference]))
+
+
+def _object(properties: Mapping[str, sdk.Property]) -> ObjectSchema:
+    return ObjectSchema(_kinds(properties), _required(properties))
+
+
+def _kinds(properties: Mapping[str, sdk.Property]) -> dict[str, str]:
+    return {name: _kind(declared.hint) for name, declared in properties.items()}
+
+
+def _required(properties: Mapping[str, sdk.Property]) -> frozenset[str]:
+    return frozenset(name for name, declared in properties.items() if not declared.optional)
+
+
+def _kind(hint: Any) -> str:
+    kinds = [_alternative(wanted) for wanted in sdk.alternatives(hint)]
+    if "asset" in kinds:
+        return "asset"
+    if "string" in kinds:  # an enum, or a document given as an object
+        return "any" if any(kind.startswith("#") for kind in kinds) else "string"
+    return kinds[0]
+
+
+def _alternative(wanted: Any) -> str:  # noqa: PLR0911 - one return a kind
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return f"list<{_kind(arguments[0])}>"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"map<{_kind(arguments[1])}>"
+    if not isinstance(wanted, type):
+        return "any"
+    if issubclass(wanted, pulumi.Asset | pulumi.Archive):
+        return "asset"
+    if issubclass(wanted, enum.Enum):
+        return "string"
+    if sdk.is_object_type(wanted):
+        reference = f"#{wanted.__module__}.{wanted.__qualname__}"
+        _object_classes[reference] = wanted
+        return reference
+    return _SCALARS.get(wanted, "any")

@@ -6,7 +6,7 @@ import threading
 from functools import cache
 from typing import Any
 
-from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.providers.provider import ProviderError
 from slipway.sandbox.providers.framework.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 5

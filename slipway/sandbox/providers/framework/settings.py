@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipway.sandbox.providers.framework.provider import CheckFailure, ProviderError
+from slipway.providers.provider import CheckFailure, ProviderError
+from slipway.providers.values import UNKNOWN, PropertyMap
 from slipway.sandbox.providers.framework.schema import provider_properties
-from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap
 
 
 @dataclass(frozen=True, kw_only=True)

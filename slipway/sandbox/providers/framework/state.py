@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from slipway.providers.values import UNKNOWN, PropertyMap, Secret, Value
 from slipway.sandbox.providers.framework.check import DEFAULTS_KEY, is_ignored_tag
 from slipway.sandbox.providers.framework.diff import canonical, equal
 from slipway.sandbox.providers.framework.resource import MARKER_TAG, Call, Resource
 from slipway.sandbox.providers.framework.schema import ResourceSchema, object_schema
-from slipway.sandbox.providers.framework.values import UNKNOWN, PropertyMap, Secret, Value
 
 
 def without_defaults(inputs: PropertyMap) -> PropertyMap:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import (
     MARKER_TAG,
     Call,
@@ -17,7 +18,6 @@ from slipway.sandbox.providers.framework.resource import (
     tag_pairs,
     utc_time,
 )
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 ISSUE_SECONDS = 4500  # Terraform's own limit: 75 minutes
 KEY_ALGORITHM = "RSA_2048"

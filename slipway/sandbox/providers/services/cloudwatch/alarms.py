@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 _ALARM: Mapping[str, str] = {
     "actionsEnabled": "ActionsEnabled",

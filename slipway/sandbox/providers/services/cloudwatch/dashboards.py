@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, Resource
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class Dashboard(Resource):

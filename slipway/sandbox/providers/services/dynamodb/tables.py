@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 READY_SECONDS = 1800  # Terraform's own limit
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import error_code, is_not_found
 from slipway.sandbox.providers.framework.functions import FunctionCall
 from slipway.sandbox.providers.framework.resource import MARKER_TAG, Call, Resource, marker_value, tag_pairs
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 DELETE_SECONDS = 300  # AWS frees network interfaces of deleted load balancers and pods late
 

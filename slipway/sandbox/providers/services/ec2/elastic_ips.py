@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import error_code
 from slipway.sandbox.providers.framework.resource import Call, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, present, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
 
 NAT_SECONDS = 600

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.providers.values import PropertyMap
 
 ALL_PROTOCOLS = "-1"
 _NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": ALL_PROTOCOLS}

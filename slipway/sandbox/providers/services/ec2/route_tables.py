@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, Resource, present, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
 
 ROUTE_DESTINATIONS = {

@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, Resource, present
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import filters
 from slipway.sandbox.providers.services.ec2.permissions import (
     ALL_PROTOCOLS,

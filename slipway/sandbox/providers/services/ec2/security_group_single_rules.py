@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, filters, tag_specifications
 from slipway.sandbox.providers.services.ec2.permissions import ALL_PROTOCOLS, Atom, protocol
 

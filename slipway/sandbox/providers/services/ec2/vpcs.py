@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.ec2.base import (
     Ec2Resource,
     deleted_when_free,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
 from slipway.sandbox.providers.framework.resource import present, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 def _get_authorization_token(call: FunctionCall) -> PropertyMap:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.provider import ProviderError
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 def _get_image(call: FunctionCall) -> PropertyMap:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up, plurals
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, present, tag_map, tag_pairs
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class Repository(MapTags):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, Resource, present, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class AccessEntry(MapTags):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, present, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.eks.base import wait_gone
 
 ADDON_SECONDS = 20 * 60

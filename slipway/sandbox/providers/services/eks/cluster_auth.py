@@ -6,8 +6,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap, Secret
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.values import PropertyMap, Secret
 
 _TOKEN_SECONDS = 60  # of the URL itself; EKS takes the token for 15 minutes; source: aws-cli, eks get-token
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
 from slipway.sandbox.providers.framework.faults import is_not_found
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up, plurals
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 CREATE_SECONDS = 30 * 60
 DELETE_SECONDS = 15 * 60

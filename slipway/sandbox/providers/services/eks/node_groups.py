@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
 from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.eks.base import wait_gone
 from slipway.sandbox.providers.services.eks.clusters import UPDATE_SECONDS
 
 NODE_GROUP_SECONDS = 60 * 60
-_EFFECTS = ("NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE")
 
 
 class NodeGroup(MapTags):

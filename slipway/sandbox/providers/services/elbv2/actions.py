@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import present
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 ACTION_TYPES = ("forward", "redirect", "fixed-response")
 _REDIRECT = {"host": "#{host}", "path": "/#{path}", "port": "#{port}", "protocol": "#{protocol}", "query": "#{query}"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.resource import Call, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 NAME_LENGTH = 32
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, present
 from slipway.sandbox.providers.framework.schema import resource_schema
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.elbv2.actions import (
     api_actions,
     api_conditions,

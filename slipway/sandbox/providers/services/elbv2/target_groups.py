@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.attributes import attribute_text
 from slipway.sandbox.providers.framework.faults import error_code
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.elbv2.base import (
     NAME_LENGTH,
     ElbResource,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import Call, Resource, tag_map, tag_pairs
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class OpenIdConnectProvider(Resource):

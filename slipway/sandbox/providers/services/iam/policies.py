@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.iam.roles import document_text
 
 _MAX_POLICY_VERSIONS = 5  # IAM's limit; the oldest goes when a sixth is written

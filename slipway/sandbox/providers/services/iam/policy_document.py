@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.provider import ProviderError
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 _VERSION = "2012-10-17"
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import is_not_found
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
 from slipway.sandbox.providers.framework.policy_equality import equivalent_documents
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 def document_text(document: Any) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class User(Resource):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import error_code
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
 from slipway.sandbox.providers.framework.resource import MARKER_TAG, AutoName, Call, Resource, marker_value, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 DELETION_WINDOW_DAYS = 30  # Terraform's default, and the longest that AWS takes
 

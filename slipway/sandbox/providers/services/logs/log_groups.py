@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import MapTags
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
 from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 class LogGroup(MapTags):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 
 def _get_default_tags(call: FunctionCall) -> PropertyMap:

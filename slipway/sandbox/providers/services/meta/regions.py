@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.session import PARTITION
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 _DNS_SUFFIX = "amazonaws.com"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.rds.base import RdsResource
 
 CREATE_SECONDS = 2400  # Terraform's own limits

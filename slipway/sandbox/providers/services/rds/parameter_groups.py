@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.rds.base import RdsResource, live_tags, rds_name
 
 _PARAMETERS_PER_CALL = 20  # source: ModifyDBParameterGroup API page, 2026

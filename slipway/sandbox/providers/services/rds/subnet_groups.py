@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.rds.base import RdsResource, live_tags, rds_name
 
 

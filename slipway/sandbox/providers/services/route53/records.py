@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import Call, Resource, present
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.route53.base import change_record, list_records
 
 _TEXT_TYPES = frozenset({"SPF", "TXT"})

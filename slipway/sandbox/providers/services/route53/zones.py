@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import (
     MARKER_TAG,
     AutoName,
@@ -18,7 +19,6 @@ from slipway.sandbox.providers.framework.resource import (
     tag_pairs,
 )
 from slipway.sandbox.providers.framework.session import PARTITION
-from slipway.sandbox.providers.framework.values import PropertyMap
 from slipway.sandbox.providers.services.route53.base import APEX_TYPES, change_record, list_records, zone_id
 
 

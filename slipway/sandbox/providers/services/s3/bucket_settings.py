@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from slipway.providers.values import PropertyMap, Value
 from slipway.sandbox.providers.framework.resource import Call, Resource, tag_map, tag_pairs, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap, Value
 
 _S3_NAMES = {
     "id": "ID",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError, error_code, is_not_found
 from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
 from slipway.sandbox.providers.framework.session import PARTITION
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 HOME_REGION = "us-east-1"
 """The one region that S3 neither takes nor gives as a location."""

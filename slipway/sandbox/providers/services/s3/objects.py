@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from slipway.sandbox.providers.framework.provider import ProviderError
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import Archive, Asset, PropertyMap, Secret
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map
 from slipway.sandbox.providers.framework.session import PARTITION
-from slipway.sandbox.providers.framework.values import Archive, Asset, PropertyMap, Secret
 from slipway.sandbox.providers.services.s3.buckets import pages_of_versions, with_changes
 
 _CONTENTS = ("content", "contentBase64", "source")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.providers.values import PropertyMap, Secret
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall
-from slipway.sandbox.providers.framework.values import PropertyMap, Secret
 
 
 def _get_random_password(call: FunctionCall) -> PropertyMap:

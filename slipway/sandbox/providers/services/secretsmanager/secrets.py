@@ -6,13 +6,13 @@ import base64
 import uuid
 from collections.abc import Mapping
 
+from slipway.providers.provider import ProviderError
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import error_code
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up
-from slipway.sandbox.providers.framework.provider import ProviderError
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 RECOVERY_WINDOW_DAYS = 30
 _VERSION_NAMESPACE = uuid.UUID("6d5d2f0e-0c6b-5c6a-9a51-2f1f8f5d7f10")  # of the deterministic version ids below

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError, is_not_found
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
-from slipway.sandbox.providers.framework.values import PropertyMap
 
 _FIFO = ".fifo"
 

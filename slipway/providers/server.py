@@ -8,63 +8,80 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from slipway.sandbox.providers.framework.connections import CHANNEL_OPTIONS, Connections, MakeProvider
-from slipway.sandbox.providers.framework.messages import (
+from slipway.providers.messages import (
     STATUS_DETAILS_KEY,
     decode_context,
     encode_diff,
     encode_error,
     encode_failures,
 )
-from slipway.sandbox.providers.framework.provider import Provider, ProviderError
-from slipway.sandbox.providers.framework.values import PropertyMap, contains_unknown
-from slipway.sandbox.providers.framework.wire import WireError, decode, encode
+from slipway.providers.provider import Provider, ProviderError
+from slipway.providers.values import PropertyMap, contains_unknown
+from slipway.providers.wire import WireError, decode, encode
 
 Answer = TypeVar("Answer")
 
+CHANNEL_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+"""A property map may hold a whole file: Pulumi allows 400 MB a message."""
 MAXIMUM_CALLS = 256
 """Calls served at once; each waits in a thread of its own while its resource is made."""
 
 _log = logging.getLogger(__name__)
 
 
+class Providers(Protocol):
+    """Which provider serves which connection."""
+
+    def open(self, peer: str, engine_address: str) -> Provider:
+        """The provider for the call that an engine begins with."""
+        ...
+
+    def find(self, peer: str) -> Provider:
+        """The provider of a connection that began before."""
+        ...
+
+    def close(self) -> None:
+        """End the providers' waits."""
+        ...
+
+
 class ProviderServer:
     """One package, served on loopback."""
 
-    def __init__(self, make: MakeProvider, *, port: int = 0) -> None:
+    def __init__(self, providers: Providers, *, port: int = 0) -> None:
         """Serve from now on. `port` 0 takes any free one. Raises RuntimeError when the port is taken."""
-        self.connections = Connections(make)
+        self.providers = providers
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=MAXIMUM_CALLS, thread_name_prefix="provider"),
             # Without this, two daemons would share one port, and a command would reach either.
             options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)],
         )
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(self.connections), self._server)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(ProviderServicer(providers), self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         self._server.start()
 
     def stop(self) -> None:
         """Stop taking calls, and end running ones."""
         self._server.stop(0).wait()
-        self.connections.close()
+        self.providers.close()
 
 
-class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
+class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     """The protocol's calls."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: Any
     ) -> provider_pb2.ProviderHandshakeResponse:
-        provider = self._answered(context, lambda: self._connections.open(context.peer(), request.engine_address))
+        provider = self._answered(context, lambda: self._providers.open(context.peer(), request.engine_address))
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=provider.accepts_secrets)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
@@ -165,7 +182,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: provider_pb2.InvokeRequest, context: Any) -> provider_pb2.InvokeResponse:
         def call(provider: Provider) -> provider_pb2.InvokeResponse:
             result = provider.invoke(request.tok, _decode(provider, request.args), preview=request.preview)
-            response = provider_pb2.InvokeResponse()
+            response = provider_pb2.InvokeResponse(failures=encode_failures(result.failures))
             getattr(response, "return").CopyFrom(encode(result.outputs))
             return response
 
@@ -185,7 +202,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.GetMappingsResponse()
 
     def _call(self, context: Any, call: Callable[[Provider], Answer]) -> Answer:
-        return self._answered(context, lambda: call(self._connections.find(context.peer())))
+        return self._answered(context, lambda: call(self._providers.find(context.peer())))
 
     @staticmethod
     def _answered(context: Any, call: Callable[[], Answer]) -> Answer:

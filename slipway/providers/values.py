@@ -7,7 +7,7 @@ the marker classes below. Markers are frozen: a call never changes the inputs it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, cast
 
 Value: TypeAlias = Any
@@ -47,8 +47,20 @@ class Secret:
         return "Secret([secret])"  # a traceback or a log line must not tell it
 
 
+class _Content:
+    """What an asset or archive is made of."""
+
+    __slots__ = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is given. Text "" is a legal content; an empty path, URI or hash is none."""
+        found = {field.name: getattr(self, field.name) for field in fields(cast("Any", self))}
+        return {name: item for name, item in found.items() if item is not None and (item or name in {"text", "assets"})}
+
+
 @dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(_Content):
     """A blob: at most one of `text`, `path`, `uri`, and the hex sha256 of its content. With the hash alone the content did not change."""
 
     text: str | None = None
@@ -58,7 +70,7 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(_Content):
     """A tree of assets: at most one of `assets`, `path`, `uri`, and the hex sha256 of its content."""
 
     assets: Mapping[str, Asset | Archive] | None = None

@@ -1,11 +1,12 @@
 """What an installed SDK says about its types: properties, which of them are required, and their type hints.
 
-The classes are read with Python's own introspection. The program under test has imported the ones it uses, so nothing is loaded or
-parsed for a test that the program does not need itself.
+The classes are read with Python's own introspection. A class is read when it is asked for, 5 ms each; its module is imported then,
+unless the program has done so.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
@@ -50,7 +51,7 @@ def properties_of(cls: type) -> Mapping[str, Property]:
     """The properties of an input type, output type or resource class, from its `pulumi.getter`s."""
     found: dict[str, Property] = {}
     namespace = _namespace(cls)
-    for python_name, member in inspect.getmembers(cls, lambda value: isinstance(value, property)):
+    for _, member in inspect.getmembers(cls, lambda value: isinstance(value, property)):
         getter = typing.cast("property", member).fget
         name = getattr(getter, "_pulumi_name", None)
         if getter is None or name is None:
@@ -58,10 +59,13 @@ def properties_of(cls: type) -> Mapping[str, Property]:
         # Deprecated properties are wrapped; the annotations are those of the function inside.
         hint = typing.get_type_hints(inspect.unwrap(getter), globalns=namespace, localns=_PLUMBING).get("return", Any)
         document = inspect.getdoc(getter) or ""
-        found[str(name)] = Property(
-            str(name), hint, _is_optional(hint, python_name), bool(_FORCES_NEW.search(document))
-        )
+        found[str(name)] = Property(str(name), hint, _is_optional(hint), bool(_FORCES_NEW.search(document)))
     return found
+
+
+def is_object_type(cls: type) -> bool:
+    """Whether the SDK declares this class as an object of its inputs or outputs."""
+    return hasattr(cls, "_pulumi_input_type") or hasattr(cls, "_pulumi_output_type")
 
 
 _PLUMBING: dict[str, Any] = {"Output": pulumi.Output, "T": type(None)}
@@ -75,7 +79,7 @@ def _namespace(cls: type) -> dict[str, Any]:
     return namespace
 
 
-def _is_optional(hint: Any, _name: str) -> bool:
+def _is_optional(hint: Any) -> bool:
     return type(None) in _flatten(hint)
 
 
@@ -116,23 +120,38 @@ class FunctionSchema:
     outputs: Mapping[str, Property]
 
 
+@cache
 def function_schema(token: str) -> FunctionSchema | None:
-    """The schema of a function that the program has called; None where its module is not found."""
-    package, middle, name = token.split(":")
+    """The schema of a function; None where its module is not found."""
+    package, _, name = token.split(":")
     snake = _snake(name)
     root = f"pulumi_{package.replace('-', '_')}."
-    folder = middle.split("/")[0]
-    within = root if folder == "index" else f"{root}{_snake(folder)}."
-    for module_name in (
-        f"{within}{snake}",
-        *(n for n in sys.modules if n.startswith(root) and n.endswith(f".{snake}")),
-    ):
-        module = sys.modules.get(module_name)
+    elsewhere = (n for n in list(sys.modules) if n.startswith(root) and n.endswith(f".{snake}"))
+    for module in (_module_of(token), *map(sys.modules.get, elsewhere)):
         function = getattr(module, snake, None)
         result = getattr(module, f"{name[0].upper()}{name[1:]}Result", None)
         if inspect.isfunction(function) and result is not None:
             return FunctionSchema(_arguments(function), properties_of(result))
     return None
+
+
+def find_class(token: str, name: str = "") -> type:
+    """The class of a resource type, or another one of its module; LookupError where the SDK has none."""
+    found = getattr(_module_of(token), name or token.rsplit(":", 1)[-1], None)
+    if not isinstance(found, type):
+        raise LookupError(f"the installed SDK has no {name or token}")
+    return found
+
+
+def _module_of(token: str) -> types.ModuleType | None:
+    """`aws:lb/listener:Listener` is in `pulumi_aws.lb.listener`."""
+    package, middle, name = token.split(":")
+    folder, _, file = middle.partition("/")
+    within = "" if folder == "index" else f"{_snake(folder)}."
+    try:
+        return importlib.import_module(f"pulumi_{package.replace('-', '_')}.{within}{_snake(file or name)}")
+    except ModuleNotFoundError:
+        return None
 
 
 def _arguments(function: types.FunctionType) -> dict[str, Property]:
@@ -142,7 +161,7 @@ def _arguments(function: types.FunctionType) -> dict[str, Property]:
         if parameter != "opts":
             name = re.sub(r"_(\w)", lambda match: match[1].upper(), parameter)
             hint = hints.get(parameter, Any)
-            found[name] = Property(name, hint, _is_optional(hint, parameter))
+            found[name] = Property(name, hint, _is_optional(hint))
     return found
 
 

@@ -11,7 +11,7 @@ import grpc
 # The SDK's copy of google.rpc.Status: a process can load that name once only.
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from slipway.sandbox.providers.framework.provider import (
+from slipway.providers.provider import (
     CallContext,
     CheckFailure,
     DiffChanges,
@@ -22,7 +22,7 @@ from slipway.sandbox.providers.framework.provider import (
     ProviderError,
     StatusUnknownError,
 )
-from slipway.sandbox.providers.framework.wire import encode
+from slipway.providers.wire import encode
 
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 

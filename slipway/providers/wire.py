@@ -1,7 +1,7 @@
 """Property maps on the wire: `google.protobuf.Struct` to and from `values`.
 
-The engine sends what a provider says that it accepts. These accept unknowns, secrets, assets and archives, and neither output values nor
-byte strings. Signatures and sentinels are those of the Pulumi SDKs (`sdk/go/common/resource/properties.go`).
+The engine sends a provider what it says that it accepts: unknowns, secrets, assets and archives. Programs send output values, too.
+Signatures and sentinels are those of the Pulumi SDKs (`sdk/go/common/resource/properties.go`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
-from slipway.sandbox.providers.framework.values import (
+from slipway.providers.values import (
     UNKNOWN,
     Archive,
     Asset,
@@ -22,6 +22,7 @@ from slipway.sandbox.providers.framework.values import (
 )
 
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a wire format constant, no credential
 ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"
@@ -75,12 +76,15 @@ def _decode_object(fields: PropertyMap) -> Value:
             return fields
         case str() as signature if signature == SECRET_SIGNATURE:
             return Secret(fields.get("value"))
+        case str() as signature if signature == OUTPUT_SIGNATURE:
+            value = fields.get("value", UNKNOWN)
+            return Secret(value) if fields.get("secret") else value
         case str() as signature if signature == ASSET_SIGNATURE:
             return Asset(**{key: value for key, value in fields.items() if key in Asset.__slots__})
         case str() as signature if signature == ARCHIVE_SIGNATURE:
             return Archive(**{key: value for key, value in fields.items() if key in Archive.__slots__})
-        case str() as signature if signature == RESOURCE_SIGNATURE:  # in a provider's own configuration only
-            return fields.get("id") or fields.get("urn")
+        case str() as signature if signature == RESOURCE_SIGNATURE:
+            return fields["urn"] if fields.get("id") in (None, "") else fields["id"]
         case signature:
             raise WireError(f"unrecognized signature {signature!r} in a property map")
 
@@ -122,10 +126,5 @@ def _marker(value: Value) -> Any:
         return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": value.value}
     if isinstance(value, (Asset, Archive)):
         signature = ASSET_SIGNATURE if isinstance(value, Asset) else ARCHIVE_SIGNATURE
-        # Text "" is a legal content; an empty path, URI or hash is none.
-        fields = {name: getattr(value, name) for name in value.__slots__}
-        kept = {
-            name: item for name, item in fields.items() if item is not None and (item or name in {"text", "assets"})
-        }
-        return {SIGNATURE_KEY: signature, **kept}
+        return {SIGNATURE_KEY: signature, **value.fields}
     raise WireError(f"a {type(value).__name__} is no property value")

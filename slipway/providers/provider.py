@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.providers.values import PropertyMap
 
 
 class ProviderError(Exception):
@@ -115,9 +115,10 @@ class ReadResult:
 
 @dataclass(frozen=True, kw_only=True)
 class InvokeResult:
-    """A function's result."""
+    """A function's result, or why its arguments are refused."""
 
     outputs: PropertyMap
+    failures: tuple[CheckFailure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

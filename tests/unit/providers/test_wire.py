@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from google.protobuf import json_format, struct_pb2
 
-from slipway.sandbox.providers.framework.values import UNKNOWN, Archive, Asset, Secret
-from slipway.sandbox.providers.framework.wire import UNKNOWN_SENTINELS, WireError, decode, encode
+from slipway.providers.values import UNKNOWN, Archive, Asset, Secret
+from slipway.providers.wire import UNKNOWN_SENTINELS, WireError, decode, encode
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 VALUES: dict[str, Any] = {
