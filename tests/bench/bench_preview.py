@@ -1,4 +1,4 @@
-"""How long a user waits for `slipway preview dev` of a stack in which nothing changed: the whole process, on the sandbox."""
+"""How long a user waits for a preview of a stack in which nothing changed: the whole process, on the sandbox, ours and Pulumi's in turn."""
 
 from __future__ import annotations
 
@@ -8,62 +8,84 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
 
-RUNS = 5
+RUNS = 7
 TIMEOUT_SECONDS = 120
 ROOT = Path(__file__).parents[2]
-REASONS = {3: "the sandbox does not run", 6: "dev is not deployed", 7: "dev is not up to date"}
-"""Why there is nothing to measure, by the command's exit code."""
 
 
 class NotMeasurableError(Exception):
     """There is no deployed, unchanged dev here; the message says what is in the way."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreviewFigures:
-    """Wall-clock and processor seconds of the runs."""
+@dataclass
+class Runs:
+    """Wall-clock and processor seconds of one command's runs."""
 
-    seconds: list[float]
-    cpu_seconds: list[float]
+    seconds: list[float] = field(default_factory=list[float])
+    cpu_seconds: list[float] = field(default_factory=list[float])
+
+    @property
+    def median(self) -> float:
+        """Of the wall-clock seconds."""
+        return statistics.median(self.seconds)
 
     @property
     def text(self) -> str:
         """Minimum and median."""
         cpu = statistics.median(self.cpu_seconds)
-        return f"{min(self.seconds):.2f} / {statistics.median(self.seconds):.2f} s ({cpu:.2f} s of CPU)"
+        return (
+            f"{min(self.seconds):.2f} / {self.median:.2f} s ({cpu:.2f} s of CPU), min / median of {len(self.seconds)}"
+        )
 
 
-def measure_preview() -> PreviewFigures:
-    """Preview some times; the first run, which may write bytecode, does not count."""
-    _preview()
-    seconds, cpu_seconds = zip(*(_preview() for _ in range(RUNS)), strict=True)
-    return PreviewFigures(seconds=list(seconds), cpu_seconds=list(cpu_seconds))
+@dataclass(frozen=True, kw_only=True)
+class PreviewFigures:
+    """Both commands, run in turn."""
+
+    pulumi: Runs
+    slipway: Runs
+
+    @property
+    def ratio(self) -> float:
+        """How much longer ours takes."""
+        return self.slipway.median / self.pulumi.median
 
 
-def _preview() -> tuple[float, float]:
-    project = SandboxPaths.from_environment().sandbox / "demo"
-    command = [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir"]
-    command += [str(project if project.is_dir() else ROOT), "preview", "dev", "--expect-no-changes"]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+def measure_previews() -> PreviewFigures:
+    """Preview some times; the first runs, which may write bytecode, do not count."""
+    paths = SandboxPaths.from_environment()
+    demo = paths.sandbox / "demo"
+    project = str(demo if demo.is_dir() else ROOT)
+    environ = {**os.environ, **sandbox_environment(paths)}
+    pulumi = ["pulumi", "--cwd", project, "preview", "--stack", "dev", "--expect-no-changes"]
+    slipway = [sys.executable, "-m", "slipway.cli", "--sandbox", "--project-dir", project, "preview", "dev"]
+    figures = PreviewFigures(pulumi=Runs(), slipway=Runs())
+    for command in (pulumi, slipway):
+        _run(command, environ)
+    for _ in range(RUNS):
+        for runs, command in ((figures.pulumi, pulumi), (figures.slipway, slipway)):
+            seconds, cpu_seconds = _run(command, environ)
+            runs.seconds.append(seconds)
+            runs.cpu_seconds.append(cpu_seconds)
+    return figures
+
+
+def _run(command: Sequence[str], environ: dict[str, str]) -> tuple[float, float]:
     cpu, started = _children_cpu_seconds(), time.perf_counter()
     done = subprocess.run(
-        command,
-        cwd="/",  # the demo's checkout has a slipway of its own
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
     )
     seconds = time.perf_counter() - started
     if done.returncode:
-        words = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise NotMeasurableError(REASONS.get(done.returncode, words[0]))
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
+        raise NotMeasurableError(words[-1])
     return seconds, _children_cpu_seconds() - cpu
 
 

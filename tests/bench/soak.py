@@ -67,6 +67,7 @@ class Soak:
         self._folder = paths.sandbox / "soak-checkout"
         shutil.rmtree(self._folder, ignore_errors=True)
         subprocess.run(["git", "clone", "--quiet", str(demo), str(self._folder)], check=True, timeout=60)
+        (self._folder / ".venv").symlink_to(sys.prefix)
         settings = yaml.safe_load((self._folder / "Pulumi.dev.yaml").read_text())
         settings["config"]["slipway:network"]["cidr"] = "10.61.0.0/16"
         settings["config"]["slipway:service"]["name"] = NAME

@@ -54,6 +54,20 @@ class Slipway:
         )
         return done
 
+    def pulumi(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the Pulumi CLI in the checkout, as a person does after `slipway sandbox env`."""
+        done = subprocess.run(
+            ["pulumi", "--cwd", str(self.checkout), *arguments, "--non-interactive"],
+            env=self._environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        self.said += [done.stdout, done.stderr]
+        return done
+
     def ask(self, *arguments: str, code: int = 0) -> Any:
         """Run one command that prints JSON."""
         return json.loads(self.run(*arguments, "--json", code=code).stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,7 +17,6 @@ NAME = "crash"
 KILL_AT_RESOURCES = (8, 30, 55)
 """How many the state holds when `up` is killed; the whole environment has about 70."""
 
-NOT_FOUND = 6
 RUN = int(time.time())
 """In the versions: what an earlier run on this sandbox released is on hold, because the test went back from it."""
 
@@ -30,6 +30,7 @@ def crash(demo: Demo) -> Iterator[Slipway]:
     folder = paths.sandbox / "crash-checkout"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", str(demo.slipway.checkout), str(folder)], check=True, timeout=60)
+    (folder / ".venv").symlink_to(sys.prefix)
     settings = yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())
     settings["config"]["slipway:network"]["cidr"] = "10.60.0.0/16"
     # The image repository is named after the service, and two stacks cannot own one.
@@ -44,8 +45,8 @@ def crash(demo: Demo) -> Iterator[Slipway]:
 
 def _resources(slipway: Slipway) -> int:
     """How many the state holds; none as long as the first `up` has not made the stack."""
-    done = slipway.run("export", NAME, also=NOT_FOUND)
-    if done.returncode == NOT_FOUND:
+    done = slipway.pulumi("stack", "export", "--stack", NAME)
+    if done.returncode:
         return 0
     exported = json.loads(done.stdout)
     return len(exported["deployment"].get("resources") or [])

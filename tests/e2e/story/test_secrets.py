@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -22,14 +21,8 @@ if TYPE_CHECKING:
 def webhook(slipway: Slipway) -> str:
     """A secret of the stack file, set as the documentation says, and used by one `up`. Made here: the checkout has this very file."""
     address = f"http://127.0.0.1:9/hooks/{uuid4().hex}"
-    subprocess.run(
-        slipway.argv("config", "set", "dev", "slipway:webhookUrl", "--secret"),
-        input=address,
-        text=True,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    done = slipway.pulumi("config", "set", "slipway:webhookUrl", "--secret", "--stack", "dev", given=address)
+    assert done.returncode == 0, done.stderr
     slipway.run("up", "dev", "--yes")
     return address
 
@@ -53,7 +46,7 @@ def _haystacks(slipway: Slipway) -> dict[str, bytes]:
 
 def test_no_secret_is_written_or_said_in_plain_text(slipway: Slipway, webhook: str) -> None:
     shown = slipway.run("outputs", "dev").stdout
-    exported = slipway.run("export", "dev").stdout
+    exported = slipway.pulumi("stack", "export", "--stack", "dev").stdout
     slipway.run("preview", "dev", "--json")
     slipway.run("history", "dev", "--json")
     assert "[secret]" in shown
