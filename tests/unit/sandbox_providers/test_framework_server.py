@@ -19,7 +19,7 @@ class Empty(Provider):
 
     name, version = "empty", "1.0.0"
 
-    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:
+    def read(self, ctx: CallContext, id: str, inputs: PropertyMap, outputs: PropertyMap) -> ReadResult:  # noqa: A002
         """Nothing there."""
         return ReadResult(id="", outputs={})
 
