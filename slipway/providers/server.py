@@ -152,6 +152,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         def call(provider: Provider) -> provider_pb2.ReadResponse:
             inputs, outputs = _decode(provider, request.inputs), _decode(provider, request.properties)
             result = provider.read(decode_context(request, preview=False), request.id, inputs, outputs)
+            if not result.id:
+                return provider_pb2.ReadResponse()  # without properties: the engine says that there is none
             response = provider_pb2.ReadResponse(id=result.id, properties=encode(result.outputs))
             if result.inputs is not None:
                 response.inputs.CopyFrom(encode(result.inputs))

@@ -80,7 +80,10 @@ PULUMI = Group(
     name="pulumi",
     packages=(f"{_PULUMI}pkg/v3/cmd/pulumi", "./pulumi-language-python"),
     ldflags=f"-s -w -X {_PULUMI}sdk/v3/go/common/version.Version={PULUMI_VERSION}",
-    beside=(ModuleFile(f"{_PULUMI}sdk/v3", "python/cmd/pulumi-language-python-exec"),),
+    beside=(
+        ModuleFile(f"{_PULUMI}sdk/v3", "python/cmd/pulumi-language-python-exec"),
+        ModuleFile(f"{_PULUMI}sdk/v3", "python/dist/pulumi-resource-pulumi-python"),  # dynamic providers
+    ),
     compiled=1700,
 )
 

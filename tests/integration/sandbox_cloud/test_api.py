@@ -104,6 +104,30 @@ def test_node_group_update_can_be_followed(aws: Callable[..., Any], cluster: str
     eks.delete_nodegroup(clusterName=cluster, nodegroupName="workers")
 
 
+def test_every_part_of_a_cluster_is_tagged_by_its_arn(aws: Callable[..., Any], cluster: str) -> None:
+    eks, of_cluster = aws("eks"), {"clusterName": cluster}
+    principal = "arn:aws:iam::123456789012:role/tagged"
+    group = eks.create_nodegroup(**of_cluster, nodegroupName="workers", subnets=["subnet-1"], nodeRole=ROLE)
+    addon = eks.create_addon(**of_cluster, addonName="coredns")["addon"]
+    entry = eks.create_access_entry(**of_cluster, principalArn=principal)["accessEntry"]
+    link = eks.create_pod_identity_association(**of_cluster, namespace="a", serviceAccount="b", roleArn=ROLE)
+    arns = [
+        eks.describe_cluster(name=cluster)["cluster"]["arn"],
+        group["nodegroup"]["nodegroupArn"],
+        addon["addonArn"],
+        entry["accessEntryArn"],
+        link["association"]["associationArn"],
+    ]
+    for arn in arns:
+        eks.tag_resource(resourceArn=arn, tags={"team": "shop", "tier": "1"})
+        eks.untag_resource(resourceArn=arn, tagKeys=["tier"])
+        assert eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "shop"}
+    shown = eks.describe_nodegroup(**of_cluster, nodegroupName="workers")["nodegroup"]
+    assert shown["tags"] == {"team": "shop"}
+    eks.delete_nodegroup(**of_cluster, nodegroupName="workers")
+    assert refusal(eks.tag_resource, resourceArn=arns[1], tags={"a": "b"})[0] == "ResourceNotFoundException"
+
+
 def test_managed_secret_holds_the_master_user_and_a_password_of_its_own(aws: Callable[..., Any]) -> None:
     rds, secretsmanager, found = aws("rds"), aws("secretsmanager"), []
     for name in ("first", "second"):

@@ -68,9 +68,10 @@ def changed(
 
 
 def imported(provider: AwsProvider, ctx: CallContext, id_: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Imported by its id alone; a program that says `inputs` has nothing to change."""
+    """Imported by its id alone: what it says of itself is accepted, and a program that says `inputs` has nothing to change."""
     found = provider.read(ctx, id_, {}, {})
     assert found.inputs is not None
+    assert provider.check(ctx, {}, found.inputs).failures == ()
     assert provider.diff(ctx, found.id, found.inputs, found.outputs, inputs).changes is DiffChanges.NONE
     return found.outputs
 

@@ -49,6 +49,7 @@ def test_bucket_lives_its_life(provider: AwsProvider) -> None:
     news = checked(provider, ctx, bucket=bucket.id, tags={"team": "core", "tier": "1"}, forceDestroy=True)
     outputs = changed(provider, ctx, bucket, inputs, news)
     assert outputs["tags"] == {"team": "core", "tier": "1"}
+    imported(provider, ctx, bucket.id, {**news, "forceDestroy": False})
     elsewhere = checked(provider, ctx, bucket="elsewhere")
     assert provider.diff(ctx, bucket.id, inputs, bucket.outputs, elsewhere).replaces == ("bucket",)
     looked_up = provider.invoke("aws:s3/getBucket:getBucket", {"bucket": bucket.id}, preview=False).outputs

@@ -52,9 +52,10 @@ def test_command_line_is_built_alone_with_its_language_host_beside_it(go: FakeGo
     (built,) = go.calls("build")
     assert f"version.Version={PULUMI_VERSION} " in built
     assert all(package in built for package in PULUMI.packages)
-    executor = binaries.path("pulumi-language-python-exec")
-    assert executor.parent == binaries.path("pulumi").parent
-    assert os.access(executor, os.X_OK)
+    for script in ("pulumi-language-python-exec", "pulumi-resource-pulumi-python"):
+        path = binaries.path(script)
+        assert path.parent == binaries.path("pulumi").parent
+        assert os.access(path, os.X_OK)
     assert not binaries.is_built(KUBERNETES)
 
 

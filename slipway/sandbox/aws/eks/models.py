@@ -32,6 +32,7 @@ from slipway.sandbox.aws.eks.access import (
     new_entry,
     principal_of,
 )
+from slipway.sandbox.aws.eks.tags import tags_of
 from slipway.sandbox.aws.world import in_background, world
 
 CREATING, ACTIVE, DELETING, UPDATING = "CREATING", "ACTIVE", "DELETING", "UPDATING"
@@ -305,6 +306,20 @@ class RealEksBackend(EKSBackend):
         """What belongs to a cluster beside moto's own record; raises ResourceNotFoundException."""
         self.describe_cluster(cluster_name)
         return self.extras.setdefault(cluster_name, Extras())
+
+    def tag_resource(self, resource_arn: str, tags: dict[str, str]) -> None:
+        """Add tags to a cluster or to a part of one; moto knows the clusters' only."""
+        tags_of(self, resource_arn).update(tags)
+
+    def untag_resource(self, resource_arn: str, tag_keys: list[str]) -> None:
+        """Remove tags."""
+        found = tags_of(self, resource_arn)
+        for key in [tag_keys] if isinstance(tag_keys, str) else tag_keys:
+            found.pop(key, None)
+
+    def list_tags_for_resource(self, resource_arn: str) -> dict[str, str]:
+        """The tags."""
+        return tags_of(self, resource_arn)
 
     def _forget(self, name: str) -> Cluster:
         cluster = super().delete_cluster(name)

@@ -189,6 +189,12 @@ func (h *host) InstallDependencies(
 		return err
 	}
 	defer closer.Close()
+	if virtualenv, err := python.VirtualEnvPath(server.Context()); err == nil && virtualenv == "" {
+		// The first Python on PATH is the sandbox's own: its packages must stay as they are.
+		fmt.Fprintln(stdout, "Nothing is installed: Pulumi.yaml names no virtual environment. "+
+			"With `virtualenv: venv` under runtime.options, the program gets its own.")
+		return closer.Close()
+	}
 	folder := request.GetInfo().GetProgramDirectory()
 	tools := request.GetUseLanguageVersionTools()
 	if err := python.InstallDependencies(server.Context(), folder, tools, true, stdout, stderr); err != nil {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,15 @@ def _service_models() -> Any:
     import botocore.loaders  # noqa: PLC0415 - with botocore, see below
 
     return botocore.loaders.create_loader()
+
+
+def _assumed(sts: Any, role: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The credentials of an assumed role."""
+    arguments = {"RoleArn": role["roleArn"], "RoleSessionName": role.get("sessionName") or "pulumi"}
+    if role.get("externalId"):
+        arguments["ExternalId"] = role["externalId"]
+    found = sts.assume_role(**arguments)["Credentials"]
+    return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
 
 class Session:
@@ -53,6 +63,13 @@ class Session:
             self._boto_session = botocore.session.Session()
             self._boto_session.register_component("data_loader", _service_models())
             self._boto_session.set_credentials(settings.access_key, settings.secret_key, settings.token)
+            for role in settings.assume_roles:
+                sts = self._boto_session.create_client(
+                    "sts",
+                    region_name=settings.region,
+                    endpoint_url=settings.endpoints.get("sts") or settings.endpoint_url,
+                )
+                self._boto_session.set_credentials(*_assumed(sts, role))
         return self._boto_session.create_client(
             service,
             region_name=region,

@@ -28,6 +28,8 @@ class Settings:
     ignored_tag_prefixes: tuple[str, ...] = ()
     allowed_account_ids: frozenset[str] = frozenset()
     forbidden_account_ids: frozenset[str] = frozenset()
+    assume_roles: tuple[Mapping[str, Any], ...] = ()
+    """Roles to assume before any call, each with the credentials of the one before."""
 
 
 def nested(value: object) -> Any:
@@ -66,6 +68,7 @@ def parse_settings(inputs: PropertyMap, environ: Mapping[str, str]) -> Settings:
         ignored_tag_prefixes=tuple(ignored.get("keyPrefixes") or ()),
         allowed_account_ids=frozenset(nested(inputs.get("allowedAccountIds")) or ()),
         forbidden_account_ids=frozenset(nested(inputs.get("forbiddenAccountIds")) or ()),
+        assume_roles=tuple(role for role in nested(inputs.get("assumeRoles")) or () if role.get("roleArn")),
     )
 
 

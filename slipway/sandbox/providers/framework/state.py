@@ -122,7 +122,7 @@ def matches(resource: Resource, path: str, given: Value, live: Value) -> bool:
 
 
 def imported_inputs(resource: Resource, schema: ResourceSchema, outputs: PropertyMap) -> PropertyMap:
-    """Inputs that describe a live resource: the settable outputs that are not empty."""
+    """Inputs that describe a live resource: the settable outputs that are not empty and that a program may say."""
     result: PropertyMap = {}
     for name, kind in schema.inputs.properties.items():
         value = outputs.get(name)
@@ -135,7 +135,8 @@ def imported_inputs(resource: Resource, schema: ResourceSchema, outputs: Propert
         result["tagsAll"] = outputs["tagsAll"]
     for name, value in resource.defaults.items():
         result.setdefault(name, value)
-    return result
+    refused = resource.unsupported | {name for name, _ in resource.check(result)}
+    return {name: value for name, value in result.items() if name not in refused}
 
 
 def _settable(value: Value, kind: str) -> Value:

@@ -15,6 +15,7 @@ from slipway.sandbox.providers.framework.functions import Function, FunctionCall
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, utc_time
 
 RECOVERY_WINDOW_DAYS = 30
+DEFAULT_KEY = "alias/aws/secretsmanager"
 _VERSION_NAMESPACE = uuid.UUID("6d5d2f0e-0c6b-5c6a-9a51-2f1f8f5d7f10")  # of the deterministic version ids below
 
 
@@ -61,7 +62,7 @@ class Secret(ListTags):
         return {
             "arn": secret["ARN"],
             "description": secret.get("Description") or None,
-            "kmsKeyId": secret.get("KmsKeyId") or None,
+            "kmsKeyId": secret.get("KmsKeyId") or _default_key(call),
             "name": secret["Name"],
             "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
             "policy": self._policy(call, id),
@@ -101,6 +102,12 @@ class Secret(ListTags):
         except Exception as error:
             if error_code(error) != "InvalidRequestException" or self.read(call, id) is not None:
                 raise  # else: it waits for its deletion already
+
+
+def _default_key(call: Call) -> str | None:
+    """The service's own key, which AWS leaves out of its answer, where the program names it."""
+    given = call.inputs.get("kmsKeyId") or call.outputs.get("kmsKeyId")
+    return given if given == DEFAULT_KEY else None
 
 
 class SecretVersion(Resource):
