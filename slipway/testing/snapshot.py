@@ -108,7 +108,7 @@ def _changes(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any]]:
     old_parts, new_parts = _parts(old), _parts(new)
     if old == new:
         return
-    if type(old_parts) is not type(new_parts) or not isinstance(new_parts, dict):
+    if old_parts is None or new_parts is None or isinstance(old, list) != isinstance(new, list):
         yield path, new
         return
     for key in {**old_parts, **new_parts}:

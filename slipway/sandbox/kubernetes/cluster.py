@@ -11,22 +11,22 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from slipway.errors import NotFoundError, UsageError
+from slipway.errors import UsageError
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, Binaries
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.addons import apply_addons, render_addons
 from slipway.sandbox.kubernetes.api import ApiServer, drain
+from slipway.sandbox.kubernetes.clusters import ClusterInfo, Clusters, read_authority
 from slipway.sandbox.kubernetes.containerd import prepare_images
 from slipway.sandbox.kubernetes.control_plane import ControlPlane
 from slipway.sandbox.kubernetes.etcd import Etcd
-from slipway.sandbox.kubernetes.layout import KUBERNETES_VERSION, MAXIMUM_NODES, ClusterLayout
+from slipway.sandbox.kubernetes.layout import MAXIMUM_NODES, ClusterLayout
 from slipway.sandbox.kubernetes.node import Node
-from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord, Taint
+from slipway.sandbox.kubernetes.state import ClusterRecord, NodeRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
@@ -36,30 +36,11 @@ NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClusterInfo:
-    """What a client needs to know of a running cluster."""
-
-    name: str
-    index: int
-    endpoint: str
-    """URL on 127.0.0.1."""
-    ca_pem: str
-    admin_kubeconfig: Path
-    version: str = KUBERNETES_VERSION
-    service_cidr: str = ""
-    balancer_cidr: str = ""
-    """Addresses that the sandbox gives to Services of type LoadBalancer; empty where somebody else does that."""
-    nodes: tuple[NodeRecord, ...] = ()
-
-
-class ClusterManager:
+class ClusterManager(Clusters):
     """All clusters of one sandbox. Safe to use from several threads and processes at once."""
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
-        self._paths = paths
-        self._processes = processes
-        self._book = ClusterBook(paths)
+        super().__init__(paths, processes)
         self._binaries = Binaries(paths)
         self._etcd = Etcd(paths, processes)
 
@@ -138,34 +119,20 @@ class ClusterManager:
             for node in record.group(group):
                 record = self._remove_node(name, record, node)
 
-    def delete(self, name: str) -> None:
-        """Remove the cluster with all that it holds; no such cluster is fine."""
-        with self._book.held(name) as record:
-            if record is not None:
-                self._remove(name, record)
-
     def info(self, name: str) -> ClusterInfo:
         """The cluster's address and credentials; raises NotFoundError."""
         record = self._book.get(name)
         layout = self._layout(name, record)
-        try:
-            authority = (layout.pki / "ca.crt").read_text()
-        except FileNotFoundError:
-            raise NotFoundError(f"the cluster {name} was never brought up", remedy="Create it again.") from None
         return ClusterInfo(
             name=name,
             index=record.index,
             endpoint=layout.endpoint,
-            ca_pem=authority,
+            ca_pem=read_authority(layout),
             admin_kubeconfig=layout.admin_kubeconfig,
             service_cidr=str(layout.service_network),
             balancer_cidr=str(layout.balancer_network),
             nodes=record.nodes,
         )
-
-    def names(self) -> list[str]:
-        """All clusters, in the order of creation; those whose removal has begun are not among them."""
-        return self._book.names()
 
     def resume(self) -> None:
         """Bring back everything that should run, after a stop, a crash or a reboot; finish what was being removed.
@@ -268,9 +235,6 @@ class ClusterManager:
     def _route_balancers(self, name: str, record: ClusterRecord) -> None:
         layout = self._layout(name, record)
         network.route_balancers(layout, [layout.node(node.number, node.region) for node in record.nodes])
-
-    def _layout(self, name: str, record: ClusterRecord) -> ClusterLayout:
-        return ClusterLayout.of(self._paths, name, record.index)
 
     def _control_plane(self, layout: ClusterLayout) -> ControlPlane:
         return ControlPlane(layout, self._etcd, self._binaries, self._processes)

@@ -19,7 +19,7 @@ import structlog
 from slipway.errors import NotFoundError, OperationError, SlipwayError, UsageError
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.api import ApiServer
-from slipway.sandbox.kubernetes.cluster import ClusterInfo
+from slipway.sandbox.kubernetes.clusters import ClusterInfo, Clusters, read_authority
 from slipway.sandbox.kubernetes.existing.access import apply_access, remove_access
 from slipway.sandbox.kubernetes.existing.address import ADDRESS, endpoint_port, endpoint_url
 from slipway.sandbox.kubernetes.existing.choice import choose_context
@@ -29,7 +29,7 @@ from slipway.sandbox.kubernetes.existing.routes import ensure_route, is_neighbou
 from slipway.sandbox.kubernetes.kubeconfig import isolate_context, load_contexts
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.kubernetes.pki import write_shared_identity
-from slipway.sandbox.kubernetes.state import AdoptedCluster, ClusterBook, ClusterRecord, Taint
+from slipway.sandbox.kubernetes.state import AdoptedCluster, ClusterRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
@@ -39,13 +39,11 @@ PROBE_SECONDS = 2
 log = structlog.get_logger(__name__)
 
 
-class ExistingClusters:
+class ExistingClusters(Clusters):
     """All clusters of one sandbox that uses existing ones. Safe to use from several threads and processes at once."""
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable, kubeconfig: Path) -> None:
-        self._paths = paths
-        self._processes = processes
-        self._book = ClusterBook(paths)
+        super().__init__(paths, processes)
         self._kubeconfig = kubeconfig
 
     def prepare(self, progress: Callable[[str], None] | None = None) -> None:
@@ -120,33 +118,19 @@ class ExistingClusters:
     def remove_node_group(self, name: str, group: str) -> None:
         """Nothing was started for it."""
 
-    def delete(self, name: str) -> None:
-        """Let the existing cluster go: our endpoint, access objects and routes are removed, and nothing else. No such cluster is fine."""
-        with self._book.held(name) as record:
-            if record is not None:
-                self._remove(name, record)
-
     def info(self, name: str) -> ClusterInfo:
         """The cluster's address and credentials; raises NotFoundError."""
         record, adopted = self._adopted(name)
         layout = self._layout(name, record)
-        try:
-            authority = (layout.pki / "ca.crt").read_text()
-        except FileNotFoundError:
-            raise NotFoundError(f"the cluster {name} was never brought up", remedy="Create it again.") from None
         return ClusterInfo(
             name=name,
             index=record.index,
             endpoint=endpoint_url(record.index),
-            ca_pem=authority,
+            ca_pem=read_authority(layout),
             admin_kubeconfig=layout.admin_kubeconfig,
             version=adopted.version,
             service_cidr=adopted.service_cidr,
         )
-
-    def names(self) -> list[str]:
-        """All clusters, in the order of creation; those whose removal has begun are not among them."""
-        return self._book.names()
 
     def resume(self) -> None:
         """Bring back every endpoint and route after a stop, a crash or a reboot; finish what was being removed.
@@ -279,9 +263,6 @@ class ExistingClusters:
 
     def _api(self, name: str, record: ClusterRecord) -> ApiServer:
         return ApiServer(self._layout(name, record).admin_kubeconfig)
-
-    def _layout(self, name: str, record: ClusterRecord) -> ClusterLayout:
-        return ClusterLayout.of(self._paths, name, record.index)
 
 
 def _where(adopted: AdoptedCluster) -> str:
