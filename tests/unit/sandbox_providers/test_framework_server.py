@@ -9,9 +9,9 @@ from unittest.mock import Mock
 
 from pulumi.runtime.proto import provider_pb2
 
-from slipway.sandbox.providers.framework.provider import CallContext, Caller, Provider, ReadResult
-from slipway.sandbox.providers.framework.server import _Servicer
-from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.providers.provider import CallContext, Caller, Provider, ReadResult
+from slipway.providers.server import _Servicer
+from slipway.providers.values import PropertyMap
 
 
 class Empty(Provider):

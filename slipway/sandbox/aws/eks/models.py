@@ -309,17 +309,17 @@ class RealEksBackend(EKSBackend):
 
     def tag_resource(self, resource_arn: str, tags: dict[str, str]) -> None:
         """Add tags to a cluster or to a part of one; moto knows the clusters' only."""
-        tags_of(self, resource_arn).update(tags)
+        tags_of(self.clusters, self.extras, resource_arn).update(tags)
 
     def untag_resource(self, resource_arn: str, tag_keys: list[str]) -> None:
         """Remove tags."""
-        found = tags_of(self, resource_arn)
+        found = tags_of(self.clusters, self.extras, resource_arn)
         for key in [tag_keys] if isinstance(tag_keys, str) else tag_keys:
             found.pop(key, None)
 
     def list_tags_for_resource(self, resource_arn: str) -> dict[str, str]:
         """The tags."""
-        return tags_of(self, resource_arn)
+        return tags_of(self.clusters, self.extras, resource_arn)
 
     def _forget(self, name: str) -> Cluster:
         cluster = super().delete_cluster(name)

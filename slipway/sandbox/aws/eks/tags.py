@@ -6,20 +6,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from moto.eks.exceptions import ResourceNotFoundException
 
-if TYPE_CHECKING:
-    from slipway.sandbox.aws.eks.models import RealEksBackend
 
-
-def tags_of(backend: RealEksBackend, arn: str) -> dict[str, str]:
-    """The tags, to be changed in place. Raises ResourceNotFoundException."""
-    for name, cluster in backend.clusters.items():
+def tags_of(clusters: Mapping[str, Any], all_extras: Mapping[str, Any], arn: str) -> dict[str, str]:
+    """The tags, to be changed in place. `all_extras`: what moto has not, by cluster. Raises ResourceNotFoundException."""
+    for name, cluster in clusters.items():
         parts: dict[str, Any] = {part.arn: part for part in (cluster, *cluster.nodegroups.values())}
-        if name in backend.extras:
-            extras = backend.extras[name]
+        if extras := all_extras.get(name):
             parts |= {addon.addon_arn: addon for addon in extras.addons.values()}
             parts |= {entry.access_entry_arn: entry for entry in extras.access_entries.values()}
             parts |= {link.association_arn: link for link in extras.associations.values()}

@@ -8,7 +8,7 @@ import hmac
 from typing import Any
 
 from slipway.sandbox.providers.framework.resource import Call, Resource, utc_time
-from slipway.sandbox.providers.framework.values import PropertyMap
+from slipway.providers.values import PropertyMap
 
 
 class AccessKey(Resource):
