@@ -125,7 +125,7 @@ def test_import_of_the_plugin_loads_nothing_of_pulumi() -> None:
 
 def test_missing_cli_is_one_clear_error(deploy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_TESTING_PULUMI", "/nowhere/pulumi")
-    with pytest.raises(Exception, match=r"the Pulumi CLI is needed.*'/nowhere/pulumi' is not.*\n.*install it"):
+    with pytest.raises(Exception, match=r"/nowhere/pulumi: component tests need the Pulumi CLI.*\n.*install it"):
         deploy(bucket())
 
 
