@@ -1,6 +1,7 @@
 """The provider protocol's messages, to and from the types of `provider`."""
 
-# grpc ships no types.# pyright: reportMissingTypeStubs=false
+# grpc ships no types.
+# pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """Serves providers to Pulumi engines that attach (`PULUMI_DEBUG_PROVIDERS`): decodes, calls the provider, encodes."""
 
-# grpc ships no types: what its stubs answer is fixed by the protocol.# pyright: reportMissingTypeStubs=false
+# grpc ships no types: what its stubs answer is fixed by the protocol.
+# pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
 # ruff: noqa: N802 - the methods' names are the protocol's

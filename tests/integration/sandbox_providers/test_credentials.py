@@ -6,9 +6,9 @@ import json
 
 from provider_kit import changed, checked, client, context, created, gone, imported, made
 
-from slipway.sandbox.providers.aws import AwsProvider
 from slipway.providers.provider import Caller
 from slipway.providers.values import Secret
+from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.services.iam.access_keys import smtp_password
 
 TOKEN = "aws:iam/accessKey:AccessKey"

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 from pulumi.runtime.proto import provider_pb2
 
 from slipway.providers.provider import CallContext, Caller, Provider, ReadResult
-from slipway.providers.server import _Servicer
+from slipway.providers.server import ProviderServicer
 from slipway.providers.values import PropertyMap
 
 
@@ -30,5 +30,5 @@ def test_missing_resource_has_no_properties_at_all() -> None:
     connections.find.return_value = Empty(Caller())
     urn = "urn:pulumi:dev::shop::empty:index:Thing::thing"
     request = provider_pb2.ReadRequest(id="gone", urn=urn, type="empty:index:Thing", name="thing")
-    answer = _Servicer(connections).Read(request, Mock())
+    answer = ProviderServicer(connections).Read(request, Mock())
     assert not answer.HasField("properties")

@@ -4,7 +4,8 @@ Each of an engine's providers (default, explicit, of another region) opens a con
 calls do not say which one they mean.
 """
 
-# grpc ships no types.# pyright: reportMissingTypeStubs=false
+# grpc ships no types.
+# pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
 import logging

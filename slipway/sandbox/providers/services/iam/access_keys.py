@@ -7,8 +7,8 @@ import hashlib
 import hmac
 from typing import Any
 
-from slipway.sandbox.providers.framework.resource import Call, Resource, utc_time
 from slipway.providers.values import PropertyMap
+from slipway.sandbox.providers.framework.resource import Call, Resource, utc_time
 
 
 class AccessKey(Resource):
