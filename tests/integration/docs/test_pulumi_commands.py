@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from slipway.sandbox.environment import programs_folder
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.pulumi.cli import have_cli
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -36,12 +35,8 @@ COMMANDS = list(commands())
 
 @pytest.fixture(scope="module")
 def pulumi() -> str:
-    """The CLI on PATH, or the sandbox's."""
-    folders = [os.environ.get("PATH", os.defpath), str(programs_folder(SandboxPaths.from_environment()))]
-    found = shutil.which("pulumi", path=os.pathsep.join(folders))
-    if found is None:
-        pytest.skip("there is no Pulumi CLI: `slipway sandbox up` builds one")
-    return found
+    """The CLI that the sandbox uses."""
+    return str(have_cli(SandboxPaths.from_environment()))
 
 
 def refusal_of(pulumi: str, command: str, home: Path) -> str | None:
