@@ -53,7 +53,7 @@ def test_no_secret_is_written_or_said_in_plain_text(slipway: Slipway, webhook: s
     assert "ciphertext" in exported
 
     secrets = [webhook, *_passwords(slipway)]
-    secrets.append((slipway.paths.sandbox / "passphrase").read_text())
+    secrets.append((slipway.paths.home / "passphrase").read_text())
     assert len(secrets) >= 5, "webhook, three databases, passphrase"
     needles = [form for secret in secrets for form in (secret.encode(), base64.b64encode(secret.encode()))]
     texts = _haystacks(slipway)

@@ -20,7 +20,7 @@ import pytest
 
 from slipway.sandbox.paths import debug_providers
 
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 180
 needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
 """With its Python language host beside it."""
 
