@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from slipway.errors import (
@@ -17,13 +16,12 @@ from slipway.errors import (
 )
 from slipway.scrubbing import scrub
 from slipway.stack.event_log import EventLog
-from slipway.stack.locks import LOCKED
+from slipway.stack.locks import COLOURS, LOCKED
 from slipway.stack.process import Finished
 
 SHOWN_CHARACTERS = 2000
 INTERRUPTED_CODES = frozenset({8, 130})
 """The CLI's own code for a cancelled operation, and ours for one that a signal ended."""
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class InterruptedOperationError(SlipwayError):
@@ -86,7 +84,7 @@ _SIGNS = (
 
 def failure(finished: Finished, log: EventLog, stack: str) -> SlipwayError:
     """The error for a CLI that ended with another code than 0."""
-    text = _COLOURS.sub("", finished.stderr)
+    text = COLOURS.sub("", finished.stderr)
     said = _said(text, log)
     if finished.interrupted or finished.code in INTERRUPTED_CODES:
         what = "interrupted; what was done is in the state"

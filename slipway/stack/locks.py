@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LOCKED = "the stack is currently locked"
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOCK = re.compile(r"created by [^@\s]*@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 
 
@@ -38,7 +38,7 @@ class LockHolder:
 
 def named_holders(stderr: str) -> tuple[LockHolder, ...]:
     """The holders that the CLI names when it finds a stack locked."""
-    text = _COLOURS.sub("", stderr)
+    text = COLOURS.sub("", stderr)
     if LOCKED not in text:
         return ()
     return tuple(LockHolder(match["host"], int(match["pid"])) for match in _LOCK.finditer(text))

@@ -30,9 +30,8 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 OPERATION_TIMEOUT_SECONDS = 2 * 3600
 """For what runs quietly. The longest step known is an EKS cluster with its nodes, about 25 minutes."""
 QUESTION_TIMEOUT_SECONDS = 300
-WITH_POLICIES = frozenset({"preview", "up"})
-MAKING = frozenset({"preview", "up"})
-"""Verbs that make the stack where there is none."""
+RUNNING_THE_PROGRAM = frozenset({"preview", "up"})
+"""Verbs that take the policy packs, and make the stack where there is none."""
 _QUIET = ("--non-interactive", "--color", "never", "--suppress-outputs")
 _SETTINGS = {
     "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -120,11 +119,13 @@ class PulumiStack:
         return StackResult(changes=log.changes, seconds=time.monotonic() - began)
 
     def _operate(self, verb: str, flags: Iterable[str], *, shown: bool) -> EventLog:
-        flags = [*flags, *(self._policy_flags() if verb in WITH_POLICIES else ())]
+        flags = [*flags, *(self._policy_flags() if verb in RUNNING_THE_PROGRAM else ())]
         if verb in {"up", "destroy"} and "--preview-only" not in flags:
             self._settle_interrupted_creates()
         with _event_log_file() as file:
-            finished = self._run([verb, *flags, "--event-log", str(file)], shown=shown, making=verb in MAKING)
+            finished = self._run(
+                [verb, *flags, "--event-log", str(file)], shown=shown, making=verb in RUNNING_THE_PROGRAM
+            )
             log = read_event_log(file)
         if finished.code:
             raise failure(finished, log, self.name)

@@ -39,7 +39,7 @@ def install_cli(paths: SandboxPaths, progress: Progress | None = None) -> None:
     The CLI follows the link when it looks for a language host, which lies in the folder of the executable itself.
     """
     cli = have_cli(paths, progress)
-    if machines_cli(paths) is None:
+    if cli.is_relative_to(paths.cache):
         link_programs(paths, cli)
     else:
         (paths.programs / "pulumi").unlink(missing_ok=True)
