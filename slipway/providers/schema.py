@@ -147,9 +147,12 @@ def _module_of(token: str) -> types.ModuleType | None:
     """`aws:lb/listener:Listener` is in `pulumi_aws.lb.listener`."""
     package, middle, name = token.split(":")
     folder, _, file = middle.partition("/")
-    within = "" if folder == "index" else f"{_snake(folder)}."
+    parent = f"pulumi_{package.replace('-', '_')}" + ("" if folder == "index" else f".{_snake(folder)}")
     try:
-        return importlib.import_module(f"pulumi_{package.replace('-', '_')}.{within}{_snake(file or name)}")
+        # The SDK loads its packages when a name of theirs is asked for. One that is loaded by the import of a module inside it
+        # stays without that module's names.
+        getattr(importlib.import_module(parent), "__all__", None)
+        return importlib.import_module(f"{parent}.{_snake(file or name)}")
     except ModuleNotFoundError:
         return None
 

@@ -123,6 +123,15 @@ def test_import_of_the_plugin_loads_nothing_of_pulumi() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_looking_up_a_class_leaves_its_package_whole() -> None:
+    """As when a state has a resource that the program no longer has, and the next test's program makes one."""
+    script = (
+        "import pulumi_aws as aws; from slipway.providers.schema import find_class;"
+        "assert find_class('aws:ecr/repository:Repository') is aws.ecr.Repository"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_missing_cli_is_one_clear_error(deploy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_TESTING_PULUMI", "/nowhere/pulumi")
     with pytest.raises(Exception, match=r"/nowhere/pulumi: component tests need the Pulumi CLI.*\n.*install it"):
