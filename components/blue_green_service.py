@@ -12,6 +12,11 @@ from .load_balancer import COLOURS
 from .pod_template import PodSettings, render_pod_template
 
 BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
+READINESS_GATE_LABELS = (
+    "elbv2.k8s.aws/pod-readiness-gate-inject",  # AWS Load Balancer Controller
+    "eks.amazonaws.com/pod-readiness-gate-inject",  # EKS Auto Mode
+)
+"""Pods of such a namespace are ready only once the load balancer calls them healthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,7 @@ class BlueGreenService(pulumi.ComponentResource):
                 name=args.service,
                 labels={
                     "app.kubernetes.io/part-of": args.service,
+                    **dict.fromkeys(READINESS_GATE_LABELS, "enabled"),
                     "pod-security.kubernetes.io/enforce": "restricted",
                 },
             ),
@@ -108,10 +114,10 @@ class BlueGreenService(pulumi.ComponentResource):
             opts=child,
         )
         for colour in COLOURS:
-            self._path(colour)
+            path = self._path(colour)
             release = args.colours.get(colour)
             if release is not None:
-                self._pods(colour, release, [secret, account])
+                self._pods(colour, release, [secret, account, *path])
         self.deployment_names = {colour: f"{args.service}-{colour}" for colour in COLOURS}
         self.register_outputs(
             {
@@ -129,8 +135,11 @@ class BlueGreenService(pulumi.ComponentResource):
             name=f"{self._args.service}-{colour}", namespace=self.namespace, labels=self._labels(colour), **more
         )
 
-    def _path(self, colour: str) -> None:
-        """How requests get from the colour's target group to its pods, whether there are any or not."""
+    def _path(self, colour: str) -> list[pulumi.Resource]:
+        """How requests get from the colour's target group to its pods, whether there are any or not.
+
+        Pods wait for it: readiness gates are given only to pods that are created after the binding.
+        """
         child = pulumi.ResourceOptions(parent=self)
         service = k8s.core.v1.Service(
             f"{self._name}-{colour}",
@@ -142,7 +151,7 @@ class BlueGreenService(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        k8s.apiextensions.CustomResource(
+        binding = k8s.apiextensions.CustomResource(
             f"{self._name}-{colour}-binding",
             api_version=BINDING_API_VERSION,
             kind="TargetGroupBinding",
@@ -154,6 +163,7 @@ class BlueGreenService(pulumi.ComponentResource):
             },
             opts=child,
         )
+        return [service, binding]
 
     def _pods(self, colour: str, release: ColourRelease, needs: list[pulumi.Resource]) -> None:
         child = pulumi.ResourceOptions(parent=self)

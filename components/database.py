@@ -8,8 +8,10 @@ import pulumi
 import pulumi_aws as aws
 
 from .errors import ArgsError
+from .log_group import build_log_group, check_retention
 
 POSTGRESQL_PORT = 5432
+EXPORTED_LOGS = ("postgresql",)
 LARGEST_STORAGE_GIB = 65_536  # gp3 limit for RDS PostgreSQL; source: RDS user guide, "Storage types", 2026
 
 
@@ -24,19 +26,25 @@ class DatabaseArgs:
     client_security_group_ids: Mapping[str, pulumi.Input[str]]
     """Who may connect: security groups by a name that says who they are."""
     key_arn: pulumi.Input[str]
-    """KMS key of storage, snapshots and the master password. Cannot be changed later without a new database."""
+    """KMS key of storage, snapshots, the master password and logs. Its policy must admit CloudWatch Logs. Cannot be changed later
+    without a new database."""
     database_name: str
     """Name of the first database; letters, digits and underscores."""
     engine_version: str = "15"
-    """Major version; minor upgrades happen by themselves in the maintenance window."""
+    """Major version; minor upgrades happen by themselves in the maintenance window. Another major version is refused by AWS unless
+    `allow_major_version_upgrade` is set, interrupts the database for minutes, and cannot be undone."""
+    allow_major_version_upgrade: bool = False
+    """Let a change of `engine_version` upgrade the major version. Take it away again afterwards."""
     instance_class: str = "db.t4g.micro"
     """RDS instance class; changing it restarts the database."""
     storage_gib: int = 20
-    """Storage, in GiB; grows by itself up to five times as much."""
+    """Storage, in GiB, 20 to 65,536; grows by itself up to five times as much, within the same limit."""
     multi_az: bool = False
     """Keep a standby in another zone, which takes over within about a minute. Doubles the price."""
     backup_days: int = 7
     """Days of point-in-time recovery, 1 to 35."""
+    log_retention_days: int = 30
+    """Days for which PostgreSQL's logs are kept; one of the values that CloudWatch Logs accepts."""
     protect: bool = False
     """Refuse to delete the database, in Pulumi and in AWS, and keep a last snapshot."""
 
@@ -45,15 +53,23 @@ class DatabaseArgs:
             raise ArgsError("storage_gib", got=self.storage_gib, want=f"20 to {LARGEST_STORAGE_GIB}")
         if not 1 <= self.backup_days <= 35:
             raise ArgsError("backup_days", got=self.backup_days, want="1 to 35")
+        check_retention(self.log_retention_days)
+
+
+def largest_storage_gib(storage_gib: int) -> int:
+    """How far storage of this size, in GiB, grows by itself."""
+    return min(storage_gib * 5, LARGEST_STORAGE_GIB)
 
 
 class Database(pulumi.ComponentResource):
     """An encrypted RDS PostgreSQL whose password AWS makes and keeps, reachable from named security groups only.
 
-    Creates: RDS instance (holds data), subnet group, parameter group, security group, a Secrets Manager secret (made by RDS).
+    Creates: RDS instance (holds data), subnet group, parameter group, security group, CloudWatch log groups, a Secrets Manager secret
+    (made by RDS).
     Not: read replicas, a proxy, per-service users.
     Outputs: host, port, instance_identifier - known after apply; environment - the five DATABASE_* variables, the password secret.
-    Errors: ArgsError on storage_gib and backup_days, before any resource.
+    Errors: ArgsError on storage_gib, backup_days and log_retention_days, before any resource.
+    Promises: the instance is called `<name>-postgresql` (one made before November 2026 keeps its name).
     """
 
     host: pulumi.Output[str]
@@ -77,13 +93,26 @@ class Database(pulumi.ComponentResource):
             ],
             opts=child,
         )
+        identifier = f"{name}-postgresql"
+        logs = [
+            build_log_group(
+                f"{identifier}-{kind}",
+                path=f"/aws/rds/instance/{identifier}/{kind}",
+                key_arn=args.key_arn,
+                retention_days=args.log_retention_days,
+                opts=child,
+            )
+            for kind in EXPORTED_LOGS
+        ]
         instance = aws.rds.Instance(
-            f"{name}-postgresql",
+            identifier,
+            identifier=identifier,
             engine="postgres",
             engine_version=args.engine_version,
+            allow_major_version_upgrade=args.allow_major_version_upgrade,
             instance_class=args.instance_class,
             allocated_storage=args.storage_gib,
-            max_allocated_storage=args.storage_gib * 5,
+            max_allocated_storage=largest_storage_gib(args.storage_gib),
             storage_type="gp3",
             storage_encrypted=True,
             kms_key_id=args.key_arn,
@@ -101,11 +130,15 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             deletion_protection=args.protect,
             skip_final_snapshot=not args.protect,
-            final_snapshot_identifier=f"{name}-final" if args.protect else None,
+            # Of the subnet group, whose name is new whenever the environment is: a snapshot of the last one may still be there.
+            final_snapshot_identifier=pulumi.Output.format("{}-final", subnets.name) if args.protect else None,
             auto_minor_version_upgrade=True,
             performance_insights_enabled=True,
-            enabled_cloudwatch_logs_exports=["postgresql"],
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            enabled_cloudwatch_logs_exports=list(EXPORTED_LOGS),
+            # Another identifier renames an instance, and with it its address; those made before November 2026 have a generated one.
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=logs, ignore_changes=["identifier"]
+            ),
         )
         secret_arn = instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn)
         version = aws.secretsmanager.get_secret_version_output(

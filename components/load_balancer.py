@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
 
+from .cidrs import check_cidrs
 from .errors import ArgsError
 
 COLOURS = ("blue", "green")
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 MAXIMUM_WEIGHT = 999  # source: ELB API reference, TargetGroupTuple, 2026
+MAXIMUM_NAME = 32  # of a load balancer and of a target group; source: ELB API reference, 2026
+GENERATED_SUFFIX = 8  # what Pulumi adds to a load balancer's name
+LONGEST_NAME = MAXIMUM_NAME - GENERATED_SUFFIX
+DEREGISTRATION_DELAY_SECONDS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +31,7 @@ class LoadBalancerArgs:
     test_colour: str
     """The colour behind the test listener."""
     target_port: int = 8080
-    """Port of the pods."""
+    """Port of the pods. Target groups keep the one they were made with: pods are registered with their own."""
     health_check_path: str = "/readyz"
     """Asked every 5 s of every pod; two answers of 200 in a row make it healthy, two others unhealthy."""
     live_cidrs: Sequence[str] = ("0.0.0.0/0",)
@@ -40,10 +44,13 @@ class LoadBalancerArgs:
     """ACM certificate: the live listener speaks HTTPS on 443 and port 80 redirects to it. None: HTTP on 80."""
     internal: bool = False
     """Give it private addresses only."""
-    deregistration_delay_seconds: int = 15
-    """Seconds for which a removed target may finish its requests. Above the slowest request, below the pods' grace period."""
+    deregistration_delay_seconds: int = DEREGISTRATION_DELAY_SECONDS
+    """Seconds for which a removed target may finish its requests, 0 to 3600. Above the slowest request; the pods' grace period
+    contains it."""
     protect: bool = False
-    """Refuse to delete the load balancer: its DNS name cannot be had back."""
+    """Refuse to delete the load balancer: its DNS name cannot be had back. Needs a certificate."""
+    allow_http: bool = False
+    """Protect a load balancer that has no certificate: its users' requests can be read and changed on the way."""
 
     def __post_init__(self) -> None:
         if set(self.weights) != set(COLOURS) or not all(
@@ -52,16 +59,19 @@ class LoadBalancerArgs:
             raise ArgsError("weights", got=dict(self.weights), want=f"blue and green, each 0 to {MAXIMUM_WEIGHT}")
         if self.test_colour not in COLOURS:
             raise ArgsError("test_colour", got=self.test_colour, want="blue or green")
+        if not 0 <= self.deregistration_delay_seconds <= 3600:
+            raise ArgsError("deregistration_delay_seconds", got=self.deregistration_delay_seconds, want="0 to 3600")
+        if self.protect and self.certificate_arn is None and not self.allow_http:
+            raise ArgsError("certificate_arn", got=None, want="a certificate where protect is true, or allow_http")
         for field in ("live_cidrs", "test_cidrs"):
-            _check_cidrs(field, getattr(self, field))
+            check_cidrs(field, getattr(self, field))
 
 
-def _check_cidrs(field: str, cidrs: Sequence[str]) -> None:
-    for cidr in cidrs:
-        try:
-            IPv4Network(cidr)
-        except ValueError as error:
-            raise ArgsError(field, got=cidr, want="IPv4 networks such as 203.0.113.0/24") from error
+def check_name(name: str) -> None:
+    """Raises ArgsError when AWS would refuse the load balancer's name; those of its target groups are within the same limit."""
+    if len(name) > LONGEST_NAME:
+        limit = f"{LONGEST_NAME} characters at most: AWS allows {MAXIMUM_NAME} for a load balancer"
+        raise ArgsError("name", got=name, want=f"{limit}, and Pulumi adds {GENERATED_SUFFIX}")
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -70,8 +80,10 @@ class LoadBalancer(pulumi.ComponentResource):
     Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, security group.
     Not: WAF, access logs, DNS records.
     Outputs: dns_name, url, test_url, listener and target group ARNs, security_group_id - known after apply.
-    Errors: ArgsError on weights, test_colour and CIDRs, before any resource.
-    Promises: target groups are `<name>-blue` and `<name>-green` and are never replaced for a weight.
+    Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, certificate_arn and CIDRs,
+    before any resource.
+    Promises: target groups are called `<name>-blue` and `<name>-green` (those made before November 2026 keep their names) and are
+    never replaced for a weight or a port.
     """
 
     arn: pulumi.Output[str]
@@ -84,6 +96,7 @@ class LoadBalancer(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_name(name)
         super().__init__("slipway:index:LoadBalancer", name, None, opts)
         self._name = name
         self._child = pulumi.ResourceOptions(parent=self)
@@ -166,6 +179,7 @@ class LoadBalancer(pulumi.ComponentResource):
     def _target_group(self, colour: str, args: LoadBalancerArgs) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             f"{self._name}-{colour}",
+            name=f"{self._name}-{colour}",
             vpc_id=args.vpc_id,
             port=args.target_port,
             protocol="HTTP",
@@ -179,7 +193,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 healthy_threshold=2,
                 unhealthy_threshold=2,
             ),
-            opts=self._child,
+            # Both replace a target group, which a listener in use does not allow.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name", "port"]),
         )
 
     def _live_listener(self, args: LoadBalancerArgs, balancer: aws.lb.LoadBalancer) -> aws.lb.Listener:

@@ -8,32 +8,7 @@ import pulumi_aws as aws
 
 from .dashboard import render_dashboard
 from .errors import ArgsError
-
-RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
-)
-"""What CloudWatch Logs accepts; source: PutRetentionPolicy API page, 2026."""
+from .load_balancer import COLOURS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,46 +26,57 @@ class MonitoringArgs:
     database_identifier: pulumi.Input[str]
     """The RDS instance whose metrics are watched."""
     key_arn: pulumi.Input[str]
-    """KMS key of logs and notifications."""
+    """KMS key of notifications. Its policy must admit CloudWatch, or alarms are never delivered."""
     alarms: bool = False
-    """Create the alarms. Off where nobody is to be woken."""
-    log_retention_days: int = 30
-    """Days for which logs are kept; one of the values that CloudWatch accepts."""
+    """Create the alarms. Needs a subscriber."""
+    running_colours: Sequence[str] = COLOURS
+    """Colours that have pods. The alarm on healthy pods of another colour exists, and notifies of nothing."""
     subscriber_emails: Sequence[str] = ()
     """Who gets the alarms by mail; each has to confirm once."""
+    subscriber_urls: Sequence[str] = ()
+    """Where SNS posts the alarms, over HTTPS; each endpoint has to confirm once."""
     maximum_server_errors: int = 10
-    """Alarm above so many 5xx answers of the pods in a minute, two minutes in a row."""
+    """Alarm above so many 5xx answers in a minute, of the pods or of the load balancer itself, two minutes in a row."""
     maximum_p99_seconds: float = 1.0
     """Alarm when one in a hundred requests takes longer, three minutes in a row."""
+    minimum_free_storage_gib: int = 2
+    """Alarm when the database has less free storage, in GiB. RDS grows storage once 10 percent or less is free."""
+    minimum_free_memory_mib: int = 64
+    """Alarm when the database has less freeable memory, in MiB, five minutes in a row."""
+    maximum_connections: int = 70
+    """Alarm above so many connections to the database, five minutes in a row. A db.t4g.micro takes about 80."""
 
     def __post_init__(self) -> None:
-        if self.log_retention_days not in RETENTION_DAYS:
-            raise ArgsError("log_retention_days", got=self.log_retention_days, want=f"one of {RETENTION_DAYS}")
+        if self.alarms and not (self.subscriber_emails or self.subscriber_urls):
+            raise ArgsError("alarms", got=True, want="a subscriber beside it, or nobody hears of an alarm")
+        for url in self.subscriber_urls:
+            if not url.startswith("https://"):
+                raise ArgsError("subscriber_urls", got=url, want="URLs that begin with https://")
 
 
 class Monitoring(pulumi.ComponentResource):
-    """A log group, a topic for alarms and releases, a dashboard, and alarms on errors, latency, health and the database.
+    """A topic for alarms and releases, a dashboard, and alarms on errors, latency, healthy pods and the database.
 
-    Creates: CloudWatch log group, dashboard and alarms (0.10 USD each a month), SNS topic.
+    Creates: CloudWatch dashboard and alarms (0.10 USD each a month), encrypted SNS topic.
     Not: tracing, log shipping from pods.
-    Outputs: topic_arn, log_group_name - known after apply.
-    Errors: ArgsError on log_retention_days, before any resource.
+    Outputs: topic_arn - known after apply.
+    Errors: ArgsError on alarms (without a subscriber) and subscriber_urls, before any resource.
     """
 
     topic_arn: pulumi.Output[str]
-    log_group_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:Monitoring", name, None, opts)
         self._name = name
         self._args = args
         child = pulumi.ResourceOptions(parent=self)
-        logs = aws.cloudwatch.LogGroup(
-            f"{name}-logs", name=f"/slipway/{name}", retention_in_days=args.log_retention_days, opts=child
-        )
         topic = aws.sns.Topic(f"{name}-events", kms_master_key_id=args.key_arn, opts=child)
-        for email in args.subscriber_emails:
-            aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
+        subscribers = [("email", email) for email in args.subscriber_emails]
+        subscribers += [("https", url) for url in args.subscriber_urls]
+        for protocol, endpoint in subscribers:
+            aws.sns.TopicSubscription(
+                f"{name}-{endpoint}", topic=topic.arn, protocol=protocol, endpoint=endpoint, opts=child
+            )
         self._balancer = pulumi.Output.from_input(args.load_balancer_arn).apply(_load_balancer_dimension)
         self._groups = {
             colour: pulumi.Output.from_input(arn).apply(lambda text: text.rsplit(":", 1)[-1])
@@ -111,8 +97,7 @@ class Monitoring(pulumi.ComponentResource):
         if args.alarms:
             self._alarms(topic)
         self.topic_arn = topic.arn
-        self.log_group_name = logs.name
-        self.register_outputs({"topicArn": self.topic_arn, "logGroupName": self.log_group_name})
+        self.register_outputs({"topicArn": self.topic_arn})
 
     def _alarms(self, topic: aws.sns.Topic) -> None:
         args = self._args
@@ -124,7 +109,7 @@ class Monitoring(pulumi.ComponentResource):
                 description=f"More than {args.maximum_server_errors} server errors a minute from {colour}",
                 metric=("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum"),
                 dimensions=dimensions,
-                threshold=args.maximum_server_errors,
+                above=args.maximum_server_errors,
                 periods=2,
             )
             self._alarm(
@@ -133,27 +118,67 @@ class Monitoring(pulumi.ComponentResource):
                 description=f"One in a hundred requests to {colour} takes over {args.maximum_p99_seconds} s",
                 metric=("AWS/ApplicationELB", "TargetResponseTime", "p99"),
                 dimensions=dimensions,
-                threshold=args.maximum_p99_seconds,
+                above=args.maximum_p99_seconds,
                 periods=3,
             )
             self._alarm(
-                f"{colour}-unhealthy",
+                f"{colour}-healthy",
                 topic,
-                description=f"A pod of {colour} fails its health checks",
-                metric=("AWS/ApplicationELB", "UnHealthyHostCount", "Maximum"),
+                description=f"No pod of {colour} is healthy at the load balancer",
+                metric=("AWS/ApplicationELB", "HealthyHostCount", "Maximum"),
                 dimensions=dimensions,
-                threshold=0,
+                below=1,
                 periods=3,
+                # Pods that are not ready are deregistered, and a target group without targets has no metrics.
+                missing="breaching",
+                notify=colour in args.running_colours,
             )
+        # What the load balancer answers itself (502, 503, 504): all there is to see of an outage of all pods.
         self._alarm(
-            "database-cpu",
+            "load-balancer-errors",
             topic,
-            description="The database's CPU is above 85 percent",
-            metric=("AWS/RDS", "CPUUtilization", "Average"),
-            dimensions={"DBInstanceIdentifier": args.database_identifier},
-            threshold=85,
-            periods=5,
+            description=f"The load balancer answers more than {args.maximum_server_errors} requests a minute with an error",
+            metric=("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum"),
+            dimensions={"LoadBalancer": self._balancer},
+            above=args.maximum_server_errors,
+            periods=2,
         )
+        self._database_alarms(topic)
+
+    def _database_alarms(self, topic: aws.sns.Topic) -> None:
+        args = self._args
+        limits: dict[str, tuple[str, str, float | None, float | None]] = {
+            "cpu": ("CPUUtilization", "CPU is above 85 percent", 85, None),
+            "connections": (
+                "DatabaseConnections",
+                f"connections are more than {args.maximum_connections}",
+                args.maximum_connections,
+                None,
+            ),
+            "memory": (
+                "FreeableMemory",
+                f"freeable memory is below {args.minimum_free_memory_mib} MiB",
+                None,
+                args.minimum_free_memory_mib * 1024**2,
+            ),
+            "storage": (
+                "FreeStorageSpace",
+                f"free storage is below {args.minimum_free_storage_gib} GiB",
+                None,
+                args.minimum_free_storage_gib * 1024**3,
+            ),
+        }
+        for role, (metric_name, says, above, below) in limits.items():
+            self._alarm(
+                f"database-{role}",
+                topic,
+                description=f"The database's {says}",
+                metric=("AWS/RDS", metric_name, "Average"),
+                dimensions={"DBInstanceIdentifier": args.database_identifier},
+                above=above,
+                below=below,
+                periods=5,
+            )
 
     def _alarm(
         self,
@@ -163,9 +188,13 @@ class Monitoring(pulumi.ComponentResource):
         description: str,
         metric: tuple[str, str, str],
         dimensions: Mapping[str, pulumi.Input[str]],
-        threshold: float,
         periods: int,
+        above: float | None = None,
+        below: float | None = None,
+        missing: str = "notBreaching",
+        notify: bool = True,
     ) -> None:
+        """An alarm on one limit. Missing data is good by default: an idle colour answers nothing."""
         namespace, metric_name, statistic = metric
         percentile = statistic.startswith("p")
         aws.cloudwatch.MetricAlarm(
@@ -176,12 +205,12 @@ class Monitoring(pulumi.ComponentResource):
             statistic=None if percentile else statistic,
             extended_statistic=statistic if percentile else None,
             dimensions=dimensions,
-            comparison_operator="GreaterThanThreshold",
-            threshold=threshold,
+            comparison_operator="GreaterThanThreshold" if below is None else "LessThanThreshold",
+            threshold=above if below is None else below,
             period=60,
             evaluation_periods=periods,
-            # An idle colour answers nothing: silence is its normal state. Whether a release had enough traffic is judged elsewhere.
-            treat_missing_data="notBreaching",
+            treat_missing_data=missing,
+            actions_enabled=notify,
             alarm_actions=[topic.arn],
             ok_actions=[topic.arn],
             opts=pulumi.ResourceOptions(parent=self),

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import pulumi_kubernetes as k8s
 
 from .errors import ArgsError
-
-GRACE_MARGIN_SECONDS = 25
-"""Time between the drain and SIGKILL: longer than the slowest request that is allowed to finish."""
+from .load_balancer import DEREGISTRATION_DELAY_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +18,13 @@ class PodSettings:
     """Requested CPU, in thousandths of a core; there is no CPU limit, because a limit throttles below the node's real load."""
     memory_mib: int = 192
     """Requested memory and its limit, in MiB."""
-    drain_seconds: int = 5
-    """Seconds for which a pod that is told to go keeps serving, so that load balancers turn away first."""
+    drain_seconds: int = 20
+    """Seconds for which a pod that is told to go keeps serving (preStop). An ALB sends requests for up to about 10 s after a target is
+    deregistered, which itself happens some seconds after the pod began to go."""
+    deregistration_delay_seconds: int = DEREGISTRATION_DELAY_SECONDS
+    """The target groups' deregistration delay. The grace period is the sum of this, `drain_seconds` and `slowest_request_seconds`."""
+    slowest_request_seconds: int = 10
+    """Seconds that the slowest request may take to be answered."""
     user_id: int = 10001
     """The image's unprivileged user."""
 
@@ -32,6 +35,17 @@ class PodSettings:
             raise ArgsError(
                 "cpu_millicores, memory_mib", got=(self.cpu_millicores, self.memory_mib), want="10 or more, 32 or more"
             )
+        if self.deregistration_delay_seconds < self.slowest_request_seconds:
+            raise ArgsError(
+                "deregistration_delay_seconds",
+                got=self.deregistration_delay_seconds,
+                want=f"{self.slowest_request_seconds} or more, the slowest request: it would be cut off",
+            )
+
+    @property
+    def grace_seconds(self) -> int:
+        """Seconds between the order to go and SIGKILL."""
+        return self.drain_seconds + self.deregistration_delay_seconds + self.slowest_request_seconds
 
 
 def render_pod_template(
@@ -77,7 +91,7 @@ def render_pod_template(
             containers=[container],
             service_account_name=service,
             automount_service_account_token=False,
-            termination_grace_period_seconds=pod.drain_seconds + GRACE_MARGIN_SECONDS,
+            termination_grace_period_seconds=pod.grace_seconds,
             security_context=k8s.core.v1.PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=pod.user_id,

@@ -2,14 +2,23 @@
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 
 
+class ServiceRole(NamedTuple):
+    """A role and the attachments of its policies."""
+
+    role: aws.iam.Role
+    attachments: list[pulumi.Resource]
+    """What uses the role depends on these: it has no rights before them, and cleans up with them on destroy."""
+
+
 def build_service_role(
     name: str, *, service: str, managed_policies: Sequence[str], opts: pulumi.ResourceOptions
-) -> aws.iam.Role:
+) -> ServiceRole:
     """A role for `service` (such as `eks.amazonaws.com`) with the named policies of the `arn:aws:iam::aws:policy/` family."""
     trust = {
         "Version": "2012-10-17",
@@ -18,11 +27,13 @@ def build_service_role(
         ],
     }
     role = aws.iam.Role(name, assume_role_policy=json.dumps(trust), opts=opts)
-    for policy in managed_policies:
+    attachments: list[pulumi.Resource] = [
         aws.iam.RolePolicyAttachment(
             f"{name}-{policy.rsplit('/', 1)[-1]}",
             role=role.name,
             policy_arn=f"arn:aws:iam::aws:policy/{policy}",
             opts=opts,
         )
-    return role
+        for policy in managed_policies
+    ]
+    return ServiceRole(role, attachments)

@@ -27,6 +27,9 @@ from infra.providers import build_aws_provider, build_docker_provider
 from infra.settings import StackSettings, load_settings
 from infra.wanted import load_wanted
 
+DEREGISTRATION_MARGIN_SECONDS = 5
+"""For which a removed target is kept longer than its slowest request lasts."""
+
 
 def deploy() -> None:
     """Register everything of this stack and export what delivery needs to know of it."""
@@ -36,7 +39,13 @@ def deploy() -> None:
     name = f"{service.name}-{environment_name}"
     region = pulumi.Config("aws").require("region")
 
-    cloud = build_aws_provider(region, environment=environment_name, service=service.name, owner=settings.owner)
+    cloud = build_aws_provider(
+        region,
+        account_id=settings.account_id,
+        environment=environment_name,
+        service=service.name,
+        owner=settings.owner,
+    )
     in_cloud = pulumi.ResourceOptions(providers=[cloud])
     wanted = load_wanted(
         table=settings.ledger_table,
@@ -45,11 +54,13 @@ def deploy() -> None:
         opts=pulumi.InvokeOptions(provider=cloud),
     )
 
+    zones = settings.network.zones
     environment = Environment(
         name,
         EnvironmentArgs(
             cidr=settings.network.cidr,
-            zones=settings.network.zones,
+            zone_count=zones if isinstance(zones, int) else len(zones),
+            zones=() if isinstance(zones, int) else zones,
             nat_gateways=NatGateways(settings.network.nat_gateways),
             protect=settings.database.protect,
         ),
@@ -66,8 +77,11 @@ def deploy() -> None:
             minimum_nodes=settings.cluster.nodes.minimum,
             desired_nodes=settings.cluster.nodes.desired,
             maximum_nodes=settings.cluster.nodes.maximum,
-            public_endpoint=settings.cluster.public_endpoint,
-            admin_principal_arns=settings.cluster.admin_principal_arns,
+            disk_gib=settings.cluster.nodes.disk_gib,
+            endpoint_cidrs=settings.cluster.endpoint_cidrs,
+            admin_principal_arns=[*settings.cluster.access.deploy, *settings.cluster.access.people],
+            view_principal_arns=settings.cluster.access.preview,
+            log_retention_days=settings.monitoring.log_retention_days,
         ),
         opts=in_cloud,
     )
@@ -80,14 +94,17 @@ def deploy() -> None:
             key_arn=environment.key_arn,
             database_name=service.name.replace("-", "_"),
             engine_version=settings.database.engine_version,
+            allow_major_version_upgrade=settings.database.allow_major_version_upgrade,
             instance_class=settings.database.instance_class,
             storage_gib=settings.database.storage_gib,
             multi_az=settings.database.multi_az,
             backup_days=settings.database.backup_days,
+            log_retention_days=settings.monitoring.log_retention_days,
             protect=settings.database.protect,
         ),
         opts=in_cloud,
     )
+    deregistration_delay = service.slowest_request_seconds + DEREGISTRATION_MARGIN_SECONDS
     balancer = LoadBalancer(
         name,
         LoadBalancerArgs(
@@ -102,7 +119,9 @@ def deploy() -> None:
             test_cidrs=settings.load_balancer.test_cidrs,
             certificate_arn=settings.load_balancer.certificate_arn,
             internal=settings.load_balancer.internal,
+            deregistration_delay_seconds=deregistration_delay,
             protect=settings.load_balancer.protect,
+            allow_http=settings.load_balancer.allow_http,
         ),
         opts=in_cloud,
     )
@@ -120,6 +139,8 @@ def deploy() -> None:
                 cpu_millicores=service.cpu_millicores,
                 memory_mib=service.memory_mib,
                 drain_seconds=service.drain_seconds,
+                deregistration_delay_seconds=deregistration_delay,
+                slowest_request_seconds=service.slowest_request_seconds,
             ),
         ),
         opts=pulumi.ResourceOptions(providers=[cluster.kubernetes]),
@@ -134,8 +155,12 @@ def deploy() -> None:
             database_identifier=database.instance_identifier,
             key_arn=environment.key_arn,
             alarms=settings.monitoring.alarms,
-            log_retention_days=settings.monitoring.log_retention_days,
+            running_colours=[colour for colour, release in wanted.releases().items() if release],
             subscriber_emails=settings.monitoring.subscriber_emails,
+            subscriber_urls=settings.monitoring.subscriber_urls,
+            minimum_free_storage_gib=settings.monitoring.minimum_free_storage_gib,
+            minimum_free_memory_mib=settings.monitoring.minimum_free_memory_mib,
+            maximum_connections=settings.monitoring.maximum_connections,
         ),
         opts=in_cloud,
     )

@@ -4,10 +4,12 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 
 
-def build_aws_provider(region: str, *, environment: str, service: str, owner: str) -> aws.Provider:
-    """One account, one region, and four tags on everything that can carry tags."""
+def build_aws_provider(region: str, *, account_id: str, environment: str, service: str, owner: str) -> aws.Provider:
+    """One account (credentials of another are refused), one region, and four tags on everything that can carry tags."""
     tags = {"environment": environment, "service": service, "owner": owner, "managed-by": "slipway"}
-    return aws.Provider("aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags))
+    return aws.Provider(
+        "aws", region=region, allowed_account_ids=[account_id], default_tags=aws.ProviderDefaultTagsArgs(tags=tags)
+    )
 
 
 def build_docker_provider() -> docker.Provider:

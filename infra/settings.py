@@ -10,6 +10,8 @@ from pulumi.runtime.config import is_config_secret
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.load_balancer import LONGEST_NAME
+
 NAMESPACE = "slipway"
 
 
@@ -25,7 +27,8 @@ class NetworkSettings(_Settings):
     """`slipway:network`"""
 
     cidr: str
-    zones: Annotated[list[str], Field(min_length=2, max_length=8)]
+    zones: Annotated[int, Field(ge=2, le=8)] | Annotated[list[str], Field(min_length=2, max_length=8)] = 2
+    """How many, or names, which mean other places in each account."""
     nat_gateways: Literal["none", "single", "per-zone"] = "single"
 
 
@@ -36,21 +39,35 @@ class NodeSettings(_Settings):
     minimum: Annotated[int, Field(ge=1)] = 1
     desired: Annotated[int, Field(ge=1)] = 1
     maximum: Annotated[int, Field(ge=1)] = 3
+    disk_gib: Annotated[int, Field(ge=20)] = 20
+
+
+class AccessSettings(_Settings):
+    """`slipway:cluster.access`: ARNs of IAM roles and users. EKS lets nobody else in."""
+
+    deploy: Annotated[list[str], Field(min_length=1)]
+    """Who runs `up` and releases."""
+    preview: list[str] = []
+    """Who runs `preview`: reads everything but Secrets."""
+    people: list[str] = []
+    """Who administers the cluster by hand."""
 
 
 class ClusterSettings(_Settings):
     """`slipway:cluster`"""
 
     version: Annotated[str, Field(pattern=r"^1\.\d+$")]
+    access: AccessSettings
     nodes: NodeSettings = NodeSettings()
-    public_endpoint: bool = True
-    admin_principal_arns: list[str] = []
+    endpoint_cidrs: list[str] = []
+    """Public networks from which the API server answers; none: inside the VPC only."""
 
 
 class DatabaseSettings(_Settings):
     """`slipway:database`"""
 
     engine_version: str = "15"
+    allow_major_version_upgrade: bool = False
     instance_class: Annotated[str, Field(pattern=r"^db\.")] = "db.t4g.micro"
     storage_gib: Annotated[int, Field(ge=20)] = 20
     multi_az: bool = False
@@ -80,7 +97,8 @@ class ServiceSettings(_Settings):
     port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
     cpu_millicores: Annotated[int, Field(ge=10)] = 100
     memory_mib: Annotated[int, Field(ge=32)] = 192
-    drain_seconds: Annotated[int, Field(ge=0, le=120)] = 5
+    drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
+    slowest_request_seconds: Annotated[int, Field(ge=1, le=3000)] = 10
 
 
 class LoadBalancerSettings(_Settings):
@@ -91,6 +109,8 @@ class LoadBalancerSettings(_Settings):
     live_cidrs: list[str] = ["0.0.0.0/0"]
     test_cidrs: list[str] = ["10.0.0.0/8"]
     protect: bool = False
+    allow_http: bool = False
+    """Protect a load balancer that has no certificate."""
 
 
 class FreezeWindow(_Settings):
@@ -137,12 +157,18 @@ class MonitoringSettings(_Settings):
     alarms: bool = False
     log_retention_days: int = 30
     subscriber_emails: list[str] = []
+    subscriber_urls: list[Annotated[str, Field(pattern="^https://")]] = []
+    minimum_free_storage_gib: Annotated[int, Field(ge=1)] = 2
+    minimum_free_memory_mib: Annotated[int, Field(ge=1)] = 64
+    maximum_connections: Annotated[int, Field(ge=1)] = 70
 
 
 class StackSettings(_Settings):
     """Everything a stack file says about one environment."""
 
     owner: Annotated[str, Field(min_length=1)]
+    account_id: Annotated[str, Field(pattern=r"^\d{12}$")]
+    """The AWS account of this environment; another one is refused before anything is read or made."""
     ledger_table: str = "slipway-ledger"
     network: NetworkSettings
     cluster: ClusterSettings
@@ -158,8 +184,9 @@ SECRET_KEYS = frozenset({"webhookUrl"})
 """Keys that only `Config.require_secret` may read; they never enter the settings object, which may be printed."""
 
 
-def parse_settings(raw: Mapping[str, str], *, file: str) -> StackSettings:
+def parse_settings(raw: Mapping[str, str], *, environment: str) -> StackSettings:
     """Settings from config texts by key (without the namespace); raises SettingsError naming every fault at once."""
+    file = f"Pulumi.{environment}.yaml"
     fields = {to_camel(name): field for name, field in StackSettings.model_fields.items()}
     document: dict[str, Any] = {}
     faults: list[str] = []
@@ -177,7 +204,7 @@ def parse_settings(raw: Mapping[str, str], *, file: str) -> StackSettings:
         settings = StackSettings.model_validate(document)
     except ValidationError as error:
         faults = [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
-    faults += _impossible(settings) if settings else []
+    faults += _impossible(settings, environment) if settings else []
     if settings is None or faults:
         raise SettingsError(f"{file} cannot be used:\n" + "\n".join(f"  {fault}" for fault in faults))
     return settings
@@ -188,9 +215,9 @@ def load_settings() -> StackSettings:
     config = pulumi.Config(NAMESPACE)
     keys = [*(to_camel(name) for name in StackSettings.model_fields), *_foreign_keys()]
     raw = {key: text for key in keys if (text := config.get(key)) is not None}
-    file = f"Pulumi.{pulumi.get_stack()}.yaml"
-    _refuse_exposed(file)
-    return parse_settings(raw, file=file)
+    environment = pulumi.get_stack()
+    _refuse_exposed(f"Pulumi.{environment}.yaml")
+    return parse_settings(raw, environment=environment)
 
 
 def _refuse_exposed(file: str) -> None:
@@ -225,9 +252,24 @@ def _describe(location: tuple[int | str, ...], message: str, got: object) -> str
     return f"{NAMESPACE}:{key}: {message[0].lower()}{message[1:]}, not {got!r}"
 
 
-def _impossible(settings: StackSettings) -> list[str]:
+def _impossible(settings: StackSettings, environment: str) -> list[str]:
     """Values that are each possible, but not together."""
     faults: list[str] = []
+    longest = LONGEST_NAME - len(f"-{environment}")
+    if len(settings.service.name) > longest:
+        faults.append(
+            f"{NAMESPACE}:service.name: want {longest} characters at most in {environment}, so that the names of load balancer and"
+            f" target groups are within AWS's limit of 32, not {settings.service.name!r}"
+        )
+    if settings.monitoring.alarms and not (
+        settings.monitoring.subscriber_emails or settings.monitoring.subscriber_urls
+    ):
+        faults.append(
+            f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
+        )
+    balancer = settings.load_balancer
+    if balancer.protect and not balancer.certificate_arn and not balancer.allow_http:
+        faults.append(f"{NAMESPACE}:loadBalancer.protect: needs certificateArn, or allowHttp: true for plain HTTP")
     replicas = settings.service.replicas
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
@@ -252,6 +294,4 @@ def _impossible(settings: StackSettings) -> list[str]:
             f"{NAMESPACE}:image.context and {NAMESPACE}:rollout.promoteFrom: neither is set, so no release could ever come"
             " here; set one of the two"
         )
-    if settings.database.multi_az and len(settings.network.zones) < 2:
-        faults.append(f"{NAMESPACE}:database.multiAz: needs two zones in {NAMESPACE}:network.zones")
     return faults

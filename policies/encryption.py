@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Properties, build_policy
+from policies.rule import Properties, block, build_policy, listing
 
 ENCRYPTED_BY = {
     "aws:rds/instance:Instance": "storageEncrypted",
@@ -20,6 +20,10 @@ def unencrypted(resource_type: str, properties: Properties) -> Iterator[str]:
         yield f"data at rest is not encrypted; set {wanted} to true"
     if resource_type == "aws:eks/cluster:Cluster" and not properties.get("encryptionConfig"):
         yield "Kubernetes Secrets are not encrypted; set encryptionConfig with a KMS key"
+    if resource_type == "aws:ec2/launchTemplate:LaunchTemplate":
+        for disk in listing(properties, "blockDeviceMappings"):
+            if str(block(disk, "ebs").get("encrypted")).lower() != "true":
+                yield f"disk {disk.get('deviceName')} is not encrypted; set ebs.encrypted to true"
     if resource_type == "aws:ecr/repository:Repository" and not properties.get("encryptionConfigurations"):
         yield "images are not encrypted with a key of ours; set encryptionConfigurations"
     if resource_type == "aws:sns/topic:Topic" and not properties.get("kmsMasterKeyId"):

@@ -1,8 +1,8 @@
-"""Nothing is reachable from the internet but the live ports of load balancers."""
+"""Nothing is reachable from the internet but the live ports of load balancers, and nodes' metadata by nodes only."""
 
 from collections.abc import Callable, Iterator
 
-from policies.rule import Properties, build_policy, listing
+from policies.rule import Properties, block, build_policy, listing
 
 ANYWHERE = {"0.0.0.0/0", "::/0"}
 PUBLIC_PORTS = {80, 443}
@@ -41,6 +41,19 @@ def _subnet(properties: Properties) -> Iterator[str]:
         yield "whatever starts in this subnet gets a public address; set mapPublicIpOnLaunch to false"
 
 
+def _cluster(properties: Properties) -> Iterator[str]:
+    vpc = block(properties, "vpcConfig")
+    cidrs = listing(vpc, "publicAccessCidrs")
+    # Both defaults of EKS: it answers in public, from everywhere.
+    if vpc.get("endpointPublicAccess", True) is True and (not vpc.get("publicAccessCidrs") or ANYWHERE & {*cidrs}):
+        yield "the Kubernetes API answers everybody; set publicAccessCidrs to the networks that need it"
+
+
+def _launch_template(properties: Properties) -> Iterator[str]:
+    if block(properties, "metadataOptions").get("httpTokens") != "required":
+        yield "whoever makes an instance send a request gets its role; set metadataOptions.httpTokens to required"
+
+
 def _bucket(properties: Properties) -> Iterator[str]:
     for switch in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
         if properties.get(switch) is not True:
@@ -54,6 +67,8 @@ RULES: dict[str, Callable[[Properties], Iterator[str]]] = {
     "aws:rds/instance:Instance": _database,
     "aws:rds/clusterInstance:ClusterInstance": _database,
     "aws:ec2/subnet:Subnet": _subnet,
+    "aws:ec2/launchTemplate:LaunchTemplate": _launch_template,
+    "aws:eks/cluster:Cluster": _cluster,
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _bucket,
 }
 
@@ -65,5 +80,7 @@ def exposed(resource_type: str, properties: Properties) -> Iterator[str]:
 
 
 NO_PUBLIC_ACCESS = build_policy(
-    "no-public-access", "Only ports 80 and 443 are open to everybody; databases, subnets and buckets are not.", exposed
+    "no-public-access",
+    "Only ports 80 and 443 are open to everybody; databases, subnets, buckets and Kubernetes APIs are not.",
+    exposed,
 )

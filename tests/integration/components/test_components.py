@@ -50,6 +50,9 @@ ANSWERS = {
     "docker:index/image:Image": {"repoDigest": f"registry.example.com/orders@{DIGEST}"},
 }
 INVOKES = {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a", "us-east-1b", "us-east-1c"]},
+    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
+    "aws:index/getRegion:getRegion": {"region": "us-east-1"},
     "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
 }
@@ -60,9 +63,7 @@ def on_aws() -> pulumi.ResourceOptions:
 
 
 def environment() -> None:
-    args = EnvironmentArgs(
-        cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b"], nat_gateways=NatGateways.PER_ZONE, protect=True
-    )
+    args = EnvironmentArgs(cidr="10.20.0.0/16", zone_count=2, nat_gateways=NatGateways.PER_ZONE, protect=True)
     Environment("shop", args, on_aws())
 
 
@@ -71,8 +72,10 @@ def cluster() -> None:
         subnet_ids=["subnet-a", "subnet-b"],
         key_arn=KEY,
         region="us-east-1",
-        kubernetes_version="1.34",
-        admin_principal_arns=["arn:aws:iam::123456789012:role/admins"],
+        kubernetes_version="1.35",
+        admin_principal_arns=["arn:aws:iam::123456789012:role/deploy"],
+        view_principal_arns=["arn:aws:iam::123456789012:role/preview"],
+        endpoint_cidrs=["203.0.113.0/24"],
     )
     Cluster("shop", args, on_aws())
 
@@ -121,7 +124,9 @@ def monitoring() -> None:
         database_identifier="shop-postgresql",
         key_arn=KEY,
         alarms=True,
+        running_colours=["blue"],
         subscriber_emails=["team@example.com"],
+        subscriber_urls=["https://pages.example.com/alarms"],
     )
     Monitoring("shop", args, on_aws())
 

@@ -21,28 +21,6 @@ from slipway.testing import Deployment, Secret
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 STACKS = ["dev", "staging", "prod"]
-DIGEST = "sha256:" + "a" * 64
-IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@{DIGEST}"
-RELEASE = {"release": "r1", "version": "1.0.0", "image": IMAGE}
-WANTED = {
-    "live": "blue",
-    "test": "green",
-    "colours": {"blue": RELEASE, "green": None},
-    "weights": {"blue": 100, "green": 0},
-}
-OPTIONS: dict[str, Any] = {
-    "project": ROOT,
-    "answers": {
-        "aws:ecr/repository:Repository": {"repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"},
-        "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
-        "docker:index/image:Image": {"repoDigest": IMAGE},
-    },
-    "invokes": {
-        "aws:dynamodb/getTableItem:getTableItem": {"item": json.dumps({"document": {"S": json.dumps(WANTED)}})},
-        "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
-        "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
-    },
-}
 PRECIOUS = (
     aws.ec2.Vpc,
     aws.ec2.Subnet,
@@ -56,17 +34,14 @@ PRECIOUS = (
 """What holds data or addresses, or takes everything in it along."""
 
 
-@pytest.fixture
-def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT / "infra")  # where the engine runs the program; the image's context is relative to it
-
-
-@pytest.mark.usefixtures("in_root")
 @pytest.mark.parametrize("stack", STACKS)
 def test_stack_is_what_its_snapshot_has_within_the_policies(
-    stack: str, deploy: Callable[..., Deployment], match_snapshot: Callable[..., None]
+    stack: str,
+    deploy: Callable[..., Deployment],
+    stack_options: dict[str, Any],
+    match_snapshot: Callable[..., None],
 ) -> None:
-    deployed = deploy(program, stack=stack, policy_packs=[ROOT / "policies"], **OPTIONS)
+    deployed = deploy(program, stack=stack, policy_packs=[ROOT / "policies"], **stack_options)
 
     assert deployed.violations == []
     assert deployed.diagnostics == []
@@ -76,13 +51,12 @@ def test_stack_is_what_its_snapshot_has_within_the_policies(
     deployed.preview().assert_no_changes()
 
 
-@pytest.mark.usefixtures("in_root")
 @pytest.mark.parametrize("stack", STACKS)
 def test_upgrade_from_the_last_release_keeps_what_is_precious(
-    stack: str, upgrade_from: Callable[..., Deployment]
+    stack: str, upgrade_from: Callable[..., Deployment], stack_options: dict[str, Any]
 ) -> None:
     state = HERE / f"states/{stack}.json"
-    planned = upgrade_from(state, program, stack=stack, **OPTIONS)
+    planned = upgrade_from(state, program, stack=stack, **stack_options)
 
     planned.assert_keeps(*PRECIOUS)
     recorded = json.loads(state.read_text())["deployment"]["resources"]

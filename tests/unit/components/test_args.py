@@ -16,12 +16,17 @@ from components import (
     MonitoringArgs,
     PodSettings,
 )
+from components.load_balancer import check_name
 
 DIGEST = "orders@sha256:" + "0" * 64
 
 
+DEPLOY = "arn:aws:iam::123456789012:role/deploy"
+
+
 def cluster(**changes: Any) -> ClusterArgs:
-    return ClusterArgs(**{"subnet_ids": [], "key_arn": "k", "region": "r", "kubernetes_version": "1.35", **changes})
+    base = {"subnet_ids": [], "key_arn": "k", "region": "r", "kubernetes_version": "1.35"}
+    return ClusterArgs(**{**base, "admin_principal_arns": [DEPLOY], **changes})
 
 
 def database(**changes: Any) -> DatabaseArgs:
@@ -49,19 +54,32 @@ def monitoring(**changes: Any) -> MonitoringArgs:
     [
         (lambda: EnvironmentArgs(cidr="10.0.0.0/16", zones=["a", "b"], nat_gateways="two"), "nat_gateways"),
         (lambda: EnvironmentArgs(cidr="10.0.0.0/30", zones=["a", "b"]), "cidr"),
+        (lambda: EnvironmentArgs(cidr="10.0.0.0/16", zone_count=1), "zone_count"),
+        (lambda: cluster(admin_principal_arns=[]), "admin_principal_arns"),
+        (lambda: cluster(admin_principal_arns=["arn:aws:sts::1:assumed-role/deploy/me"]), "admin_principal_arns"),
+        (lambda: cluster(view_principal_arns=[DEPLOY]), "admin_principal_arns"),
+        (lambda: cluster(endpoint_cidrs=["office"]), "endpoint_cidrs"),
+        (lambda: cluster(endpoint_cidrs=[f"203.0.113.{n}/32" for n in range(41)]), "endpoint_cidrs"),
+        (lambda: cluster(log_retention_days=13), "log_retention_days"),
         (lambda: cluster(minimum_nodes=3, desired_nodes=2), "minimum_nodes, desired_nodes, maximum_nodes"),
         (lambda: database(storage_gib=10), "storage_gib"),
         (lambda: database(backup_days=0), "backup_days"),
         (lambda: load_balancer(weights={"blue": 100}), "weights"),
         (lambda: load_balancer(weights={"blue": 1000, "green": 0}), "weights"),
         (lambda: load_balancer(test_colour="red"), "test_colour"),
+        (lambda: load_balancer(protect=True), "certificate_arn"),
+        (lambda: load_balancer(deregistration_delay_seconds=3601), "deregistration_delay_seconds"),
+        (lambda: check_name("recommendations-staging-2"), "name"),
         (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
         (lambda: service(colours={"red": None}), "colours"),
         (lambda: service(minimum_replicas=0), "minimum_replicas, maximum_replicas"),
         (lambda: ColourRelease(release="r-1", version="1", image="orders:latest"), "image"),
         (lambda: PodSettings(port=0), "port"),
         (lambda: PodSettings(memory_mib=1), "cpu_millicores, memory_mib"),
-        (lambda: monitoring(log_retention_days=13), "log_retention_days"),
+        (lambda: PodSettings(slowest_request_seconds=30), "deregistration_delay_seconds"),
+        (lambda: database(log_retention_days=13), "log_retention_days"),
+        (lambda: monitoring(alarms=True), "alarms"),
+        (lambda: monitoring(subscriber_urls=["http://pages.example.com"]), "subscriber_urls"),
     ],
 )
 def test_refuses_arguments_that_cannot_work(build: Callable[[], object], field: str) -> None:
@@ -78,4 +96,4 @@ def test_arguments_are_accepted_at_their_defaults() -> None:
         service(colours={"blue": ColourRelease(release="r-1", version="1", image=DIGEST), "green": None}).pod.port
         == 8080
     )
-    assert monitoring().log_retention_days == 30
+    assert monitoring().running_colours == ("blue", "green")

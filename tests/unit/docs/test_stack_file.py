@@ -23,4 +23,4 @@ def test_stack_file_of_the_readme_is_short_and_accepted() -> None:
         if key.startswith("slipway:")
     }
     assert len(raw) == len(config) - 1, "all but aws:region are ours"
-    assert parse_settings(raw, file="Pulumi.dev.yaml").service.name == "orders"
+    assert parse_settings(raw, environment="dev").service.name == "orders"

@@ -28,18 +28,18 @@ def raw_settings(environment: str) -> dict[str, str]:
 
 def faults(raw: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as caught:
-        parse_settings(raw, file="Pulumi.dev.yaml")
+        parse_settings(raw, environment="dev")
     return str(caught.value)
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_settings_are_accepted_as_committed(environment: str) -> None:
-    settings = parse_settings(raw_settings(environment), file=f"Pulumi.{environment}.yaml")
+    settings = parse_settings(raw_settings(environment), environment=environment)
     assert settings.service.name == "orders"
 
 
 def test_environments_differ_where_they_should() -> None:
-    dev, staging, prod = (parse_settings(raw_settings(name), file="") for name in ("dev", "staging", "prod"))
+    dev, staging, prod = (parse_settings(raw_settings(name), environment=name) for name in ("dev", "staging", "prod"))
     assert len({settings.network.cidr for settings in (dev, staging, prod)}) == 3
     assert (dev.rollout.promote_from, staging.rollout.promote_from, prod.rollout.promote_from) == (
         None,
@@ -72,8 +72,18 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
     ("key", "value", "says"),
     [
         ("service", {"name": "orders", "replicas": {"minimum": 5, "maximum": 4}}, "slipway:service.replicas"),
-        ("cluster", {"version": "1.35", "nodes": {"minimum": 3, "desired": 1}}, "slipway:cluster.nodes"),
+        (
+            "cluster",
+            {"version": "1.35", "nodes": {"minimum": 3, "desired": 1}, "access": {"deploy": ["arn"]}},
+            "slipway:cluster.nodes",
+        ),
         ("cluster", {"version": "34"}, "slipway:cluster.version"),
+        ("cluster", {"version": "1.35"}, "slipway:cluster.access: missing"),
+        ("service", {"name": "recommendations-of-us"}, "slipway:service.name: want 20 characters at most in dev"),
+        ("accountId", "123", "slipway:accountId"),
+        ("monitoring", {"alarms": True}, "slipway:monitoring.alarms: nobody is told"),
+        ("loadBalancer", {"protect": True}, "slipway:loadBalancer.protect: needs certificateArn"),
+        ("network", {"cidr": "10.0.0.0/16", "zones": 1}, "slipway:network.zones"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
         ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
@@ -93,7 +103,9 @@ def test_refuses_impossible_combinations(key: str, value: object, says: str) -> 
 
 
 def test_settings_never_hold_the_webhook_address() -> None:
-    settings = parse_settings(raw_settings("dev") | {"webhookUrl": "https://hooks.example/T0/secret"}, file="")
+    settings = parse_settings(
+        raw_settings("dev") | {"webhookUrl": "https://hooks.example/T0/secret"}, environment="dev"
+    )
     assert "hooks.example" not in repr(settings)
 
 
@@ -107,7 +119,7 @@ def test_every_setting_of_a_rollout_can_be_set_in_a_stack_file_with_the_default_
 def test_freeze_windows_reach_delivery_as_they_are_written() -> None:
     window = {"start": "2026-12-23T18:00:00+01:00", "end": "2026-12-27T00:00:00+01:00", "reason": "holidays"}
     raw = raw_settings("dev") | {"rollout": json.dumps({"freezeWindows": [window]})}
-    exported = parse_settings(raw, file="").rollout.model_dump(by_alias=True)
+    exported = parse_settings(raw, environment="dev").rollout.model_dump(by_alias=True)
     assert exported["freezeWindows"] == [window]
     json.dumps(exported)  # the program exports it
 

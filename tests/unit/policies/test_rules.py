@@ -12,11 +12,21 @@ from policies.tags import REQUIRED, untagged
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+CLUSTER = "aws:eks/cluster:Cluster"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 TAGS = {"tags": dict.fromkeys(REQUIRED, "x")}
 
 
 def pods(image: object, kind: str = "containers") -> dict[str, Any]:
     return {"spec": {"template": {"spec": {kind: [{"name": "app", "image": image}]}}}}
+
+
+def endpoint(cidrs: list[str]) -> dict[str, Any]:
+    return {"vpcConfig": {"endpointPublicAccess": True, "publicAccessCidrs": cidrs}}
+
+
+def disk(encrypted: str) -> dict[str, Any]:
+    return {"blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": encrypted}}]}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +73,10 @@ def pods(image: object, kind: str = "containers") -> dict[str, Any]:
         ),
         (exposed, "aws:rds/instance:Instance", {}, {"publiclyAccessible": True}, "set publiclyAccessible to false"),
         (exposed, "aws:ec2/subnet:Subnet", {}, {"mapPublicIpOnLaunch": True}, "mapPublicIpOnLaunch"),
+        (exposed, CLUSTER, endpoint(["203.0.113.0/24"]), endpoint(["0.0.0.0/0"]), "set publicAccessCidrs"),
+        (exposed, CLUSTER, {"vpcConfig": {"endpointPublicAccess": False}}, {}, "set publicAccessCidrs"),
+        (exposed, TEMPLATE, {"metadataOptions": {"httpTokens": "required"}}, {}, "httpTokens to required"),
+        (unencrypted, TEMPLATE, disk("true"), disk("false"), "disk /dev/xvda is not encrypted"),
         (images_by_tag, DEPLOYMENT, pods("a@sha256:0"), pods("a:1"), "container app runs a:1"),
         (images_by_tag, DEPLOYMENT, pods(None), pods("a", "initContainers"), "container app runs a"),
         (untagged, "pulumi:providers:aws", {"defaultTags": json.dumps(TAGS)}, {}, "default tags lack environment"),

@@ -113,15 +113,17 @@ def test_auto_name_is_new_when_the_old_one_was_explicit() -> None:
     assert inputs["name"].startswith("nodes-")
 
 
-def test_auto_name_fits_when_the_logical_name_is_too_long() -> None:
-    inputs, _ = check(
-        "aws:lb/targetGroup:TargetGroup",
-        logical="a-very-long-logical-name-of-a-target-group",
-        port=80,
-        protocol="HTTP",
-        vpcId="vpc-1",
-    )
-    assert len(inputs["name"]) <= 32
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"logical": "recommendations-staging-green"}, "AWS's limit for name is 32"),
+        ({"name": "recommendations-staging-green-pods"}, "AWS's limit for name is 32"),
+        ({"namePrefix": "orders-"}, "AWS's limit for namePrefix is 6"),
+    ],
+)
+def test_refuses_names_beyond_awss_limit(named: dict[str, str], says: str) -> None:
+    _, refused = check("aws:lb/targetGroup:TargetGroup", **named, port=80, protocol="HTTP", vpcId="vpc-1")
+    assert says in str(refused)
 
 
 def test_document_given_as_an_object_becomes_text() -> None:

@@ -47,7 +47,9 @@ class EksResponse(EKSResponse):
         """CreateCluster."""
         wanted = {ours: self._get_param(theirs) for ours, theirs in CREATE_FIELDS.items()}
         creator = caller_arn(self.current_account, self.access_key)
-        return ActionResult({"cluster": self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator)})
+        cluster = self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator)
+        cluster.upgrade_policy = self._get_param("upgradePolicy") or cluster.upgrade_policy
+        return ActionResult({"cluster": cluster})
 
     def update_cluster_config(self) -> ActionResult:
         """UpdateClusterConfig: the network, the logging or the access mode; nothing of it changes what runs."""

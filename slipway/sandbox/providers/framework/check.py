@@ -17,6 +17,7 @@ from slipway.sandbox.providers.framework.session import Settings
 
 DEFAULTS_KEY = "__defaults"
 _SUFFIX_LENGTH = 7
+_UNIQUE_LENGTH = 26  # what Terraform adds to a prefix
 
 
 def check_inputs(  # noqa: PLR0917 - the protocol's five, and the resource
@@ -40,6 +41,7 @@ def check_inputs(  # noqa: PLR0917 - the protocol's five, and the resource
     for name in resource.json_properties & inputs.keys():
         inputs[name] = json_text(inputs[name])
     defaulted = _apply_defaults(resource, ctx, olds, inputs)
+    failures += _too_long(resource.auto_name, inputs)
     failures.extend(_missing(name) for name in sorted(schema.inputs.required - inputs.keys()))
     failures += _group_failures(resource, inputs)
     failures += [CheckFailure(property=name, reason=reason) for name, reason in resource.check(inputs)]
@@ -185,19 +187,29 @@ def _has_prefix(rule: AutoName, inputs: PropertyMap) -> bool:
 
 
 def auto_name(rule: AutoName, ctx: CallContext) -> str:
-    """`<logical>-<7 hex>`, the same for the same seed; shortened from the right of the logical name as far as needed."""
-    logical = ctx.name.lower() if rule.lower else ctx.name
+    """`<logical>-<7 hex>`, the same for the same seed."""
+    name = f"{rule.prefix}{ctx.name.lower() if rule.lower else ctx.name}"
     if not rule.unique:
-        return f"{rule.prefix}{logical}"[: rule.max_length]
+        return name
     seed = ctx.random_seed or secrets.token_bytes(32)
-    suffix = hashlib.sha256(seed + rule.property.encode()).hexdigest()[:_SUFFIX_LENGTH]
-    room = rule.max_length - len(rule.prefix) - len(rule.separator) - len(suffix)
-    return f"{rule.prefix}{logical[:room]}{rule.separator}{suffix}"
+    return name + rule.separator + hashlib.sha256(seed + rule.property.encode()).hexdigest()[:_SUFFIX_LENGTH]
+
+
+def _too_long(rule: AutoName | None, inputs: PropertyMap) -> Iterator[CheckFailure]:
+    """Names beyond AWS's limit, given or generated: pulumi-aws refuses them and shortens none."""
+    if rule is None:
+        return
+    for name, most in ((rule.property, rule.max_length), (f"{rule.property}Prefix", rule.max_length - _UNIQUE_LENGTH)):
+        value = inputs.get(name)
+        if isinstance(value, str) and len(value) > most:
+            yield CheckFailure(
+                property=name, reason=f"{value} has {len(value)} characters; AWS's limit for {name} is {most}"
+            )
 
 
 def prefixed_name(prefix: str) -> str:
     """A unique name for `namePrefix`, made at creation, as Terraform makes it: the prefix, a time and a counter."""
-    return prefix + secrets.token_hex(13)
+    return prefix + secrets.token_hex(_UNIQUE_LENGTH // 2)
 
 
 def json_text(value: Value) -> Value:

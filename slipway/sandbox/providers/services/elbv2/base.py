@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
-from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.resource import Call, tag_map
 
 NAME_LENGTH = 32
@@ -26,11 +25,6 @@ class ElbResource(ListTags):
 def live_tags(call: Call, arn: str) -> dict[str, str]:
     """The tags of any ELB resource."""
     return tag_map(call.client("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
-
-
-def short_name(call: Call) -> str:
-    """The name, or one made from `namePrefix`; ELB takes 32 characters."""
-    return str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])[:NAME_LENGTH])
 
 
 def attribute_list(inputs: PropertyMap, attributes: Mapping[str, str], names: frozenset[str]) -> list[dict[str, str]]:

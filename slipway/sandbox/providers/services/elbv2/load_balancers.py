@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
+from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError, is_not_found
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present
@@ -15,7 +16,6 @@ from slipway.sandbox.providers.services.elbv2.base import (
     attribute_list,
     attribute_values,
     live_tags,
-    short_name,
 )
 
 READY_SECONDS = 600
@@ -81,7 +81,7 @@ class LoadBalancer(ElbResource):
                 for mapping in mappings
             ]
         arn = elb.create_load_balancer(
-            Name=short_name(call),
+            Name=call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"]),
             Scheme="internal" if inputs.get("internal") else "internet-facing",
             Type=inputs["loadBalancerType"],
             Tags=call.tag_list,

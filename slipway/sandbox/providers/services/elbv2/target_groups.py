@@ -7,6 +7,7 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.attributes import attribute_text
+from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import error_code
 from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
 from slipway.sandbox.providers.framework.resource import AutoName, Call, present
@@ -16,7 +17,6 @@ from slipway.sandbox.providers.services.elbv2.base import (
     attribute_list,
     attribute_values,
     live_tags,
-    short_name,
 )
 
 
@@ -65,7 +65,10 @@ class TargetGroup(ElbResource):
             IpAddressType="ipAddressType",
         )
         group = elb.create_target_group(
-            Name=short_name(call), Tags=call.tag_list, **arguments, **_health_arguments(call.inputs.get("healthCheck"))
+            Name=call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"]),
+            Tags=call.tag_list,
+            **arguments,
+            **_health_arguments(call.inputs.get("healthCheck")),
         )["TargetGroups"][0]
         self._set_attributes(call, group["TargetGroupArn"], frozenset(call.inputs))
         return group["TargetGroupArn"]

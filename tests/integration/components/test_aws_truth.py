@@ -1,0 +1,191 @@
+"""What AWS refuses, drops or punishes: a test for each row of the review "What AWS does that the first sandbox let pass".
+
+All look at one deployment of the program with fake providers. Not proven: that AWS accepts it. Rows 12, 25 and 33 also refuse arguments
+(tests/unit/components) and settings (tests/unit/infra), row 32 has a policy (tests/unit/policies), 35 to 37 are delivery's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+import pytest
+import yaml
+
+from components.database import largest_storage_gib
+from infra.program import deploy as program
+from slipway.testing import Deployment
+
+ACCOUNT = "123456789012"
+CI, TEAM, PREVIEW = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("ci/deploy", "team/deploy", "preview"))
+CLUSTER = {
+    "access": {"deploy": [CI], "people": [TEAM], "preview": [PREVIEW]},
+    "endpointCidrs": ["203.0.113.0/24"],
+}
+ZONES = {"us-east-1a": "use1-az3", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}
+"""Names and IDs, as one account has them. EKS does not run in use1-az3."""
+NAME = "orders-prod"
+DEPLOYED: list[Deployment] = []
+
+
+class Shop:
+    """The deployed stack, in short words."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.one, self.find = deployment.one, deployment.find
+
+    def inputs(self, kind: type, role: str = "") -> Mapping[str, Any]:
+        return self.one(kind, f"{NAME}-{role}" if role else None).inputs
+
+    def waits(self, kind: type, *roles: str) -> bool:
+        """Whether all resources of a type wait for one of each of these names."""
+        waited = [{urn.rsplit("::", 1)[-1] for urn in resource.dependencies} for resource in self.find(kind)]
+        return bool(waited) and all({f"{NAME}-{role}" for role in roles} <= names for names in waited)
+
+    def alarm(self, role: str, *properties: str) -> list[Any]:
+        alarm = self.inputs(aws.cloudwatch.MetricAlarm, role)
+        return [alarm[name] for name in ("metricName", "comparisonOperator", *properties)]
+
+
+def offered_zones(call: Any) -> dict[str, Any]:
+    return {"names": [name for name, zone_id in ZONES.items() if zone_id not in call.inputs.get("excludeZoneIds", [])]}
+
+
+@pytest.fixture
+def shop(deploy: Callable[..., Deployment], stack_options: dict[str, Any], tmp_path: Path) -> Shop:
+    """Production with more people, deployed by the first test that needs it."""
+    if not DEPLOYED:
+        stack = yaml.safe_load((stack_options["project"] / "Pulumi.prod.yaml").read_text())
+        stack["config"]["slipway:cluster"] |= CLUSTER
+        (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(stack))
+        shutil.copy(stack_options["project"] / "Pulumi.yaml", tmp_path)
+        stack_options["invokes"]["aws:index/getAvailabilityZones:getAvailabilityZones"] = offered_zones
+        DEPLOYED.append(deploy(program, stack="prod", **{**stack_options, "project": tmp_path}))
+    return Shop(DEPLOYED[0])
+
+
+def test_row_8_access_is_by_entries_alone_whatever_the_last_part_of_an_arn(shop: Shop) -> None:
+    assert not shop.inputs(aws.eks.Cluster)["accessConfig"]["bootstrapClusterCreatorAdminPermissions"]
+    policies = {e.inputs["principalArn"]: e.inputs["policyArn"] for e in shop.find(aws.eks.AccessPolicyAssociation)}
+    assert {arn: policy.rsplit("/", 1)[-1] for arn, policy in policies.items()} == {
+        CI: "AmazonEKSClusterAdminPolicy",
+        TEAM: "AmazonEKSClusterAdminPolicy",
+        PREVIEW: "AmazonEKSViewPolicy",
+    }
+    entries = [e.name for e in shop.find(aws.eks.AccessEntry)]
+    waited = [urn.rsplit("::", 1)[-1] for urn in shop.one(k8s.Provider).dependencies]
+    assert {*entries} <= {*waited}
+
+
+def test_row_10_zones_are_those_with_eks(shop: Shop) -> None:
+    used = {subnet.inputs["availabilityZone"] for subnet in shop.find(aws.ec2.Subnet)}
+    assert used == {"us-east-1b", "us-east-1c", "us-east-1d"}
+
+
+def test_row_11_what_needs_the_internet_gateway_waits_for_it(shop: Shop) -> None:
+    assert shop.waits(aws.ec2.Eip, "internet")
+    assert shop.waits(aws.ec2.NatGateway, "internet")
+    assert shop.waits(aws.lb.LoadBalancer, "public-internet", "public-us-east-1b")
+
+
+def test_row_12_target_groups_have_short_names(shop: Shop) -> None:
+    assert {group.inputs["name"] for group in shop.find(aws.lb.TargetGroup)} == {f"{NAME}-blue", f"{NAME}-green"}
+
+
+def test_row_15_pods_come_late_and_go_slowly(shop: Shop) -> None:
+    labels = shop.inputs(k8s.core.v1.Namespace)["metadata"]["labels"]
+    assert [labels.get(f"{api}/pod-readiness-gate-inject") for api in ("elbv2.k8s.aws", "eks.amazonaws.com")] == [
+        "enabled",
+        "enabled",
+    ]
+    assert shop.waits(k8s.apps.v1.Deployment, "blue", "blue-binding")
+    pod = shop.inputs(k8s.apps.v1.Deployment)["spec"]["template"]["spec"]
+    assert pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"] == 20
+    delays = {group.inputs["deregistrationDelay"] for group in shop.find(aws.lb.TargetGroup)}
+    assert delays == {15}
+    assert pod["terminationGracePeriodSeconds"] == 20 + 15 + 10  # preStop, deregistration, slowest request
+
+
+def test_row_16_routes_outlive_what_needs_them(shop: Shop) -> None:
+    routes = ("private-us-east-1b", "private-us-east-1b-internet", "private-us-east-1d-internet")
+    assert shop.waits(aws.eks.Cluster, *routes)
+    assert shop.waits(aws.eks.NodeGroup, *routes)
+
+
+def test_row_17_roles_have_their_policies_before_they_are_used(shop: Shop) -> None:
+    assert shop.waits(aws.eks.Cluster, "control-plane-AmazonEKSClusterPolicy")
+    assert shop.waits(aws.eks.NodeGroup, "nodes-AmazonEKSWorkerNodePolicy", "nodes-AmazonEKS_CNI_Policy")
+
+
+def test_row_21_outages_ring(shop: Shop) -> None:
+    properties = ("statistic", "threshold", "treatMissingData", "actionsEnabled")
+    no_pods = ["HealthyHostCount", "LessThanThreshold", "Maximum", 1, "breaching"]
+    assert shop.alarm("blue-healthy", *properties) == [*no_pods, True]
+    assert shop.alarm("green-healthy", *properties) == [*no_pods, False]  # it has no pods
+    assert shop.alarm("load-balancer-errors") == ["HTTPCode_ELB_5XX_Count", "GreaterThanThreshold"]
+    assert [*shop.inputs(aws.cloudwatch.MetricAlarm, "load-balancer-errors")["dimensions"]] == ["LoadBalancer"]
+    assert shop.alarm("database-storage") == ["FreeStorageSpace", "LessThanThreshold"]
+    assert shop.alarm("database-memory") == ["FreeableMemory", "LessThanThreshold"]
+    assert shop.alarm("database-connections") == ["DatabaseConnections", "GreaterThanThreshold"]
+
+
+def test_row_25_alarms_and_logs_of_this_account_may_use_the_key(shop: Shop) -> None:
+    statements = {each["Sid"]: each for each in json.loads(shop.inputs(aws.kms.Key)["policy"])["Statement"]}
+    assert statements["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statements["Alarms"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert statements["Logs"]["Principal"] == {"Service": "logs.us-east-1.amazonaws.com"}
+    context = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"}
+    assert statements["Logs"]["Condition"] == {"ArnLike": context}
+    assert shop.inputs(aws.sns.TopicSubscription)["protocol"] == "email"
+
+
+def test_row_31_credentials_of_another_account_are_refused(shop: Shop) -> None:
+    assert json.loads(shop.one(aws.Provider).inputs["allowedAccountIds"]) == [ACCOUNT]
+
+
+def test_row_32_the_kubernetes_api_answers_known_networks(shop: Shop) -> None:
+    assert shop.inputs(aws.eks.Cluster)["vpcConfig"]["publicAccessCidrs"] == ["203.0.113.0/24"]
+
+
+def test_row_34_nodes_disks_are_encrypted_and_their_metadata_are_theirs(shop: Shop) -> None:
+    template = shop.inputs(aws.ec2.LaunchTemplate)
+    assert template["blockDeviceMappings"][0]["ebs"]["encrypted"] == "true"
+    metadata = {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1}
+    assert template["metadataOptions"] == metadata
+    assert shop.inputs(aws.eks.NodeGroup)["launchTemplate"]["id"] == shop.one(aws.ec2.LaunchTemplate).id
+
+
+def test_row_42_extended_support_is_not_entered(shop: Shop) -> None:
+    assert shop.inputs(aws.eks.Cluster)["upgradePolicy"] == {"supportType": "STANDARD"}
+
+
+def test_rows_43_and_46_log_groups_are_those_that_are_written_to_and_expire_and_are_encrypted(shop: Shop) -> None:
+    cluster, database = shop.inputs(aws.eks.Cluster)["name"], shop.inputs(aws.rds.Instance)["identifier"]
+    groups = {group.inputs["name"]: group.inputs for group in shop.find(aws.cloudwatch.LogGroup)}
+    assert {*groups} == {f"/aws/eks/{cluster}/cluster", f"/aws/rds/instance/{database}/postgresql"}
+    assert {group["retentionInDays"] for group in groups.values()} == {365}
+    assert {group["kmsKeyId"] for group in groups.values()} == {shop.one(aws.kms.Key).outputs["arn"]}
+    assert shop.waits(aws.eks.Cluster, "control-plane")
+    assert shop.waits(aws.rds.Instance, "postgresql-postgresql")
+
+
+def test_row_44_s3_and_dynamodb_bypass_nat_gateways(shop: Shop) -> None:
+    endpoints = {each.inputs["serviceName"]: each.inputs["routeTableIds"] for each in shop.find(aws.ec2.VpcEndpoint)}
+    assert {*endpoints} == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
+    tables = {table.id for table in shop.find(aws.ec2.RouteTable)}
+    assert all({*ids} == tables for ids in endpoints.values())
+
+
+def test_row_47_the_final_snapshot_is_named_anew_with_each_environment(shop: Shop) -> None:
+    generated = shop.one(aws.rds.SubnetGroup).outputs["name"]
+    assert shop.inputs(aws.rds.Instance)["finalSnapshotIdentifier"] == f"{generated}-final"
+
+
+def test_row_48_major_versions_can_be_upgraded_and_storage_grows_within_the_limit(shop: Shop) -> None:
+    assert shop.inputs(aws.rds.Instance)["allowMajorVersionUpgrade"] is False  # until a stack file asks for it
+    assert (largest_storage_gib(100), largest_storage_gib(20_000)) == (500, 65_536)
