@@ -36,7 +36,7 @@ class Bootstrapped:
     state: StateBackend | None
 
 
-def bootstrap(ctx: Context, *, deletion_protection: bool = False, state_bucket: str | None = None) -> Bootstrapped:
+def bootstrap(ctx: Context, *, deletion_protection: bool = True, state_bucket: str | None = None) -> Bootstrapped:
     """Make the ledger's table and this place's first item; with `state_bucket` also a bucket and a key for Pulumi's state.
 
     Repeating is harmless: what is there stays as it is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
@@ -34,15 +35,29 @@ class AwsProvisioner:
 
 
 def ensure_table(name: str, region: str, *, deletion_protection: bool) -> bool:
-    """The ledger's table: on demand, encrypted, with point-in-time recovery. True when it was made now; repeating is harmless."""
+    """The ledger's table: on demand, encrypted, with point-in-time recovery. True when it was made now; repeating is harmless.
+
+    An older table gets the deletion protection too; it is never taken away.
+    """
     client: DynamoDBClient = aws_client("dynamodb", region)
     with aws_errors(f"make the ledger's table {name}"):
         made = _create_table(client, name, deletion_protection=deletion_protection)
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        if deletion_protection and not client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+            client.update_table(TableName=name, DeletionProtectionEnabled=True)
         recovery = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         if recovery.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
-            client.update_continuous_backups(
-                TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            # A table that was just made refuses for up to about a minute.
+            attempts = Retrying(
+                retry=retry_if_exception_type(client.exceptions.ContinuousBackupsUnavailableException),
+                wait=wait_exponential(max=16),
+                stop=stop_after_attempt(9),
+                reraise=True,
+            )
+            attempts(
+                client.update_continuous_backups,
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
             )
     return made
 

@@ -109,10 +109,12 @@ class Table:
                     Key=_key(pk, sk),
                     UpdateExpression=expression,
                     ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **arguments,
                 )
-        except _ConditionError:
-            return None
+        except _ConditionError as refused:
+            # When an answer is lost, boto3 asks again, and our own first write fails the condition.
+            return refused.item if values and _is_written(refused.item, values) else None
         return _item(answer.get("Attributes", {}))
 
     def delete(self, pk: str, sk: str) -> None:
@@ -125,7 +127,11 @@ class Table:
 
 
 class _ConditionError(Exception):
-    """A condition did not hold."""
+    """A condition did not hold. `item`: what is there, as far as DynamoDB was asked for it."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
 
 
 @contextmanager
@@ -135,12 +141,18 @@ def _errors(doing: str, table: str) -> Generator[None]:
             yield
         except ClientError as error:
             if is_conditional_failure(error):
-                raise _ConditionError from error
+                raise _ConditionError(_item(error.response.get("Item", {}))) from error
             if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
                 raise NotFoundError(
                     f"the ledger's table {table} does not exist", remedy="run `slipway bootstrap`"
                 ) from error
             raise
+
+
+def _is_written(item: Item, values: Mapping[str, str | int]) -> bool:
+    """Whether the item is what an update with these values leaves: its document, fence and, where it counts them, revision."""
+    written = (item.document, item.fence, item.revision)
+    return written == (values.get("document"), values.get("fence"), values.get("next", item.revision))
 
 
 def _key(pk: str, sk: str) -> dict[str, AttributeValueTypeDef]:

@@ -13,11 +13,12 @@ import pytest
 from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
 from botocore.stub import ANY, Stubber
 
+from slipway.delivery.adapters import provisioning
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.eks import build_token
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.notifiers import sns_channel
-from slipway.delivery.adapters.provisioning import AwsProvisioner
+from slipway.delivery.adapters.provisioning import AwsProvisioner, ensure_table
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState
@@ -193,6 +194,33 @@ def test_ledger_table_is_encrypted_recoverable_and_made_once(aws: boto3.Session)
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"]
     assert table["DeletionProtectionEnabled"] is True
     assert table["SSEDescription"]["SSEType"] == "KMS"
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_older_table_gets_protection_and_backups_are_tried_again(
+    aws: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reluctant:
+        """A table that was just made: its first answers refuse."""
+
+        refusals = 2
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(dynamodb, name)
+
+        def update_continuous_backups(self, **arguments: Any) -> Any:
+            if self.refusals:
+                self.refusals -= 1
+                raise dynamodb.exceptions.ContinuousBackupsUnavailableException({}, "UpdateContinuousBackups")
+            return dynamodb.update_continuous_backups(**arguments)
+
+    dynamodb, reluctant = aws.client("dynamodb"), Reluctant()
+    monkeypatch.setattr(provisioning, "aws_client", lambda *_: reluctant)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    assert ensure_table("older", "us-east-1", deletion_protection=False)
+    assert not ensure_table("older", "us-east-1", deletion_protection=True)
+    assert dynamodb.describe_table(TableName="older")["Table"]["DeletionProtectionEnabled"] is True
+    recovery = dynamodb.describe_continuous_backups(TableName="older")["ContinuousBackupsDescription"]
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
 

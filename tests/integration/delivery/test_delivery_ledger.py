@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -228,6 +229,30 @@ def test_places_are_remembered_without_their_secrets(aws: boto3.Session) -> None
     )
     everything = aws.client("dynamodb").scan(TableName="slipway-ledger")
     assert "hush" not in str(everything["Items"])
+
+
+def test_write_whose_answer_was_lost_succeeds_when_it_is_asked_again(aws: boto3.Session) -> None:
+    class Losing:
+        """boto3, which asks again when no answer comes."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(dynamodb, name)
+
+        def update_item(self, **arguments: Any) -> Any:
+            dynamodb.update_item(**arguments)
+            return dynamodb.update_item(**arguments)
+
+    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+    dynamodb = aws.client("dynamodb")
+    ledger = DynamoLedger(Table("slipway-ledger", "us-east-1", cast(Any, Losing())))
+    ledger.ensure(PLACE)
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    assert ledger.acquire(PLACE, GRACE, "test", NOW) is None
+    written = ledger.write_wanted(PLACE, replace(ledger.wanted(PLACE), green=RUNNING), lease)
+    assert ledger.wanted(PLACE) == written
+    with pytest.raises(LeaseLostError):  # the same document, but not this one's
+        ledger.write_wanted(PLACE, replace(written, revision=0), lease)
 
 
 def test_only_one_of_many_gets_the_lease(aws: boto3.Session) -> None:
