@@ -86,12 +86,13 @@ class Environment(pulumi.ComponentResource):
         private = self._private_subnets(vpc, plan)
         nat = self._nat_gateways(args.nat_gateways, gateway, public)
         private_routes, private_tables = self._private_routes(vpc, nat, private)
-        self._gateway_endpoints(vpc, [public_table, *private_tables], lookup)
+        region = aws.get_region(opts=lookup).region
+        self._gateway_endpoints(vpc, [public_table, *private_tables], region)
         key = aws.kms.Key(
             f"{name}-key",
             description=f"Data at rest of the environment {name}",
             enable_key_rotation=True,
-            policy=render_key_policy(lookup),
+            policy=render_key_policy(aws.get_caller_identity(opts=lookup).account_id, region),
             deletion_window_in_days=30,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
@@ -187,10 +188,7 @@ class Environment(pulumi.ComponentResource):
                 )
         return routes, tables
 
-    def _gateway_endpoints(
-        self, vpc: aws.ec2.Vpc, tables: Sequence[aws.ec2.RouteTable], lookup: pulumi.InvokeOptions
-    ) -> None:
-        region = aws.get_region(opts=lookup).region
+    def _gateway_endpoints(self, vpc: aws.ec2.Vpc, tables: Sequence[aws.ec2.RouteTable], region: str) -> None:
         for service in ("s3", "dynamodb"):
             aws.ec2.VpcEndpoint(
                 f"{self._name}-{service}",

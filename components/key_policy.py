@@ -1,19 +1,14 @@
-"""Who may use an environment's KMS key."""
+"""Who may use an environment's KMS key. Pure: no Pulumi, no AWS."""
 
 import json
 
-import pulumi
-import pulumi_aws as aws
 
-
-def render_key_policy(opts: pulumi.InvokeOptions) -> str:
+def render_key_policy(account: str, region: str) -> str:
     """The account decides by IAM; beside it CloudWatch (alarms to encrypted topics) and Logs, each for this account only.
 
     A policy of IAM cannot let a service in: without these statements alarms never arrive and log groups cannot be encrypted.
     Sources: SNS developer guide, "Key management"; CloudWatch Logs user guide, "Encrypt log data", 2026.
     """
-    account = aws.get_caller_identity(opts=opts).account_id
-    region = aws.get_region(opts=opts).region
     statements = [
         {
             "Sid": "Account",
