@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pulumi
 import pulumi_aws as aws
@@ -71,11 +72,12 @@ class Monitoring(pulumi.ComponentResource):
         self._args = args
         child = pulumi.ResourceOptions(parent=self)
         topic = aws.sns.Topic(f"{name}-events", kms_master_key_id=args.key_arn, opts=child)
-        subscribers = [("email", email) for email in args.subscriber_emails]
-        subscribers += [("https", url) for url in args.subscriber_urls]
-        for protocol, endpoint in subscribers:
+        subscribers = {email: ("email", email) for email in args.subscriber_emails}
+        # An address may hold a key: it must not be in a resource's name.
+        subscribers |= {sha256(url.encode()).hexdigest()[:8]: ("https", url) for url in args.subscriber_urls}
+        for key, (protocol, endpoint) in subscribers.items():
             aws.sns.TopicSubscription(
-                f"{name}-{endpoint}", topic=topic.arn, protocol=protocol, endpoint=endpoint, opts=child
+                f"{name}-{key}", topic=topic.arn, protocol=protocol, endpoint=endpoint, opts=child
             )
         self._balancer = pulumi.Output.from_input(args.load_balancer_arn).apply(_load_balancer_dimension)
         self._groups = {

@@ -61,7 +61,7 @@ def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:
 
 
 def choose_cluster(names: Sequence[str], wanted: str) -> str:
-    """The cluster named `wanted`, or the only one with `wanted` between its dashes: `dev` for `orders-dev-1a2b3c4`."""
+    """The cluster named `wanted`, or the only one with `wanted` between its dashes: `dev` for `orders-dev`."""
     fitting = [wanted] if wanted in names else [name for name in names if f"-{wanted}-" in f"-{name}-"]
     if len(fitting) == 1:
         return fitting[0]

@@ -159,6 +159,7 @@ def make_alarms(stack: Stack) -> None:
     """As components.Monitoring where alarms are wanted."""
     topic = stack.made["Topic events"].id
     endpoint = "on-call@example.com"
+    stack.make("log group", "aws:cloudwatch/logGroup:LogGroup", retentionInDays=7)
     stack.make("mail", "aws:sns/topicSubscription:TopicSubscription", topic=topic, protocol="email", endpoint=endpoint)
     for name, statistic in {
         "errors": {"statistic": "Sum", "metricName": "HTTPCode_Target_5XX_Count", "threshold": 10},
@@ -286,7 +287,7 @@ def test_diff_replaces_when_an_immutable_property_changes(stack: Stack, key: str
         ("TargetGroup blue", {"deregistrationDelay": 30}),
         ("LoadBalancer orders-dev", {"idleTimeout": 90}),
         ("latency", {"threshold": 0.5}),
-        ("LogGroup logs", {"retentionInDays": 90}),
+        ("log group", {"retentionInDays": 90}),
         ("ledger", {"tags": {"team": "shop"}}),
         ("Topic events", {"displayName": "Events"}),
         (

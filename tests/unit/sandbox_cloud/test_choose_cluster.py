@@ -7,12 +7,12 @@ import pytest
 from slipway.errors import NotFoundError
 from slipway.sandbox.lifecycle import choose_cluster
 
-NAMES = ["orders-dev-1a2b3c4", "orders-staging-5d6e7f8", "shop-dev-9a8b7c6", "dev-tools"]
+NAMES = ["orders-dev-1a2b3c4", "orders-staging", "shop-dev-9a8b7c6", "dev-tools"]
 
 
 def test_cluster_is_found_by_its_name_or_by_the_only_environment_that_fits() -> None:
     assert choose_cluster(NAMES, "orders-dev-1a2b3c4") == "orders-dev-1a2b3c4"
-    assert choose_cluster(NAMES, "staging") == "orders-staging-5d6e7f8"
+    assert choose_cluster(NAMES, "staging") == "orders-staging"
     assert choose_cluster(NAMES, "orders-dev") == "orders-dev-1a2b3c4"
 
 
