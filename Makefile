@@ -78,7 +78,7 @@ unit: setup ## seconds; no process, no network
 
 .PHONY: integration
 integration: setup ## real processes: the Pulumi CLI, moto
-	@echo "• integration tests"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/pytest tests/integration
+	@echo "• integration tests"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/pytest tests/integration -n 2 --dist loadgroup
 
 # For one test with what it sets up; the story's first runs the whole demo.
 E2E_SECONDS := 1800
