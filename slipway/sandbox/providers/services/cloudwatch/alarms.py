@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 _ALARM: Mapping[str, str] = {
     "actionsEnabled": "ActionsEnabled",
@@ -31,12 +31,15 @@ _ALARM: Mapping[str, str] = {
 }
 
 
-class MetricAlarm(ListTags):
+class MetricAlarm(Resource):
     """aws.cloudwatch.MetricAlarm"""
 
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
-    arn_argument = "ResourceARN"
+    lookup = Lookup("describe_alarms", "AlarmNames", "MetricAlarms")
+    deletion = "delete_alarms"
+    id_arguments = ("AlarmNames",)
+    tagging = Tagging(target="ResourceARN")
     force_new = frozenset({"name"})
     defaults = {"actionsEnabled": True, "treatMissingData": "missing"}
     auto_name = AutoName()
@@ -67,37 +70,27 @@ class MetricAlarm(ListTags):
             arguments["Metrics"] = [_api_query(query) for query in queries]
         call.client("cloudwatch").put_metric_alarm(AlarmName=name, **arguments, **more)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The alarm."""
-        client = call.client("cloudwatch")
-        found = client.describe_alarms(AlarmNames=[id], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
-        if not found:
-            return None
-        alarm = found[0]
-        result: PropertyMap = {name: alarm.get(argument) for name, argument in _ALARM.items()}
+        result: PropertyMap = {name: live.get(argument) for name, argument in _ALARM.items()}
         for name in ("alarmActions", "okActions", "insufficientDataActions"):
             result[name] = result[name] or None
         result["alarmDescription"] = result["alarmDescription"] or None
         result["treatMissingData"] = result["treatMissingData"] or "missing"
         result["evaluateLowSampleCountPercentiles"] = result["evaluateLowSampleCountPercentiles"] or ""
-        dimensions = {item["Name"]: item["Value"] for item in alarm.get("Dimensions") or []}
-        tags = client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+        dimensions = {item["Name"]: item["Value"] for item in live.get("Dimensions") or []}
+        tags = call.client("cloudwatch").list_tags_for_resource(ResourceARN=live["AlarmArn"])["Tags"]
         return {
             **result,
-            "arn": alarm["AlarmArn"],
+            "arn": live["AlarmArn"],
             "dimensions": dimensions or None,
-            "name": alarm["AlarmName"],
-            "region": call.region,
+            "name": live["AlarmName"],
             "tagsAll": tag_map(tags),
         }
 
     def update(self, call: Call, id: str) -> None:
         """Put again: it replaces everything but tags."""
         self._put(call, id)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("cloudwatch").delete_alarms(AlarmNames=[id])
 
 
 def _api_query(query: PropertyMap) -> dict[str, Any]:
@@ -120,6 +113,3 @@ def _api_query(query: PropertyMap) -> dict[str, Any]:
         Period=query.get("period"),
         ReturnData=query.get("returnData"),
     )
-
-
-RESOURCES = (MetricAlarm(),)

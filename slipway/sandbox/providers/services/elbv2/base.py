@@ -5,32 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.resource import Call, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
-NAME_LENGTH = 32
+_NAME_LENGTH = 32
 
 
-class ElbResource(ListTags):
+class ElbResource(Resource):
     """What all ELB types share: the ARN is the id, and tags are set by ARN."""
 
     service = "elbv2"
-    arn_argument = "ResourceArns"
-    tag_operation = "add_tags"
-    untag_operation = "remove_tags"
-    many_arns = True
+    tagging = Tagging("add_tags", "remove_tags", "ResourceArns", by="")
+    auto_name = AutoName(max_length=_NAME_LENGTH)
+
+    def new_name(self, call: Call) -> str:
+        """ELB takes 32 characters."""
+        return super().new_name(call)[:_NAME_LENGTH]
 
 
 def live_tags(call: Call, arn: str) -> dict[str, str]:
     """The tags of any ELB resource."""
     return tag_map(call.client("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
-
-
-def short_name(call: Call) -> str:
-    """The name, or one made from `namePrefix`; ELB takes 32 characters."""
-    return str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])[:NAME_LENGTH])
 
 
 def attribute_list(inputs: PropertyMap, attributes: Mapping[str, str], names: frozenset[str]) -> list[dict[str, str]]:

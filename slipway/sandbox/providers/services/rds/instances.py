@@ -7,15 +7,13 @@ from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, present
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.rds.base import RdsResource
 
 CREATE_SECONDS = 2400  # Terraform's own limits
 CHANGE_SECONDS = 4800
 DELETE_SECONDS = 3600
-_PROBE_SECONDS = 2
 _BROKEN = frozenset({"failed", "incompatible-parameters", "incompatible-network", "storage-full"})
 
 _ARGUMENTS: Mapping[str, str] = {
@@ -74,6 +72,10 @@ class Instance(RdsResource):
     """aws.rds.Instance"""
 
     token = "aws:rds/instance:Instance"
+    lookup = Lookup("describe_db_instances", "DBInstanceIdentifier", "DBInstances")
+    deletion = "delete_db_instance"
+    id_arguments = ("DBInstanceIdentifier",)
+    delete_seconds = DELETE_SECONDS
     force_new = frozenset(
         {
             "availabilityZone",
@@ -97,7 +99,7 @@ class Instance(RdsResource):
         "skipFinalSnapshot": False,
     }
     auto_name = AutoName(property="identifier", max_length=63, lower=True)
-    conflicts = (("identifier", "identifierPrefix"), ("password", "manageMasterUserPassword", "passwordWo"))
+    conflicts = (("password", "manageMasterUserPassword", "passwordWo"),)
     conflict_codes = frozenset({"DBInstanceAlreadyExists"})
     secret = frozenset({"password"})
     write_only = frozenset(
@@ -150,30 +152,25 @@ class Instance(RdsResource):
 
     def create(self, call: Call) -> str:
         """Create and wait until it takes connections."""
-        inputs = call.inputs
-        name = str(inputs.get("identifier") or prefixed_name(inputs["identifierPrefix"])).lower()
+        name = self.new_name(call)
         named = {argument: property_ for property_, argument in {**_ARGUMENTS, **_CREATE_ONLY}.items()}
         call.client("rds").create_db_instance(DBInstanceIdentifier=name, Tags=call.tag_list, **call.given(**named))
-        self._wait_available(call, name, CREATE_SECONDS)
+        self.wait_ready(call, name, CREATE_SECONDS)
         return name
 
-    @staticmethod
-    def _wait_available(call: Call, name: str, seconds: float) -> None:
-        def probe() -> bool:
-            status = describe_instance(call, name)["DBInstanceStatus"]
-            if status in _BROKEN:
-                raise ProviderError(f"DB instance {name} is {status}")
-            return status == "available"
-
-        call.wait(f"DB instance {name} to become available", probe, seconds=seconds, interval_seconds=_PROBE_SECONDS)
-
-    def find(self, call: Call) -> str | None:
-        """By identifier."""
-        return str(call.inputs["identifier"]).lower() if call.inputs.get("identifier") else None
+    def is_ready(self, id: str, live: dict[str, Any]) -> bool:
+        """As soon as it takes connections."""
+        if live["DBInstanceStatus"] in _BROKEN:
+            raise ProviderError(f"DB instance {id} is {live['DBInstanceStatus']}")
+        return live["DBInstanceStatus"] == "available"
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The instance. Its id is its identifier, which an update may change: the outputs know the newer one."""
-        return shown_instance(call, describe_instance(call, self._name(call, id)))
+        return super().read(call, self._name(call, id))
+
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
+        """The instance."""
+        return shown_instance(call, live)
 
     @staticmethod
     def _name(call: Call, id: str) -> str:
@@ -203,35 +200,18 @@ class Instance(RdsResource):
         call.client("rds").modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **arguments)
         name = arguments.get("NewDBInstanceIdentifier", name)
         call.outputs = {**call.outputs, "identifier": name}
-        self._wait_available(call, name, CHANGE_SECONDS)
+        self.wait_ready(call, name, CHANGE_SECONDS)
 
     def delete(self, call: Call, id: str) -> None:
         """Delete, with a last snapshot unless it is skipped, and wait until it is gone."""
-        state, name = {**call.outputs, **call.inputs}, self._name(call, id)
+        state, name = call.state, self._name(call, id)
         skip = bool(state.get("skipFinalSnapshot"))
         if not skip and not state.get("finalSnapshotIdentifier"):
             raise ProviderError(f"{self.token}: finalSnapshotIdentifier is required unless skipFinalSnapshot is true")
         last = {} if skip else {"FinalDBSnapshotIdentifier": state["finalSnapshotIdentifier"]}
         keep = state.get("deleteAutomatedBackups") is False
-        call.client("rds").delete_db_instance(
-            DBInstanceIdentifier=name, SkipFinalSnapshot=skip, DeleteAutomatedBackups=not keep, **last
-        )
-
-        def is_gone() -> bool:
-            try:
-                describe_instance(call, name)
-            except Exception as error:
-                if is_not_found(error):
-                    return True
-                raise
-            return False
-
-        call.wait(f"DB instance {name} to be deleted", is_gone, seconds=DELETE_SECONDS, interval_seconds=_PROBE_SECONDS)
-
-
-def describe_instance(call: Call, name: str) -> dict[str, Any]:
-    """The instance as RDS has it."""
-    return call.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+        self.delete_when_free(call, name, SkipFinalSnapshot=skip, DeleteAutomatedBackups=not keep, **last)
+        self.wait_gone(call, name)
 
 
 def shown_instance(call: Call, live: dict[str, Any]) -> PropertyMap:
@@ -239,65 +219,45 @@ def shown_instance(call: Call, live: dict[str, Any]) -> PropertyMap:
     endpoint = live.get("Endpoint") or {}
     address, port = endpoint.get("Address"), endpoint.get("Port")
     actual = str(live.get("EngineVersion") or "")
-    state = {**call.outputs, **call.inputs}
+    state = call.state
     given_version = str(state.get("engineVersion") or "")
     # `15` asks for any 15.x: the version that runs is told by engineVersionActual.
     same = bool(given_version) and (actual == given_version or actual.startswith(f"{given_version}."))
     groups = live.get("DBParameterGroups") or []
     options = live.get("OptionGroupMemberships") or []
-    result = present(
-        address=address,
-        allocatedStorage=live.get("AllocatedStorage"),
-        arn=live["DBInstanceArn"],
-        autoMinorVersionUpgrade=live.get("AutoMinorVersionUpgrade"),
-        availabilityZone=live.get("AvailabilityZone"),
-        backupRetentionPeriod=live.get("BackupRetentionPeriod"),
-        backupWindow=live.get("PreferredBackupWindow"),
-        caCertIdentifier=live.get("CACertificateIdentifier"),
-        copyTagsToSnapshot=live.get("CopyTagsToSnapshot"),
-        dbName=live.get("DBName"),
-        dbSubnetGroupName=(live.get("DBSubnetGroup") or {}).get("DBSubnetGroupName"),
-        deletionProtection=live.get("DeletionProtection"),
-        enabledCloudwatchLogsExports=live.get("EnabledCloudwatchLogsExports"),
-        endpoint=f"{address}:{port}" if address else None,
-        engine=live.get("Engine"),
-        engineVersion=given_version if same else actual,
-        engineVersionActual=actual,
-        hostedZoneId=endpoint.get("HostedZoneId"),
-        iamDatabaseAuthenticationEnabled=live.get("IAMDatabaseAuthenticationEnabled"),
-        identifier=live["DBInstanceIdentifier"],
-        instanceClass=live.get("DBInstanceClass"),
-        iops=live.get("Iops"),
-        kmsKeyId=live.get("KmsKeyId"),
-        licenseModel=live.get("LicenseModel"),
-        listenerEndpoints=[],
-        maintenanceWindow=live.get("PreferredMaintenanceWindow"),
-        masterUserSecretKmsKeyId=(live.get("MasterUserSecret") or {}).get("KmsKeyId"),
-        masterUserSecrets=_shown_secrets(live),
-        maxAllocatedStorage=live.get("MaxAllocatedStorage"),
-        monitoringInterval=live.get("MonitoringInterval"),
-        monitoringRoleArn=live.get("MonitoringRoleArn"),
-        multiAz=live.get("MultiAZ"),
-        networkType=live.get("NetworkType"),
-        optionGroupName=options[0].get("OptionGroupName") if options else None,
-        parameterGroupName=groups[0].get("DBParameterGroupName") if groups else None,
-        performanceInsightsEnabled=live.get("PerformanceInsightsEnabled"),
-        performanceInsightsKmsKeyId=live.get("PerformanceInsightsKMSKeyId"),
-        performanceInsightsRetentionPeriod=live.get("PerformanceInsightsRetentionPeriod"),
-        publiclyAccessible=live.get("PubliclyAccessible"),
-        region=call.region,
-        replicas=live.get("ReadReplicaDBInstanceIdentifiers") or [],
-        resourceId=live.get("DbiResourceId"),
-        status=live.get("DBInstanceStatus"),
-        storageEncrypted=live.get("StorageEncrypted"),
-        storageThroughput=live.get("StorageThroughput"),
-        storageType=live.get("StorageType"),
-        tagsAll=tag_map(live.get("TagList")),
-        username=live.get("MasterUsername"),
-        vpcSecurityGroupIds=[g["VpcSecurityGroupId"] for g in live.get("VpcSecurityGroups") or []],
-    )
-    result["port"] = port if port is not None else state.get("port")
-    return result
+    return {
+        **present(**{name: live.get(argument) for name, argument in _ARGUMENTS.items()}),
+        **present(
+            address=address,
+            arn=live["DBInstanceArn"],
+            availabilityZone=live.get("AvailabilityZone"),
+            dbName=live.get("DBName"),
+            dbSubnetGroupName=(live.get("DBSubnetGroup") or {}).get("DBSubnetGroupName"),
+            enabledCloudwatchLogsExports=live.get("EnabledCloudwatchLogsExports"),
+            endpoint=f"{address}:{port}" if address else None,
+            engine=live.get("Engine"),
+            engineVersion=given_version if same else actual,
+            engineVersionActual=actual,
+            hostedZoneId=endpoint.get("HostedZoneId"),
+            iamDatabaseAuthenticationEnabled=live.get("IAMDatabaseAuthenticationEnabled"),
+            identifier=live["DBInstanceIdentifier"],
+            kmsKeyId=live.get("KmsKeyId"),
+            listenerEndpoints=[],
+            masterUserSecretKmsKeyId=(live.get("MasterUserSecret") or {}).get("KmsKeyId"),
+            masterUserSecrets=_shown_secrets(live),
+            optionGroupName=options[0].get("OptionGroupName") if options else None,
+            parameterGroupName=groups[0].get("DBParameterGroupName") if groups else None,
+            performanceInsightsEnabled=live.get("PerformanceInsightsEnabled"),
+            replicas=live.get("ReadReplicaDBInstanceIdentifiers") or [],
+            resourceId=live.get("DbiResourceId"),
+            status=live.get("DBInstanceStatus"),
+            storageEncrypted=live.get("StorageEncrypted"),
+            tagsAll=tag_map(live.get("TagList")),
+            username=live.get("MasterUsername"),
+            vpcSecurityGroupIds=[g["VpcSecurityGroupId"] for g in live.get("VpcSecurityGroups") or []],
+        ),
+        "port": port if port is not None else state.get("port"),
+    }
 
 
 def _shown_secrets(live: dict[str, Any]) -> list[PropertyMap]:
@@ -309,6 +269,3 @@ def _shown_secrets(live: dict[str, Any]) -> list[PropertyMap]:
             kmsKeyId=secret.get("KmsKeyId"), secretArn=secret.get("SecretArn"), secretStatus=secret.get("SecretStatus")
         )
     ]
-
-
-RESOURCES = (Instance(),)

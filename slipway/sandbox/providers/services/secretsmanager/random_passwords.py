@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.values import PropertyMap, Secret
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 
-def _get_random_password(call: FunctionCall) -> PropertyMap:
+@function("aws:secretsmanager/getRandomPassword:getRandomPassword")
+def get_random_password(call: FunctionCall) -> PropertyMap:
     names = {
         "excludeCharacters": "ExcludeCharacters",
         "excludeLowercase": "ExcludeLowercase",
@@ -22,8 +21,3 @@ def _get_random_password(call: FunctionCall) -> PropertyMap:
     arguments = {key: call.args[name] for name, key in names.items() if name in call.args}
     password = call.client("secretsmanager").get_random_password(**arguments)["RandomPassword"]
     return {**call.args, "id": call.region, "randomPassword": Secret(password), "region": call.region}
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:secretsmanager/getRandomPassword:getRandomPassword": _get_random_password,
-}
