@@ -18,8 +18,10 @@ from typing import Any, ClassVar, TypeVar
 from slipway.providers.provider import CallContext, ProviderError
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import error_code, is_not_found
+from slipway.sandbox.providers.framework.schema import empty_value, resource_schema
 from slipway.sandbox.providers.framework.session import Session
 from slipway.sandbox.providers.framework.tags import MARKER_TAG, Tagging, listed, marker_value, tag_pairs
+from slipway.sandbox.providers.framework.wire import plain_answers
 
 T = TypeVar("T")
 
@@ -166,6 +168,8 @@ class Resource:
     service: ClassVar[str] = ""
     """The service, as boto3 names it."""
     lookup: ClassVar[Lookup]
+    tells_all: ClassVar[bool] = True
+    """False: what `lookup` leaves out of its answer is not known, and stays as given."""
     deletion: ClassVar[str]
     """The operation that deletes it."""
     id_arguments: ClassVar[tuple[str, ...]] = ()
@@ -210,16 +214,37 @@ class Resource:
         return next(iter(found), None) if isinstance(found, list) else found
 
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap | None:
-        """The outputs, of what `lookup` answers; None when that means that it is gone."""
+        """The outputs that are not simply `mirrored`; None when the answer means that it is gone."""
         raise NotImplementedError
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The live outputs, tags as `tagsAll`; None or a not-found error when it is gone.
 
-        The provider adds the region and an empty prefix of the name.
+        The provider adds the region, and an empty prefix of the name.
         """
         live = self.live(call, id)
-        return None if live is None else self.shown(call, id, live)
+        return None if live is None else self.outputs(call, id, live)
+
+    def outputs(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap | None:
+        """What is mirrored, and what is shown otherwise."""
+        shown = self.shown(call, id, live)
+        return None if shown is None else {**self.mirrored(call, live), **shown}
+
+    def mirrored(self, call: Call, live: dict[str, Any]) -> PropertyMap:
+        """The outputs that AWS answers under the same name, but for capitals; what it leaves out is empty, or the default."""
+        schema = resource_schema(self.token)
+        keys = plain_answers(call.client(self.service), self.lookup.operation, self.lookup.member)
+        found: PropertyMap = {}
+        for name, kind in schema.outputs.items():
+            key = keys.get(name.lower())
+            if key is None or name in self.unsupported or kind.startswith(("#", "list<#")):
+                continue
+            value = live.get(key)
+            if value not in (None, "", []):
+                found[name] = value
+            elif self.tells_all:
+                found[name] = self.defaults.get(name, empty_value(kind) if name in schema.always else None)
+        return found
 
     def is_ready(self, id: str, live: dict[str, Any]) -> bool:
         """Whether it can be used; ProviderError when it never will."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.sandbox.providers.framework.wire import operation_model
+
 MARKER_TAG = "slipway:urn"
 """Names the URN that made a resource, on the resource itself. Kept out of `tags` and `tagsAll`; see `adoption`."""
 
@@ -32,8 +34,7 @@ class Tagging:
 
 def _argument(client: Any, operation: str, tags: Mapping[str, str | None]) -> dict[str, Any]:
     """Tags, or their keys alone, as the service's model has them: a map, a list of keys, or one of keys and values."""
-    name = client.meta.method_to_api_mapping[operation]
-    members: Mapping[str, Any] = client.meta.service_model.operation_model(name).input_shape.members
+    members: Mapping[str, Any] = operation_model(client, operation).input_shape.members
     argument = next(each for each in members if each.lower() in {"tags", "tagkeys"})
     shape = members[argument]
     if shape.type_name == "map":

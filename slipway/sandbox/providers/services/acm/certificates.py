@@ -100,10 +100,8 @@ class Certificate(Resource):
             "pendingRenewal": False,
             "renewalEligibility": live.get("RenewalEligibility") or "INELIGIBLE",
             "renewalSummaries": [],
-            "status": live["Status"],
             "subjectAlternativeNames": _as_given(call, names, domain),
             "tagsAll": _tags(call.client("acm"), id),
-            "type": live["Type"],
             "validationEmails": [],
             "validationMethod": "NONE" if live["Type"] == "IMPORTED" else "DNS",
         }

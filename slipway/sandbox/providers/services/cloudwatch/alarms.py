@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
 from slipway.sandbox.providers.framework.tags import Tagging, tag_map
-
-_ALARM: Mapping[str, str] = {
-    "actionsEnabled": "ActionsEnabled",
-    "alarmActions": "AlarmActions",
-    "alarmDescription": "AlarmDescription",
-    "comparisonOperator": "ComparisonOperator",
-    "datapointsToAlarm": "DatapointsToAlarm",
-    "evaluateLowSampleCountPercentiles": "EvaluateLowSampleCountPercentile",
-    "evaluationPeriods": "EvaluationPeriods",
-    "extendedStatistic": "ExtendedStatistic",
-    "insufficientDataActions": "InsufficientDataActions",
-    "metricName": "MetricName",
-    "namespace": "Namespace",
-    "okActions": "OKActions",
-    "period": "Period",
-    "statistic": "Statistic",
-    "threshold": "Threshold",
-    "thresholdMetricId": "ThresholdMetricId",
-    "treatMissingData": "TreatMissingData",
-    "unit": "Unit",
-}
+from slipway.sandbox.providers.framework.wire import api_arguments
 
 
 class MetricAlarm(Resource):
@@ -63,27 +42,23 @@ class MetricAlarm(Resource):
 
     @staticmethod
     def _put(call: Call, name: str, **more: Any) -> None:
-        arguments = call.given(**{argument: property_ for property_, argument in _ALARM.items()})
+        cloudwatch = call.client("cloudwatch")
+        low_samples = {"EvaluateLowSampleCountPercentile": "evaluateLowSampleCountPercentiles"}
+        named = api_arguments(cloudwatch, "put_metric_alarm", call.inputs, **low_samples)
         if dimensions := call.inputs.get("dimensions"):
-            arguments["Dimensions"] = [{"Name": key, "Value": value} for key, value in sorted(dimensions.items())]
+            named["Dimensions"] = [{"Name": key, "Value": value} for key, value in sorted(dimensions.items())]
         if queries := call.inputs.get("metricQueries"):
-            arguments["Metrics"] = [_api_query(query) for query in queries]
-        call.client("cloudwatch").put_metric_alarm(AlarmName=name, **arguments, **more)
+            named["Metrics"] = [_api_query(query) for query in queries]
+        cloudwatch.put_metric_alarm(AlarmName=name, **named, **more)
 
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The alarm."""
-        result: PropertyMap = {name: live.get(argument) for name, argument in _ALARM.items()}
-        for name in ("alarmActions", "okActions", "insufficientDataActions"):
-            result[name] = result[name] or None
-        result["alarmDescription"] = result["alarmDescription"] or None
-        result["treatMissingData"] = result["treatMissingData"] or "missing"
-        result["evaluateLowSampleCountPercentiles"] = result["evaluateLowSampleCountPercentiles"] or ""
         dimensions = {item["Name"]: item["Value"] for item in live.get("Dimensions") or []}
         tags = call.client("cloudwatch").list_tags_for_resource(ResourceARN=live["AlarmArn"])["Tags"]
         return {
-            **result,
             "arn": live["AlarmArn"],
             "dimensions": dimensions or None,
+            "evaluateLowSampleCountPercentiles": live.get("EvaluateLowSampleCountPercentile") or "",
             "name": live["AlarmName"],
             "tagsAll": tag_map(tags),
         }

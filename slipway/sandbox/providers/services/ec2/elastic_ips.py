@@ -46,11 +46,7 @@ class Eip(Ec2Resource):
         public, private = live.get("PublicIp", ""), live.get("PrivateIpAddress") or ""
         suffix = "compute-1" if call.region == "us-east-1" else f"{call.region}.compute"
         return {
-            "allocationId": live["AllocationId"],
             "arn": call.arn("ec2", f"elastic-ip/{id}"),
-            "associationId": live.get("AssociationId") or "",
-            "carrierIp": live.get("CarrierIp", ""),
-            "customerOwnedIp": live.get("CustomerOwnedIp", ""),
             "domain": live.get("Domain", "vpc"),
             "instance": live.get("InstanceId") or "",
             "networkBorderGroup": live.get("NetworkBorderGroup", call.region),

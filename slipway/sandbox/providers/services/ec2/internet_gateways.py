@@ -47,7 +47,6 @@ class InternetGateway(Ec2Resource):
         attachments = live.get("Attachments") or []
         return {
             "arn": call.arn("ec2", f"internet-gateway/{id}"),
-            "ownerId": live.get("OwnerId", ""),
             "tagsAll": tag_map(live.get("Tags")),
             "vpcId": attachments[0]["VpcId"] if attachments else "",
         }

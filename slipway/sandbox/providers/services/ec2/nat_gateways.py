@@ -69,11 +69,9 @@ class NatGateway(Ec2Resource):
         return present(
             allocationId=address.get("AllocationId"),
             associationId=address.get("AssociationId") or "",
-            connectivityType=live.get("ConnectivityType", "public"),
             networkInterfaceId=address.get("NetworkInterfaceId") or "",
             privateIp=address.get("PrivateIp") or "",
             publicIp=address.get("PublicIp") or "",
-            subnetId=live.get("SubnetId"),
             vpcId=live.get("VpcId"),
             tagsAll=tag_map(live.get("Tags")),
         )

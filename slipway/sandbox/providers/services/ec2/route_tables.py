@@ -83,11 +83,9 @@ class RouteTable(Ec2Resource):
         ]
         return present(
             arn=call.arn("ec2", f"route-table/{id}"),
-            ownerId=live.get("OwnerId", ""),
             propagatingVgws=[item["GatewayId"] for item in live.get("PropagatingVgws") or []],
             routes=routes,
             tagsAll=tag_map(live.get("Tags")),
-            vpcId=live["VpcId"],
         )
 
     def update(self, call: Call, id: str) -> None:

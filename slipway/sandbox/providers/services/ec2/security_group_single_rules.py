@@ -60,7 +60,7 @@ class _SingleRule(Ec2Resource):
             Filters=filters(group_id=call.inputs["securityGroupId"])
         )["SecurityGroupRules"]
         for rule in rules:
-            live = self.shown(call, rule["SecurityGroupRuleId"], rule)
+            live = self.outputs(call, rule["SecurityGroupRuleId"], rule) or {}
             keys = ("ipProtocol", "fromPort", "toPort", *_SOURCES)
             if rule.get("IsEgress", False) == (self.direction == "egress") and all(
                 live.get(k) == call.inputs.get(k) for k in keys
@@ -73,13 +73,10 @@ class _SingleRule(Ec2Resource):
         everything = protocol(live["IpProtocol"]) == ALL_PROTOCOLS
         return {
             "arn": live.get("SecurityGroupRuleArn") or call.arn("ec2", f"security-group-rule/{id}"),
-            "cidrIpv4": live.get("CidrIpv4"),
-            "cidrIpv6": live.get("CidrIpv6"),
             # The endpoint keeps the description of a rule between groups to itself: it stays as given.
-            **({} if live.get("ReferencedGroupInfo") else {"description": live.get("Description") or None}),
+            **({"description": call.state.get("description")} if live.get("ReferencedGroupInfo") else {}),
             "fromPort": None if everything else live.get("FromPort"),
             "ipProtocol": protocol(live["IpProtocol"]),
-            "prefixListId": live.get("PrefixListId"),
             "referencedSecurityGroupId": (live.get("ReferencedGroupInfo") or {}).get("GroupId"),
             "securityGroupId": live["GroupId"],
             "securityGroupRuleId": id,

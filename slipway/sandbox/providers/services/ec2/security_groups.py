@@ -90,9 +90,7 @@ class SecurityGroup(Ec2Resource):
             "arn": call.arn("ec2", f"security-group/{id}"),
             "description": live.get("Description", ""),
             "name": live["GroupName"],
-            "ownerId": live.get("OwnerId", ""),
             "tagsAll": tag_map(live.get("Tags")),
-            "vpcId": live.get("VpcId", ""),
         }
 
     def update(self, call: Call, id: str) -> None:

@@ -77,21 +77,13 @@ class Subnet(Ec2Resource):
         dns = live.get("PrivateDnsNameOptionsOnLaunch") or {}
         return {
             "arn": live.get("SubnetArn") or call.arn("ec2", f"subnet/{id}"),
-            "assignIpv6AddressOnCreation": bool(live.get("AssignIpv6AddressOnCreation")),
-            "availabilityZone": live["AvailabilityZone"],
-            "availabilityZoneId": live.get("AvailabilityZoneId", ""),
             "cidrBlock": live.get("CidrBlock"),
-            "enableDns64": bool(live.get("EnableDns64")),
             "enableResourceNameDnsARecordOnLaunch": bool(dns.get("EnableResourceNameDnsARecord")),
             "enableResourceNameDnsAaaaRecordOnLaunch": bool(dns.get("EnableResourceNameDnsAAAARecord")),
             "ipv6CidrBlock": ipv6.get("Ipv6CidrBlock") or None,
             "ipv6CidrBlockAssociationId": ipv6.get("AssociationId", ""),
-            "ipv6Native": bool(live.get("Ipv6Native")),
-            "mapPublicIpOnLaunch": bool(live.get("MapPublicIpOnLaunch")),
-            "ownerId": live.get("OwnerId", ""),
             "privateDnsHostnameTypeOnLaunch": dns.get("HostnameType", "ip-name"),
             "tagsAll": tag_map(live.get("Tags")),
-            "vpcId": live["VpcId"],
         }
 
     def update(self, call: Call, id: str) -> None:

@@ -52,9 +52,7 @@ class Repository(Resource):
             "imageScanningConfiguration": {
                 "scanOnPush": bool((live.get("imageScanningConfiguration") or {}).get("scanOnPush"))
             },
-            "imageTagMutability": live["imageTagMutability"],
             "name": live["repositoryName"],
-            "registryId": live["registryId"],
             "repositoryUrl": live["repositoryUri"],
             "tagsAll": tag_map(
                 call.client("ecr").list_tags_for_resource(resourceArn=live["repositoryArn"]).get("tags")

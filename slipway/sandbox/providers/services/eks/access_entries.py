@@ -34,15 +34,9 @@ class AccessEntry(EksResource):
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The entry."""
         return {
-            "accessEntryArn": live["accessEntryArn"],
-            "clusterName": live["clusterName"],
             "createdAt": utc_time(live.get("createdAt")),
-            "kubernetesGroups": live.get("kubernetesGroups") or [],
             "modifiedAt": utc_time(live.get("modifiedAt")),
-            "principalArn": live["principalArn"],
             "tagsAll": dict(live.get("tags") or {}),
-            "type": live.get("type", "STANDARD"),
-            "userName": live.get("username", ""),
         }
 
     def update(self, call: Call, id: str) -> None:

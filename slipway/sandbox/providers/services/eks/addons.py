@@ -50,14 +50,9 @@ class Addon(EksResource):
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The add-on."""
         return present(
-            addonName=live["addonName"],
-            addonVersion=live.get("addonVersion", ""),
             arn=live["addonArn"],
-            clusterName=live["clusterName"],
-            configurationValues=live.get("configurationValues") or "",
             createdAt=utc_time(live["createdAt"]),
             modifiedAt=utc_time(live["modifiedAt"]),
-            serviceAccountRoleArn=live.get("serviceAccountRoleArn") or None,
             tagsAll=dict(live.get("tags") or {}),
         )
 

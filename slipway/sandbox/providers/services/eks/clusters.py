@@ -92,8 +92,51 @@ class Cluster(EksResource):
         return name
 
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
-        """The cluster."""
-        return cluster_outputs(call, live)
+        """What DescribeCluster says, by property name."""
+        vpc, network, access = (
+            live.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
+        )
+        enabled = [
+            t
+            for group in (live.get("logging") or {}).get("clusterLogging") or []
+            if group.get("enabled")
+            for t in group.get("types") or []
+        ]
+        issuer = ((live.get("identity") or {}).get("oidc") or {}).get("issuer")
+        encryption = next(iter(live.get("encryptionConfig") or []), None)
+        given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
+        return {
+            "accessConfig": present(
+                authenticationMode=access.get("authenticationMode", "CONFIG_MAP"),
+                bootstrapClusterCreatorAdminPermissions=given_access.get("bootstrapClusterCreatorAdminPermissions"),
+            ),
+            "certificateAuthority": {"data": (live.get("certificateAuthority") or {}).get("data", "")},
+            "createdAt": utc_time(live.get("createdAt")),
+            "enabledClusterLogTypes": sorted(enabled) or None,
+            "encryptionConfig": {
+                "provider": {"keyArn": encryption["provider"]["keyArn"]},
+                "resources": encryption["resources"],
+            }
+            if encryption
+            else None,
+            "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
+            "kubernetesNetworkConfig": present(
+                ipFamily=network.get("ipFamily", "ipv4"),
+                serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
+                serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
+            ),
+            "tagsAll": dict(live.get("tags") or {}),
+            "upgradePolicy": {"supportType": (live.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
+            "vpcConfig": {
+                "clusterSecurityGroupId": vpc.get("clusterSecurityGroupId", ""),
+                "endpointPrivateAccess": bool(vpc.get("endpointPrivateAccess")),
+                "endpointPublicAccess": bool(vpc.get("endpointPublicAccess", True)),
+                "publicAccessCidrs": vpc.get("publicAccessCidrs") or [],
+                "securityGroupIds": vpc.get("securityGroupIds") or [],
+                "subnetIds": vpc.get("subnetIds") or [],
+                "vpcId": vpc.get("vpcId", ""),
+            },
+        }
 
     def update(self, call: Call, id: str) -> None:
         """Version first, then the rest, each update awaited before the next, as EKS demands."""
@@ -164,62 +207,6 @@ def _logging(types: list[str]) -> dict[str, Any]:
     rest = [name for name in every if name not in types]
     groups = [{"types": types, "enabled": True}] if types else []
     return {"clusterLogging": [*groups, *([{"types": rest, "enabled": False}] if rest else [])]}
-
-
-def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
-    """What DescribeCluster says, by property name; shared with the function `getCluster`."""
-    vpc, network, access = (
-        cluster.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
-    )
-    enabled = [
-        t
-        for group in (cluster.get("logging") or {}).get("clusterLogging") or []
-        if group.get("enabled")
-        for t in group.get("types") or []
-    ]
-    issuer = ((cluster.get("identity") or {}).get("oidc") or {}).get("issuer")
-    encryption = next(iter(cluster.get("encryptionConfig") or []), None)
-    given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
-    return {
-        "accessConfig": present(
-            authenticationMode=access.get("authenticationMode", "CONFIG_MAP"),
-            bootstrapClusterCreatorAdminPermissions=given_access.get("bootstrapClusterCreatorAdminPermissions"),
-        ),
-        "arn": cluster["arn"],
-        "certificateAuthority": {"data": (cluster.get("certificateAuthority") or {}).get("data", "")},
-        "createdAt": utc_time(cluster.get("createdAt")),
-        "deletionProtection": bool(cluster.get("deletionProtection")),
-        "enabledClusterLogTypes": sorted(enabled) or None,
-        "encryptionConfig": {
-            "provider": {"keyArn": encryption["provider"]["keyArn"]},
-            "resources": encryption["resources"],
-        }
-        if encryption
-        else None,
-        "endpoint": cluster.get("endpoint", ""),
-        "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
-        "kubernetesNetworkConfig": present(
-            ipFamily=network.get("ipFamily", "ipv4"),
-            serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
-            serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
-        ),
-        "name": cluster["name"],
-        "platformVersion": cluster.get("platformVersion", ""),
-        "roleArn": cluster["roleArn"],
-        "status": cluster["status"],
-        "tagsAll": dict(cluster.get("tags") or {}),
-        "upgradePolicy": {"supportType": (cluster.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
-        "version": cluster.get("version", ""),
-        "vpcConfig": {
-            "clusterSecurityGroupId": vpc.get("clusterSecurityGroupId", ""),
-            "endpointPrivateAccess": bool(vpc.get("endpointPrivateAccess")),
-            "endpointPublicAccess": bool(vpc.get("endpointPublicAccess", True)),
-            "publicAccessCidrs": vpc.get("publicAccessCidrs") or [],
-            "securityGroupIds": vpc.get("securityGroupIds") or [],
-            "subnetIds": vpc.get("subnetIds") or [],
-            "vpcId": vpc.get("vpcId", ""),
-        },
-    }
 
 
 _CLUSTER_LISTS = {

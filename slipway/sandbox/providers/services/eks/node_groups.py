@@ -6,6 +6,7 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup
+from slipway.sandbox.providers.framework.wire import api_arguments
 from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 from slipway.sandbox.providers.services.eks.clusters import UPDATE_SECONDS
 
@@ -45,30 +46,10 @@ class NodeGroup(EksResource):
     def create(self, call: Call) -> str:
         """Create and wait until the nodes have joined."""
         inputs = call.inputs
-        name = self.new_name(call)
-        arguments = as_named(
-            call,
-            "amiType",
-            "capacityType",
-            "diskSize",
-            "instanceTypes",
-            "labels",
-            "launchTemplate",
-            "releaseVersion",
-            "remoteAccess",
-            "taints",
-            "updateConfig",
-            "version",
-        )
-        call.client("eks").create_nodegroup(
-            clusterName=inputs["clusterName"],
-            nodegroupName=name,
-            nodeRole=inputs["nodeRoleArn"],
-            subnets=inputs["subnetIds"],
-            scalingConfig=_scaling(inputs["scalingConfig"]),
-            tags=call.tags,
-            **arguments,
-        )
+        name, eks = self.new_name(call), call.client("eks")
+        named = api_arguments(eks, "create_nodegroup", inputs, nodeRole="nodeRoleArn", subnets="subnetIds")
+        scaling = _scaling(inputs["scalingConfig"])
+        eks.create_nodegroup(**{**named, "nodegroupName": name, "scalingConfig": scaling, "tags": call.tags})
         id_ = f"{inputs['clusterName']}:{name}"
         self.wait_ready(call, id_, NODE_GROUP_SECONDS)
         return id_
@@ -85,18 +66,13 @@ class NodeGroup(EksResource):
         """The group."""
         resources = live.get("resources") or {}
         return {
-            "amiType": live.get("amiType", ""),
             "arn": live["nodegroupArn"],
             "capacityType": live.get("capacityType", "ON_DEMAND"),
-            "clusterName": live["clusterName"],
-            "diskSize": int(live.get("diskSize") or 0),
-            "instanceTypes": live.get("instanceTypes") or [],
+            "nodeRoleArn": live["nodeRole"],
             "labels": live.get("labels") or None,
             "launchTemplate": live.get("launchTemplate") or None,
-            "nodeGroupName": live["nodegroupName"],
-            "nodeRoleArn": live["nodeRole"],
-            "releaseVersion": live.get("releaseVersion", ""),
             "remoteAccess": live.get("remoteAccess") or None,
+            "taints": live.get("taints") or None,
             "resources": [
                 {
                     "autoscalingGroups": [{"name": g["name"]} for g in resources.get("autoScalingGroups") or []],
@@ -104,12 +80,9 @@ class NodeGroup(EksResource):
                 }
             ],
             "scalingConfig": {k: live["scalingConfig"][k] for k in ("desiredSize", "maxSize", "minSize")},
-            "status": live["status"],
             "subnetIds": live.get("subnets") or [],
             "tagsAll": dict(live.get("tags") or {}),
-            "taints": live.get("taints") or None,
             "updateConfig": live.get("updateConfig") or {"maxUnavailable": 1},
-            "version": live.get("version", ""),
         }
 
     def update(self, call: Call, id: str) -> None:

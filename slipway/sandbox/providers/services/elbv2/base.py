@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
+from slipway.sandbox.providers.framework.functions import FunctionCall, the_one
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, unless_missing
 from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 _NAME_LENGTH = 32
@@ -22,6 +24,21 @@ class ElbResource(Resource):
     def new_name(self, call: Call) -> str:
         """ELB takes 32 characters."""
         return super().new_name(call)[:_NAME_LENGTH]
+
+    def find(self, call: Call) -> str | None:
+        """By name."""
+        name = call.inputs.get("name")
+        return next(iter(self._named(call.client("elbv2"), name)), None) if name else None
+
+    def arn_of(self, call: FunctionCall) -> str:
+        """What a function looks for, by ARN or name."""
+        if call.args.get("arn"):
+            return str(call.args["arn"])
+        return the_one(f"{self.token} of this name", self._named(call.client("elbv2"), call.required("name")))
+
+    def _named(self, elb: Any, name: str) -> list[str]:
+        found = unless_missing(lambda: getattr(elb, self.lookup.operation)(Names=[name])[self.lookup.member])
+        return [item[self.id_arguments[0]] for item in found or ()]
 
 
 def live_tags(call: Call, arn: str) -> dict[str, str]:

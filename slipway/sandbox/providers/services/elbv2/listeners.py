@@ -75,10 +75,6 @@ class Listener(ElbResource):
             "arn": id,
             "certificateArn": certificates[0]["CertificateArn"] if certificates else None,
             "defaultActions": shown_actions(live.get("DefaultActions") or [], given),
-            "loadBalancerArn": live["LoadBalancerArn"],
-            "port": live.get("Port"),
-            "protocol": live.get("Protocol") or "",
-            "sslPolicy": live.get("SslPolicy") or "",
             "tagsAll": live_tags(call, id),
         }
 

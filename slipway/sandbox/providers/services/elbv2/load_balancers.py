@@ -7,8 +7,8 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError
-from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import Call, Lookup, present, unless_missing
+from slipway.sandbox.providers.framework.functions import looked_up
+from slipway.sandbox.providers.framework.resource import Call, Lookup, present
 from slipway.sandbox.providers.services.elbv2.base import (
     ElbResource,
     attribute_list,
@@ -91,13 +91,6 @@ class LoadBalancer(ElbResource):
         """As soon as it takes traffic."""
         return live["State"]["Code"] in {"active", "active_impaired"}
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        if not (name := call.inputs.get("name")):
-            return None
-        found = unless_missing(lambda: call.client("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"])
-        return found[0]["LoadBalancerArn"] if found else None
-
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         if attributes := attribute_list(call.inputs, self.attributes, names):
             call.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=attributes)
@@ -110,16 +103,13 @@ class LoadBalancer(ElbResource):
             **attribute_values(attributes, self.attributes),
             "arn": id,
             "arnSuffix": id.split(":loadbalancer/", 1)[-1],
-            "dnsName": live["DNSName"],
             "internal": live.get("Scheme") == "internal",
             "ipAddressType": live.get("IpAddressType") or "ipv4",
             "loadBalancerType": live.get("Type") or "application",
             "name": live["LoadBalancerName"],
-            "securityGroups": live.get("SecurityGroups") or [],
             "subnetMappings": [_shown_mapping(zone) for zone in zones],
             "subnets": [zone["SubnetId"] for zone in zones],
             "tagsAll": live_tags(call, id),
-            "vpcId": live.get("VpcId", ""),
             "zoneId": live.get("CanonicalHostedZoneId", ""),
         }
 
@@ -148,11 +138,4 @@ def _shown_mapping(zone: dict[str, Any]) -> PropertyMap:
     )
 
 
-def _balancer_arn(call: FunctionCall) -> str:
-    if call.args.get("arn"):
-        return str(call.args["arn"])
-    found = call.client("elbv2").describe_load_balancers(Names=[call.required("name")])["LoadBalancers"]
-    return the_one("ELBv2 Load Balancer", [item["LoadBalancerArn"] for item in found])
-
-
-get_load_balancer = looked_up("aws:lb/getLoadBalancer:getLoadBalancer", LoadBalancer(), _balancer_arn)
+get_load_balancer = looked_up("aws:lb/getLoadBalancer:getLoadBalancer", LoadBalancer(), LoadBalancer().arn_of)

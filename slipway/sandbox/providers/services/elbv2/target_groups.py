@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.attributes import attribute_text
-from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.functions import looked_up
 from slipway.sandbox.providers.framework.resource import Call, Lookup, present
 from slipway.sandbox.providers.services.elbv2.base import (
     ElbResource,
@@ -64,13 +64,6 @@ class TargetGroup(ElbResource):
         self._set_attributes(call, group["TargetGroupArn"], frozenset(call.inputs))
         return group["TargetGroupArn"]
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        if not call.inputs.get("name"):
-            return None
-        found = call.client("elbv2").describe_target_groups(Names=[call.inputs["name"]])["TargetGroups"]
-        return found[0]["TargetGroupArn"] if found else None
-
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         attributes = attribute_list(call.inputs, self.attributes, names)
         if "stickiness" in names and (stickiness := call.inputs.get("stickiness")):
@@ -99,13 +92,8 @@ class TargetGroup(ElbResource):
             "ipAddressType": live.get("IpAddressType") or "ipv4",
             "loadBalancerArns": sorted(set(live.get("LoadBalancerArns") or [])),
             "name": live["TargetGroupName"],
-            "port": live.get("Port"),
-            "protocol": live.get("Protocol"),
-            "protocolVersion": live.get("ProtocolVersion") or "",
             "stickiness": _shown_stickiness({entry["Key"]: entry["Value"] for entry in attributes}),
             "tagsAll": live_tags(call, id),
-            "targetType": live.get("TargetType") or "instance",
-            "vpcId": live.get("VpcId"),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -157,11 +145,4 @@ def _shown_stickiness(found: Mapping[str, str]) -> PropertyMap:
     }
 
 
-def _group_arn(call: FunctionCall) -> str:
-    if call.args.get("arn"):
-        return str(call.args["arn"])
-    found = call.client("elbv2").describe_target_groups(Names=[call.required("name")])["TargetGroups"]
-    return the_one("ELBv2 Target Group", [item["TargetGroupArn"] for item in found])
-
-
-get_target_group = looked_up("aws:lb/getTargetGroup:getTargetGroup", TargetGroup(), _group_arn)
+get_target_group = looked_up("aws:lb/getTargetGroup:getTargetGroup", TargetGroup(), TargetGroup().arn_of)

@@ -45,13 +45,8 @@ class Policy(Resource):
             "PolicyVersion"
         ]
         return {
-            "arn": live["Arn"],
-            "attachmentCount": live.get("AttachmentCount", 0),
-            "description": live.get("Description") or None,
             "name": live["PolicyName"],
-            "path": live.get("Path", "/"),
             "policy": document_text(version["Document"]),
-            "policyId": live["PolicyId"],
             "tagsAll": tag_map(live.get("Tags")),
         }
 

@@ -59,15 +59,11 @@ class Role(Resource):
     def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The role and everything attached to it."""
         return {
-            "arn": live["Arn"],
             "assumeRolePolicy": document_text(live["AssumeRolePolicyDocument"]),
             "createDate": utc_time(live["CreateDate"]),
-            "description": live.get("Description") or None,
             "inlinePolicies": [{"name": name, "policy": text} for name, text in self._inline(call, id).items()],
             "managedPolicyArns": sorted(self.managed(call, id)),
-            "maxSessionDuration": live.get("MaxSessionDuration", 3600),
             "name": live["RoleName"],
-            "path": live["Path"],
             "permissionsBoundary": (live.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
             "tagsAll": tag_map(live.get("Tags")),
             "uniqueId": live["RoleId"],

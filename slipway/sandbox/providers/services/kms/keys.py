@@ -61,14 +61,10 @@ class Key(Resource):
         tags = kms.list_resource_tags(KeyId=id).get("Tags")
         enabled = bool(rotation.get("KeyRotationEnabled"))
         return {
-            "arn": live["Arn"],
             "customerMasterKeySpec": live.get("KeySpec") or live.get("CustomerMasterKeySpec"),
-            "description": live.get("Description", ""),
             "enableKeyRotation": enabled,
             "isEnabled": bool(live.get("Enabled")),
-            "keyId": live["KeyId"],
             "keyUsage": live.get("KeyUsage"),
-            "multiRegion": bool(live.get("MultiRegion")),
             "policy": kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"],
             "rotationPeriodInDays": rotation.get("RotationPeriodInDays") if enabled else 0,
             "tagsAll": tag_map(tags, "TagKey", "TagValue"),

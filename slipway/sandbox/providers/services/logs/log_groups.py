@@ -6,7 +6,7 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import argument, looked_up
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource
 from slipway.sandbox.providers.framework.tags import Tagging
 
 
@@ -14,6 +14,7 @@ class LogGroup(Resource):
     """aws.cloudwatch.LogGroup"""
 
     token = "aws:cloudwatch/logGroup:LogGroup"
+    lookup = Lookup("describe_log_groups", "", "logGroups")
     deletion = "delete_log_group"
     id_arguments = ("logGroupName",)
     found_by_name = True
@@ -50,10 +51,8 @@ class LogGroup(Resource):
         arn = str(live["arn"]).removesuffix(":*")
         return {
             "arn": arn,
-            "kmsKeyId": live.get("kmsKeyId") or None,
             "logGroupClass": live.get("logGroupClass") or "STANDARD",
             "name": id,
-            "retentionInDays": live.get("retentionInDays") or 0,
             "tagsAll": dict(call.client("logs").list_tags_for_resource(resourceArn=arn).get("tags") or {}),
         }
 

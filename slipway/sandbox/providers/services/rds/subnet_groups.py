@@ -36,7 +36,6 @@ class SubnetGroup(RdsResource):
             "subnetIds": [subnet["SubnetIdentifier"] for subnet in live.get("Subnets") or []],
             "supportedNetworkTypes": live.get("SupportedNetworkTypes") or ["IPV4"],
             "tagsAll": live_tags(call, arn),
-            "vpcId": live.get("VpcId", ""),
         }
 
     def update(self, call: Call, id: str) -> None:

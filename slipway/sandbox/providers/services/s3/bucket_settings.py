@@ -67,8 +67,8 @@ class BucketSetting(Resource):
     unsupported = frozenset({"expectedBucketOwner"})
     operation: ClassVar[str]
     """`put_<operation>` and `get_<operation>`."""
-    deletion: ClassVar[str] = ""
-    """`delete_<deletion>`; "": as `operation`."""
+    deleted_as: ClassVar[str] = ""
+    """`delete_<deleted_as>`; "": as `operation`."""
     document: ClassVar[str]
     """The name of the document, in the request."""
 
@@ -99,7 +99,7 @@ class BucketSetting(Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Unset it."""
-        getattr(call.client("s3"), f"delete_{self.deletion or self.operation}")(Bucket=id.partition(",")[0])
+        getattr(call.client("s3"), f"delete_{self.deleted_as or self.operation}")(Bucket=id.partition(",")[0])
 
 
 class BucketRules(BucketSetting):
@@ -247,7 +247,7 @@ class BucketLifecycleConfiguration(BucketRules):
     unsupported = frozenset({"expectedBucketOwner", "transitionDefaultMinimumObjectSize"})
     write_only = frozenset({"timeouts"})
     operation = "bucket_lifecycle_configuration"
-    deletion = "bucket_lifecycle"
+    deleted_as = "bucket_lifecycle"
     document = "LifecycleConfiguration"
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
