@@ -213,6 +213,12 @@ def test_expand_that_gets_no_lock_leaves_the_schema_as_it_was_and_is_tried_again
     assert database.migrate(("sku", "expand", columns)).returncode == 0
 
 
+def test_second_job_does_not_migrate_beside_the_first(database: Database) -> None:
+    with database.connect() as first:
+        first.execute("SELECT pg_advisory_lock(hashtext('alembic'))")
+        assert is_lock_timeout(database.migrate().stderr.splitlines())
+
+
 BATCHES = 'backfill(revision, "UPDATE orders SET quantity = quantity * 100 WHERE id > :after AND id <= :upto", "orders", rows=5)'
 
 
