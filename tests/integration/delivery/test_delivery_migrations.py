@@ -200,17 +200,17 @@ def test_index_waits_for_a_transaction_longer_than_the_lock_timeout(database: Da
     assert database.ask(INDEXES) == [(True,)]
 
 
-def test_expand_that_gets_no_lock_leaves_the_schema_as_it_was_and_is_tried_again(database: Database) -> None:
+def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database: Database) -> None:
+    first = ("first", "expand", 'op.add_column("customers", sa.Column("sku", sa.Text))')
+    second = ("second", "expand", first[2].replace("sku", "tag") + "\n" + first[2].replace("customers", "orders"))
+    columns = "SELECT column_name FROM information_schema.columns WHERE column_name IN ('sku', 'tag')"
     assert database.migrate().returncode == 0
-    columns = "\n".join(f'op.add_column("{table}", sa.Column("sku", sa.Text))' for table in ("customers", "orders"))
     with database.connect() as reader:
         reader.execute("SELECT * FROM orders")
-        failed = database.migrate(("sku", "expand", columns))
-        assert is_lock_timeout(failed.stderr.splitlines())
-        assert reader.execute(
-            "SELECT count(*) FROM information_schema.columns WHERE column_name = 'sku'"
-        ).fetchone() == (0,)
-    assert database.migrate(("sku", "expand", columns)).returncode == 0
+        assert is_lock_timeout(database.migrate(first, second).stderr.splitlines())
+    assert database.ask(columns) == [("sku",)]
+    assert database.migrate(first, second).returncode == 0
+    assert sorted(database.ask(columns)) == [("sku",), ("sku",), ("tag",)]
 
 
 def test_second_job_does_not_migrate_beside_the_first(database: Database) -> None:

@@ -67,6 +67,7 @@ def test_refuses_all_faults_at_once_with_file_and_line(tmp_path: Path) -> None:
         (EXPAND, "drop()"),
         (EXPAND, "list(op.get_context().connection.execute('SELECT 1'))"),
         (EXPAND, "op.execute('DROP THE TABLE')"),
+        (EXPAND, "op.get_context().as_sql or drop()"),
         (f"{CONTRACT}; lint_allow = ['whole-table-write']", "op.create_index('i', 'a', ['b'])"),
     )
     with pytest.raises(UsageError) as caught:
@@ -78,7 +79,8 @@ def test_refuses_all_faults_at_once_with_file_and_line(tmp_path: Path) -> None:
         "m3.py:6: ban-drop-table",
         "m4.py:6: sql-unseen: TypeError: 'NoneType' object is not iterable",
         "m5.py:6: syntax-error",
-        "m6.py:6: require-concurrent-index-creation",
+        "m6.py:6: sql-unseen: as_sql",
+        "m7.py:6: require-concurrent-index-creation",
     ):
         assert fault in str(caught.value)
 
