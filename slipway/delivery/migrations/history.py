@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from slipway.delivery.migrations.lint import lint_migrations
-from slipway.delivery.migrations.rendered import Rendered
+from slipway.delivery.migrations.lint import Migration, lint_migrations
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.errors import UsageError
 
@@ -23,35 +24,31 @@ def load_revisions(app_dir: Path) -> tuple[Revision, ...]:
     ini = app_dir / "alembic.ini"
     if not ini.is_file():
         return ()
-    rendered = render_migrations(ini)
-    if rendered.error:
-        raise UsageError(f"the migrations cannot be read: {rendered.error}", where=str(ini))
-    if len(rendered.heads) > 1:
-        raise UsageError(
-            f"the migrations have {len(rendered.heads)} heads: {', '.join(rendered.heads)}",
-            where=str(ini),
-            remedy="merge them: alembic merge heads",
-        )
+    migrations = render_migrations(ini)
     faults: list[str] = []
-    for migration, findings in zip(rendered.migrations, lint_migrations(rendered.migrations), strict=True):
-        if migration.phase not in PHASES:
-            faults.append(
-                f'{migration.file}: phase is {migration.phase!r}, want phase = "expand" or phase = "contract"'
-            )
-            continue
-        faults += [f"{migration.file}:{finding.line}: {finding.rule}: {finding.text}" for finding in findings]
+    for migration, findings in zip(migrations, lint_migrations(migrations), strict=True):
+        if migration.phase in PHASES:
+            faults += [f"{migration.file}:{item.line}: {item.rule}: {item.text}" for item in findings]
+        else:
+            want = 'want phase = "expand" or phase = "contract"'
+            faults.append(f"{migration.file}: phase is {migration.phase!r}, {want}")
     if faults:
-        raise UsageError(
-            "; ".join(faults), where=str(app_dir), remedy="docs/migrations.md has a way that passes for each rule"
-        )
-    return tuple(Revision(id=item.id, phase=MigrationPhase(item.phase)) for item in rendered.migrations)
+        remedy = "docs/migrations.md has a way that passes for each rule"
+        raise UsageError("; ".join(faults), where=str(app_dir), remedy=remedy)
+    return tuple(Revision(id=item.id, phase=MigrationPhase(item.phase)) for item in migrations)
 
 
-def render_migrations(ini: Path) -> Rendered:
+def render_migrations(ini: Path) -> list[Migration]:
+    """Every migration as SQL, oldest first."""
     # As a file, not as a module: the package's own imports would take longer than the work.
     argv = [sys.executable, "-P", str(Path(__file__).with_name("offline.py")), str(ini)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=RENDER_TIMEOUT_SECONDS, check=False)
-    if done.returncode:
-        last = done.stderr.strip().rpartition("\n")[2]
-        return Rendered(error=last or f"the reader ended with {done.returncode}")
-    return Rendered.model_validate_json(done.stdout)
+    last = done.stderr.strip().rpartition("\n")[2]
+    rendered: dict[str, Any] = {"error": last} if done.returncode else json.loads(done.stdout)
+    if "error" in rendered:
+        raise UsageError(f"the migrations cannot be read: {rendered['error']}", where=str(ini))
+    heads = rendered["heads"]
+    if len(heads) > 1:
+        text = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
+        raise UsageError(text, where=str(ini), remedy="merge them: alembic merge heads")
+    return [Migration(**item) for item in rendered["migrations"]]

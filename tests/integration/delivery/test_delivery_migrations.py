@@ -12,11 +12,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
@@ -31,33 +30,31 @@ from slipway.sandbox.processes import ProcessTable
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/migrations.md").read_text()
 TABLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)[0]
-UPGRADE = [sys.executable, "-m", "alembic", "-c", "alembic.ini", "upgrade", "head"]
+SEARCH_PATH = "-c search_path=shop,public"
 HEAD = "import sqlalchemy as sa\nfrom alembic import op\nfrom migrations.online import backfill, concurrently, create_index\n"
 
 
-@dataclass(frozen=True)
-class Example:
-    line: int
-    refused: tuple[str, ...]
-    migrations: tuple[tuple[str, str], ...]
-    """Phase and body of each."""
+Row = tuple[str, str, str]
+"""A migration: id, phase, body."""
 
 
-def read_page() -> Iterator[Example]:
-    for found in re.finditer(r"```python\n# (refused: |passes)([^\n]*)\n(.*?)```", PAGE, re.DOTALL):
+def read_page() -> Iterator[tuple[set[str], list[Row]]]:
+    """Rules that refuse each example, and its migrations; their ids hold the page's line."""
+    for found in re.finditer(r"```python\n# (\w+)(?:: ([^\n]*))?\n(.*?)```", PAGE, re.DOTALL):
         verdict, rest, code = found.groups()
-        first = rest.removeprefix(", ") if verdict == "passes" and rest else "expand"
-        first_body, *others = re.split(r"# next migration: (\w+)\n", code)
-        migrations = ((first, first_body), *zip(others[::2], others[1::2], strict=True))
-        refused = tuple(rest.split(", ")) if verdict != "passes" else ()
-        yield Example(PAGE.count("\n", 0, found.start()) + 1, refused, migrations)
+        phase = rest if verdict == "passes" and rest else "expand"
+        parts = re.split(r"# next migration: (\w+)\n", code)
+        name = f"line{PAGE.count(chr(10), 0, found.start()) + 1}"
+        bodies = zip([phase, *parts[1::2]], parts[::2], strict=True)
+        rows = [(f"{name}x{number}", *body) for number, body in enumerate(bodies)]
+        yield set(rest.split(", ")) if verdict == "refused" else set(), rows
 
 
 EXAMPLES = list(read_page())
 
 
-def write_app(folder: Path, migrations: list[tuple[str, str, str]]) -> Path:
-    """The orders service with other migrations: (id, phase, body), in this order."""
+def write_app(folder: Path, migrations: Sequence[Row]) -> Path:
+    """The orders service with other migrations, in this order; its alembic.ini."""
     shutil.copytree(ROOT / "app", folder, ignore=shutil.ignore_patterns("__pycache__", "versions"), dirs_exist_ok=True)
     versions = folder / "migrations" / "versions"
     shutil.rmtree(versions, ignore_errors=True)
@@ -66,65 +63,47 @@ def write_app(folder: Path, migrations: list[tuple[str, str, str]]) -> Path:
         fields = f"revision = {name!r}\ndown_revision = {down!r}\nphase = {phase!r}\n"
         source = f"from __future__ import annotations\n{HEAD}{fields}\ndef upgrade():\n{indent(body, '    ')}\n"
         (versions / f"{name}.py").write_text(source)
-    return folder
+    return folder / "alembic.ini"
 
 
-@pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[set[str]]]:
-    """Rules broken by each migration of each example, by the example's line."""
-    rows = [
-        (f"m{example.line}x{number}", phase, body)
-        for example in EXAMPLES
-        for number, (phase, body) in enumerate(example.migrations)
-    ]
-    migrations = render_migrations(write_app(tmp_path_factory.mktemp("page") / "app", rows) / "alembic.ini").migrations
-    broken = iter(lint_migrations(migrations))
-    return {
-        example.line: [{finding.rule for finding in next(broken)} for _ in example.migrations] for example in EXAMPLES
-    }
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line-{example.line}")
-def test_page_says_what_is_refused_and_what_passes(example: Example, findings: dict[int, list[set[str]]]) -> None:
-    assert findings[example.line] == [set(example.refused)] * len(example.migrations)
+def test_page_says_what_is_refused_and_what_passes(tmp_path: Path) -> None:
+    want = {row[0]: refused for refused, rows in EXAMPLES for row in rows}
+    migrations = render_migrations(write_app(tmp_path / "app", [row for _, rows in EXAMPLES for row in rows]))
+    found = zip(migrations, lint_migrations(migrations), strict=True)
+    assert {migration.id: {finding.rule for finding in findings} for migration, findings in found} == want
+    assert len(want) > 60
 
 
 class Database:
     """One PostgreSQL, and the Job's command against it."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        self._port = port
         self._folder = folder
-        self.environment = os.environ | {
-            "DATABASE_HOST": "127.0.0.1",
-            "DATABASE_PORT": str(port),
-            "DATABASE_NAME": "orders",
-            "DATABASE_USER": "orders",
-            "DATABASE_PASSWORD": "secret",
-            "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT_MILLISECONDS} -c search_path=shop,public",
-        }
+        self._address = {"host": "127.0.0.1", "port": port, "dbname": "orders", "user": "orders", "password": "secret"}
+        names = zip(("HOST", "PORT", "NAME", "USER", "PASSWORD"), self._address.values(), strict=True)
+        self._environment = os.environ | {f"DATABASE_{name}": str(value) for name, value in names}
+        self._environment["PGOPTIONS"] = f"{SEARCH_PATH} -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
 
     def connect(self) -> psycopg.Connection[Any]:
-        options = "-c search_path=shop,public"
-        return psycopg.connect(
-            host="127.0.0.1", port=self._port, user="orders", password="secret", dbname="orders", options=options
-        )
+        return psycopg.connect(**self._address, options=SEARCH_PATH)
 
     def ask(self, query: Any) -> Any:
         with self.connect() as connection:
             return connection.execute(query).fetchall()
 
-    def migrate(self, *migrations: tuple[str, str, str]) -> subprocess.CompletedProcess[str]:
-        app = self.write(*migrations)
-        return subprocess.run(
-            UPGRADE, cwd=app, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
+    def start(self, *migrations: Row) -> subprocess.Popen[str]:
+        ini = write_app(self._folder, migrations)
+        argv = [sys.executable, "-m", "alembic", "-c", str(ini), "upgrade", "head"]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(argv, cwd=ini.parent, env=self._environment, **pipes)
 
-    def write(self, *migrations: tuple[str, str, str]) -> Path:
-        return write_app(self._folder, [("reset", "expand", RESET), *migrations])
+    def migrate(self, *migrations: Row) -> subprocess.CompletedProcess[str]:
+        running = self.start(*migrations)
+        output, errors = running.communicate(timeout=120)
+        return subprocess.CompletedProcess(running.args, running.returncode, output, errors)
 
 
-RESET = f'op.execute("""DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop; {TABLES}""")'
+RESET = f"DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop; {TABLES}"
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +115,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    spec = DatabaseSpec(
-        name="migrations", port=port, master_username="orders", master_password="secret", database="orders"
-    )
-    instances.create(spec)
+    names = {"name": "migrations", "master_username": "orders", "database": "orders"}
+    instances.create(DatabaseSpec(port=port, master_password="secret", **names))
     yield port
     instances.delete("migrations")
 
@@ -149,24 +126,18 @@ def database(server: int, tmp_path: Path) -> Database:
     made = Database(server, tmp_path / "app")
     with made.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS public.alembic_version")
-        connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
+        connection.execute(cast("LiteralString", RESET))
         connection.execute("CREATE TABLE public.alembic_version (version_num varchar(32) PRIMARY KEY)")
     return made
 
 
 def test_what_passes_on_the_page_runs_on_postgresql(database: Database) -> None:
-    rows = [
-        row
-        for example in EXAMPLES
-        if not example.refused
-        for row in [
-            (f"m{example.line}", "expand", RESET),
-            *((f"m{example.line}x{n}", phase, body) for n, (phase, body) in enumerate(example.migrations)),
-        ]
-    ]
-    done = database.migrate(*rows)
+    passing = [rows for refused, rows in EXAMPLES if not refused]
+    done = database.migrate(
+        *(row for rows in passing for row in [(f"before_{rows[0][0]}", "expand", f'op.execute("""{RESET}""")'), *rows])
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert database.ask("SELECT version_num FROM alembic_version") == [(rows[-1][0],)]
+    assert database.ask("SELECT version_num FROM alembic_version") == [(passing[-1][-1][0],)]
 
 
 INDEX = ("index", "expand", 'create_index("orders_note", "orders", ["note"], unique=True)')
@@ -186,17 +157,15 @@ def test_index_of_a_failed_attempt_is_dropped_and_created_again(database: Databa
 
 
 def test_index_waits_for_a_transaction_longer_than_the_lock_timeout(database: Database) -> None:
-    assert database.migrate().returncode == 0
-    app = database.write(INDEX)
     with database.connect() as writer:
         writer.execute("UPDATE orders SET note = id::text")
-        running = subprocess.Popen(UPGRADE, cwd=app, env=database.environment)
+        running = database.start(INDEX)
         while running.poll() is None and not database.ask(INDEXES):
             time.sleep(0.1)
         with pytest.raises(subprocess.TimeoutExpired):
-            running.wait(2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
+            running.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
         writer.commit()
-        assert running.wait(60) == 0
+        running.communicate(timeout=60)
     assert database.ask(INDEXES) == [(True,)]
 
 
@@ -204,7 +173,6 @@ def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database:
     first = ("first", "expand", 'op.add_column("customers", sa.Column("sku", sa.Text))')
     second = ("second", "expand", first[2].replace("sku", "tag") + "\n" + first[2].replace("customers", "orders"))
     columns = "SELECT column_name FROM information_schema.columns WHERE column_name IN ('sku', 'tag')"
-    assert database.migrate().returncode == 0
     with database.connect() as reader:
         reader.execute("SELECT * FROM orders")
         assert is_lock_timeout(database.migrate(first, second).stderr.splitlines())
