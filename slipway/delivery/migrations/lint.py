@@ -125,31 +125,31 @@ def _is_whole_table(node: Node) -> bool:
 
 def _lint_order(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
     """What depends on the statements before: transaction, lock_timeout (the Job sets one), dropped indexes."""
-    in_transaction, limits = False, {"session": True, "local": True}
+    in_transaction, limited = False, True
     committed: list[Node] = []
     dropped: set[str] = set()
     for statement in statements:
         if statement.kind == "BEGIN":
             in_transaction = True
         elif statement.kind in {"COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION"}:
-            in_transaction, limits["local"] = False, True
+            in_transaction = False
         elif statement.kind in {"SET", "RESET"}:
             if statement.name("CONFIG_PARAMETER_REF") in {"lock_timeout", ""}:
                 numbers = [re.sub(r"\D", "", node.text) for node in statement.walk() if node.kind in VALUES]
-                limits["local" if statement.has("LOCAL_SCOPE") else "session"] = numbers != ["0"]
+                limited = numbers != ["0"]
         elif statement.kind != "SELECT":
-            yield from _lint_one(statement, dropped, in_transaction=in_transaction, limited=all(limits.values()))
+            yield from _lint_one(statement, dropped, in_transaction=in_transaction, limited=limited)
             if not in_transaction:
                 yield from (("split-migration", earlier) for earlier in committed)
             committed = [*committed, statement] if in_transaction else []
-    if not limits["session"]:
+    if not limited:
         yield "no-lock-timeout", statements[-1]
 
 
 def _lint_one(statement: Node, dropped: set[str], *, in_transaction: bool, limited: bool) -> Iterator[tuple[str, Node]]:
     if statement.kind == "DROP_INDEX" and statement.has("IF_EXISTS"):
         dropped.add(statement.name("INDEX_REF"))
-    if not statement.has("CONCURRENTLY_KW"):
+    if not statement.has("CONCURRENTLY_KW") or statement.kind == "REFRESH":  # it leaves nothing behind
         if not limited:
             yield "no-lock-timeout", statement
         return
