@@ -42,8 +42,11 @@ def render_migrations(ini: Path) -> list[Migration]:
     """Every migration as SQL, oldest first."""
     # As a file, not as a module: the package's own imports would take longer than the work.
     argv = [sys.executable, "-P", str(Path(__file__).with_name("offline.py")), str(ini)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=RENDER_TIMEOUT_SECONDS, check=False)
-    last = done.stderr.strip().rpartition("\n")[2]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=RENDER_TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"the migrations cannot be read: no end within {error.timeout:g} s", where=str(ini)) from None
+    last = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
     rendered: dict[str, Any] = {"error": last} if done.returncode else json.loads(done.stdout)
     if "error" in rendered:
         raise UsageError(f"the migrations cannot be read: {rendered['error']}", where=str(ini))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.delivery.adapters.migration_job import is_lock_timeout, job_manifest, job_name
+from slipway.delivery.migrations import history
 from slipway.delivery.migrations.history import load_revisions
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.wanted import ColourRelease
@@ -97,9 +98,15 @@ def test_contract_and_allowed_migrations_pass(tmp_path: Path) -> None:
     assert "helper" not in sys.modules  # the service's code runs in a process of its own
 
 
-def test_refuses_a_migration_that_cannot_be_imported(tmp_path: Path) -> None:
+def test_refuses_migrations_that_cannot_be_imported_or_do_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = chain(tmp_path, (EXPAND, "pass\nimport nowhere"))
     with pytest.raises(UsageError, match="cannot be read: ModuleNotFoundError: No module named 'nowhere'"):
-        load_revisions(chain(tmp_path, (EXPAND, "pass\nimport nowhere")))
+        load_revisions(folder)
+    monkeypatch.setattr(history, "RENDER_TIMEOUT_SECONDS", 0.01)
+    with pytest.raises(UsageError, match=r"cannot be read: no end within 0\.01 s"):
+        load_revisions(folder)
 
 
 @pytest.mark.parametrize(
