@@ -47,11 +47,7 @@ def parse_options(arguments: list[str]) -> DaemonOptions:
     parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.daemon", description=__doc__)
     parser.add_argument("--port", type=int, default=int(os.environ.get(PORT_VARIABLE, AWS_PORT)))
     parser.add_argument("--api-only", action="store_true")
-    parser.add_argument(
-        "--code",
-        default="",
-        help="hash of the sources, and the existing clusters in use; tells `up` whether the daemon runs these",
-    )
+    parser.add_argument("--code", default="", help="hash of the sources; tells `up` whether the daemon runs these")
     parsed = parser.parse_args(arguments)
     return DaemonOptions(port=parsed.port, api_only=parsed.api_only)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from slipway.errors import OperationError, SlipwayError
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
-from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
@@ -33,7 +33,7 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
     processes.stop(DAEMON, timeout_seconds=20)
     progress("stopping the clusters")
     with contextlib.suppress(SlipwayError):
-        open_clusters(paths, processes).pause_all()
+        ClusterManager(paths, processes).pause_all()
     for record in list(processes.records()):
         if record.process() is not None:
             progress(f"stopping {record.name}")
@@ -47,7 +47,7 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     check_root()
     processes = ProcessTable(paths)
     processes.stop(DAEMON, timeout_seconds=20)
-    clusters = open_clusters(paths, processes)
+    clusters = ClusterManager(paths, processes)
     for name in clusters.names():
         progress(f"removing cluster {name}")
         try:

@@ -13,7 +13,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 
 if TYPE_CHECKING:
     from slipway.sandbox.images.oci import RegistryClient
-    from slipway.sandbox.kubernetes import Clusters
+    from slipway.sandbox.kubernetes import ClusterManager
     from slipway.sandbox.postgres import PostgresInstances
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 class World:
     """What the daemon has. A field that is None is only simulated."""
 
-    clusters: Clusters | None = None
+    clusters: ClusterManager | None = None
     postgres: PostgresInstances | None = None
     registry: RegistryClient | None = None
     token_webhook_url: str = ""

@@ -71,6 +71,19 @@ def test_daemon_is_not_started_when_a_part_fails(replace: Callable[..., None], t
     assert not started
 
 
+def test_refuses_state_of_a_sandbox_that_used_other_clusters(replace: Callable[..., None], tmp_path: Path) -> None:
+    begun: list[str] = []
+    replace(claim_machine=lambda *_arguments: begun.append("claim"))
+    setting = tmp_path / "sandbox/kubernetes/existing-kubeconfig"
+    setting.parent.mkdir(parents=True)
+    setting.write_text("/home/ada/.kube/config")
+
+    with pytest.raises(MachineError, match="used clusters that it did not build") as refused:
+        bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert "slipway sandbox reset" in refused.value.remedy
+    assert not begun
+
+
 def test_refuses_a_machine_without_go_before_anything_is_installed(
     replace: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,8 +168,7 @@ class RealEksBackend(EKSBackend):
             (info,) = found
             cluster.endpoint = info.endpoint
             cluster.certificate_authority = {"data": base64.b64encode(info.ca_pem.encode()).decode()}
-            if info.service_cidr:
-                cluster.kubernetes_network_config["serviceIpv4Cidr"] = info.service_cidr
+            cluster.kubernetes_network_config["serviceIpv4Cidr"] = info.service_cidr
             cluster.status = ACTIVE
             if not f"{info.version}.".removeprefix("v").startswith(f"{cluster.version}."):
                 log.warning("another Kubernetes version than asked for", asked=cluster.version, runs=info.version)
