@@ -1,8 +1,9 @@
-"""What the program of `infra/` needs to run with fake providers: what the ledger, AWS and Docker answer."""
+"""Which tests run beside each other, and what the program of `infra/` needs to run with fake providers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ WANTED = {
     "colours": {"blue": {"release": "r1", "version": "1.0.0", "image": IMAGE}, "green": None},
     "weights": {"blue": 100, "green": 0},
 }
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Those of one file share its fixtures, those of the load balancer the addresses of this machine."""
+    for item in items:
+        group = "load-balancer" if "sandbox_traffic" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import psutil
 import pytest
 
 from slipway.sandbox.paths import debug_providers
+from tests.waiting import wait_until
 
 START_TIMEOUT_SECONDS = 180
 needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
@@ -51,7 +51,7 @@ class Daemon:
         with (self.home / "daemon.log").open("ab") as log:
             argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
             self.process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-        wait_until(self._serves, "the daemon did not come up")
+        wait_until(self._serves, "the daemon's start", START_TIMEOUT_SECONDS)
 
     def _serves(self) -> bool:
         assert self.process.poll() is None, (self.home / "daemon.log").read_text()
@@ -78,14 +78,6 @@ class Daemon:
         """boto3's own."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, region_name=region, endpoint_url=self.url, **keys)  # pyright: ignore[reportArgumentType, reportCallIssue]
-
-
-def wait_until(condition: Callable[[], bool], failure: str) -> None:
-    """Poll; AssertionError after a minute."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, failure
-        time.sleep(0.1)
 
 
 @contextmanager

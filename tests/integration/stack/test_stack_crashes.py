@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import psutil
 import pytest
@@ -16,6 +15,7 @@ from conftest import Project
 
 from slipway.errors import OperationError
 from slipway.stack.pending import interrupted_creates
+from tests.waiting import wait_until
 
 THINGS = 6
 ROUNDS = int(os.environ.get("SLIPWAY_CRASH_ROUNDS", "4"))
@@ -46,13 +46,6 @@ def pulumi_up(project: Project) -> subprocess.Popen[bytes]:
 
 def slipway_up(project: Project) -> subprocess.Popen[bytes]:
     return start(sys.executable, "-m", "slipway.cli", "--no-sandbox", "up", "dev", "--yes", project=project)
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"{what} within {seconds} s"
-        time.sleep(0.05)
 
 
 def runs_there(project: Project) -> list[psutil.Process]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, present
 from slipway.sandbox.providers.framework.schema import resource_schema
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
 
 _TOKEN = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -27,53 +27,44 @@ class LaunchTemplate(Ec2Resource):
     """aws.ec2.LaunchTemplate"""
 
     token = _TOKEN
+    lookup = Lookup("describe_launch_templates", "LaunchTemplateIds", "LaunchTemplates")
+    deletion = "delete_launch_template"
+    id_arguments = ("LaunchTemplateId",)
     force_new = frozenset({"name", "namePrefix"})
     auto_name = AutoName(max_length=128)
-    conflicts = (("name", "namePrefix"),)
     conflict_codes = frozenset({"InvalidLaunchTemplateName.AlreadyExistsException"})
     write_only = frozenset({"updateDefaultVersion"})
     unsupported = frozenset(resource_schema(_TOKEN).inputs.properties.keys() - _SERVED)
 
     def create(self, call: Call) -> str:
         """Create, with its first version."""
-        name = str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"]))
-        return call.client("ec2").create_launch_template(
-            LaunchTemplateName=name,
+        made = call.client("ec2").create_launch_template(
+            LaunchTemplateName=self.new_name(call),
             LaunchTemplateData=_data(call),
             TagSpecifications=tag_specifications(call, "launch-template"),
             **call.given(VersionDescription="description"),
-        )["LaunchTemplate"]["LaunchTemplateId"]
+        )
+        return made["LaunchTemplate"]["LaunchTemplateId"]
 
     def find(self, call: Call) -> str | None:
         """By name."""
-        if not call.inputs.get("name"):
-            return None
-        found = call.client("ec2").describe_launch_templates(LaunchTemplateNames=[call.inputs["name"]])[
-            "LaunchTemplates"
-        ]
-        return found[0]["LaunchTemplateId"] if found else None
+        found = call.client("ec2").describe_launch_templates(LaunchTemplateNames=[call.inputs.get("name")])
+        return next((each["LaunchTemplateId"] for each in found["LaunchTemplates"]), None)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The template and its latest version."""
-        ec2 = call.client("ec2")
-        templates = ec2.describe_launch_templates(LaunchTemplateIds=[id])["LaunchTemplates"]
-        if not templates:
-            return None
-        template = templates[0]
-        latest = template["LatestVersionNumber"]
-        version = ec2.describe_launch_template_versions(LaunchTemplateId=id, Versions=[str(latest)])
-        found = version["LaunchTemplateVersions"][0]
-        live = found["LaunchTemplateData"]
+        latest = live["LatestVersionNumber"]
+        versions = call.client("ec2").describe_launch_template_versions(LaunchTemplateId=id, Versions=[str(latest)])
+        version = versions["LaunchTemplateVersions"][0]
+        data = version["LaunchTemplateData"]
         return {
-            **present(**{name: _shown(live.get(key)) for name, key in _DATA.items()}),
+            **present(**{name: _shown(data.get(key)) for name, key in _DATA.items()}),
             "arn": call.arn("ec2", f"launch-template/{id}"),
-            "defaultVersion": template["DefaultVersionNumber"],
-            "description": found.get("VersionDescription") or None,
+            "defaultVersion": live["DefaultVersionNumber"],
+            "description": version.get("VersionDescription") or None,
             "latestVersion": latest,
-            "name": template["LaunchTemplateName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "region": call.region,
-            "tagsAll": tag_map(template.get("Tags")),
+            "name": live["LaunchTemplateName"],
+            "tagsAll": tag_map(live.get("Tags")),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -86,10 +77,6 @@ class LaunchTemplate(Ec2Resource):
         )["LaunchTemplateVersion"]["VersionNumber"]
         if call.inputs.get("updateDefaultVersion"):
             ec2.modify_launch_template(LaunchTemplateId=id, DefaultVersion=str(version))
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete, with all versions."""
-        call.client("ec2").delete_launch_template(LaunchTemplateId=id)
 
 
 def _data(call: Call) -> dict[str, Any]:
@@ -110,6 +97,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, list):
         return [_shown(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else value
-
-
-RESOURCES = (LaunchTemplate(),)

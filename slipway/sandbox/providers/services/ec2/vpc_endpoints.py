@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import Call, present, tag_map
+from slipway.sandbox.providers.framework.resource import Call, Lookup
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
 
 
@@ -13,6 +14,9 @@ class VpcEndpoint(Ec2Resource):
     """aws.ec2.VpcEndpoint"""
 
     token = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    lookup = Lookup("describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints")
+    deletion = "delete_vpc_endpoints"
+    id_arguments = ("VpcEndpointIds",)
     force_new = frozenset({"serviceName", "vpcEndpointType", "vpcId"})
     defaults = {"vpcEndpointType": "Gateway"}
     enums = {"vpcEndpointType": ("Gateway",)}
@@ -34,39 +38,21 @@ class VpcEndpoint(Ec2Resource):
 
     def create(self, call: Call) -> str:
         """Create."""
-        arguments = call.given(
-            ServiceName="serviceName",
-            VpcEndpointType="vpcEndpointType",
-            VpcId="vpcId",
-            RouteTableIds="routeTableIds",
-            PolicyDocument="policy",
-        )
+        arguments = call.given("serviceName", "vpcEndpointType", "vpcId", "routeTableIds", PolicyDocument="policy")
         tags = tag_specifications(call, "vpc-endpoint")
-        return call.client("ec2").create_vpc_endpoint(**arguments, TagSpecifications=tags)["VpcEndpoint"][
-            "VpcEndpointId"
-        ]
+        made = call.client("ec2").create_vpc_endpoint(**arguments, TagSpecifications=tags)
+        return made["VpcEndpoint"]["VpcEndpointId"]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
-        """The endpoint."""
-        found = call.client("ec2").describe_vpc_endpoints(VpcEndpointIds=[id])["VpcEndpoints"]
-        if not found or str(found[0].get("State")).lower() in {"deleted", "deleting"}:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap | None:
+        """The endpoint; deleted ones are shown by AWS for a while."""
+        if str(live.get("State")).lower() in {"deleted", "deleting"}:
             return None
-        endpoint = found[0]
-        return present(
-            arn=call.arn("ec2", f"vpc-endpoint/{id}"),
-            cidrBlocks=[],
-            networkInterfaceIds=[],
-            ownerId=endpoint.get("OwnerId") or call.session.account_id,
-            policy=endpoint.get("PolicyDocument"),
-            region=call.region,
-            requesterManaged=bool(endpoint.get("RequesterManaged")),
-            routeTableIds=endpoint.get("RouteTableIds") or [],
-            serviceName=endpoint["ServiceName"],
-            state=endpoint.get("State", "available"),
-            tagsAll=tag_map(endpoint.get("Tags")),
-            vpcEndpointType=endpoint.get("VpcEndpointType", "Gateway"),
-            vpcId=endpoint["VpcId"],
-        )
+        return {
+            "arn": call.arn("ec2", f"vpc-endpoint/{id}"),
+            "cidrBlocks": [],
+            "policy": live.get("PolicyDocument"),
+            "tagsAll": tag_map(live.get("Tags")),
+        }
 
     def update(self, call: Call, id: str) -> None:
         """Route tables and policy."""
@@ -78,10 +64,3 @@ class VpcEndpoint(Ec2Resource):
             arguments |= call.given(PolicyDocument="policy") or {"ResetPolicy": True}
         if arguments := {name: value for name, value in arguments.items() if value}:
             call.client("ec2").modify_vpc_endpoint(VpcEndpointId=id, **arguments)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[id])
-
-
-RESOURCES = (VpcEndpoint(),)
