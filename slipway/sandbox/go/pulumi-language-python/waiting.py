@@ -10,12 +10,13 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[0] = sys.argv[1]  # not the working directory, in which anything may lie
 
 import contextlib  # noqa: E402
+import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import runpy  # noqa: E402
 
 with contextlib.suppress(Exception):  # the script says why, better than this could
-    import pulumi.runtime  # noqa: F401
+    importlib.import_module("pulumi.runtime")
 
 line = sys.stdin.buffer.readline()
 if not line:
