@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import psutil
 
 LOCKED = "the stack is currently locked"
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -24,16 +25,16 @@ class LockHolder:
 
     @property
     def is_dead(self) -> bool:
-        """It ran on this machine and runs no more."""
+        """It ran on this machine and runs no more; numbers are used again, and a killed process stays until it is waited for."""
         if self.host != socket.gethostname():
             return False
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
+            process = psutil.Process(self.pid)
+            return process.status() == psutil.STATUS_ZOMBIE or process.name() != "pulumi"
+        except psutil.NoSuchProcess:
             return True
-        except PermissionError:
+        except psutil.AccessDenied:
             return False
-        return not _is_pulumi(self.pid)
 
 
 def named_holders(stderr: str) -> tuple[LockHolder, ...]:
@@ -58,12 +59,3 @@ def file_holders(backend_url: str, project: str, stack: str) -> tuple[LockHolder
         except (OSError, ValueError, KeyError, TypeError):
             continue  # removed meanwhile, or not written whole yet
     return tuple(found)
-
-
-def _is_pulumi(pid: int) -> bool:
-    """Whether the process of that number is a Pulumi CLI: numbers are used again."""
-    try:
-        with open(f"/proc/{pid}/comm") as name:  # noqa: PTH123 - one small file of the kernel's
-            return name.read().strip() == "pulumi"
-    except OSError:
-        return True  # no such file system: take it for alive
