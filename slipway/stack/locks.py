@@ -6,10 +6,10 @@ import json
 import re
 import socket
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import psutil
+
+from slipway.stack.backend import backend_folder
 
 LOCKED = "the stack is currently locked"
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -47,12 +47,9 @@ def named_holders(stderr: str) -> tuple[LockHolder, ...]:
 
 def file_holders(backend_url: str, project: str, stack: str) -> tuple[LockHolder, ...]:
     """The holders in a `file://` backend; none in another, where only the CLI can tell."""
-    url = urlsplit(backend_url)
-    if url.scheme != "file":
-        return ()
-    folder = Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi/locks/organization" / project / stack
+    folder = backend_folder(backend_url)
     found: list[LockHolder] = []
-    for file in folder.glob("*.json"):
+    for file in (folder / "locks/organization" / project / stack).glob("*.json") if folder else ():
         try:
             lock = json.loads(file.read_text())
             found.append(LockHolder(str(lock["hostname"]), int(lock["pid"])))

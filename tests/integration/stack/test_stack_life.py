@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from project_kit import Project
 
 from slipway.errors import LockedError, NotFoundError, OperationError, PolicyError, UsageError
 from slipway.stack.report import preview_markdown
