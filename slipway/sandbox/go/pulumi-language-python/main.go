@@ -60,7 +60,6 @@ type host struct {
 	lock     sync.Mutex
 	children map[*exec.Cmd]struct{}
 	waiting  *waitingPython
-	ended    bool
 }
 
 func main() {
@@ -345,7 +344,7 @@ func (h *host) startWaiting(info *pulumirpc.ProgramInfo) {
 	ended := h.run(command)
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	if h.waiting != nil || h.ended {
+	if h.waiting != nil {
 		_ = orders.Close()
 		return
 	}
@@ -390,10 +389,6 @@ func (h *host) run(command *exec.Cmd) chan error {
 func (h *host) runHere(command *exec.Cmd) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	h.lock.Lock()
-	if h.ended {
-		h.lock.Unlock()
-		return errors.New("cancelled")
-	}
 	err := command.Start()
 	if err == nil {
 		h.children[command] = struct{}{}
