@@ -62,7 +62,7 @@ clean: setup ## remove the sandbox and everything in it; built binaries and imag
 test: lint types unit integration e2e ## everything CI runs, on this machine
 
 # Built from its Go module, by the hashes in go.sum; without the network after the first time.
-$(BIN)/actionlint: .ci/tools/go.mod .ci/tools/go.sum | .venv/.installed
+$(BIN)/actionlint: .ci/tools/go.mod .ci/tools/go.sum .venv/.installed
 	@echo "• building actionlint"; cd .ci/tools && go build -buildvcs=false -trimpath -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 
 .PHONY: lint

@@ -22,6 +22,7 @@ from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.images.source import Reference
 from slipway.sandbox.kubernetes import ClusterManager, get_token
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
+from slipway.sandbox.kubernetes.sweep import sweep
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
@@ -46,7 +47,9 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     started = time.monotonic()
     check_machine(paths)
     _refuse_other_clusters(paths)
-    claim_machine(paths)
+    if dead := claim_machine(paths):
+        progress(f"taking away what the sandbox in {dead} left: it was killed")
+        sweep(paths)
     paths.sandbox.mkdir(parents=True, exist_ok=True)
     paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
     ensure_passphrase(paths)

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 import structlog
 
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS, SandboxPaths
 from slipway.sandbox.provider_process import ProviderProcess
 
 PORT_VARIABLE = "SLIPWAY_AWS_PORT"
 """Another port for the AWS API; 0 takes any free one. The ports in use are in `$SLIPWAY_HOME/sandbox/endpoint.json`."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network
 
-import structlog
-
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.ecr.models import write_manifest
 from slipway.sandbox.aws.eks.models import resume_clusters
@@ -32,7 +31,7 @@ from slipway.sandbox.traffic import Traffic
 
 KEEP_SECONDS = 3.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Parts:

@@ -1,13 +1,17 @@
-"""Which tests run beside each other, and what the program of `infra/` needs to run with fake providers."""
+"""The Pulumi CLI of the tests, which of them run beside each other, and what the program of `infra/` needs to run with fake providers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.pulumi.cli import have_cli
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@sha256:" + "a" * 64
@@ -48,3 +52,17 @@ def stack_options(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
         },
     }
+
+
+@pytest.fixture(scope="session")
+def cli_folder() -> Path:
+    """Where the Pulumi CLI is, its Python language host beside it; built if it is not there."""
+    return have_cli(SandboxPaths.from_environment()).parent
+
+
+@pytest.fixture(scope="session")
+def cli_on_path(cli_folder: Path) -> Iterator[None]:
+    """The CLI as `pulumi`."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATH", f"{cli_folder}{os.pathsep}{os.environ['PATH']}")
+        yield

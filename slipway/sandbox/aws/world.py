@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
+from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from slipway.sandbox.kubernetes import ClusterManager
     from slipway.sandbox.postgres import PostgresInstances
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(kw_only=True)

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 import yaml
 
 from slipway.errors import OperationError
+from slipway.log import get_logger
 
 REQUEST_TIMEOUT_SECONDS = 10
 APPLY_TIMEOUT_SECONDS = 60
 DRAIN_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ApiServer:

@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from slipway.errors import NotFoundError, UsageError
+from slipway.log import get_logger
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, Binaries
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.addons import apply_addons, render_addons
@@ -33,7 +32,7 @@ from slipway.sandbox.processes import ProcessTable
 NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 """How many real nodes a node group gets at most; 1 unless set, since a node costs about 200 MiB."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

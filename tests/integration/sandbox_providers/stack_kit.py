@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,14 +14,11 @@ from typing import Any
 
 import boto3
 import psutil
-import pytest
 
 from slipway.sandbox.paths import debug_providers
 from tests.waiting import wait_until
 
 START_TIMEOUT_SECONDS = 180
-needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
-"""With its Python language host beside it."""
 
 
 @dataclass
@@ -168,7 +164,7 @@ class Project:
         return {
             **os.environ,
             "PULUMI_DEBUG_PROVIDERS": debug_providers(self.daemon.record["providers"]),
-            "PULUMI_BACKEND_URL": self.state.as_uri(),
+            "PULUMI_BACKEND_URL": f"{self.state.as_uri()}?metadata=skip",  # as `slipway sandbox env` has it
             "PULUMI_HOME": str(self.folder.with_name("pulumi-home")),
             "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from stack_kit import Daemon, OnEvent, Project, Result, needs_cli, served
+from stack_kit import Daemon, OnEvent, Project, Result, served
 
 from slipway.providers.provider import Caller, Provider
 from slipway.providers.server import ProviderServer
@@ -24,7 +24,7 @@ from slipway.sandbox.providers.services.ec2.vpcs import Vpc
 from slipway.sandbox.providers.services.ecr.repositories import Repository
 from tests.waiting import wait_until
 
-pytestmark = needs_cli
+pytestmark = pytest.mark.usefixtures("cli_on_path")
 
 # Keyless, auto-named, named and tagless resources, in several steps.
 PROGRAM = """

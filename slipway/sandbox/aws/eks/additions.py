@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from moto.eks.exceptions import InvalidParameterException, ResourceInUseException, ResourceNotFoundException
@@ -32,6 +32,8 @@ from slipway.sandbox.aws.eks.models import (
     RealEksBackend,
     Update,
 )
+
+T = TypeVar("T")
 
 
 class ClusterAdditions:
@@ -74,13 +76,8 @@ class ClusterAdditions:
 
     def find_access_entry(self, principal_arn: str) -> AccessEntry:
         """An entry by its principal; raises ResourceNotFoundException."""
-        entry = self.extras.access_entries.get(principal_arn)
-        if entry is None:
-            raise ResourceNotFoundException(
-                clusterName=self.name,
-                message=f"The specified principalArn could not be found. You can view your available access entries: {principal_arn}",
-            )
-        return entry
+        missing = f"The specified principalArn could not be found. You can view your available access entries: {principal_arn}"
+        return self._found(self.extras.access_entries.get(principal_arn), missing)
 
     def update_access_entry(self, principal_arn: str, wanted: dict[str, Any]) -> AccessEntry:
         """Change the user name or the groups of an entry."""
@@ -139,12 +136,8 @@ class ClusterAdditions:
 
     def find_addon(self, name: str) -> Addon:
         """An add-on; raises ResourceNotFoundException."""
-        addon = self.extras.addons.get(name)
-        if addon is None:
-            raise ResourceNotFoundException(
-                clusterName=self.name, addonName=name, message=f"No addon: {name} found in cluster: {self.name}"
-            )
-        return addon
+        missing = f"No addon: {name} found in cluster: {self.name}"
+        return self._found(self.extras.addons.get(name), missing, addonName=name)
 
     def update_addon(self, name: str, wanted: dict[str, Any]) -> Update:
         """Change what was asked of an add-on."""
@@ -181,12 +174,9 @@ class ClusterAdditions:
 
     def find_association(self, association_id: str) -> PodIdentityAssociation:
         """An association; raises ResourceNotFoundException."""
-        association = self.extras.associations.get(association_id)
-        if association is None:
-            raise ResourceNotFoundException(
-                clusterName=self.name, message=f"Association {association_id} could not be found"
-            )
-        return association
+        return self._found(
+            self.extras.associations.get(association_id), f"Association {association_id} could not be found"
+        )
 
     def record_update(self, update: Update) -> Update:
         """Keep an update, so that DescribeUpdate finds it."""
@@ -195,10 +185,12 @@ class ClusterAdditions:
 
     def find_update(self, update_id: str) -> Update:
         """An update; raises ResourceNotFoundException."""
-        update = self.extras.updates.get(update_id)
-        if update is None:
-            raise ResourceNotFoundException(clusterName=self.name, message=f"No update found for ID: {update_id}")
-        return update
+        return self._found(self.extras.updates.get(update_id), f"No update found for ID: {update_id}")
+
+    def _found(self, thing: T | None, missing: str, **named: str) -> T:
+        if thing is None:
+            raise ResourceNotFoundException(clusterName=self.name, message=missing, **named)
+        return thing
 
 
 def page(items: Sequence[Any], limit: int | None, token: str | None) -> tuple[list[Any], str | None]:

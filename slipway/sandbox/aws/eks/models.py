@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-import structlog
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import (
     InvalidParameterException,
@@ -25,6 +24,7 @@ from moto.eks.exceptions import (
 )
 from moto.eks.models import Cluster, EKSBackend, Nodegroup, eks_backends
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.eks.access import (
     POLICY_ARN_PREFIX,
     AccessEntry,
@@ -47,7 +47,7 @@ BUILT_IN_ADDONS = {
 }
 """Add-ons whose work the sandbox's clusters do from the start (DNS, Services, pod network, metrics), with a version of EKS 1.35."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass

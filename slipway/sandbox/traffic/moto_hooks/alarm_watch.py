@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
 from moto.sns.models import sns_backends
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.traffic.alarms import COMPARISONS, AlarmRule, Verdict, judge, last_periods
@@ -22,7 +22,7 @@ from slipway.sandbox.traffic.metrics import Metrics, by_period
 from slipway.sandbox.traffic.moto_hooks.cloudwatch import points_of, series_of
 from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
