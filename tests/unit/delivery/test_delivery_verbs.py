@@ -113,7 +113,7 @@ def test_release_of_what_is_live_changes_nothing() -> None:
     ("behaviour", "reason"),
     [
         ({"error_ratio": 0.3}, Reason.ERRORS_ABOVE_LIMIT),
-        ({"p99_seconds": 4.0}, Reason.LATENCY_ABOVE_LIMIT),
+        ({"slow_ratio": 0.2}, Reason.LATENCY_ABOVE_LIMIT),
         ({"healthy": False}, Reason.TARGETS_UNHEALTHY),
         ({"smoke_fault": "GET /version answered 500"}, Reason.SMOKE_TEST_FAILED),
     ],
@@ -471,7 +471,7 @@ def test_pace_overrides_the_stack_for_one_rollout() -> None:
     rehearsal.check_out("2.0.0")
     outcome = delivery.release(rehearsal.context("dev"), pace=Pace(bake_seconds=2))
     assert outcome.rollout
-    assert outcome.rollout.timings[Phase.BAKING] < 10
+    assert outcome.rollout.timings[Phase.BAKING] < 60
 
 
 def test_status_tells_both_colours_the_hold_and_the_history() -> None:
