@@ -106,11 +106,12 @@ def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[_Met
 def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
     settings, rule, latest = case.settings, case.rule(metric), case.measurements[-1]
     stretches = _stretches(metric, case.measurements)
-    starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
-    against, loudest = evidence_against(stretches, rule, starts)
     whole = reduce(Counts.plus, stretches, Counts())
-    if whole.bad >= MINIMUM_FAILURES and against >= -math.log(case.risk):
-        return _Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
+    if whole.bad >= MINIMUM_FAILURES:
+        starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
+        against, loudest = evidence_against(stretches, rule, starts)
+        if against >= -math.log(case.risk):
+            return _Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
     missing = _missing(metric, settings)
     if missing:
         return _Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")

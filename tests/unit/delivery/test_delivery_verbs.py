@@ -141,6 +141,25 @@ def test_bad_release_is_detected_at_the_first_bad_window_not_at_the_end_of_the_b
     assert caught.value.rollout.timings["detect"] < 5
 
 
+def test_window_grows_until_a_quiet_service_has_shown_enough() -> None:
+    """flagger#1035: 2 requests a second at 10 %, 200 needed; windows of 60 s would never have them."""
+    rehearsal = company(
+        "1.0.0", bakeSeconds=60, metricWindowSeconds=60, analysisIntervalSeconds=10, minimumRequests=200
+    )
+    rehearsal.environment("dev").requests_per_second = 20
+    rehearsal.check_out("2.0.0")
+    outcome = delivery.release(rehearsal.context("dev"))
+    assert outcome.rollout
+    assert outcome.rollout.phase is Phase.COMPLETED
+    told = [entry.text for entry in outcome.rollout.journal if entry.phase is Phase.BAKING]
+    assert any("extended" in text and "120 requests to the candidate, 200 needed" in text for text in told)
+    looks = delivery.judgements(rehearsal.context("dev"))
+    assert len(looks) == len(outcome.rollout.measurements) >= 20
+    assert all(measurement.verdict is verdict.kind for measurement, verdict in looks)
+    with pytest.raises(NotFoundError, match="has no rollout r-0"):
+        delivery.judgements(rehearsal.context("dev"), "r-0")
+
+
 def test_release_as_bad_as_the_live_one_goes_on_because_going_back_would_not_help() -> None:
     rehearsal = company("1.0.0", maxErrorRatio=0.01)
     dev = rehearsal.environment("dev")
