@@ -16,7 +16,7 @@ from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.simulation.traffic import START, NoisyTraffic, analyse_rollout
 
 MINUTE = 60
-"""Fixed thresholds look each minute, as their documentation has it; ours ten times in a step, at most each ten seconds."""
+"""Fixed thresholds look each minute, as their documentation has it; ours, too, below ten requests a second, else each ten seconds."""
 SHARES = (10, 50, 100)
 
 
@@ -56,7 +56,7 @@ def judge_as_slipway(max_extensions: int) -> Callable[[Cell, int], Ending]:
             steps=SHARES,
             bake_seconds=cell.bake_seconds,
             max_error_ratio=cell.limit,
-            analysis_interval_seconds=max(10, cell.bake_seconds // 10),
+            analysis_interval_seconds=MINUTE if cell.requests_per_second < 10 else max(10, cell.bake_seconds // 10),
             max_extensions=max_extensions,
         )
         ended = analyse_rollout(settings, cell.traffic(seed))
@@ -115,7 +115,7 @@ JUDGES: Mapping[str, Callable[[Cell, int], Ending]] = {
     "Flagger, threshold 5": judge_as_flagger,
 }
 LIMITS = (0.001, 0.005, 0.01)
-RATES = (1, 10, 50, 200)
+RATES = (1, 20, 200)
 BAKES = (60, 300)
 WITHIN = (0.1, 0.5, 0.9)
 """True error ratios of both colours, as shares of the limit, of releases that must not be turned back."""

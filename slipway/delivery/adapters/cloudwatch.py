@@ -56,7 +56,8 @@ class CloudWatchMetrics:
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`. The window is widened to whole seconds, the finest that CloudWatch keeps."""
         since, until = since.replace(microsecond=0), (until + timedelta(microseconds=999_999)).replace(microsecond=0)
-        period = period_seconds((until - since).total_seconds())
+        # Whole minutes at most: CloudWatch counts longer periods from its own clock, and would leave out the begin of the time asked for.
+        period = min(period_seconds((until - since).total_seconds()), 60)
         colours = {"candidate": candidate} | ({"live": live} if live else {})
         queries = [
             self._query(f"{side}_{name}", colour, metric, period)

@@ -20,7 +20,9 @@ from slipway.delivery.model.rollout import Reason, Rollout, Step
 from slipway.delivery.model.target import MetricSettings, RolloutSettings
 
 RISK = 0.01
-"""Of turning back a release that is within its limits, and of letting one pass that is `detect_factor` times worse; per rollout."""
+"""Of turning back a release that is within its limits; per rollout."""
+MISS_RISK = 0.005
+"""Of letting a release pass, as certain, that is `detect_factor` times worse than a limit; per rollout."""
 MINIMUM_FAILURES = 3
 """Fewer bad requests never turn a release back: one timeout on a busy machine is no bad release, whatever the limit."""
 SLOW_RATIO = 0.01
@@ -129,7 +131,7 @@ def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
 
 
 def _proves(counts: Counts, rule: Rule) -> bool:
-    return evidence_for(counts, rule) >= -math.log(RISK)
+    return evidence_for(counts, rule) >= -math.log(MISS_RISK)
 
 
 def _stretches(metric: _Metric, measurements: Sequence[Measurement]) -> list[Counts]:

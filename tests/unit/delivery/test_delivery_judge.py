@@ -55,7 +55,7 @@ def judged(*measurements: Measurement, settings: RolloutSettings = SETTINGS) -> 
         pytest.param(sample(11, 1), sample(99), NO_DATA, id="one error in eleven proves nothing"),
         pytest.param(sample(19), sample(171), NO_DATA, id="too few requests"),
         pytest.param(sample(8, 8), sample(72), FAIL, id="few requests, all bad"),
-        pytest.param(sample(2, 2), sample(18), NO_DATA, id="two errors never turn a release back"),
+        pytest.param(sample(errors=60), sample(30), FAIL, id="a few stragglers at the live colour are no peer"),
         pytest.param(sample(slow=None), sample(9000), NO_DATA, id="no answer times"),
         pytest.param(sample(20, slow=1), sample(180), PASS, id="one slow request in twenty proves nothing"),
         pytest.param(sample(slow=60), sample(9000), FAIL, id="slow"),
@@ -64,6 +64,12 @@ def judged(*measurements: Measurement, settings: RolloutSettings = SETTINGS) -> 
 )
 def test_verdict_follows_from_the_counts_of_both_colours(candidate: Sample, live: Sample, kind: VerdictKind) -> None:
     assert judged(look(compared(candidate, live))).kind is kind
+
+
+@pytest.mark.parametrize(("errors", "kind"), [(2, NO_DATA), (3, FAIL)])
+def test_two_errors_never_turn_a_release_back_however_low_the_limit(errors: int, kind: VerdictKind) -> None:
+    strict = SETTINGS.model_copy(update={"max_error_ratio": 0.0001})
+    assert judged(look(compared(sample(10, errors), sample(9000))), settings=strict).kind is kind
 
 
 def test_verdict_says_both_numbers_and_the_limit() -> None:
@@ -146,8 +152,8 @@ def test_good_hours_do_not_hide_bad_minutes() -> None:
 
 
 def test_live_colour_that_breaks_with_the_candidate_excuses_it_whatever_their_shares_were_before() -> None:
-    before = look(compared(sample(100), sample(900)))
-    after = look(compared(sample(500, 50), sample(500, 50)), step=1)
+    before = look(compared(sample(100), sample(9900)))
+    after = look(compared(sample(9000, 900), sample(1000, 100)), step=1)
     assert judged(before, after).kind is PASS
 
 
