@@ -8,8 +8,8 @@ release within the limits with a probability of at most RISK.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 
 from slipway.delivery.analysis.evidence import Counts, Rule, evidence_against, evidence_for
@@ -17,7 +17,7 @@ from slipway.delivery.analysis.measuring import stretches_in_step
 from slipway.delivery.model.analysis import Comparison, Measurement, Sample, VerdictKind
 from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import Reason, Rollout, Step
-from slipway.delivery.model.target import MetricSettings, RolloutSettings
+from slipway.delivery.model.target import MetricSettings, NoDataPolicy, RolloutSettings
 
 RISK = 0.01
 """Of turning back a release that is within its limits; per rollout."""
@@ -39,12 +39,9 @@ class _Metric:
     reason: Reason
     settings: MetricSettings
 
-    def counts(self, sample: Sample | None) -> tuple[int, int]:
-        """Requests and the bad ones."""
-        if sample is None:
-            return 0, 0
-        bad = (sample.slow or 0) if self.name == "latency" else sample.errors
-        return sample.requests, min(bad, sample.requests)
+    def bad(self, sample: Sample) -> int:
+        """How many requests were bad."""
+        return min((sample.slow or 0) if self.name == "latency" else sample.errors, sample.requests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +61,6 @@ class _Case:
     risk: float
     """Of each metric."""
 
-    def rule(self, metric: _Metric) -> Rule:
-        """What the test goes by."""
-        settings = self.settings
-        return Rule(
-            limit=metric.limit,
-            factor=settings.detect_factor,
-            excused=settings.error_factor,
-            minimum=settings.minimum_requests,
-        )
-
 
 def judge(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Verdict:
     """The verdict on the last measurement: the same ones always give the same verdict."""
@@ -92,21 +79,28 @@ def replay(rollout: Rollout) -> Iterator[tuple[Measurement, Verdict]]:
 
 
 def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[_Metric]:
-    errors = settings.metric(comparison.source, "errors")
-    if comparison.synthetic:
-        limit = max(settings.max_error_ratio, SYNTHETIC_LIMIT_RATIO)
-        yield _Metric(comparison=comparison, name="errors", limit=limit, reason=Reason.PROBE_FAILED, settings=errors)
-        return
-    limit = settings.max_error_ratio
-    yield _Metric(comparison=comparison, name="errors", limit=limit, reason=Reason.ERRORS_ABOVE_LIMIT, settings=errors)
-    latency = settings.metric(comparison.source, "latency")
-    yield _Metric(
-        comparison=comparison, name="latency", limit=SLOW_RATIO, reason=Reason.LATENCY_ABOVE_LIMIT, settings=latency
-    )
+    limits = {
+        "errors": (settings.max_error_ratio, Reason.ERRORS_ABOVE_LIMIT),
+        "latency": (SLOW_RATIO, Reason.LATENCY_ABOVE_LIMIT),
+    }
+    for name, (limit, reason) in limits.items():
+        yield _Metric(
+            comparison=comparison,
+            name=name,
+            limit=max(limit, SYNTHETIC_LIMIT_RATIO) if comparison.synthetic else limit,
+            reason=Reason.PROBE_FAILED if comparison.synthetic else reason,
+            settings=settings.metric(comparison.source, name),
+        )
 
 
 def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
-    settings, rule, latest = case.settings, case.rule(metric), case.measurements[-1]
+    settings, latest = case.settings, case.measurements[-1]
+    rule = Rule(
+        limit=metric.limit,
+        factor=settings.detect_factor,
+        excused=settings.error_factor,
+        minimum=settings.minimum_requests,
+    )
     stretches = _stretches(metric, case.measurements)
     whole = reduce(Counts.plus, stretches, Counts())
     if whole.bad >= MINIMUM_FAILURES:
@@ -122,9 +116,10 @@ def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
     if not proof_due or _proves(whole, rule):
         return _Finding(metric=metric, kind=VerdictKind.PASS, text=text)
     # What a flawless release could have shown when the last extension ends; waiting for less is in vain.
-    left = longest_bake_seconds(settings, case.steps[latest.step]) - latest.seconds
-    coming = int(metric.comparison.candidate.requests / max(latest.seconds, 1.0) * max(left, 0.0))
-    if _proves(Counts(requests=whole.requests + coming), rule):
+    step = case.steps[latest.step]
+    longest = step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
+    coming = metric.comparison.candidate.requests * max(longest / max(latest.seconds, 1.0) - 1, 0)
+    if _proves(Counts(requests=whole.requests + int(coming)), rule):
         return _Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, not enough to be sure")
     few = f"too few requests to tell it from {settings.detect_factor:g} times as many"
     return _Finding(metric=metric, kind=VerdictKind.PASS, text=f"{text}; {few}")
@@ -146,9 +141,15 @@ def _stretches(metric: _Metric, measurements: Sequence[Measurement]) -> list[Cou
         earlier = before[1] if before and before[0].since == measurement.since else None
         candidate = found.candidate.minus(earlier.candidate) if earlier else found.candidate
         live = found.live.minus(earlier.live) if found.live and earlier and earlier.live else found.live
-        requests, bad = metric.counts(candidate)
-        live_requests, live_bad = metric.counts(live)
-        counts.append(Counts(requests=requests, bad=bad, live_requests=live_requests, live_bad=live_bad))
+        live = live or Sample()
+        counts.append(
+            Counts(
+                requests=candidate.requests,
+                bad=metric.bad(candidate),
+                live_requests=live.requests,
+                live_bad=metric.bad(live),
+            )
+        )
         before = (measurement, found)
     return counts
 
@@ -165,22 +166,14 @@ def _missing(metric: _Metric, settings: RolloutSettings) -> str:
     return ""
 
 
-def longest_bake_seconds(settings: RolloutSettings, step: Step) -> float:
-    """A step's bake with all the extensions that it may have."""
-    return step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
-
-
 def _stand_in(finding: _Finding, findings: Sequence[_Finding], settings: RolloutSettings) -> _Finding:
     """A service that few visit is judged by our own requests, and that is said."""
-    if finding.kind is not VerdictKind.NO_DATA or finding.metric.comparison.fault:
-        return finding
-    requests = max(
-        (each.metric.comparison.candidate.requests for each in findings if each.metric.comparison.synthetic), default=0
-    )
-    if finding.metric.comparison.synthetic or requests < max(settings.minimum_requests, 1):
-        return finding
-    text = f"{finding.text}; {requests} of our own stand in"
-    return _Finding(metric=finding.metric, kind=VerdictKind.PASS, text=text)
+    users = finding.metric.comparison
+    own = [each.metric.comparison.candidate.requests for each in findings if each.metric.comparison.synthetic]
+    quiet = not users.fault and not users.synthetic and users.candidate.requests < settings.minimum_requests
+    if finding.kind is VerdictKind.NO_DATA and quiet and max(own, default=0) >= settings.minimum_requests:
+        return replace(finding, kind=VerdictKind.PASS, text=f"{finding.text}; {max(own)} of our own stand in")
+    return finding
 
 
 def _join(findings: Sequence[_Finding], numbers: dict[str, float]) -> Verdict:
@@ -194,38 +187,30 @@ def _join(findings: Sequence[_Finding], numbers: dict[str, float]) -> Verdict:
     # Our own requests add evidence when there are some, and are not missed when there are none.
     lacking = [each for each in judged if each.kind is VerdictKind.NO_DATA and not each.metric.comparison.synthetic]
     for policy in ("fail", "hold"):
-        texts = [each.text for each in lacking if each.metric.settings.on_no_data == policy]
+        texts = dict.fromkeys(each.text for each in lacking if each.metric.settings.on_no_data == policy)
         if texts:
-            text = "; ".join(dict.fromkeys(texts))
-            return Verdict(
-                kind=VerdictKind.NO_DATA, text=text, reason=Reason.NO_DATA, numbers=numbers, on_no_data=policy
-            )
+            return _no_data(texts, numbers, policy)
     if not judged:
-        return Verdict(
-            kind=VerdictKind.NO_DATA,
-            text="; ".join(["nothing is judged", *dry]),
-            reason=Reason.NO_DATA,
-            numbers=numbers,
-        )
+        return _no_data(["nothing is judged", *dry], numbers, None)
     told = [f"{each.text}, passed by policy" if each in lacking else each.text for each in judged]
-    kinds = {each.kind for each in judged}
-    kind = VerdictKind.UNDECIDED if VerdictKind.UNDECIDED in kinds else VerdictKind.PASS
-    return Verdict(kind=kind, text="; ".join([*told, *dry]), numbers=numbers)
+    undecided = any(each.kind is VerdictKind.UNDECIDED for each in judged)
+    kind = VerdictKind.UNDECIDED if undecided else VerdictKind.PASS
+    return Verdict(kind=kind, text="; ".join(dict.fromkeys([*told, *dry])), numbers=numbers)
+
+
+def _no_data(texts: Iterable[str], numbers: dict[str, float], policy: NoDataPolicy | None) -> Verdict:
+    return Verdict(
+        kind=VerdictKind.NO_DATA, text="; ".join(texts), reason=Reason.NO_DATA, numbers=numbers, on_no_data=policy
+    )
 
 
 def _numbers(measurement: Measurement) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for comparison in measurement.comparisons:
         for side, sample in (("candidate", comparison.candidate), ("live", comparison.live)):
-            if sample is None:
-                continue
-            prefix, requests = f"{comparison.source}.{side}", max(sample.requests, 1)
-            numbers |= {
-                f"{prefix}.requests": sample.requests,
-                f"{prefix}.error_ratio": round(sample.errors / requests, 5),
-            }
-            if sample.slow is not None:
-                numbers[f"{prefix}.slow_ratio"] = round(sample.slow / requests, 5)
+            for name, value in asdict(sample).items() if sample else ():
+                if value is not None:
+                    numbers[f"{comparison.source}.{side}.{name}"] = value
     return numbers
 
 

@@ -35,7 +35,7 @@ class NoisyTraffic:
     candidate_ratio: float
     """True error ratio, above 0 and below 1."""
     live_ratio: float
-    seed: int
+    seed: int | str
     source: str = "simulated"
     candidate: Sample = field(default_factory=lambda: Sample(slow=0))
     """Everything so far."""

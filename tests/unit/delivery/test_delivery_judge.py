@@ -79,7 +79,7 @@ def test_verdict_says_both_numbers_and_the_limit() -> None:
         verdict.text
         == "cloudwatch: 30.00% of 1000 requests to the candidate failed, 1.00% allowed; the live colour has 0.10% of 9000"
     )
-    assert verdict.numbers["cloudwatch.candidate.error_ratio"] == 0.3
+    assert verdict.numbers["cloudwatch.candidate.errors"] == 300
 
 
 PROBE = Comparison(source="probe", candidate=sample(30), synthetic=True)
@@ -99,6 +99,8 @@ UNREADABLE = replace(compared(sample()), source="prometheus", fault="timed out")
         ([POOR], {"errors": "fail", "latency": "pass"}, NO_DATA, "20 needed"),
         ([POOR, PROBE], {}, PASS, "5 requests to the candidate, 20 needed; 30 of our own stand in"),
         ([UNREADABLE, PROBE], {}, NO_DATA, "timed out"),
+        ([compared(sample(slow=None)), PROBE], {}, NO_DATA, "no answer times"),
+        ([POOR, replace(PROBE, candidate=sample(30, slow=15))], {}, FAIL, "probe: 50.00% of 30"),
         ([compared(sample()), replace(PROBE, candidate=sample(30, 15))], {}, FAIL, "probe: 50.00%"),
         ([compared(sample()), replace(PROBE, candidate=sample(30, 3))], {}, PASS, "probe: 10.00%"),
         ([compared(sample()), replace(PROBE, candidate=sample(5))], {}, PASS, "cloudwatch: 0.00%"),
