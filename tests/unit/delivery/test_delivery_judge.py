@@ -99,10 +99,11 @@ UNREADABLE = replace(compared(sample()), source="prometheus", fault="timed out")
         ([POOR], {"errors": "fail", "latency": "pass"}, NO_DATA, "20 needed"),
         ([POOR, PROBE], {}, PASS, "5 requests to the candidate, 20 needed; 30 of our own stand in"),
         ([UNREADABLE, PROBE], {}, NO_DATA, "timed out"),
+        ([replace(UNREADABLE, candidate=sample(0)), PROBE], {}, NO_DATA, "timed out"),
         ([compared(sample(slow=None)), PROBE], {}, NO_DATA, "no answer times"),
         ([POOR, replace(PROBE, candidate=sample(30, slow=15))], {}, FAIL, "probe: 50.00% of 30"),
         ([compared(sample()), replace(PROBE, candidate=sample(30, 15))], {}, FAIL, "probe: 50.00%"),
-        ([compared(sample()), replace(PROBE, candidate=sample(30, 3))], {}, PASS, "probe: 10.00%"),
+        ([compared(sample()), replace(PROBE, candidate=sample(30, 6))], {}, PASS, "probe: 20.00%"),
         ([compared(sample()), replace(PROBE, candidate=sample(5))], {}, PASS, "cloudwatch: 0.00%"),
         ([compared(sample(slow=500))], {"latency": "dry"}, PASS, "dry run, fail: cloudwatch: 50.00%"),
         ([compared(sample(errors=500))], {"errors": "dry", "latency": "dry"}, NO_DATA, "nothing is judged; dry run"),
@@ -205,6 +206,7 @@ def test_kept_measurements_are_bounded_survive_the_ledger_and_give_the_same_verd
     ended = rollout_of(settings, ratio=0.004, live=0.004, rate=20, seed=1)
     kept = load_rollout(dump_rollout(ended))
     assert len(kept.measurements) <= MAXIMUM_STRETCHES + RECENT
+    assert {measurement.step for measurement in kept.measurements} == {0, 1}
     assert len(dump_rollout(ended)) < 60_000
     assert all(measurement.verdict is verdict.kind for measurement, verdict in replay(kept))
 
