@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 SLIPWAY := $(BIN)/slipway --sandbox
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes
 
 .PHONY: help
 help: ## show this list
@@ -14,14 +15,14 @@ help: ## show this list
 
 # ------------------------------------------------------------------------------------------------- set-up
 
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: requirements.lock pyproject.toml .ci/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11" >&2; exit 3; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "• installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
 	@echo "• installing Python packages into .venv (from requirements.lock, hashes checked)"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^# bootstrap: //p' .ci/bootstrap.txt)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/bootstrap.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
@@ -30,10 +31,10 @@ help: ## show this list
 setup: .venv/.installed ## install the Python packages (.venv)
 
 .PHONY: lock
-lock: setup ## resolve requirements.lock and app/requirements.txt again
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^# bootstrap: //p' .ci/bootstrap.txt)"
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --extra dev --extra app pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header app/requirements.in -o app/requirements.txt --constraint requirements.lock
+lock: setup ## resolve the lock files again, hashes included
+	$(COMPILE) --extra=dev --extra=app --output-file=requirements.lock pyproject.toml
+	$(COMPILE) --output-file=app/requirements.txt app/requirements.in
+	$(COMPILE) --output-file=.ci/supply-chain.txt .ci/supply-chain.in
 
 # ------------------------------------------------------------------------------------------------- the main job
 
@@ -60,9 +61,14 @@ clean: setup ## remove the sandbox and everything in it; built binaries and imag
 .PHONY: test
 test: lint types unit integration e2e ## everything CI runs, on this machine
 
+# Built from its Go module, by the hashes in go.sum; without the network after the first time.
+$(BIN)/actionlint: .ci/tools/go.mod .ci/tools/go.sum .venv/.installed
+	@echo "• building actionlint"; cd .ci/tools && go build -buildvcs=false -trimpath -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+
 .PHONY: lint
-lint: setup ## ruff (rules and format) and the layers between packages
+lint: setup $(BIN)/actionlint ## ruff (rules and format), the layers between packages, and the workflows
 	@echo "• lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --persona=auditor --no-progress --quiet .github && $(BIN)/actionlint -shellcheck= -pyflakes=
 
 .PHONY: types
 types: setup ## basedpyright, strict
@@ -78,7 +84,7 @@ unit: setup ## seconds; no process, no network
 
 .PHONY: integration
 integration: setup ## real processes: the Pulumi CLI, moto
-	@echo "• integration tests"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/pytest tests/integration
+	@echo "• integration tests"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/pytest tests/integration -n 2 --dist loadgroup
 
 # For one test with what it sets up; the story's first runs the whole demo.
 E2E_SECONDS := 1800
@@ -87,6 +93,32 @@ E2E_SECONDS := 1800
 e2e: setup ## the sandbox: real pods, real traffic (needs root)
 	@echo "• end-to-end tests"; $(SLIPWAY) sandbox up
 	@$(BIN)/pytest tests/e2e -p no:randomly --timeout $(E2E_SECONDS)
+
+# ------------------------------------------------------------------------------------------------- what it is made of
+
+SUPPLY := build/supply-chain
+
+$(SUPPLY)/.installed: .ci/supply-chain.txt .venv/.installed
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPPLY)
+	@$(BIN)/uv pip sync --quiet --python $(SUPPLY) --require-hashes .ci/supply-chain.txt
+	@touch $@
+
+.PHONY: audit
+audit: $(SUPPLY)/.installed ## known vulnerabilities of all locked packages (asks PyPI)
+	@for file in requirements.lock app/requirements.txt .ci/*.txt; do \
+	  echo "• $$file"; $(SUPPLY)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$file || failed=1; \
+	done; exit $${failed:-0}
+
+.PHONY: sbom
+sbom: $(SUPPLY)/.installed ## build the wheel, and list the packages and licences of wheel and image: dist/*.cdx.json (CycloneDX)
+	@rm -rf build/lib && $(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+	@$(COMPILE) --constraint requirements.lock --output-file=build/wheel.txt pyproject.toml
+	@cp app/requirements.txt build/image.txt
+	@for part in wheel image; do \
+	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$part; \
+	  $(BIN)/uv pip sync --quiet --python build/$$part --require-hashes build/$$part.txt; \
+	  $(SUPPLY)/bin/cyclonedx-py environment --output-reproducible $$([ $$part = image ] || echo --pyproject pyproject.toml --mc-type library) --output-file dist/$$part.cdx.json build/$$part/bin/python; \
+	done
 
 .PHONY: bench
 bench: setup ## measure what docs/benchmarks.md reports

@@ -10,15 +10,15 @@ TAG_DIGITS = 12
 """48 bits: among a million images the chance of any two sharing a tag is below 1 in 500."""
 
 
-def hash_context(context: Path, dockerfile: str = "Dockerfile") -> str:
-    """The hex sha256 (first 12 digits) of every file's path, mode and bytes that a build would see, the Dockerfile included.
+def hash_context(context: Path, dockerfile: str = "Dockerfile", base_image: str = "") -> str:
+    """The hex sha256 (first 12 digits) of all that a build would see: path, mode and bytes of each file, Dockerfile, `base_image`.
 
     Raises ArgsError when the folder or its Dockerfile is missing.
     """
     if not (context / dockerfile).is_file():
         raise ArgsError("context", got=str(context), want=f"a folder with a {dockerfile} in it")
     ignored = _ignore_patterns(context)
-    total = hashlib.sha256((context / dockerfile).read_bytes())
+    total = hashlib.sha256((context / dockerfile).read_bytes() + base_image.encode())
     for path in sorted(context.rglob("*")):
         relative = path.relative_to(context).as_posix()
         if path.is_file() and not any(_matches(relative, pattern) for pattern in ignored):

@@ -1,6 +1,7 @@
 """A service's image: built once from a folder, kept in a registry of its own, known by its digest."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,20 +27,29 @@ class ImageArgs:
     """How many images the repository keeps; releases older than that cannot be rolled back to."""
     platform: str = "linux/amd64"
     """The nodes' platform."""
+    base_image: str = ""
+    """What the image starts from, as `<name>:<tag>@sha256:…`: the Dockerfile's argument BASE_IMAGE.
+    Empty: the Dockerfile's default, which moves with its tag."""
 
     def __post_init__(self) -> None:
         if self.keep_images < 2:
             raise ArgsError("keep_images", got=self.keep_images, want="2 or more: a rollback needs the image before")
-        hash_context(Path(self.context))
+        if self.base_image and not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", self.base_image):
+            raise ArgsError("base_image", got=self.base_image, want="<name>:<tag>@sha256:<64 hex digits>")
+        self.content_hash()
+
+    def content_hash(self) -> str:
+        """What decides the image's content, as a short hash: the build context and the base image."""
+        return hash_context(Path(self.context), base_image=self.base_image)
 
 
 class Image(pulumi.ComponentResource):
     """An ECR repository with immutable tags and scanning, and one image built and pushed into it.
 
-    The tag is the content of the build context, so an unchanged folder is never built twice and a changed one always is.
+    The tag is the content of the build context and the base image, so an unchanged folder is never built twice and a changed one always is.
     Creates: ECR repository (about 0.10 USD per GB and month), a pushed image.
     Outputs: repository_url - known after apply; reference - `<repository>@sha256:…`, known after the push.
-    Errors: ArgsError on context (folder or Dockerfile missing) and keep_images, before any resource.
+    Errors: ArgsError on context (folder or Dockerfile missing), base_image (not by digest) and keep_images, before any resource.
     """
 
     repository_url: pulumi.Output[str]
@@ -73,8 +83,12 @@ class Image(pulumi.ComponentResource):
         )
         image = docker.Image(
             f"{name}-image",
-            image_name=repository.repository_url.apply(lambda url: f"{url}:src-{hash_context(Path(args.context))}"),
-            build=docker.DockerBuildArgs(context=args.context, platform=args.platform),
+            image_name=repository.repository_url.apply(lambda url: f"{url}:src-{args.content_hash()}"),
+            build=docker.DockerBuildArgs(
+                context=args.context,
+                platform=args.platform,
+                args={"BASE_IMAGE": args.base_image} if args.base_image else None,
+            ),
             build_on_preview=False,
             registry=docker.RegistryArgs(
                 server=repository.repository_url,

@@ -179,6 +179,11 @@ def _build_image(settings: StackSettings, cloud: aws.Provider, environment: Envi
     context = os.path.relpath(os.path.join(pulumi.get_root_directory(), settings.image.context))  # noqa: PTH118
     return Image(
         settings.service.name,
-        ImageArgs(repository_name=settings.service.name, context=context, key_arn=environment.key_arn),
+        ImageArgs(
+            repository_name=settings.service.name,
+            context=context,
+            key_arn=environment.key_arn,
+            base_image=settings.image.base_image,
+        ),
         opts=pulumi.ResourceOptions(providers=[cloud, build_docker_provider()]),
     )

@@ -63,6 +63,8 @@ class ImageSettings(_Settings):
 
     context: str = ""
     """Folder of the Dockerfile, relative to the project; empty where no image is built."""
+    base_image: str = ""
+    """What the image starts from, by digest; empty for the Dockerfile's own, which moves with its tag."""
 
 
 class ReplicaSettings(_Settings):

@@ -1,5 +1,6 @@
-"""Makes the import of Pulumi's provider SDKs cost what the program uses of them. See docs/decisions/lean-sdk-imports.md."""
+"""Makes Pulumi's SDKs cost what the program uses of them. See docs/decisions/lean-sdk-imports.md."""
 
+from infra.lean_sdk.messages import drop_debug_messages
 from infra.lean_sdk.packages import lean_sdk_imports
 
-__all__ = ["lean_sdk_imports"]
+__all__ = ["drop_debug_messages", "lean_sdk_imports"]

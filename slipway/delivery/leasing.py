@@ -8,19 +8,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import Notice
 from slipway.delivery.model.lease import Lease, may_take_over
 from slipway.delivery.ports import Context
 from slipway.errors import LockedError, SlipwayError
+from slipway.log import get_logger
 
 WAIT_POLL_SECONDS = 0.5
 RENEWALS_PER_TERM = 3
 """Two renewals may fail before the term is over."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class LeaseKeeper:

@@ -96,8 +96,8 @@ def _flatten(hint: Any) -> Iterator[Any]:
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """The types that a hint allows, without `Input`, `Output` and `Optional`."""
-    return tuple(part for part in _flatten(hint) if part is not type(None))
+    """The types that a hint allows, without `Input`, `Output` and `Optional`; an object type once, not as a dict beside its class."""
+    return tuple(part for part in _flatten(hint) if part is not type(None) and not typing.is_typeddict(part))
 
 
 @cache
@@ -130,7 +130,7 @@ def function_schema(token: str) -> FunctionSchema | None:
     for module in (_module_of(token), *map(sys.modules.get, elsewhere)):
         function = getattr(module, snake, None)
         result = getattr(module, f"{name[0].upper()}{name[1:]}Result", None)
-        if inspect.isfunction(function) and result is not None:
+        if inspect.isfunction(function) and result is not None and f"'{token}'" in inspect.getsource(function):
             return FunctionSchema(_arguments(function), properties_of(result))
     return None
 

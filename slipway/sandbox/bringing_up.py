@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -12,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import slipway.sandbox
-from slipway.errors import OperationError
+from slipway.errors import MachineError, OperationError
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.environment import ensure_passphrase
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
@@ -21,8 +20,9 @@ from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.images.source import Reference
-from slipway.sandbox.kubernetes import get_token, open_clusters
-from slipway.sandbox.kubernetes.existing.setting import settle_kubeconfig
+from slipway.sandbox.kubernetes import ClusterManager, get_token
+from slipway.sandbox.kubernetes.layout import kubernetes_folder
+from slipway.sandbox.kubernetes.sweep import sweep
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
@@ -46,13 +46,15 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     """
     started = time.monotonic()
     check_machine(paths)
-    claim_machine(paths)
+    _refuse_other_clusters(paths)
+    if dead := claim_machine(paths):
+        progress(f"taking away what the sandbox in {dead} left: it was killed")
+        sweep(paths)
     paths.sandbox.mkdir(parents=True, exist_ok=True)
     paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
-    existing = settle_kubeconfig(paths, os.environ)
     ensure_passphrase(paths)
     processes = ProcessTable(paths)
-    wanted = _wanted_programs(paths, existing)
+    wanted = _wanted_programs(paths)
     # Building wants processors, the rest mostly the network and the disk. Each can be repeated: both end before an error is raised.
     with ThreadPoolExecutor(max_workers=1) as pool:
         services = pool.submit(_start_services, paths, processes, progress)
@@ -60,15 +62,26 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         _prepare_programs(paths, processes, wanted, progress)
     services.result()
     with _timed("AWS API", progress):
-        _start_daemon(paths, processes, existing)
+        _start_daemon(paths, processes)
     with _timed("what ran before", progress):
         _wait_resumed(progress)
     progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
 
 
-def _wanted_programs(paths: SandboxPaths, existing: Path | None) -> list[Group]:
+def _refuse_other_clusters(paths: SandboxPaths) -> None:
+    """Raise MachineError for the state of an earlier version that used clusters of another kubeconfig instead of its own."""
+    setting = kubernetes_folder(paths) / "existing-kubeconfig"
+    if setting.exists():
+        raise MachineError(
+            "this sandbox used clusters that it did not build, which it no longer does",
+            where=str(setting),
+            remedy="run `slipway sandbox reset`, then `slipway sandbox up`",
+        )
+
+
+def _wanted_programs(paths: SandboxPaths) -> list[Group]:
     """What has to be built. Raises MachineError without Go, before anything else is done."""
-    wanted = [*(() if existing else CLUSTER_GROUPS), *pulumi_groups(paths)]
+    wanted = [*CLUSTER_GROUPS, *pulumi_groups(paths)]
     binaries = Binaries(paths)
     return [group for group in wanted if not binaries.is_built(group)]
 
@@ -87,13 +100,12 @@ def _prepare_programs(
     with _timed("programs", progress):
         # All in one call: it downloads the next one's modules while one is compiled.
         Binaries(paths).prepare(progress, only=wanted)
-        clusters = open_clusters(paths, processes)
+        clusters = ClusterManager(paths, processes)
         clusters.prepare(progress)
         install_kubernetes_plugin(paths, progress)
         install_cli(paths, progress)
-        if kubectl := clusters.kubectl():
-            link_programs(paths, kubectl)
-            write_aws(paths, Path(get_token.__file__))
+        link_programs(paths, clusters.kubectl())
+        write_aws(paths, Path(get_token.__file__))
 
 
 def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Progress) -> None:
@@ -109,12 +121,11 @@ def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Prog
         _prepare_image(paths, engine, progress)
 
 
-def _start_daemon(paths: SandboxPaths, processes: ProcessTable, existing: Path | None) -> None:
-    # It takes up which clusters to use when it starts.
-    code = f"{_code_hash()}:{existing or ''}"
+def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
+    code = _code_hash()
     record = processes.find(DAEMON)
     if record is not None and code not in record.argv:
-        # Started from other sources than these, or for other clusters; its state is on disk.
+        # Started from other sources than these; its state is on disk.
         processes.stop(DAEMON, timeout_seconds=20)
     processes.ensure(
         ProcessSpec(

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 import structlog
 
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS, SandboxPaths
 from slipway.sandbox.provider_process import ProviderProcess
 
 PORT_VARIABLE = "SLIPWAY_AWS_PORT"
 """Another port for the AWS API; 0 takes any free one. The ports in use are in `$SLIPWAY_HOME/sandbox/endpoint.json`."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +48,7 @@ def parse_options(arguments: list[str]) -> DaemonOptions:
     parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.daemon", description=__doc__)
     parser.add_argument("--port", type=int, default=int(os.environ.get(PORT_VARIABLE, AWS_PORT)))
     parser.add_argument("--api-only", action="store_true")
-    parser.add_argument(
-        "--code",
-        default="",
-        help="hash of the sources, and the existing clusters in use; tells `up` whether the daemon runs these",
-    )
+    parser.add_argument("--code", default="", help="hash of the sources; tells `up` whether the daemon runs these")
     parsed = parser.parse_args(arguments)
     return DaemonOptions(port=parsed.port, api_only=parsed.api_only)
 

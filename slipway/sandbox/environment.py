@@ -41,7 +41,7 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
 
 def _pulumi_settings(paths: SandboxPaths, state: Path) -> dict[str, str]:
     settings = {
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",  # no `.attrs` that a killed CLI leaves torn
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(ensure_passphrase(paths)),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # A stack file without a salt, as committed: the CLI would make a new one beside the state's, and encrypt everything again.

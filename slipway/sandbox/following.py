@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from kubernetes import client as kubernetes
 from kubernetes import config as kubernetes_config
 from kubernetes import watch as kubernetes_watch
@@ -20,6 +19,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from slipway.errors import MachineError
+from slipway.log import get_logger
 
 CALL_TIMEOUT_SECONDS = (3, 10)
 WATCH_SECONDS = 60
@@ -32,7 +32,7 @@ FROM_CACHE = "0"
 """What the API server's watches have seen. A later version may make it wait for seconds: clusters share one etcd, whose revision
 other clusters advance. An event wakes the reconciler only when the cache has the object."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

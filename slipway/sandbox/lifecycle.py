@@ -53,10 +53,10 @@ def status(paths: SandboxPaths) -> SandboxStatus:
 
 def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:
     """The administrator's kubeconfig of a cluster, by its name or its environment's; NotFoundError when none or several fit."""
-    from slipway.sandbox.kubernetes import open_clusters  # noqa: PLC0415
+    from slipway.sandbox.kubernetes import ClusterManager  # noqa: PLC0415
     from slipway.sandbox.processes import ProcessTable  # noqa: PLC0415
 
-    clusters = open_clusters(paths, ProcessTable(paths))
+    clusters = ClusterManager(paths, ProcessTable(paths))
     return clusters.info(choose_cluster(clusters.names(), cluster_name)).admin_kubeconfig
 
 

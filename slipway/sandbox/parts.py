@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network
 
-import structlog
-
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.ecr.models import write_manifest
 from slipway.sandbox.aws.eks.models import resume_clusters
@@ -20,7 +19,7 @@ from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
-from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
@@ -32,7 +31,7 @@ from slipway.sandbox.traffic import Traffic
 
 KEEP_SECONDS = 3.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Parts:
@@ -42,7 +41,7 @@ class Parts:
         self._processes = processes = ProcessTable(paths)
         self._registry = Registry(paths, processes)
         self._docker = DockerEngine(paths, processes)
-        self._clusters = open_clusters(paths, processes)
+        self._clusters = ClusterManager(paths, processes)
         self._traffic = Traffic(paths, processes)
         self._stopping = threading.Event()
         self._attached: set[str] = set()
@@ -105,7 +104,6 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
-            # A cluster may have been away when it was looked for: an existing one that its owner starts later.
             if "clusters" in self.faults or self._some_process_ended():
                 self._try("clusters", self._resume_clusters)
 
@@ -127,7 +125,7 @@ class Parts:
         try:
             info = self._clusters.info(name)
             self._traffic.attach_cluster(name, info.admin_kubeconfig)
-            if info.balancer_cidr and name not in self._addresses:
+            if name not in self._addresses:
                 addresses = ServiceAddresses(name, info.admin_kubeconfig, IPv4Network(info.balancer_cidr))
                 self._addresses[name] = addresses
                 addresses.start()

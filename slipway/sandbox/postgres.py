@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-import structlog
 from psycopg import sql
 
 from slipway.errors import MachineError, OperationError
+from slipway.log import get_logger
 from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
@@ -52,7 +52,7 @@ host all         all 0.0.0.0/0    scram-sha-256
 host replication rdsadmin 127.0.0.1/32 scram-sha-256
 """
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

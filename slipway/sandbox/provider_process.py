@@ -12,15 +12,14 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-import structlog
-
 from slipway.errors import MachineError
+from slipway.log import get_logger
 from slipway.sandbox.paths import SandboxPaths
 
 RESTART_SECONDS = 0.5
 STOP_SECONDS = 5
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def journal_path(paths: SandboxPaths) -> Path:

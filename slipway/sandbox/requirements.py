@@ -106,12 +106,14 @@ def refuse_second_sandbox(paths: SandboxPaths) -> None:
         )
 
 
-def claim_machine(paths: SandboxPaths) -> None:
-    """Make this the machine's sandbox; raise MachineError while there is another."""
+def claim_machine(paths: SandboxPaths) -> Path | None:
+    """Make this the machine's sandbox; raise MachineError while there is another. Returns the home of one that died on it."""
     refuse_second_sandbox(paths)
+    before = _claimed_by()
     temporary = CLAIM.with_suffix(".tmp")
     temporary.write_text(json.dumps({"home": str(paths.home)}))
     temporary.replace(CLAIM)
+    return before if before != paths.home else None
 
 
 def release_machine(paths: SandboxPaths) -> None:

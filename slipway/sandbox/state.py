@@ -18,11 +18,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import structlog
 from moto import __version__ as moto_version
 from moto.core.base_backend import BackendDict, BaseBackend
 
 from slipway.errors import MachineError
+from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catalogues, backend_of
 
@@ -33,7 +33,7 @@ COMPANIONS = {"rds": ("secretsmanager", "kms"), "eks": ("ec2",), "elbv2": ("ec2"
 """Services whose state an operation of the first changes as well: a managed secret must not be lost while its database is kept."""
 UNSAVED_SERVICES = frozenset({"moto_api", "instance_metadata"})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class MotoState:

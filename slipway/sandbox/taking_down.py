@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
-from slipway.errors import OperationError, SlipwayError
+from slipway.errors import MachineError, OperationError, SlipwayError
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
-from slipway.sandbox.kubernetes import open_clusters
+from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes.sweep import sweep
+from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.requirements import check_root, release_machine
 from slipway.sandbox.running import DAEMON
 from slipway.sandbox.traffic.render import Files
-
-COMMAND_TIMEOUT_SECONDS = 30
 
 Progress = Callable[[str], None]
 
@@ -33,7 +31,7 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
     processes.stop(DAEMON, timeout_seconds=20)
     progress("stopping the clusters")
     with contextlib.suppress(SlipwayError):
-        open_clusters(paths, processes).pause_all()
+        ClusterManager(paths, processes).pause_all()
     for record in list(processes.records()):
         if record.process() is not None:
             progress(f"stopping {record.name}")
@@ -47,8 +45,8 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     check_root()
     processes = ProcessTable(paths)
     processes.stop(DAEMON, timeout_seconds=20)
-    clusters = open_clusters(paths, processes)
-    for name in clusters.names():
+    clusters = ClusterManager(paths, processes)
+    for name in _names(clusters, progress):
         progress(f"removing cluster {name}")
         try:
             clusters.delete(name)
@@ -58,7 +56,8 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     PostgresInstances(paths, processes).remove_all()
     DockerEngine(paths, processes).remove()
     down(paths, progress)
-    _unmount_below(paths.sandbox)
+    sweep(paths)
+    unmount_below(paths.sandbox)
     for folder in (Files.of(paths).sockets, paths.sandbox):
         shutil.rmtree(folder, ignore_errors=True)
     if paths.sandbox.exists():
@@ -70,9 +69,10 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     progress(f"removed; built programs and base images stay in {paths.cache}")
 
 
-def _unmount_below(folder: Path) -> None:
-    """Longest first: a mount may lie below another."""
-    prefix = f"{folder}{os.sep}"
-    mounts = [line.split(" ")[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in sorted((each for each in mounts if each.startswith(prefix)), key=len, reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)
+def _names(clusters: ClusterManager, progress: Progress) -> list[str]:
+    """None when the list is damaged: then the sweep at the end removes them without their names."""
+    try:
+        return clusters.names()
+    except MachineError as error:
+        progress(str(error))
+        return []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+
+import psutil
+
+from slipway.stack.backend import backend_folder
 
 LOCKED = "the stack is currently locked"
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -24,16 +25,16 @@ class LockHolder:
 
     @property
     def is_dead(self) -> bool:
-        """It ran on this machine and runs no more."""
+        """It ran on this machine and runs no more; numbers are used again, and a killed process stays until it is waited for."""
         if self.host != socket.gethostname():
             return False
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
+            process = psutil.Process(self.pid)
+            return process.status() == psutil.STATUS_ZOMBIE or process.name() != "pulumi"
+        except psutil.NoSuchProcess:
             return True
-        except PermissionError:
+        except psutil.AccessDenied:
             return False
-        return not _is_pulumi(self.pid)
 
 
 def named_holders(stderr: str) -> tuple[LockHolder, ...]:
@@ -46,24 +47,12 @@ def named_holders(stderr: str) -> tuple[LockHolder, ...]:
 
 def file_holders(backend_url: str, project: str, stack: str) -> tuple[LockHolder, ...]:
     """The holders in a `file://` backend; none in another, where only the CLI can tell."""
-    url = urlsplit(backend_url)
-    if url.scheme != "file":
-        return ()
-    folder = Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi/locks/organization" / project / stack
+    folder = backend_folder(backend_url)
     found: list[LockHolder] = []
-    for file in folder.glob("*.json"):
+    for file in (folder / "locks/organization" / project / stack).glob("*.json") if folder else ():
         try:
             lock = json.loads(file.read_text())
             found.append(LockHolder(str(lock["hostname"]), int(lock["pid"])))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # removed meanwhile, or not written whole yet
     return tuple(found)
-
-
-def _is_pulumi(pid: int) -> bool:
-    """Whether the process of that number is a Pulumi CLI: numbers are used again."""
-    try:
-        with open(f"/proc/{pid}/comm") as name:  # noqa: PTH123 - one small file of the kernel's
-            return name.read().strip() == "pulumi"
-    except OSError:
-        return True  # no such file system: take it for alive

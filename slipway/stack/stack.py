@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import NotFoundError, OperationError
+from slipway.stack.backend import remove_torn_sidecars
 from slipway.stack.cli import PulumiCli
 from slipway.stack.event_log import EventLog, read_event_log
 from slipway.stack.failures import failure
@@ -133,6 +134,7 @@ class PulumiStack:
 
     def _run(self, arguments: list[str], *, shown: bool = False, making: bool = False) -> Finished:
         """Run a command; where a dead process left its lock or the stack was never made, put that right and run it again."""
+        remove_torn_sidecars(os.environ.get(BACKEND_VARIABLE, ""))
         run = run_shown if shown else _run_operation
         finished = run(self._argv(arguments), self._environ())
         if finished.code and self._unlocked(named_holders(finished.stderr)):
@@ -178,6 +180,7 @@ class PulumiStack:
 
     def _answer(self, *arguments: str, given: str = "", stack: bool = True) -> str:
         """What a quick command prints."""
+        remove_torn_sidecars(os.environ.get(BACKEND_VARIABLE, ""))
         try:
             finished = run_quietly(
                 self._argv([*arguments, "--non-interactive", "--color", "never"], stack=stack),

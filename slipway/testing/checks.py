@@ -78,8 +78,8 @@ def _applies(observation: Observation, resources: Sequence[Resource]) -> Iterato
 
 
 _CHECKS: Mapping[str, Callable[[Observation, Sequence[Resource]], Iterator[str]]] = {
+    "parents": _parents,  # first: a child without its parent has not its parent's provider either
     "providers": _providers,
-    "parents": _parents,
     "outputs": _outputs,
     "applies": _applies,
 }

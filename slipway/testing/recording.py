@@ -29,6 +29,10 @@ def blank_secrets(value: Any) -> Any:
 
 def load_state(path: Path) -> dict[str, Any]:
     """The deployment of a recorded state, or of any file that `pulumi stack export` writes."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no state is recorded there; `pytest --slipway-record` with this test writes it"
+        )
     content = json.loads(path.read_text())
     return cast("dict[str, Any]", blank_secrets(content.get("deployment", content)))
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import yaml
 
+from slipway.providers.schema import find_class, function_schema, installed_packages
 from slipway.testing.checks import choose_checks, run_checks
 from slipway.testing.engine import Outcome, Workspace
 from slipway.testing.program import Program
@@ -40,16 +41,24 @@ class Options:
     """The project's name, or a folder with Pulumi.yaml, whose name, configuration and Pulumi.<stack>.yaml are used."""
     config: Mapping[str, Any] | None = None
     """Values by key, `aws:region`; objects and lists as they are, secrets as `Secret(value)`. Laid over the project's."""
-    answers: Mapping[str, Answer] | None = None
-    """By resource type, what its provider answers in place of made-up values."""
+    answers: Mapping[str | type, Answer] | None = None
+    """By resource type (a token or a class), what its provider answers in place of made-up values."""
     invokes: Mapping[str, Answer] | None = None
     """By function token, what it returns in place of made-up values."""
-    replace_on: Mapping[str, Iterable[str]] | None = None
+    replace_on: Mapping[str | type, Iterable[str]] | None = None
     """By resource type, properties whose change makes a new resource."""
     policy_packs: Sequence[str | Path] = ()
     """Folders of policy packs. A violation of a mandatory policy fails the deployment."""
     checks: Mapping[str, bool] | None = None
     """Checks to switch on or off for this run."""
+
+    def __post_init__(self) -> None:
+        for option in ("answers", "replace_on"):
+            given: Mapping[str | type, Any] = getattr(self, option) or {}
+            by_token = {str(getattr(key, "pulumi_type", key)): value for key, value in given.items()}
+            _refuse_unknown(option, by_token, _is_type)
+            object.__setattr__(self, option, by_token)
+        _refuse_unknown("invokes", self.invokes or {}, lambda token: function_schema(token) is not None)
 
 
 class Session:
@@ -103,9 +112,9 @@ class _Stack:
         self.last = program
         options = self.options
         cloud = Cloud(
-            answers=options.answers or {},
+            answers=cast("Mapping[str, Answer]", options.answers),
             invokes=options.invokes or {},
-            replace_on=options.replace_on or {},
+            replace_on=cast("Mapping[str, Iterable[str]]", options.replace_on),
             check_schema=self.checks["schema"],
             classes=self.classes or {},
         )
@@ -146,6 +155,22 @@ def read_recorded(state: Path | str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(state, Mapping):
         return cast("dict[str, Any]", blank_secrets(state.get("deployment", state)))
     return load_state(Path(state))
+
+
+def _refuse_unknown(option: str, given: Iterable[str], is_known: Callable[[str], bool]) -> None:
+    """Raise ValueError for a token that its installed SDK does not have: it would change nothing, and nobody would see it."""
+    for token in given:
+        parts = token.split(":")
+        if parts[0] in installed_packages() and not (len(parts) == 3 and is_known(token)):
+            want = "aws:s3/bucket:Bucket or aws:iam/getPolicyDocument:getPolicyDocument"
+            raise ValueError(f"{option}: the installed SDK of {parts[0]} has no {token}; a token is like {want}")
+
+
+def _is_type(token: str) -> bool:
+    try:
+        return getattr(find_class(token), "pulumi_type", None) == token
+    except LookupError:
+        return False
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

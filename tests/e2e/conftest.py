@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import boto3
@@ -15,6 +15,7 @@ import pytest
 from slipway.sandbox import lifecycle
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 120
 
@@ -68,10 +69,4 @@ def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProces
 def eventually() -> Callable[[Callable[[], bool], str], None]:
     """Poll until true; the text says what was waited for."""
 
-    def wait(condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, f"{what} did not happen within {WAIT_SECONDS} s"
-            time.sleep(0.1)
-
-    return wait
+    return partial(wait_until, seconds=WAIT_SECONDS)

@@ -21,7 +21,7 @@ from slipway.errors import OperationError, RolledBackError
 from slipway.sandbox.paths import SandboxPaths
 
 ENVIRONMENTS = ("dev", "staging", "prod")
-PACE = ("--bake", "8", "--window", "6", "--minimum-requests", "10")
+PACE = ("--bake", "6", "--window", "6", "--minimum-requests", "10")
 """Bakes of seconds instead of minutes: the demo shows the way, not the patience."""
 
 

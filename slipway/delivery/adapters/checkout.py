@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from slipway.delivery.migrations.history import load_revisions
 from slipway.delivery.ports import SourceFacts
 from slipway.errors import UsageError
 
@@ -33,8 +34,6 @@ class Checkout:
 
     def facts(self) -> SourceFacts:
         """See `Source.facts`."""
-        from slipway.delivery.migrations.history import load_revisions  # noqa: PLC0415 - Alembic is slow to import, `status` needs none
-
         return SourceFacts(
             version=_version(self._app),
             git_commit=git_commit(self._project),

@@ -26,7 +26,8 @@ from slipway.scrubbing import scrub
 LOCK_ATTEMPTS = 8
 """With pauses that grow from 0.5 to 30 s: about a minute and a half of a hot table."""
 POLL_SECONDS = 0.3
-TAIL_LINES = 200
+LOG_SECONDS = 5
+"""Between looks at the log of a running Job."""
 
 
 class LockTimeoutError(OperationError):
@@ -98,10 +99,7 @@ class KubernetesCluster:
     def _run_job(self, name: str, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         with self._errors(f"run the migration Job {name}"):
             self._create_or_adopt(name, manifest)
-            failure = self._wait_for_end(name)
-            lines = [scrub(line) for line in self._logs(name)]
-        for line in lines:
-            tell(line)
+            failure, lines = self._wait_for_end(name, tell)
         if failure is None:
             return
         last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
@@ -130,20 +128,31 @@ class KubernetesCluster:
                 if error.status != 409:  # somebody else was faster, with the same Job
                     raise
 
-    def _wait_for_end(self, name: str) -> str | None:
-        """Why the Job failed, or None once it has succeeded."""
+    def _wait_for_end(self, name: str, tell: Callable[[str], None]) -> tuple[str | None, list[str]]:
+        """Why the Job failed, or None once it has succeeded; and its log, which is told as it grows."""
         deadline = time.monotonic() + DEADLINE_SECONDS + 60
-        while time.monotonic() < deadline:
-            job = self._read_job(name)
-            if job is None:
-                return "somebody deleted it"
-            if job.status.succeeded:
-                return None
-            failure = _failure(job)
-            if failure:
-                return failure
+        lines: list[str] = []
+        next_look = 0.0
+        while True:
+            ended, failure = self._ending(name)
+            if not ended and time.monotonic() > deadline:
+                ended, failure = True, f"no end within {DEADLINE_SECONDS + 60} s"
+            if ended or time.monotonic() >= next_look:
+                told, lines = len(lines), [scrub(line) for line in self._logs(name)]
+                for line in lines[told:]:
+                    tell(line)
+                next_look = time.monotonic() + LOG_SECONDS
+            if ended:
+                return failure, lines
             time.sleep(POLL_SECONDS)
-        return f"no end within {DEADLINE_SECONDS + 60} s"
+
+    def _ending(self, name: str) -> tuple[bool, str | None]:
+        """Whether the Job has ended, and why it failed."""
+        job = self._read_job(name)
+        if job is None:
+            return True, "somebody deleted it"
+        failure = _failure(job)
+        return bool(job.status.succeeded or failure), failure
 
     def _wait_until_gone(self, name: str) -> None:
         deadline = time.monotonic() + 60
@@ -172,7 +181,7 @@ class KubernetesCluster:
             # A pod that never started has no log; why it did not is the Job's condition.
             with suppress(ApiException):
                 text: str = core.read_namespaced_pod_log(
-                    pod.metadata.name, self._namespace, tail_lines=TAIL_LINES, _request_timeout=CALL_TIMEOUT_SECONDS
+                    pod.metadata.name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
                 )
                 lines += text.splitlines()
         return lines

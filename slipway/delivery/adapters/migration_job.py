@@ -12,7 +12,8 @@ from slipway.delivery.model.wanted import ColourRelease
 
 LOCK_TIMEOUT_MILLISECONDS = 1000
 """A migration that waits longer for a lock would queue every query behind it; it gives up and is tried again."""
-DEADLINE_SECONDS = 900
+DEADLINE_SECONDS = 4 * 3600
+"""For an index or a backfill of a big table; what waits for a lock ends after LOCK_TIMEOUT_MILLISECONDS."""
 KEPT_SECONDS = 86_400
 """A finished Job stays for a day, so that its logs can be read."""
 LOCK_TIMEOUT = re.compile(r"lock timeout|LockNotAvailable|55P03", re.IGNORECASE)

@@ -11,10 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import structlog
 
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.events import Event
+from slipway.log import get_logger
 from slipway.scrubbing import scrub
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SIGNATURE_HEADER = "X-Slipway-Signature-256"
 TIMESTAMP_HEADER = "X-Slipway-Timestamp"
 COLOURS = {"completed": "#2eb886", "aborted": "#cc2a36", "failed": "#cc2a36"}
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 Channel = Callable[[str, Mapping[str, Any]], None]
 
 

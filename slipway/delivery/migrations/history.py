@@ -1,16 +1,19 @@
-"""Reads the service's migrations with Alembic's own ScriptDirectory, and refuses what could not be delivered safely."""
+"""Reads the service's migrations with Alembic, and refuses what could not be delivered safely."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-
-from slipway.delivery.migrations.lint import lint_revision
+from slipway.delivery.migrations.lint import Migration, lint_migrations
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.errors import UsageError
+
+RENDER_TIMEOUT_SECONDS = 120
+PHASES = {item.value for item in MigrationPhase}
 
 
 def load_revisions(app_dir: Path) -> tuple[Revision, ...]:
@@ -21,40 +24,34 @@ def load_revisions(app_dir: Path) -> tuple[Revision, ...]:
     ini = app_dir / "alembic.ini"
     if not ini.is_file():
         return ()
-    try:
-        config = Config(str(ini.resolve()))
-        # Alembic resolves a relative script_location against the current folder, which is not the app's here.
-        location = config.get_main_option("script_location") or ""
-        if location and not Path(location).is_absolute():
-            config.set_main_option("script_location", str(app_dir.resolve() / location))
-        # Reading migrations must not put the app on this process' import path; its env.py, which needs it, is not run here.
-        config.remove_main_option("prepend_sys_path")
-        scripts = ScriptDirectory.from_config(config)
-        heads = scripts.get_heads()
-        walked = list(reversed(list(scripts.walk_revisions())))
-    except CommandError as error:
-        raise UsageError(f"the migrations cannot be read: {error}", where=str(ini)) from None
-    if len(heads) > 1:
-        raise UsageError(
-            f"the migrations have {len(heads)} heads: {', '.join(sorted(heads))}",
-            where=str(ini),
-            remedy="merge them: alembic merge heads",
-        )
+    migrations = render_migrations(ini)
     faults: list[str] = []
-    revisions: list[Revision] = []
-    tables_made: set[str] = set()
-    for script in walked:
-        phase = getattr(script.module, "phase", None)
-        name = Path(script.path).name
-        if phase not in {item.value for item in MigrationPhase}:
-            faults.append(f'{name}: phase is {phase!r}, want phase = "expand" or phase = "contract"')
-            continue
-        revision = Revision(id=script.revision, phase=MigrationPhase(phase))
-        revisions.append(revision)
-        findings = lint_revision(Path(script.path).read_text(), revision.phase, tables_made)
-        faults += [f"{name}:{finding.line}: {finding.text}" for finding in findings]
+    for migration, findings in zip(migrations, lint_migrations(migrations), strict=True):
+        if migration.phase in PHASES:
+            faults += [f"{migration.file}:{item.line}: {item.rule}: {item.text}" for item in findings]
+        else:
+            want = 'want phase = "expand" or phase = "contract"'
+            faults.append(f"{migration.file}: phase is {migration.phase!r}, {want}")
     if faults:
-        raise UsageError(
-            "; ".join(faults), where=str(app_dir), remedy="split the migration: expand now, contract after the release"
-        )
-    return tuple(revisions)
+        remedy = "docs/migrations.md has a way that passes for each rule"
+        raise UsageError("; ".join(faults), where=str(app_dir), remedy=remedy)
+    return tuple(Revision(id=item.id, phase=MigrationPhase(item.phase)) for item in migrations)
+
+
+def render_migrations(ini: Path) -> list[Migration]:
+    """Every migration as SQL, oldest first."""
+    # As a file, not as a module: the package's own imports would take longer than the work.
+    argv = [sys.executable, "-P", str(Path(__file__).with_name("offline.py")), str(ini)]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=RENDER_TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"the migrations cannot be read: no end within {error.timeout:g} s", where=str(ini)) from None
+    last = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+    rendered: dict[str, Any] = {"error": last} if done.returncode else json.loads(done.stdout)
+    if "error" in rendered:
+        raise UsageError(f"the migrations cannot be read: {rendered['error']}", where=str(ini))
+    heads = rendered["heads"]
+    if len(heads) > 1:
+        text = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
+        raise UsageError(text, where=str(ini), remedy="merge them: alembic merge heads")
+    return [Migration(**item) for item in rendered["migrations"]]

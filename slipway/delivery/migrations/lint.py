@@ -1,224 +1,161 @@
-"""A lint over Alembic's operations: what an expand migration must not do while the old release still runs, or to a big table.
+"""What a migration must not do while its tables are in use: squawk's rules, and ours for what squawk does not know.
 
-It reads the syntax tree of `upgrade()`, never runs it. What it cannot see (SQL built at run time) it says so about.
+docs/migrations.md has every rule with an example that is refused and a rewrite that passes; the tests read that page.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from slipway.delivery.migrations.squawk import Node, read_sql
 from slipway.delivery.model.release import MigrationPhase
 
-ALLOW_ATTRIBUTE = "lint_allow"
-"""A module attribute that lists rule names this migration may break; its reason belongs into a comment beside it."""
+NOT_ASKED = {
+    "ban-char-field", "ban-concurrent-index-creation-in-transaction", "ban-drop-constraint", "ban-drop-not-null",
+    "ban-uncommitted-transaction", "identifier-too-long", "prefer-bigint-over-int", "prefer-bigint-over-smallint",
+    "prefer-identity", "prefer-text-field", "prefer-timestamp-tz", "require-enum-value-ordering", "require-lock-timeout",
+    "require-statement-timeout", "transaction-nesting",
+}  # fmt: skip
+"""Squawk's rules for style, what only loosens a schema, timeouts (the Job sets them), and CONCURRENTLY
+in a transaction, which `concurrently-in-transaction` finds for every statement, not for CREATE INDEX alone."""
+OLD_RELEASE = ("ban-", "renaming-")
+"""How rules begin that are about the old release, which a contract migration need not mind."""
+TABLE_LOCKS = {"LOCK": "LOCK_KW", "CLUSTER": "CLUSTER_KW", "VACUUM": "FULL_KW", "REFRESH": "REFRESH_KW"}
+"""Statements that lock a table against reading, with the word that makes them do so."""
+VALUES = {"INT_NUMBER", "FLOAT_NUMBER", "STRING", "POSITIONAL_PARAM"}
 
-DESTRUCTIVE = {
-    "drop_table": "drops a table",
-    "drop_column": "drops a column",
-    "rename_table": "renames a table",
-    "drop_constraint": "",  # loosens: harmless for whoever still writes
+OURS = {
+    "sql-unseen": "cannot be checked without a database: write the SQL out, or use backfill()",
+    "whole-table-write": "writes the whole table in one transaction, and users wait for its rows: use backfill(), or name rows in WHERE",
+    "table-lock": "locks the table against its users until it is done",
+    "ban-truncate": "deletes all rows, which the old release still needs",
+    "concurrently-in-transaction": "put CONCURRENTLY under `with op.get_context().autocommit_block():`",
+    "concurrently-under-lock-timeout": "CONCURRENTLY waits for other transactions; lock_timeout would end it half done: "
+    "SET lock_timeout = 0 before it and RESET lock_timeout after it",
+    "concurrently-not-repeatable": "the INVALID index of a failed attempt is in the way: DROP INDEX CONCURRENTLY IF EXISTS before it",
+    "no-lock-timeout": "every query on the table queues behind it while it waits: RESET lock_timeout first",
+    "split-migration": "is committed before what follows outside the transaction, and a retry cannot repeat it: make it two migrations",
 }
-DANGEROUS_SQL = (
-    (re.compile(r"\bdrop\s+(table|column|view|schema|type)\b", re.I), "destructive-sql", "drops something in raw SQL"),
-    (re.compile(r"\brename\s+(to|column)\b", re.I), "destructive-sql", "renames something in raw SQL"),
-    (
-        re.compile(r"\btruncate\b|\bdelete\s+from\b(?!.*\bwhere\b)", re.I | re.S),
-        "destructive-sql",
-        "deletes all rows in raw SQL",
-    ),
-    (
-        re.compile(r"\balter\s+(column\s+)?\S+\s+(set\s+data\s+)?type\b", re.I),
-        "alter-type",
-        "changes a column's type in raw SQL",
-    ),
-    (re.compile(r"\bset\s+not\s+null\b", re.I), "not-null", "sets NOT NULL in raw SQL"),
-    (
-        re.compile(r"\bcreate\s+(unique\s+)?index\s+(?!concurrently)", re.I),
-        "index-lock",
-        "creates an index in raw SQL without CONCURRENTLY",
-    ),
-)
+"""Our own rules and their advice."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One migration as Alembic would run it."""
+
+    id: str
+    file: str
+    phase: Any
+    """As the file says; None: it says nothing."""
+    allowed: list[str]
+    """`lint_allow` of the file: rules that it may break; the reason belongs into a comment above it."""
+    chunks: list[tuple[int, str]]
+    """Line of the file, and SQL that comes from there, in the order in which it runs, BEGIN and COMMIT included."""
+    unseen: list[tuple[int, str]]
+    """Line of the file, and what SQL without a database cannot show."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
 class Finding:
     """One dangerous operation."""
 
-    rule: str
     line: int
+    """In the migration's file."""
+    rule: str
     text: str
 
 
-def lint_revision(source: str, phase: MigrationPhase, tables_made: set[str]) -> tuple[Finding, ...]:
-    """Findings of one migration file. `tables_made` collects the tables that the migrations so far have made in this very file.
+def lint_migrations(migrations: Sequence[Migration]) -> list[list[Finding]]:
+    """Findings of each migration; those that it allows by name are left out."""
+    readings = read_sql(["\n".join(text for _, text in migration.chunks) for migration in migrations])
+    return [
+        sorted({item for item in _lint(migration, *reading) if item.rule not in migration.allowed})
+        for migration, reading in zip(migrations, readings, strict=True)
+    ]
 
-    Contract migrations may take things away; they still must not lock a big table for the time of an index build.
-    """
-    tree = ast.parse(source)
-    allowed = _allowed(tree)
-    upgrade = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"), None)
-    if upgrade is None:
-        return (Finding(rule="no-upgrade", line=1, text="there is no upgrade()"),)
-    # A table made by this migration is empty: whatever is done to it locks nobody out.
-    tables_made.clear()
-    tables_made.update(
-        table
-        for call in _calls(upgrade)
-        if _operation(call) == "create_table" and (table := _text(_argument(call, 0, "")))
+
+def _lint(migration: Migration, warnings: Sequence[Any], statements: Sequence[Node]) -> Iterator[Finding]:
+    expand = migration.phase == MigrationPhase.EXPAND
+    lines = [line for line, text in migration.chunks for _ in text.split("\n")]
+    for line, text in migration.unseen:
+        yield Finding(line=line, rule="sql-unseen", text=f"{text}: {OURS['sql-unseen']}")
+    for warning in warnings:
+        rule: str = warning["rule_name"]
+        at: tuple[int, int] = (warning["line"], warning["column"])
+        statement = next((item for item in reversed(statements) if item.at <= at), None)
+        if _matters(rule, statement, expand=expand):
+            text = " ".join(filter(None, (warning["message"], warning["help"])))
+            yield Finding(line=lines[at[0]], rule=rule, text=text)
+    for rule, statement in (*_lint_statements(statements), *_lint_order(statements)):
+        if expand or not rule.startswith(OLD_RELEASE):
+            yield Finding(line=lines[statement.at[0]], rule=rule, text=OURS[rule])
+
+
+def _matters(rule: str, statement: Node | None, *, expand: bool) -> bool:
+    if rule == "prefer-robust-stmts":  # IF NOT EXISTS would keep an INVALID index: `concurrently-not-repeatable` has it
+        return statement is None or statement.kind != "CREATE_INDEX"
+    if rule == "ban-new-write-restriction" and statement and statement.has("REFERENCES_KW", "ADD_COLUMN"):
+        return False  # a reference or column that the old release does not write
+    return rule not in NOT_ASKED and (expand or not rule.startswith(OLD_RELEASE))
+
+
+def _lint_statements(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    made = {statement.name("TABLE_NAME") for statement in statements if statement.kind == "CREATE_TABLE"}
+    for statement in statements:
+        if any(_is_whole_table(node) and node.name("RELATION_NAME") not in made for node in statement.walk()):
+            yield "whole-table-write", statement
+        word = TABLE_LOCKS.get(statement.kind)
+        if word and statement.has(word) and not statement.has("CONCURRENTLY_KW"):
+            yield "table-lock", statement
+        if statement.kind == "TRUNCATE":
+            yield "ban-truncate", statement
+        if statement.kind in {"DO", "CALL"}:
+            yield "sql-unseen", statement
+
+
+def _is_whole_table(node: Node) -> bool:
+    """An UPDATE or DELETE whose WHERE, if any, compares with no value: `WHERE currency IS NULL` is most of a table."""
+    return node.kind in {"UPDATE", "DELETE", "MERGE"} and not any(
+        child.kind == "WHERE_CLAUSE" and child.has(*VALUES) for child in node.children
     )
-    findings = [finding for call in _calls(upgrade) for finding in _lint_call(call, tables_made)]
-    only_locks = {"index-lock", "sql-unseen"}
-    return tuple(
-        item
-        for item in findings
-        if item.rule not in allowed and (phase is MigrationPhase.EXPAND or item.rule in only_locks)
-    )
 
 
-def _lint_call(call: ast.Call, tables_made: set[str]) -> Iterator[Finding]:
-    operation, line = _operation(call), call.lineno
-    if operation == "execute":
-        yield from _lint_sql(call)
+def _lint_order(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    """What depends on the statements before: transaction, lock_timeout (the Job sets one), dropped indexes."""
+    in_transaction, limited = False, True
+    committed: list[Node] = []
+    dropped: set[str] = set()
+    for statement in statements:
+        if statement.kind == "BEGIN":
+            in_transaction = True
+        elif statement.kind in {"COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION"}:
+            in_transaction = False
+        elif statement.kind in {"SET", "RESET"}:
+            if statement.name("CONFIG_PARAMETER_REF") in {"lock_timeout", ""}:
+                numbers = [re.sub(r"\D", "", node.text) for node in statement.walk() if node.kind in VALUES]
+                limited = numbers != ["0"]
+        elif statement.kind != "SELECT":
+            yield from _lint_one(statement, dropped, in_transaction=in_transaction, limited=limited)
+            if not in_transaction:
+                yield from (("split-migration", earlier) for earlier in committed)
+            committed = [*committed, statement] if in_transaction else []
+    if not limited:
+        yield "no-lock-timeout", statements[-1]
+
+
+def _lint_one(statement: Node, dropped: set[str], *, in_transaction: bool, limited: bool) -> Iterator[tuple[str, Node]]:
+    if statement.kind == "DROP_INDEX" and statement.has("IF_EXISTS"):
+        dropped.add(statement.name("INDEX_REF"))
+    if not statement.has("CONCURRENTLY_KW") or statement.kind == "REFRESH":  # it leaves nothing behind
+        if not limited:
+            yield "no-lock-timeout", statement
         return
-    if operation is None or _table(call, operation) in tables_made:
-        return
-    if DESTRUCTIVE.get(operation):
-        yield Finding(
-            rule=operation.replace("_", "-"),
-            line=line,
-            text=f"{DESTRUCTIVE[operation]}: the old release still needs it; {CONTRACT}",
-        )
-    elif operation == "alter_column":
-        yield from _lint_alter(call)
-    elif operation == "add_column" and _adds_mandatory(call):
-        text = "adds a NOT NULL column without server_default: the old release's inserts would fail; give it one, or make it nullable"
-        yield Finding(rule="not-null", line=line, text=text)
-    elif operation == "create_index" and not _is_true(call, "postgresql_concurrently"):
-        text = "creates an index without postgresql_concurrently=True: writes wait until it is built"
-        yield Finding(rule="index-lock", line=line, text=text)
-    elif operation in {
-        "create_unique_constraint",
-        "create_check_constraint",
-        "create_foreign_key",
-        "create_primary_key",
-    }:
-        text = f"{operation} checks every row under a lock and refuses what the old release may still write; {CONTRACT}"
-        yield Finding(rule="constraint", line=line, text=text)
-
-
-CONTRACT = 'move it to a migration with phase = "contract"'
-
-
-def _lint_alter(call: ast.Call) -> Iterator[Finding]:
-    line = call.lineno
-    if _keyword(call, "new_column_name") is not None:
-        yield Finding(
-            rule="rename-column",
-            line=line,
-            text=f"renames a column: the old release still uses the old name; {CONTRACT}",
-        )
-    if _keyword(call, "type_") is not None:
-        yield Finding(
-            rule="alter-type",
-            line=line,
-            text=f"changes a column's type: the table is rewritten under a lock; {CONTRACT}",
-        )
-    nullable = _keyword(call, "nullable")
-    if isinstance(nullable, ast.Constant) and nullable.value is False:
-        yield Finding(
-            rule="not-null", line=line, text=f"sets NOT NULL: the old release may still write NULL; {CONTRACT}"
-        )
-
-
-def _lint_sql(call: ast.Call) -> Iterator[Finding]:
-    text = _sql(call)
-    if text is None:
-        text = f'SQL built at run time cannot be checked; write it out, or set {ALLOW_ATTRIBUTE} = ["sql-unseen"]'
-        yield Finding(rule="sql-unseen", line=call.lineno, text=text)
-        return
-    for pattern, rule, what in DANGEROUS_SQL:
-        if pattern.search(text):
-            yield Finding(
-                rule=rule,
-                line=call.lineno,
-                text=f"{what}; {CONTRACT if rule != 'index-lock' else 'create it concurrently'}",
-            )
-
-
-def _adds_mandatory(call: ast.Call) -> bool:
-    column = _argument(call, 1, "column")
-    if not isinstance(column, ast.Call):
-        return False
-    nullable, default = _keyword(column, "nullable"), _keyword(column, "server_default")
-    mandatory = isinstance(nullable, ast.Constant) and nullable.value is False
-    generated = any(isinstance(item, ast.Call) and _name(item.func) in {"Identity", "Computed"} for item in column.args)
-    return (
-        mandatory
-        and not generated
-        and (default is None or (isinstance(default, ast.Constant) and default.value is None))
-    )
-
-
-def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    return (item for item in ast.walk(node) if isinstance(item, ast.Call))
-
-
-def _operation(call: ast.Call) -> str | None:
-    """The operation's name for `op.<name>(…)` and for `<name>(…)` on a batch (`with op.batch_alter_table(…) as batch`)."""
-    function = call.func
-    if not isinstance(function, ast.Attribute) or not isinstance(function.value, (ast.Name, ast.Call)):
-        return None
-    return (
-        function.attr
-        if not isinstance(function.value, ast.Name) or function.value.id not in {"sa", "sqlalchemy", "postgresql"}
-        else None
-    )
-
-
-def _table(call: ast.Call, operation: str) -> str | None:
-    position = 1 if operation in {"create_index", "drop_constraint"} or operation.startswith("create_") else 0
-    return _text(_argument(call, position, "table_name"))
-
-
-def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    return call.args[position] if len(call.args) > position else _keyword(call, name)
-
-
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((item.value for item in call.keywords if item.arg == name), None)
-
-
-def _is_true(call: ast.Call, name: str) -> bool:
-    value = _keyword(call, name)
-    return isinstance(value, ast.Constant) and value.value is True
-
-
-def _text(node: ast.expr | None) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _sql(call: ast.Call) -> str | None:
-    """The literal SQL of `op.execute("…")` or `op.execute(sa.text("…"))`."""
-    argument = _argument(call, 0, "sqltext")
-    if isinstance(argument, ast.Call) and _name(argument.func) == "text" and argument.args:
-        argument = argument.args[0]
-    return _text(argument)
-
-
-def _name(function: ast.expr) -> str:
-    return (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
-
-
-def _allowed(tree: ast.Module) -> set[str]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == ALLOW_ATTRIBUTE for target in node.targets
-        ):
-            values = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple, ast.Set)) else []
-            return {text for value in values if (text := _text(value))}
-    return set()
+    if in_transaction:
+        yield "concurrently-in-transaction", statement
+    elif limited:
+        yield "concurrently-under-lock-timeout", statement
+    if statement.kind == "CREATE_INDEX" and statement.name("INDEX") not in dropped:
+        yield "concurrently-not-repeatable", statement

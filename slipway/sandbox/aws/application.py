@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import run_wsgi_app
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.faults import internal_failure, not_implemented
 from slipway.sandbox.aws.lock import API_LOCK
@@ -25,7 +25,7 @@ SLOW_REQUEST_SECONDS = 1.0
 """Requests that take longer are logged: a slow one keeps all others waiting."""
 OWN_PREFIX = "/_slipway/"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 StartResponse = Callable[..., Any]
 Route = Callable[[Environ], Answer]

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import structlog
+from slipway.log import get_logger
 
 TOKEN_PREFIX = "k8s-aws-v1."  # noqa: S105 - a format, not a secret
 CLUSTER_HEADER = "x-k8s-aws-id"
@@ -27,7 +27,7 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAXIMUM_TOKEN_BYTES = 16384
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class TokenError(Exception):

@@ -7,23 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
+from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 
 if TYPE_CHECKING:
     from slipway.sandbox.images.oci import RegistryClient
-    from slipway.sandbox.kubernetes import Clusters
+    from slipway.sandbox.kubernetes import ClusterManager
     from slipway.sandbox.postgres import PostgresInstances
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(kw_only=True)
 class World:
     """What the daemon has. A field that is None is only simulated."""
 
-    clusters: Clusters | None = None
+    clusters: ClusterManager | None = None
     postgres: PostgresInstances | None = None
     registry: RegistryClient | None = None
     token_webhook_url: str = ""

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import structlog
-
 from slipway.errors import MachineError, OperationError
+from slipway.log import get_logger
 from slipway.sandbox.go_programs.compiling import compile_group
 from slipway.sandbox.go_programs.groups import GO_FOLDER, GROUPS, Group, fingerprint
 from slipway.sandbox.go_programs.toolchain import DISK_REMEDY, Progress, download_for
@@ -23,7 +22,7 @@ from slipway.sandbox.paths import SandboxPaths
 FREE_DISK_MIB = 8 * 1024
 """A cold build of everything fills about 6 GiB of Go's caches; measured 2026-11."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Binaries:

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import structlog
-
 from slipway.errors import MachineError
+from slipway.log import get_logger
 from slipway.sandbox.images.oci import RegistryClient, image_configuration
 from slipway.sandbox.images.recipes import DEBIAN_SUITE, RECIPES, Recipe
 from slipway.sandbox.images.rootfs import (
@@ -31,7 +30,7 @@ from slipway.sandbox.images.rootfs import (
 BUILD_PREFIX = "build-"
 NEEDED_FREE_BYTES = 2 << 30
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ImageBuilder:

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 
 import httpx
-import structlog
 
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.images.builder import ImageBuilder
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.images.recipes import RECIPES, find_recipe
@@ -22,7 +22,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 PROBE_KEPT_SECONDS = 300.0
 PUBLIC_REGISTRY_PROBE = "https://docker.io"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

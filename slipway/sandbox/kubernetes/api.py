@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 import subprocess
+import tempfile
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 import yaml
 
 from slipway.errors import OperationError
-from slipway.sandbox.kubernetes.kubeconfig import Credentials, load_credentials
+from slipway.log import get_logger
 
 REQUEST_TIMEOUT_SECONDS = 10
 APPLY_TIMEOUT_SECONDS = 60
 DRAIN_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2
-FIELD_MANAGER = "slipway-sandbox"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ApiServer:
-    """One API server, spoken to with the credentials of a kubeconfig."""
+    """One API server, asked with the credentials of a kubeconfig that the sandbox wrote."""
 
-    def __init__(self, kubeconfig: Path, context: str = "") -> None:
+    def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
-        self._context = context
-        self._credentials: Credentials | None = None
-
-    @property
-    def credentials(self) -> Credentials:
-        """What the kubeconfig says, read at first use."""
-        if self._credentials is None:
-            self._credentials = load_credentials(self._kubeconfig, self._context)
-        return self._credentials
 
     def client(self) -> httpx.Client:
         """A new HTTP client for paths relative to the API server."""
-        found = self.credentials
-        return httpx.Client(
-            base_url=found.server,
-            verify=found.tls_context(),
-            headers=found.headers(),
-            timeout=REQUEST_TIMEOUT_SECONDS,
-            trust_env=False,
-        )
+        server, trust = self._access
+        return httpx.Client(base_url=server, verify=trust, timeout=REQUEST_TIMEOUT_SECONDS, trust_env=False)
+
+    @cached_property
+    def _access(self) -> tuple[str, ssl.SSLContext]:
+        """The server's URL, and the context that trusts it and shows the client certificate."""
+        document = json.loads(self._kubeconfig.read_text())
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        # Python takes client certificates from files only.
+        with tempfile.NamedTemporaryFile() as pair:
+            for key in ("client-certificate-data", "client-key-data"):
+                pair.write(base64.b64decode(user[key]))
+            pair.flush()
+            context.load_cert_chain(pair.name)
+        return cluster["server"], context
 
     def is_ready(self) -> bool:
         """Whether it serves; False while it starts."""
@@ -74,26 +75,6 @@ class ApiServer:
             if answer.status_code != 404:
                 _refuse(answer)
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Create one object; what the API server made of it."""
-        with self.client() as client:
-            answer = client.post(path, json=body)
-            _refuse(answer)
-            return answer.json()
-
-    def apply(self, path: str, body: dict[str, Any]) -> None:
-        """Server-side apply of one object."""
-        with self.client() as client:
-            headers = {"Content-Type": "application/apply-patch+yaml"}
-            parameters = {"fieldManager": FIELD_MANAGER, "force": "true"}
-            _refuse(client.patch(path, params=parameters, content=json.dumps(body), headers=headers))
-
-    def merge(self, path: str, patch: dict[str, Any]) -> None:
-        """Apply a JSON merge patch to one object."""
-        with self.client() as client:
-            headers = {"Content-Type": "application/merge-patch+json"}
-            _refuse(client.patch(path, content=json.dumps(patch), headers=headers))
-
     def wait_node_ready(self, name: str, timeout_seconds: float) -> None:
         """Wait for the node's condition Ready; raises OperationError with the condition's own message."""
         deadline = time.monotonic() + timeout_seconds
@@ -113,13 +94,11 @@ class ApiServer:
         raise OperationError(f"node {name} was not Ready after {timeout_seconds:.0f} s: {reason}")
 
 
-def apply_manifests(kubectl: Path, kubeconfig: Path, manifests: str, context: str = "") -> None:
+def apply_manifests(kubectl: Path, kubeconfig: Path, manifests: str) -> None:
     """Server-side apply of a YAML stream; raises OperationError with kubectl's words."""
     kinds = [f"{found['kind']}/{found['metadata']['name']}" for found in yaml.safe_load_all(manifests) if found]
     argv = [str(kubectl), f"--kubeconfig={kubeconfig}", "apply", "--server-side", "--force-conflicts"]
-    argv += [f"--field-manager={FIELD_MANAGER}", "--validate=false", "-f", "-"]
-    if context:
-        argv.insert(2, f"--context={context}")
+    argv += ["--field-manager=slipway-sandbox", "--validate=false", "-f", "-"]
     try:
         done = subprocess.run(
             argv, input=manifests, capture_output=True, text=True, timeout=APPLY_TIMEOUT_SECONDS, check=False

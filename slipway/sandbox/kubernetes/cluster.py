@@ -11,36 +11,53 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
-from slipway.errors import UsageError
+from slipway.errors import NotFoundError, UsageError
+from slipway.log import get_logger
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, Binaries
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.addons import apply_addons, render_addons
 from slipway.sandbox.kubernetes.api import ApiServer, drain
-from slipway.sandbox.kubernetes.clusters import ClusterInfo, Clusters, read_authority
 from slipway.sandbox.kubernetes.containerd import prepare_images
 from slipway.sandbox.kubernetes.control_plane import ControlPlane
 from slipway.sandbox.kubernetes.etcd import Etcd
-from slipway.sandbox.kubernetes.layout import MAXIMUM_NODES, ClusterLayout
+from slipway.sandbox.kubernetes.layout import KUBERNETES_VERSION, MAXIMUM_NODES, ClusterLayout
 from slipway.sandbox.kubernetes.node import Node
-from slipway.sandbox.kubernetes.state import ClusterRecord, NodeRecord, Taint
+from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
 NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 """How many real nodes a node group gets at most; 1 unless set, since a node costs about 200 MiB."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
-class ClusterManager(Clusters):
+@dataclass(frozen=True, kw_only=True)
+class ClusterInfo:
+    """What a client needs to know of a running cluster."""
+
+    name: str
+    index: int
+    endpoint: str
+    """URL on 127.0.0.1."""
+    ca_pem: str
+    admin_kubeconfig: Path
+    version: str = KUBERNETES_VERSION
+    service_cidr: str
+    balancer_cidr: str
+    """Addresses that the sandbox gives to Services of type LoadBalancer."""
+
+
+class ClusterManager:
     """All clusters of one sandbox. Safe to use from several threads and processes at once."""
 
     def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
-        super().__init__(paths, processes)
+        self._paths = paths
+        self._processes = processes
+        self._book = ClusterBook(paths)
         self._binaries = Binaries(paths)
         self._etcd = Etcd(paths, processes)
 
@@ -52,6 +69,10 @@ class ClusterManager(Clusters):
     def kubectl(self) -> Path:
         """The kubectl of the clusters' own version; its folder may go on a PATH."""
         return self._binaries.path("kubectl")
+
+    def names(self) -> list[str]:
+        """All of them, in the order of creation; those whose removal has begun are not among them."""
+        return self._book.names()
 
     def create(self, name: str, *, token_webhook_url: str) -> ClusterInfo:
         """Bring up a control plane, or finish bringing it up. Returns when the API server is ready; it has no node yet.
@@ -119,19 +140,28 @@ class ClusterManager(Clusters):
             for node in record.group(group):
                 record = self._remove_node(name, record, node)
 
+    def delete(self, name: str) -> None:
+        """Remove everything of the cluster; no such cluster is fine."""
+        with self._book.held(name) as record:
+            if record is not None:
+                self._remove(name, record)
+
     def info(self, name: str) -> ClusterInfo:
         """The cluster's address and credentials; raises NotFoundError."""
         record = self._book.get(name)
         layout = self._layout(name, record)
+        try:
+            ca_pem = (layout.pki / "ca.crt").read_text()
+        except FileNotFoundError:
+            raise NotFoundError(f"the cluster {name} was never brought up", remedy="Create it again.") from None
         return ClusterInfo(
             name=name,
             index=record.index,
             endpoint=layout.endpoint,
-            ca_pem=read_authority(layout),
+            ca_pem=ca_pem,
             admin_kubeconfig=layout.admin_kubeconfig,
             service_cidr=str(layout.service_network),
             balancer_cidr=str(layout.balancer_network),
-            nodes=record.nodes,
         )
 
     def resume(self) -> None:
@@ -235,6 +265,9 @@ class ClusterManager(Clusters):
     def _route_balancers(self, name: str, record: ClusterRecord) -> None:
         layout = self._layout(name, record)
         network.route_balancers(layout, [layout.node(node.number, node.region) for node in record.nodes])
+
+    def _layout(self, name: str, record: ClusterRecord) -> ClusterLayout:
+        return ClusterLayout.of(self._paths, name, record.index)
 
     def _control_plane(self, layout: ClusterLayout) -> ControlPlane:
         return ControlPlane(layout, self._etcd, self._binaries, self._processes)

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import structlog
 from kubernetes.client.exceptions import ApiException
 
+from slipway.log import get_logger
 from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, ClusterFollower, Watched
 
 CLASSES = frozenset({None, "", "service.k8s.aws/nlb", "eks.amazonaws.com/nlb"})
 """Classes of load balancer that are meant for EKS; a Service of another one waits for its own controller."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ServiceAddresses(ClusterFollower):

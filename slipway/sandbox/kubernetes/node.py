@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import network, supervise
 from slipway.sandbox.kubernetes.api import ApiServer
@@ -21,6 +19,7 @@ from slipway.sandbox.kubernetes.containerd import Containerd
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, RUNTIME_FOLDER, NodeLayout
 from slipway.sandbox.kubernetes.pki import ensure_node_pki
 from slipway.sandbox.kubernetes.state import NodeRecord
+from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 READY_TIMEOUT_SECONDS = 120
@@ -82,8 +81,8 @@ class Node:
         # The runtime first: otherwise it would restart or reap what is killed under its hands.
         self._containerd.stop()
         kill_members(self._node.cgroup)
-        _unmount_below(self._node.runtime_folder)
-        _unmount_below(self._node.folder)
+        unmount_below(self._node.runtime_folder)
+        unmount_below(self._node.folder)
         remove_cgroup(self._node.cgroup)
         network.remove_node(self._node)
         shutil.rmtree(self._node.runtime_folder, ignore_errors=True)
@@ -216,12 +215,3 @@ def resolver_source() -> str:
     """The machine's own resolver configuration."""
     source = next((path for path in RESOLVER_FILES if path.is_file()), None)
     return source.read_text() if source else ""
-
-
-def _unmount_below(folder: Path) -> None:
-    inside = [
-        mount.mountpoint for mount in psutil.disk_partitions(all=True) if Path(mount.mountpoint).is_relative_to(folder)
-    ]
-    # The last mounted first: mounts are stacked.
-    for mountpoint in reversed(inside):
-        network.run("umount", "--lazy", mountpoint, check=False)

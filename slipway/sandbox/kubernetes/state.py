@@ -40,27 +40,6 @@ class NodeRecord(BaseModel, frozen=True):
         return self.zone.rstrip("abcdefghijklmnopqrstuvwxyz")
 
 
-class PodRoute(BaseModel, frozen=True):
-    """A route of the host to the pods of one node."""
-
-    destination: str
-    via: str
-
-
-class AdoptedCluster(BaseModel, frozen=True):
-    """The existing cluster that a cluster stands on."""
-
-    kubeconfig: Path
-    context: str
-    uid: str
-    """Of its namespace kube-system, which no other cluster has: it is known again behind another address, and after it was made anew."""
-    version: str
-    service_cidr: str = ""
-    """Empty when it does not tell."""
-    routes: tuple[PodRoute, ...] = ()
-    """Those made for it."""
-
-
 class ClusterRecord(BaseModel, frozen=True):
     """One cluster that is wanted, or whose removal has begun."""
 
@@ -69,9 +48,6 @@ class ClusterRecord(BaseModel, frozen=True):
     nodes: tuple[NodeRecord, ...] = ()
     deleting: bool = False
     """Set before anything is removed, so that a removal that was cut short is finished and never resumed as a cluster."""
-
-    existing: AdoptedCluster | None = None
-    """None: the sandbox built it."""
 
     def group(self, name: str) -> Sequence[NodeRecord]:
         """The nodes of one node group."""

@@ -199,7 +199,7 @@ class AwsProvider(Provider):
                 return InvokeResult(outputs={})
             raise ProviderError(f"{token}: an argument is not known")
         with reported(token):
-            outputs = function(FunctionCall(session=self._configured(), token=token, args=arguments))
+            outputs = function.run(FunctionCall(session=self._configured(), token=token, args=arguments))
         return InvokeResult(outputs=outputs)
 
     def cancel(self) -> None:

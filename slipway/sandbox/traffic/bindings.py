@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
 from kubernetes.client.exceptions import ApiException
 
+from slipway.log import get_logger
 from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, FROM_CACHE, ClusterFollower, Watched
 from slipway.sandbox.traffic.binding_resource import CRD, GROUP, PLURAL, VERSION
 from slipway.sandbox.traffic.endpoints import Wanted, wanted_targets
@@ -26,7 +26,7 @@ from slipway.sandbox.traffic.model import Target
 INSTALL_TIMEOUT_SECONDS = 20
 SLICES = ("discovery.k8s.io", "v1", "endpointslices")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class TargetRegistry(Protocol):

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-import structlog
-
+from slipway.log import get_logger
 from slipway.sandbox.traffic.health import Outcome, matches
 from slipway.sandbox.traffic.model import HealthCheck, Target
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Probe = tuple[str, Target]
 """ARN of the target group, and the target."""

@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import structlog
-
 from slipway.errors import MachineError, OperationError, SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.traffic.command_line import CommandLine, parse_version, replace_map
 from slipway.sandbox.traffic.model import Target
@@ -28,7 +27,7 @@ SOCKETS_NOT_HANDED_ON = "Failed to get the sockets from the old process"
 MAINTENANCE = 1
 """The bit of `srv_admin_state` that `set server … state maint` sets; source: HAProxy's management guide, 9.3."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class DataPlane:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import structlog
 from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from slipway.log import get_logger
 
 ATTEMPTS = 4
 """AWS: the first try and three retries, 20 s apart; here with short pauses, since nobody waits for minutes in a sandbox."""
@@ -18,7 +19,7 @@ FIRST_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
 WORKERS = 4
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+from slipway.log import get_logger
 
 KINDS = ("forward", "fixed", "redirect")
 NO_SERVER = "<NOSRV>"
@@ -19,7 +19,7 @@ PIPE_BYTES = 1 << 20
 """Some 8,000 lines: what waits while the daemon is away. The most that Linux gives without privilege (pipe-max-size)."""
 READ_BYTES = 1 << 16
 POLL_MILLISECONDS = 100
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

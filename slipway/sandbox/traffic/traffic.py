@@ -6,9 +6,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-import structlog
-
 from slipway.errors import SlipwayError
+from slipway.log import get_logger
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic.addresses import AddressBook
@@ -30,7 +29,7 @@ from slipway.sandbox.traffic.targets import TargetRow, Targets
 
 SUPERVISE_SECONDS = 1.0
 ALARM_SECONDS = 5.0
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Traffic:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from slipway.sandbox import lifecycle
+from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.requirements import CLAIM
 
@@ -31,6 +32,7 @@ def own_sandbox(paths: SandboxPaths) -> Iterator[SandboxPaths]:
     own = SandboxPaths(Path(tempfile.mkdtemp(prefix="slipway-")))
     (own.home / "cache").symlink_to(paths.cache)
     lifecycle.down(paths)
+    leave_like_a_killed_sandbox()
     try:
         lifecycle.up(own, silent)
         yield own
@@ -38,6 +40,17 @@ def own_sandbox(paths: SandboxPaths) -> Iterator[SandboxPaths]:
         lifecycle.reset(own)
         shutil.rmtree(own.home)
         lifecycle.up(paths, silent)
+
+
+def leave_like_a_killed_sandbox() -> None:
+    """The claim, a node's network and its cluster's rule, of a sandbox in a folder that is gone."""
+    CLAIM.write_text('{"home": "/nowhere"}')
+    for command in (
+        "ip netns add slipway-7",
+        "ip link add slipway7n0 type veth peer name eth0 netns slipway-7",
+        "iptables -w -I INPUT -p tcp --dport 6513 -i slipway+ -j ACCEPT",
+    ):
+        subprocess.run(command.split(), timeout=20, check=True)
 
 
 def use_everything(endpoint: str) -> None:
@@ -78,11 +91,14 @@ def remains(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def test_nothing_is_left_when_a_sandbox_with_everything_is_reset(own_sandbox: SandboxPaths) -> None:
+@pytest.mark.parametrize("clusters", ["listed", "not a list"])
+def test_nothing_is_left_when_a_sandbox_with_everything_is_reset(own_sandbox: SandboxPaths, clusters: str) -> None:
     use_everything("http://127.0.0.1:4566")
     before = remains(own_sandbox.sandbox)
     assert before["processes"]
-    assert before["namespaces"]
+    assert before["namespaces"] == ["slipway-0"]
+    if clusters == "not a list":
+        (kubernetes_folder(own_sandbox) / "clusters.json").write_text("{")
     lifecycle.reset(own_sandbox)
     assert remains(own_sandbox.sandbox) == {kind: [] for kind in before}
     assert (own_sandbox.home / "cache").exists()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from slipway.sandbox.kubernetes.images import import_image, write_scratch_image
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
+from tests.waiting import wait_until
 
 PROBE_SOURCES = Path(__file__).parent / "probe"
 IMAGE = "slipway.test/probe:1"
@@ -104,13 +104,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         manager.delete(name)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.5)
-
-
 def test_pods_answer_the_host_by_their_own_addresses(cluster: Cluster) -> None:
     addresses = cluster.pod_addresses()
 
@@ -145,7 +138,7 @@ def test_node_says_its_group_and_zone(cluster: Cluster) -> None:
 def test_autoscaler_acts_on_real_numbers(cluster: Cluster) -> None:
     path = "jsonpath={.status.currentMetrics[0].resource.current.averageUtilization}"
 
-    wait_until(lambda: cluster.kubectl("get", "hpa", "probe", "-o", path).isdigit(), "CPU of the pods in the HPA")
+    wait_until(lambda: cluster.kubectl("get", "hpa", "probe", "-o", path).isdigit(), "CPU of the pods in the HPA", 120)
 
 
 def test_cluster_comes_back_when_all_of_it_was_killed(cluster: Cluster) -> None:

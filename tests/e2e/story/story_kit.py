@@ -20,7 +20,7 @@ from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
 
 COMMAND_SECONDS = 300
-PACE = ("--bake", "8", "--window", "6", "--minimum-requests", "10")
+PACE = ("--bake", "6", "--window", "6", "--minimum-requests", "10")
 
 
 class Slipway:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from slipway.cli.demo.sending import Load, sending
+from tests.waiting import wait_until
 
 
 class Orders(BaseHTTPRequestHandler):
@@ -46,18 +46,11 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert true()
-
-
 def test_requests_are_counted_while_the_block_lasts_also_when_it_fails(url: str, tmp_path: Path) -> None:
     (tmp_path / "load.json").write_text("an older run's")
     load = Load()
     with pytest.raises(RuntimeError, match="the release failed"), sending(load, url, tmp_path / "load.json"):  # noqa: PT012
-        wait_until(lambda: len(Orders.seen) >= 8)
+        wait_until(lambda: len(Orders.seen) >= 8, "eight requests")
         assert load == Load()
         raise RuntimeError("the release failed")
     assert load.sent == len(Orders.seen)

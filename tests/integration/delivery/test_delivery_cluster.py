@@ -18,6 +18,7 @@ from kubernetes import client as kubernetes
 
 from slipway.delivery.adapters import kubernetes_cluster
 from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster
+from slipway.delivery.adapters.migration_job import job_manifest
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.wanted import ColourRelease
@@ -138,6 +139,23 @@ def test_migration_runs_as_one_job_and_its_log_is_told(cluster: KubernetesCluste
     assert container["envFrom"] == [{"secretRef": {"name": "orders-database"}}]
     assert job["spec"]["template"]["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {}}]
     assert told == ["Running upgrade 0001 -> 0002"]
+
+
+def test_running_migration_tells_its_progress(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubernetes_cluster, "DEADLINE_SECONDS", -50)
+    stand_in.create(job_manifest("orders-migrate-0a1b2c3d-0002", "orders", "orders-database", RELEASE, REVISIONS))
+    (job,) = stand_in.jobs.values()
+    job["status"], stand_in.log = {}, "backfill 0002: id 5 of 20"
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        job["status"], stand_in.log = {"succeeded": 1}, "backfill 0002: id 5 of 20\nbackfill 0002: id 20 of 20"
+
+    cluster.migrate(RELEASE, REVISIONS, tell)
+    assert told == ["backfill 0002: id 5 of 20", "backfill 0002: id 20 of 20"]
 
 
 def test_migration_that_has_run_is_not_run_again(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:

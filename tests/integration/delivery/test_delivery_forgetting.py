@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ import boto3
 import pytest
 
 from slipway import delivery
-from slipway.cli import app
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import parse_target
@@ -23,6 +21,7 @@ from slipway.delivery.ports import Context
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context
 from slipway.stack import PulumiStack, find_cli
+from tests.command import run_slipway
 
 PROJECT = Path(__file__).parents[3]
 STACK = {"type": "pulumi:pulumi:Stack", "urn": "urn:pulumi:dev::slipway::pulumi:pulumi:Stack::slipway-dev"}
@@ -75,11 +74,7 @@ def believing(aws: boto3.Session) -> Context:
 
 
 def forget_dev(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["slipway", "--project-dir", str(PROJECT), "forget", "dev", "--yes"])
-    with pytest.raises(SystemExit) as ended:
-        app.run()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return run_slipway(monkeypatch, "--project-dir", str(PROJECT), "forget", "dev", "--yes")
 
 
 @pytest.mark.parametrize("left", [None, (), (STACK,)], ids=["no stack", "nothing", "the stack itself"])

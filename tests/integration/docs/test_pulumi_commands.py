@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.pulumi.cli import have_cli
-
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 QUOTED = re.compile(r"`(pulumi [^`\n]+)`|^ *\$ (pulumi .*)$", re.MULTILINE)
@@ -34,9 +31,9 @@ COMMANDS = list(commands())
 
 
 @pytest.fixture(scope="module")
-def pulumi() -> str:
+def pulumi(cli_folder: Path) -> str:
     """The CLI that the sandbox uses."""
-    return str(have_cli(SandboxPaths.from_environment()))
+    return str(cli_folder / "pulumi")
 
 
 def refusal_of(pulumi: str, command: str, home: Path) -> str | None:

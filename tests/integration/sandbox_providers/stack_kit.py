@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +14,11 @@ from typing import Any
 
 import boto3
 import psutil
-import pytest
 
 from slipway.sandbox.paths import debug_providers
+from tests.waiting import wait_until
 
 START_TIMEOUT_SECONDS = 180
-needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
-"""With its Python language host beside it."""
 
 
 @dataclass
@@ -51,7 +47,7 @@ class Daemon:
         with (self.home / "daemon.log").open("ab") as log:
             argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
             self.process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-        wait_until(self._serves, "the daemon did not come up")
+        wait_until(self._serves, "the daemon's start", START_TIMEOUT_SECONDS)
 
     def _serves(self) -> bool:
         assert self.process.poll() is None, (self.home / "daemon.log").read_text()
@@ -78,14 +74,6 @@ class Daemon:
         """boto3's own."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, region_name=region, endpoint_url=self.url, **keys)  # pyright: ignore[reportArgumentType, reportCallIssue]
-
-
-def wait_until(condition: Callable[[], bool], failure: str) -> None:
-    """Poll; AssertionError after a minute."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, failure
-        time.sleep(0.1)
 
 
 @contextmanager
@@ -176,7 +164,7 @@ class Project:
         return {
             **os.environ,
             "PULUMI_DEBUG_PROVIDERS": debug_providers(self.daemon.record["providers"]),
-            "PULUMI_BACKEND_URL": self.state.as_uri(),
+            "PULUMI_BACKEND_URL": f"{self.state.as_uri()}?metadata=skip",  # as `slipway sandbox env` has it
             "PULUMI_HOME": str(self.folder.with_name("pulumi-home")),
             "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -6,8 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ import pytest
 from slipway.providers.provider import Provider, ProviderError
 from slipway.sandbox.providers.framework.caller import caller_of, established, find_process, program_folder
 from slipway.sandbox.providers.framework.connections import Connections
+from tests.waiting import wait_until
 
 NOBODY = 65534
 CONNECTING = """
@@ -39,13 +39,6 @@ def peer_of(connection: socket.socket) -> str:
 
 def connect(listener: socket.socket) -> socket.socket:
     return socket.create_connection(listener.getsockname())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -127,7 +120,7 @@ def test_connection_that_was_opened_again_keeps_its_instance(listener: socket.so
         provider, peer = connections.open(peer_of(idle), "127.0.0.1:1"), peer_of(idle)
         connections.open(peer_of(kept), "127.0.0.1:1")
         idle.close()
-        wait_until(lambda: established(peer) is None)
+        wait_until(lambda: established(peer) is None, "the connection's end", 20)
         with connect(listener) as again:
             assert connections.find(peer_of(again)) is provider
             assert connections.find(peer_of(again)) is provider
@@ -155,6 +148,6 @@ def test_instances_are_freed_and_their_waits_ended_when_the_command_is_gone(
     connections.open(peer, "127.0.0.1:1")
     assert len(connections) == 1
     process.kill()
-    wait_until(lambda: len(connections) == 0 and cancelled == [True])
+    wait_until(lambda: len(connections) == 0 and cancelled == [True], "the end of the command's instance", 20)
     assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
     connections.close()

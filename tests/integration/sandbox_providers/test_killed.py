@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from stack_kit import Daemon, OnEvent, Project, Result, needs_cli, served, wait_until
+from stack_kit import Daemon, OnEvent, Project, Result, served
 
 from slipway.providers.provider import Caller, Provider
 from slipway.providers.server import ProviderServer
@@ -22,8 +22,9 @@ from slipway.sandbox.providers.framework.connections import Connections
 from slipway.sandbox.providers.framework.journal import Journal
 from slipway.sandbox.providers.services.ec2.vpcs import Vpc
 from slipway.sandbox.providers.services.ecr.repositories import Repository
+from tests.waiting import wait_until
 
-pytestmark = needs_cli
+pytestmark = pytest.mark.usefixtures("cli_on_path")
 
 # Keyless, auto-named, named and tagless resources, in several steps.
 PROGRAM = """
@@ -104,7 +105,7 @@ def test_killed_providers_are_started_again_and_the_next_run_goes_on(project: Pr
     result = interrupted(project, lambda _: process.kill())
     if result.code:  # else all was made by then
         assert set(result.errors) - {"update failed"}, "the user is told nothing"
-    wait_until(lambda: serves(project.daemon), "the providers did not come back")
+    wait_until(lambda: serves(project.daemon), "the providers' return")
     assert project.daemon.providers_process().pid != process.pid
     goes_on(project)
 
@@ -122,7 +123,7 @@ def test_killed_daemon_is_started_again_and_the_next_run_goes_on(project: Projec
     result = interrupted(project, lambda _: project.daemon.kill())
     assert result.code == 0 or set(result.errors) - {"update failed"}, "the user is told nothing"
     project.daemon.kill()
-    wait_until(lambda: not orphan.is_running(), "the providers outlived their daemon")
+    wait_until(lambda: not orphan.is_running(), "the end of the providers with their daemon")
     project.daemon.start()
     goes_on(project)
 
@@ -157,7 +158,7 @@ def test_command_killed_in_the_middle_of_a_create(
             patch.setattr(kind, "create", killing)
             assert project.run("up", "--yes", "--skip-preview", "--json").code != 0
         assert killed
-        wait_until(lambda: len(connections) == 0, "the killed command's instances are still there")
+        wait_until(lambda: len(connections) == 0, "the end of the killed command's instances")
         goes_on(project)
     finally:
         server.stop()

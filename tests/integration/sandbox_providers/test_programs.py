@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from stack_kit import Daemon, Project, needs_cli, served
+from stack_kit import Daemon, Project, served
 
-pytestmark = needs_cli
+pytestmark = pytest.mark.usefixtures("cli_on_path")
 
 WEB = """
 import pulumi

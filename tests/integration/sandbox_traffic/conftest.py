@@ -186,11 +186,10 @@ class Answer:
 
 
 def _get(address: str, path: str, port: int, headers: dict[str, str]) -> Answer:
-    connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)
-    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    response = connection.getresponse()
-    body = response.read().decode()
-    connection.close()
+    with contextlib.closing(http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)) as connection:
+        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        body = response.read().decode()
     return Answer(response.status, body, {name.lower(): value for name, value in response.getheaders()})
 
 

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shop import PROGRAM, Shop
+from project_kit import Project
+from shop import Shop
 
 from slipway.providers.server import ProviderServer
-from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.framework.connections import Connections
-from slipway.sandbox.pulumi.cli import have_cli
-from slipway.stack import PulumiStack, find_cli
-
-
-@pytest.fixture(scope="session")
-def cli_folder() -> Path:
-    """Where the built CLI is; built if it is not there."""
-    return have_cli(SandboxPaths.from_environment()).parent
-
-
-@dataclass
-class Project:
-    """A project folder, and what its Things are."""
-
-    folder: Path
-    things: Path
-    serve: Callable[..., None]
-
-    def write(self, program: str = PROGRAM, **config: object) -> None:
-        """The program, and the stack file of `dev`."""
-        (self.folder / "__main__.py").write_text(program)
-        lines = [f"  shop:{key}: {value}" for key, value in config.items()]
-        (self.folder / "Pulumi.dev.yaml").write_text("\n".join(["config:", *lines]) if lines else "config: {}\n")
-
-    def stack(self, **options: bool) -> PulumiStack:
-        return PulumiStack(find_cli, self.folder, "dev", **options)
-
-    def made(self) -> list[str]:
-        """Names of the Things that exist, once for each."""
-        return sorted(path.stem.rpartition("-")[0] for path in self.things.glob("*.thing"))
 
 
 @pytest.fixture

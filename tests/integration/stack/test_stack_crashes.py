@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Project
+from project_kit import Project
 
 from slipway.errors import OperationError
+from slipway.stack.locks import LockHolder
 from slipway.stack.pending import interrupted_creates
+from tests.waiting import wait_until
 
 THINGS = 6
 ROUNDS = int(os.environ.get("SLIPWAY_CRASH_ROUNDS", "4"))
@@ -46,13 +50,6 @@ def pulumi_up(project: Project) -> subprocess.Popen[bytes]:
 
 def slipway_up(project: Project) -> subprocess.Popen[bytes]:
     return start(sys.executable, "-m", "slipway.cli", "--no-sandbox", "up", "dev", "--yes", project=project)
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"{what} within {seconds} s"
-        time.sleep(0.05)
 
 
 def runs_there(project: Project) -> list[psutil.Process]:
@@ -120,3 +117,25 @@ def test_interrupted_create_is_refused_where_providers_do_not_take_it_up(slow: P
     stack.show("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
     assert slow.made() == before
     assert interrupted_creates(stack.export()) == ()
+
+
+def test_state_is_read_although_what_lies_beside_it_was_torn(project: Project) -> None:
+    project.stack().up()
+    (sidecar,) = (project.folder.parent / "state/.pulumi/stacks").rglob("dev.json.attrs")
+    sidecar.write_bytes(b"")  # where the CLI was killed between creating and writing it
+
+    assert project.stack().resources() == 4
+    assert project.stack().up().changes == {"same": 4}
+
+
+def test_holder_of_a_lock_is_dead_although_nobody_has_waited_for_it(tmp_path: Path) -> None:
+    program = tmp_path / "pulumi"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "60"]) as process:
+        holder = LockHolder(socket.gethostname(), process.pid)
+        try:
+            assert not holder.is_dead
+        finally:
+            process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert holder.is_dead

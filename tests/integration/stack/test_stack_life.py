@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from project_kit import Project
 
 from slipway.errors import LockedError, NotFoundError, OperationError, PolicyError, UsageError
 from slipway.stack.report import preview_markdown
@@ -89,6 +89,28 @@ def test_programs_own_error_is_told(project: Project) -> None:
         project.stack().preview()
 
 
+def test_program_finds_what_it_finds_when_python_is_started_for_it(project: Project) -> None:
+    """Its Python has waited in the project's folder, where a module may have the name of one that the SDK needs."""
+    (project.folder / "yaml.py").write_text("raise SystemExit('not the library')\n")
+    project.write(
+        """
+import os, signal, sys
+import pulumi
+pulumi.export("seen", {
+    "arguments": sys.argv == [os.getcwd()],
+    "input": sys.stdin.read(),
+    "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+    "setting": pulumi.Config("shop").require_int("size"),
+})
+""",
+        size=3,
+    )
+
+    project.stack().up()
+
+    assert project.stack().outputs()["seen"] == {"arguments": True, "input": "", "interrupt": True, "setting": 3}
+
+
 def test_mandatory_policy_refuses_and_advice_is_reported(project: Project) -> None:
     add_policies(project)
     result = project.stack().preview()
@@ -114,7 +136,7 @@ def test_wrong_passphrase_is_told_with_the_way_out(project: Project, monkeypatch
 
 def test_stack_that_somebody_works_on_is_locked(project: Project) -> None:
     (project.things / "slow").touch()
-    project.write(things=8, chain=True)
+    project.write(things=60, chain=True)  # longer than any machine needs to come to the lock
     argv = ["pulumi", "--cwd", str(project.folder), "up", "--stack", "dev", "--yes", "--skip-preview"]
     subprocess.run(["pulumi", "--cwd", str(project.folder), "stack", "init", "dev"], check=True, capture_output=True)
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as other:
@@ -122,6 +144,7 @@ def test_stack_that_somebody_works_on_is_locked(project: Project) -> None:
             assert other.poll() is None
         with pytest.raises(LockedError, match="currently locked"):
             project.stack().up()
+        (project.things / "slow").unlink()
         assert other.wait(60) == 0
     project.stack().up()
 

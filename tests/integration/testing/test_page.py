@@ -12,28 +12,12 @@ from slipway.testing.session import Options
 
 pytest_plugins = ["pytester"]
 PAGE = (Path(__file__).parents[3] / "docs/testing-components.md").read_text()
-COMPONENT = """
-import pulumi
-import pulumi_aws as aws
-
-
-class Site(pulumi.ComponentResource):
-    def __init__(self, name, opts=None):
-        super().__init__("acme:index:Site", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        bucket = aws.s3.Bucket(f"{name}-bucket", opts=child)
-        aws.s3.BucketPublicAccessBlock(f"{name}-private", bucket=bucket.bucket, block_public_acls=True, opts=child)
-        self.register_outputs({})
-"""
-SITE = """
-def site():
-    Site("docs", opts=pulumi.ResourceOptions(providers=[aws.Provider("cloud", region="eu-west-1")]))
-"""
+COMPONENT, *TESTS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_snippets_pass_and_fail_when_the_component_changes(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(my_components=COMPONENT)
-    pytester.makepyfile(test_page="\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)) + SITE)
+    pytester.makepyfile(test_site="\n".join(TESTS))
     pytester.syspathinsert()
 
     first = pytester.runpytest_subprocess("-p", "no:randomly", "--slipway-record", "--slipway-update-snapshots")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from slipway import delivery
-from slipway.cli import app
 from slipway.cli import delivery as verbs
 from slipway.delivery.simulation.rehearsal import Rehearsal
+from tests.command import run_slipway
 
 
 @pytest.fixture
@@ -25,23 +25,15 @@ def destroyed(monkeypatch: pytest.MonkeyPatch) -> delivery.Context:
     return context
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["slipway", "forget", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        app.run()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
 def test_says_what_was_forgotten_and_then_that_there_is_nothing(
     destroyed: delivery.Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "dev", "--yes") == 0
+    assert run_slipway(monkeypatch, "forget", "dev", "--yes") == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("dev: forgotten: green 1.0.0 (")
     assert "dev: forgotten: a database migrated to 0001" in told
 
-    assert run(monkeypatch, "dev", "--yes") == 0
+    assert run_slipway(monkeypatch, "forget", "dev", "--yes") == 0
     assert capsys.readouterr().out == "dev: there was nothing to forget\n"
 
 
@@ -50,7 +42,7 @@ def test_forgets_nothing_when_nobody_is_there_to_be_asked(
 ) -> None:
     with Path("/dev/null").open() as nobody:
         monkeypatch.setattr(sys, "stdin", nobody)
-        assert run(monkeypatch, "dev") == 2
+        assert run_slipway(monkeypatch, "forget", "dev") == 2
     assert "add --yes" in capsys.readouterr().err
     assert delivery.status(destroyed) != ()
 
@@ -59,5 +51,5 @@ def test_refuses_with_exit_code_2_what_still_exists(
     destroyed: delivery.Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     destroyed.stack.up()
-    assert run(monkeypatch, "dev", "--yes") == 2
+    assert run_slipway(monkeypatch, "forget", "dev", "--yes") == 2
     assert "slipway destroy dev" in capsys.readouterr().err

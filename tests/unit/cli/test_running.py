@@ -11,14 +11,7 @@ import typer
 
 import slipway.cli
 from slipway.cli import app
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        app.run()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+from tests.command import run_slipway
 
 
 @pytest.mark.parametrize(
@@ -33,7 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_refuses_wrong_arguments_with_exit_code_2(
     arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, *arguments) == 2
+    assert run_slipway(monkeypatch, *arguments) == 2
     told = capsys.readouterr().err
     assert words in told
     assert "a bug in slipway" not in told
@@ -45,7 +38,7 @@ def test_interrupted_command_ends_with_130(end: type[BaseException], monkeypatch
         raise end
 
     monkeypatch.setattr(app, "app", interrupted)
-    assert run(monkeypatch) == 130
+    assert run_slipway(monkeypatch) == 130
 
 
 def test_bytecode_is_kept_outside_the_clone_also_for_child_processes(

@@ -6,6 +6,7 @@ import pytest
 
 from components.build_context import hash_context
 from components.errors import ArgsError
+from components.image import ImageArgs
 
 
 @pytest.fixture
@@ -40,6 +41,16 @@ def test_hash_changes_when_the_build_would_see_something_else(context: Path, cha
         case _:
             (context / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
     assert hash_context(context) != before
+
+
+def test_hash_changes_with_the_base_image(context: Path) -> None:
+    assert hash_context(context, base_image=f"python@sha256:{'a' * 64}") != hash_context(context)
+
+
+@pytest.mark.parametrize("base_image", ["python:3.11", "python@sha256:abc", f"@sha256:{'a' * 64}"])
+def test_refuses_a_base_image_without_a_digest(context: Path, base_image: str) -> None:
+    with pytest.raises(ArgsError, match="base_image"):
+        ImageArgs(repository_name="orders", context=str(context), key_arn="arn:key", base_image=base_image)
 
 
 def test_refuses_a_folder_without_a_dockerfile(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""Migrations before they run: reading Alembic's folder, and the lint."""
+"""Migrations before they run: reading Alembic's folder, and what the Job is. The lint's rules: docs/migrations.md and its test."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from textwrap import dedent, indent
 
 import pytest
 
 from slipway.delivery.adapters.migration_job import is_lock_timeout, job_manifest, job_name
+from slipway.delivery.migrations import history
 from slipway.delivery.migrations.history import load_revisions
-from slipway.delivery.migrations.lint import lint_revision
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.errors import UsageError
@@ -17,79 +17,17 @@ from slipway.errors import UsageError
 RELEASE = ColourRelease(release="r-20260105-0a1b2c3d", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")
 
 
-def findings(body: str, phase: MigrationPhase = MigrationPhase.EXPAND, head: str = "") -> list[str]:
-    source = (
-        f"import sqlalchemy as sa\nfrom alembic import op\n{head}\ndef upgrade():\n{indent(dedent(body), '    ')}\n"
-    )
-    return [finding.rule for finding in lint_revision(source, phase, set())]
-
-
-@pytest.mark.parametrize(
-    ("body", "rules"),
-    [
-        ('op.create_table("a", sa.Column("id", sa.Integer, primary_key=True, nullable=False))', []),
-        ('op.add_column("a", sa.Column("b", sa.Text, nullable=True))', []),
-        ('op.add_column("a", sa.Column("b", sa.Text, nullable=False, server_default="x"))', []),
-        ('op.add_column("a", sa.Column("b", sa.Text, nullable=False))', ["not-null"]),
-        ('op.add_column("a", sa.Column("b", sa.Text, nullable=False, server_default=None))', ["not-null"]),
-        ('op.add_column("a", sa.Column("b", sa.BigInteger, sa.Identity(), nullable=False))', []),
-        ('op.drop_table("a")', ["drop-table"]),
-        ('op.drop_column("a", "b")', ["drop-column"]),
-        ('op.rename_table("a", "b")', ["rename-table"]),
-        ('op.alter_column("a", "b", new_column_name="c")', ["rename-column"]),
-        ('op.alter_column("a", "b", type_=sa.BigInteger)', ["alter-type"]),
-        ('op.alter_column("a", "b", nullable=False)', ["not-null"]),
-        ('op.alter_column("a", "b", nullable=True)', []),
-        ('op.alter_column("a", "b", server_default="x")', []),
-        ('op.create_index("i", "a", ["b"])', ["index-lock"]),
-        ('op.create_index("i", "a", ["b"], postgresql_concurrently=True)', []),
-        ('op.create_table("a", sa.Column("b", sa.Text))\nop.create_index("i", "a", ["b"])', []),
-        ('op.create_foreign_key("f", "a", "b", ["x"], ["y"])', ["constraint"]),
-        ('op.create_unique_constraint("u", "a", ["b"])', ["constraint"]),
-        ('op.drop_constraint("u", "a")', []),
-        ('with op.batch_alter_table("a") as batch:\n    batch.drop_column("b")', ["drop-column"]),
-        ('op.execute("UPDATE a SET b = 1 WHERE b IS NULL")', []),
-        ('op.execute("ALTER TABLE a DROP COLUMN b")', ["destructive-sql"]),
-        ('op.execute(sa.text("drop table a"))', ["destructive-sql"]),
-        ('op.execute("ALTER TABLE a RENAME COLUMN b TO c")', ["destructive-sql"]),
-        ('op.execute("ALTER TABLE a ALTER COLUMN b TYPE bigint")', ["alter-type"]),
-        ('op.execute("ALTER TABLE a ALTER COLUMN b SET NOT NULL")', ["not-null"]),
-        ('op.execute("CREATE INDEX i ON a (b)")', ["index-lock"]),
-        ('op.execute("CREATE INDEX CONCURRENTLY i ON a (b)")', []),
-        ('op.execute("DELETE FROM a")', ["destructive-sql"]),
-        ('op.execute("DELETE FROM a WHERE b = 1")', []),
-        ('op.execute(f"UPDATE {table}")', ["sql-unseen"]),
-        ('if True:\n    op.drop_table("a")', ["drop-table"]),
-    ],
-)
-def test_lint_finds_what_the_old_release_could_not_live_with(body: str, rules: list[str]) -> None:
-    assert findings(body) == rules
-
-
-@pytest.mark.parametrize(
-    "body", ['op.drop_column("a", "b")', 'op.alter_column("a", "b", nullable=False)', 'op.execute("DROP TABLE a")']
-)
-def test_contract_migration_may_take_things_away(body: str) -> None:
-    assert findings(body, MigrationPhase.CONTRACT) == []
-
-
-def test_contract_migration_still_must_not_lock_a_table_for_an_index() -> None:
-    assert findings('op.create_index("i", "a", ["b"])', MigrationPhase.CONTRACT) == ["index-lock"]
-
-
-def test_rule_is_silent_when_the_migration_allows_it_by_name() -> None:
-    assert findings('op.create_index("i", "tiny", ["b"])', head='lint_allow = ["index-lock"]') == []
-    assert findings('op.drop_table("a")', head='lint_allow = ["index-lock"]') == ["drop-table"]
-
-
 def app(folder: Path, *files: tuple[str, str | None, str, str]) -> Path:
     """An app with migrations (id, down, the line of its phase, body)."""
     versions = folder / "migrations" / "versions"
     versions.mkdir(parents=True)
-    (folder / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\npath_separator = os\n")
+    ini = "[alembic]\nscript_location = migrations\nprepend_sys_path = %(here)s\npath_separator = os\n"
+    (folder / "alembic.ini").write_text(ini)
+    (folder / "helper.py").write_text("from alembic import op\ndef drop():\n    op.drop_table('x')\n")
     (folder / "migrations" / "env.py").write_text("")
     for name, down, phase, body in files:
-        text = f"from alembic import op\nrevision = {name!r}\ndown_revision = {down!r}\n{phase}\ndef upgrade():\n    {body}\n"
+        head = f"from alembic import op; from helper import drop\nrevision = {name!r}\ndown_revision = {down!r}\n"
+        text = f"{head}{phase}\ndef upgrade():\n    {body}\n"
         (versions / f"{name}.py").write_text(text)
     return folder
 
@@ -115,23 +53,60 @@ def test_refuses_two_heads(tmp_path: Path) -> None:
         load_revisions(folder)
 
 
+def chain(folder: Path, *rows: tuple[str, str]) -> Path:
+    """An app with a line of migrations m0, m1, … of (the line of its phase, body)."""
+    names = [None, *(f"m{number}" for number in range(len(rows)))]
+    return app(folder, *((f"m{n}", names[n], phase, body) for n, (phase, body) in enumerate(rows)))
+
+
 def test_refuses_all_faults_at_once_with_file_and_line(tmp_path: Path) -> None:
-    folder = app(
+    folder = chain(
         tmp_path,
-        ("a1", None, "", "pass"),
-        ("b2", "a1", 'phase = "later"', "pass"),
-        ("c3", "b2", EXPAND, 'op.drop_table("x")'),
+        ("", "pass"),
+        ('phase = "later"', "pass"),
+        (EXPAND, "op.drop_table('x')"),
+        (EXPAND, "drop()"),
+        (EXPAND, "list(op.get_context().connection.execute('SELECT 1'))"),
+        (EXPAND, "op.execute('DROP THE TABLE')"),
+        (EXPAND, "op.get_context().as_sql or drop()"),
+        (f"{CONTRACT}; lint_allow = ['whole-table-write']", "op.create_index('i', 'a', ['b'])"),
     )
     with pytest.raises(UsageError) as caught:
         load_revisions(folder)
-    assert "a1.py: phase is None" in str(caught.value)
-    assert "b2.py: phase is 'later'" in str(caught.value)
-    assert "c3.py:6: drops a table" in str(caught.value)
+    for fault in (
+        "m0.py: phase is None",
+        "m1.py: phase is 'later'",
+        "m2.py:6: ban-drop-table: Dropping a table may break existing clients.",
+        "m3.py:6: ban-drop-table",
+        "m4.py:6: sql-unseen: TypeError: 'NoneType' object is not iterable",
+        "m5.py:6: syntax-error",
+        "m6.py:6: sql-unseen: as_sql",
+        "m7.py:6: require-concurrent-index-creation",
+    ):
+        assert fault in str(caught.value)
 
 
-def test_service_of_this_repository_passes() -> None:
-    folder = Path(__file__).parents[3] / "app"
-    assert [revision.phase for revision in load_revisions(folder)][:1] == [MigrationPhase.EXPAND]
+def test_contract_and_allowed_migrations_pass(tmp_path: Path) -> None:
+    folder = chain(
+        tmp_path,
+        (CONTRACT, "drop()"),
+        (f"{EXPAND}; lint_allow = ['ban-drop-table']", "drop()"),
+        (f"{EXPAND}; lint_allow = ['sql-unseen']", "op.get_bind().execute('SELECT 1').fetchall()"),
+        (EXPAND, "print('noise'); op.execute('CREATE TABLE b (c int)'); op.execute('UPDATE b SET c = 1')"),
+    )
+    assert len(load_revisions(folder)) == 4
+    assert "helper" not in sys.modules  # the service's code runs in a process of its own
+
+
+def test_refuses_migrations_that_cannot_be_imported_or_do_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = chain(tmp_path, (EXPAND, "pass\nimport nowhere"))
+    with pytest.raises(UsageError, match="cannot be read: ModuleNotFoundError: No module named 'nowhere'"):
+        load_revisions(folder)
+    monkeypatch.setattr(history, "RENDER_TIMEOUT_SECONDS", 0.01)
+    with pytest.raises(UsageError, match=r"cannot be read: no end within 0\.01 s"):
+        load_revisions(folder)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from slipway.delivery.migrations.history import load_revisions
+
 ROOT = Path(__file__).parents[3]
 HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? ", re.MULTILINE)
 
@@ -32,7 +34,7 @@ def apply_patch(files: dict[str, list[str]], patch: str) -> dict[str, list[str]]
     return files
 
 
-def test_patches_apply_in_order_and_leave_valid_python() -> None:
+def test_patches_apply_in_order_and_leave_valid_python_and_safe_migrations(tmp_path: Path) -> None:
     files = {
         path.relative_to(ROOT).as_posix(): path.read_text().splitlines()
         for path in (ROOT / "app").rglob("*")
@@ -46,4 +48,7 @@ def test_patches_apply_in_order_and_leave_valid_python() -> None:
             if name.endswith(".py"):
                 ast.parse("\n".join(lines), name)
     assert versions == ["2.0.0", "3.0.0"]
-    assert "app/migrations/versions/0003_currency_required.py" in files
+    for name, lines in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("\n".join(lines))
+    assert [revision.id for revision in load_revisions(tmp_path / "app")] == ["0001", "0002", "0003", "0004"]

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 def raw_settings(environment: str) -> dict[str, str]:
     """The config texts of a committed stack file, as Pulumi hands them to the program."""
-    config = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())["config"]
+    document = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())
+    assert [*document] == ["config"], "the CLI writes the salt of one machine's passphrase, which no other machine has"
+    config = document["config"]
     return {
         key.removeprefix("slipway:"): value if isinstance(value, str) else json.dumps(value)
         for key, value in config.items()

@@ -58,6 +58,18 @@ def test_programs_are_built_while_packages_and_images_are_fetched(replace: Calla
     assert built.is_set()
 
 
+def test_what_a_killed_sandbox_left_is_taken_away_and_nothing_else(
+    replace: Callable[..., None], tmp_path: Path
+) -> None:
+    swept: list[SandboxPaths] = []
+    replace(sweep=swept.append)
+    bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert not swept
+    replace(claim_machine=lambda *_arguments: tmp_path / "another")
+    bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert swept == [SandboxPaths(tmp_path)]
+
+
 @pytest.mark.parametrize("part", ["_start_services", "_prepare_programs"])
 def test_daemon_is_not_started_when_a_part_fails(replace: Callable[..., None], tmp_path: Path, part: str) -> None:
     started: list[str] = []
@@ -69,6 +81,19 @@ def test_daemon_is_not_started_when_a_part_fails(replace: Callable[..., None], t
     with pytest.raises(OperationError, match="no such thing"):
         bringing_up.up(SandboxPaths(tmp_path), quietly)
     assert not started
+
+
+def test_refuses_state_of_a_sandbox_that_used_other_clusters(replace: Callable[..., None], tmp_path: Path) -> None:
+    begun: list[str] = []
+    replace(claim_machine=lambda *_arguments: begun.append("claim"))
+    setting = tmp_path / "sandbox/kubernetes/existing-kubeconfig"
+    setting.parent.mkdir(parents=True)
+    setting.write_text("/home/ada/.kube/config")
+
+    with pytest.raises(MachineError, match="used clusters that it did not build") as refused:
+        bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert "slipway sandbox reset" in refused.value.remedy
+    assert not begun
 
 
 def test_refuses_a_machine_without_go_before_anything_is_installed(

@@ -70,8 +70,9 @@ def test_second_sandbox_takes_the_machine_when_the_first_one_died(
 ) -> None:
     monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
     first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
-    requirements.claim_machine(first)
-    requirements.claim_machine(second)
+    assert requirements.claim_machine(first) is None
+    assert requirements.claim_machine(first) is None
+    assert requirements.claim_machine(second) == first.home
     requirements.release_machine(first)  # not its own any more
     assert json.loads((tmp_path / "claim.json").read_text()) == {"home": str(second.home)}
 

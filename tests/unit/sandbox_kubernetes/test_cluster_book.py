@@ -101,6 +101,14 @@ def test_refuses_a_name_that_is_unknown(book: ClusterBook) -> None:
         book.get("ghost")
 
 
+def test_file_of_an_earlier_version_is_read_when_it_tells_more(tmp_path: Path, book: ClusterBook) -> None:
+    path = kubernetes_folder(SandboxPaths(tmp_path)) / "clusters.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"clusters": {"dev": {"index": 3, "token_webhook_url": "", "existing": {"uid": "1"}}}}')
+
+    assert book.get("dev") == ClusterRecord(index=3, token_webhook_url="")
+
+
 def test_refuses_a_damaged_file_by_its_path(tmp_path: Path, book: ClusterBook) -> None:
     path = kubernetes_folder(SandboxPaths(tmp_path)) / "clusters.json"
     path.parent.mkdir(parents=True)

@@ -86,3 +86,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGo:
 def paths(tmp_path: Path) -> SandboxPaths:
     """A home of its own."""
     return SandboxPaths(tmp_path / "home")
+
+
+def quietly(_text: str) -> None:
+    """Progress that is not looked at."""

@@ -16,11 +16,7 @@ from slipway.sandbox.go_programs import GROUPS, KUBERNETES_PLUGIN, Binaries
 from slipway.sandbox.go_programs import binaries as binaries_module
 from slipway.sandbox.go_programs.groups import PAUSE, required_version
 from slipway.sandbox.paths import SandboxPaths
-from tests.unit.sandbox_programs.conftest import FakeGo
-
-
-def quietly(_text: str) -> None:
-    """Progress that is not looked at."""
+from tests.unit.sandbox_programs.conftest import FakeGo, quietly
 
 
 def test_refuses_when_go_is_not_installed(go: FakeGo, paths: SandboxPaths) -> None:

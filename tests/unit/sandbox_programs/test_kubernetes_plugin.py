@@ -9,11 +9,7 @@ import pytest
 from slipway.sandbox.go_programs import KUBERNETES_PLUGIN, Binaries
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.pulumi.kubernetes_plugin import FOLDER, PROGRAM, install_kubernetes_plugin
-from tests.unit.sandbox_programs.conftest import FakeGo
-
-
-def quietly(_text: str) -> None:
-    """Progress that is not looked at."""
+from tests.unit.sandbox_programs.conftest import FakeGo, quietly
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from slipway.providers.provider import CallContext, DiffChanges, DiffKind
 from slipway.providers.values import UNKNOWN
@@ -149,6 +152,16 @@ def test_refuses_what_it_would_have_to_ignore(token: str) -> None:
         assert "not supported by the sandbox" in refused.get(name, ""), name
 
 
+def passed_by_name(service: str, sources: str) -> set[str]:
+    """What `api_arguments` takes of the inputs because AWS's operation has an argument of that name; in lower case."""
+    operations = re.findall(r'api_arguments\(\w+, "(\w+)"', sources)
+    if not operations:
+        return set()
+    model: Any = botocore.session.get_session().get_service_model(service)
+    names = {xform_name(name): name for name in model.operation_names}
+    return {member.lower() for each in operations for member in model.operation_model(names[each]).input_shape.members}
+
+
 @pytest.mark.parametrize("token", sorted(RESOURCES))
 def test_every_input_is_used_or_refused(token: str) -> None:
     """Not proven: that it is used rightly; the integration tests look at that."""
@@ -157,8 +170,11 @@ def test_every_input_is_used_or_refused(token: str) -> None:
         inspect.getsource(sys.modules[kind.__module__]) for kind in type(resource).__mro__ if kind is not object
     )
     everywhere = {"tags", "region", "namePrefix", "nodeGroupNamePrefix", "identifierPrefix"}
+    passed_on = passed_by_name(resource.service, sources)
     ignored = {
-        n for n in resource_schema(token).inputs.properties if f'"{n}"' not in sources and f"{n}=" not in sources
+        n
+        for n in resource_schema(token).inputs.properties
+        if f'"{n}"' not in sources and f"{n}=" not in sources and n.lower() not in passed_on
     }
     unused = ignored - everywhere - resource.unsupported
     assert {name for name in unused if name not in check(token, **{name: UNKNOWN})[1]} == set()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
 
 from slipway.providers.provider import (
@@ -17,10 +20,19 @@ from slipway.providers.provider import (
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.diff import diff_inputs
 from slipway.sandbox.providers.framework.schema import object_schema, resource_schema
+from slipway.sandbox.providers.framework.wire import operation_model
 from slipway.sandbox.providers.services import registry
 from slipway.sandbox.providers.services.elbv2.actions import api_actions, shown_actions
 
 REPOSITORY = Path(__file__).parents[3]
+CLIENTS = botocore.session.get_session()
+
+
+@cache
+def client_of(service: str) -> Any:
+    return CLIENTS.create_client(
+        service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
 
 
 def test_schema_of_a_type_is_what_the_sdk_declares() -> None:
@@ -47,6 +59,37 @@ def test_declared_properties_exist_in_the_sdk(token: str) -> None:
         *(name for group in (*resource.conflicts, *resource.one_of) for name in group),
     }
     assert declared - schema.inputs.properties.keys() == set()
+
+
+@pytest.mark.parametrize("token", sorted(registry.all_resources()))
+def test_declared_operations_exist_at_aws(token: str) -> None:
+    resource = registry.all_resources()[token]
+    declared = [(resource.deletion, [*resource.id_arguments])] if hasattr(resource, "deletion") else []
+    if hasattr(resource, "lookup"):
+        declared.append((resource.lookup.operation, [resource.lookup.argument] if resource.lookup.argument else []))
+    if resource.tagging:
+        declared += [
+            (operation, [resource.tagging.target]) for operation in (resource.tagging.tag, resource.tagging.untag)
+        ]
+    for operation, arguments in declared:
+        client = client_of(resource.service)
+        assert set(arguments) <= operation_model(client, operation).input_shape.members.keys(), operation
+        if hasattr(resource, "lookup") and operation == resource.lookup.operation:
+            assert resource.lookup.member in operation_model(client, operation).output_shape.members
+
+
+@pytest.mark.parametrize(
+    ("older", "token"),
+    [
+        ("aws:alb/listenerRule:ListenerRule", "aws:lb/listenerRule:ListenerRule"),
+        ("aws:elasticloadbalancingv2/loadBalancer:LoadBalancer", "aws:lb/loadBalancer:LoadBalancer"),
+        ("aws:s3/bucketAclV2:BucketAclV2", "aws:s3/bucketAcl:BucketAcl"),
+    ],
+)
+def test_older_name_of_a_type_is_served(older: str, token: str) -> None:
+    found = registry.resource(older)
+    assert found
+    assert found.token == token
 
 
 def test_every_aws_type_of_the_components_is_served() -> None:

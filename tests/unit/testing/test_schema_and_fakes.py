@@ -12,6 +12,7 @@ from slipway.providers.schema import ResourceSchema, function_schema, installed_
 from slipway.providers.values import UNKNOWN, Asset, Secret
 from slipway.testing.checking import check_properties
 from slipway.testing.replacement import Change, compare, replacing
+from slipway.testing.session import Options
 from slipway.testing.values import Identity, compute_outputs, hide_computed
 
 
@@ -90,6 +91,30 @@ def test_function_schema_is_found_by_its_token() -> None:
     assert [fault.path for fault in check_properties({"secretID": "a"}, schema.arguments)] == ["secretID"]
     assert "secretString" in schema.outputs
     assert function_schema("aws:nowhere/getNothing:getNothing") is None
+    policy = function_schema("aws:iam/getPolicyDocument:getPolicyDocument")
+    assert policy
+    inside = check_properties({"statements": [{"actions": ["*"]}, {"actionz": ["*"]}]}, policy.arguments)
+    assert [fault.path for fault in inside] == ["statements[1].actionz"]
+
+
+@pytest.mark.parametrize(
+    ("option", "token"),
+    [
+        ("answers", "aws:s3:Bucket"),
+        ("answers", "aws:s3/bukket:Bukket"),
+        ("replace_on", "aws:s3/bucket:Bukket"),
+        ("invokes", "aws:iam:getPolicyDocument"),
+        ("invokes", "aws:s3/bucket:Bucket"),
+    ],
+)
+def test_answer_that_nothing_asks_for_is_refused(option: str, token: str) -> None:
+    with pytest.raises(ValueError, match=f"{option}: the installed SDK of aws has no {token}; a token is like aws:s3/"):
+        Options(**{option: {token: {}}})  # pyright: ignore[reportArgumentType]
+
+
+def test_answers_are_taken_by_class_and_for_packages_without_an_sdk() -> None:
+    given = Options(answers={aws.s3.Bucket: {"arn": "a"}, "acme:index:Site": {}, "kubernetes:core/v1:Pod": {}})
+    assert [*(given.answers or {})] == ["aws:s3/bucket:Bucket", "acme:index:Site", "kubernetes:core/v1:Pod"]
 
 
 def test_computed_outputs_are_stable_and_of_the_right_type() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from moto.eks.exceptions import InvalidParameterException, ResourceInUseException, ResourceNotFoundException
@@ -33,182 +33,164 @@ from slipway.sandbox.aws.eks.models import (
     Update,
 )
 
+T = TypeVar("T")
 
-def create_access_entry(
-    backend: RealEksBackend, cluster_name: str, principal_arn: str, wanted: dict[str, Any]
-) -> AccessEntry:
-    """Let an IAM principal in."""
-    extras = backend.extras_of(cluster_name)
-    entry_type = str(wanted.get("type") or "STANDARD")
-    groups = [str(group) for group in wanted.get("kubernetesGroups") or []]
-    if not principal_arn.startswith("arn:"):
-        raise InvalidParameterException(message=f"The principalArn parameter format is not valid: {principal_arn}")
-    if entry_type not in ENTRY_TYPES:
-        raise InvalidParameterException(
-            message=f"The type must be one of {', '.join(sorted(ENTRY_TYPES))}; got {entry_type}"
+
+class ClusterAdditions:
+    """What one cluster has of them."""
+
+    def __init__(self, backend: RealEksBackend, name: str) -> None:
+        self.name = name
+        self._cluster = backend.describe_cluster(name)
+        self.extras = backend.extras_of(name)
+
+    def create_access_entry(self, principal_arn: str, wanted: dict[str, Any]) -> AccessEntry:
+        """Let an IAM principal in."""
+        entry_type = str(wanted.get("type") or "STANDARD")
+        groups = [str(group) for group in wanted.get("kubernetesGroups") or []]
+        if not principal_arn.startswith("arn:"):
+            raise InvalidParameterException(message=f"The principalArn parameter format is not valid: {principal_arn}")
+        if entry_type not in ENTRY_TYPES:
+            raise InvalidParameterException(
+                message=f"The type must be one of {', '.join(sorted(ENTRY_TYPES))}; got {entry_type}"
+            )
+        if entry_type != "STANDARD" and groups:
+            raise InvalidParameterException(message=f"Groups cannot be set for an access entry of type {entry_type}")
+        if any(group.startswith("system:") for group in groups):
+            raise InvalidParameterException(message="The kubernetes group name must not start with system:")
+        if principal_arn in self.extras.access_entries:
+            raise ResourceInUseException(
+                clusterName=self.name,
+                message="The specified access entry resource is already in use on this cluster.",
+            )
+        entry = new_entry(
+            self._cluster.arn,
+            principal_arn,
+            entry_type=entry_type,
+            username=str(wanted.get("username") or ""),
+            groups=groups,
+            tags=dict(wanted.get("tags") or {}),
         )
-    if entry_type != "STANDARD" and groups:
-        raise InvalidParameterException(message=f"Groups cannot be set for an access entry of type {entry_type}")
-    if any(group.startswith("system:") for group in groups):
-        raise InvalidParameterException(message="The kubernetes group name must not start with system:")
-    if principal_arn in extras.access_entries:
-        raise ResourceInUseException(
-            clusterName=cluster_name,
-            message="The specified access entry resource is already in use on this cluster.",
+        self.extras.access_entries[principal_arn] = entry
+        return entry
+
+    def find_access_entry(self, principal_arn: str) -> AccessEntry:
+        """An entry by its principal; raises ResourceNotFoundException."""
+        missing = f"The specified principalArn could not be found. You can view your available access entries: {principal_arn}"
+        return self._found(self.extras.access_entries.get(principal_arn), missing)
+
+    def update_access_entry(self, principal_arn: str, wanted: dict[str, Any]) -> AccessEntry:
+        """Change the user name or the groups of an entry."""
+        entry = self.find_access_entry(principal_arn)
+        if wanted.get("username"):
+            entry.username = str(wanted["username"])
+        if wanted.get("kubernetesGroups") is not None:
+            entry.kubernetes_groups = [str(group) for group in wanted["kubernetesGroups"]]
+        entry.modified_at = datetime.now(UTC)
+        return entry
+
+    def associate_policy(self, principal_arn: str, policy_arn: str, scope: dict[str, Any]) -> AccessPolicy:
+        """Give an entry the rights of one of EKS's access policies, in the whole cluster."""
+        entry = self.find_access_entry(principal_arn)
+        if policy_arn.removeprefix(POLICY_ARN_PREFIX) not in POLICY_GROUPS:
+            raise InvalidParameterException(
+                message=f"The policyArn parameter format is not valid, or the sandbox lacks it: {policy_arn}"
+            )
+        if scope.get("type") != "cluster":
+            # Bound to the whole cluster it would grant more than was asked for.
+            raise InvalidParameterException(
+                message="The sandbox supports the access scope type cluster only, not namespace"
+            )
+        now = datetime.now(UTC)
+        known = entry.policies.get(policy_arn)
+        association = AccessPolicy(
+            policy_arn, {"type": "cluster", "namespaces": []}, known.associated_at if known else now, now
         )
-    cluster = backend.describe_cluster(cluster_name)
-    entry = new_entry(
-        cluster.arn,
-        principal_arn,
-        entry_type=entry_type,
-        username=str(wanted.get("username") or ""),
-        groups=groups,
-        tags=dict(wanted.get("tags") or {}),
-    )
-    extras.access_entries[principal_arn] = entry
-    return entry
+        entry.policies[policy_arn] = association
+        return association
 
-
-def find_access_entry(backend: RealEksBackend, cluster_name: str, principal_arn: str) -> AccessEntry:
-    """An entry by its principal; raises ResourceNotFoundException."""
-    entry = backend.extras_of(cluster_name).access_entries.get(principal_arn)
-    if entry is None:
-        raise ResourceNotFoundException(
-            clusterName=cluster_name,
-            message=f"The specified principalArn could not be found. You can view your available access entries: {principal_arn}",
+    def create_addon(self, wanted: dict[str, Any]) -> Addon:
+        """Record an add-on: active when the sandbox's clusters do its work anyway, else failed with the reason."""
+        name = str(wanted["addonName"])
+        if name in self.extras.addons:
+            raise ResourceInUseException(clusterName=self.name, addonName=name, message="Addon already exists.")
+        built_in = name in BUILT_IN_ADDONS
+        issue = {
+            "code": "AddonSubscriptionNeeded",
+            "message": f"The sandbox has no add-on {name}",
+            "resourceIds": [name],
+        }
+        addon = Addon(
+            addon_name=name,
+            cluster_name=self.name,
+            addon_version=str(wanted.get("addonVersion") or BUILT_IN_ADDONS.get(name, "v0.0.0")),
+            addon_arn=f"{self._cluster.arn.replace(':cluster/', ':addon/')}/{name}/{uuid4()}",
+            tags=dict(wanted.get("tags") or {}),
+            status=ACTIVE if built_in else CREATE_FAILED,
+            health={"issues": [] if built_in else [issue]},
+            service_account_role_arn=wanted.get("serviceAccountRoleArn"),
+            configuration_values=wanted.get("configurationValues"),
         )
-    return entry
+        self.extras.addons[name] = addon
+        return addon
 
+    def find_addon(self, name: str) -> Addon:
+        """An add-on; raises ResourceNotFoundException."""
+        missing = f"No addon: {name} found in cluster: {self.name}"
+        return self._found(self.extras.addons.get(name), missing, addonName=name)
 
-def update_access_entry(
-    backend: RealEksBackend, cluster_name: str, principal_arn: str, wanted: dict[str, Any]
-) -> AccessEntry:
-    """Change the user name or the groups of an entry."""
-    entry = find_access_entry(backend, cluster_name, principal_arn)
-    if wanted.get("username"):
-        entry.username = str(wanted["username"])
-    if wanted.get("kubernetesGroups") is not None:
-        entry.kubernetes_groups = [str(group) for group in wanted["kubernetesGroups"]]
-    entry.modified_at = datetime.now(UTC)
-    return entry
+    def update_addon(self, name: str, wanted: dict[str, Any]) -> Update:
+        """Change what was asked of an add-on."""
+        addon = self.find_addon(name)
+        addon.addon_version = str(wanted.get("addonVersion") or addon.addon_version)
+        addon.service_account_role_arn = wanted.get("serviceAccountRoleArn") or addon.service_account_role_arn
+        addon.configuration_values = wanted.get("configurationValues") or addon.configuration_values
+        addon.modified_at = datetime.now(UTC)
+        return self.record_update(Update("AddonUpdate", [{"type": "AddonVersion", "value": addon.addon_version}]))
 
-
-def associate_policy(
-    backend: RealEksBackend, cluster_name: str, principal_arn: str, policy_arn: str, scope: dict[str, Any]
-) -> AccessPolicy:
-    """Give an entry the rights of one of EKS's access policies, in the whole cluster."""
-    entry = find_access_entry(backend, cluster_name, principal_arn)
-    if policy_arn.removeprefix(POLICY_ARN_PREFIX) not in POLICY_GROUPS:
-        raise InvalidParameterException(
-            message=f"The policyArn parameter format is not valid, or the sandbox lacks it: {policy_arn}"
+    def create_association(self, wanted: dict[str, Any]) -> PodIdentityAssociation:
+        """Record which role a service account's pods are to have."""
+        namespace, account = str(wanted["namespace"]), str(wanted["serviceAccount"])
+        if any(
+            (each.namespace, each.service_account) == (namespace, account) for each in self.extras.associations.values()
+        ):
+            raise ResourceInUseException(
+                clusterName=self.name,
+                message=f"Association already exists for namespace {namespace} and service account {account}",
+            )
+        validate_role_arn(str(wanted["roleArn"]))
+        association_id = f"a-{uuid4().hex[:17]}"
+        association = PodIdentityAssociation(
+            cluster_name=self.name,
+            namespace=namespace,
+            service_account=account,
+            role_arn=str(wanted["roleArn"]),
+            association_arn=f"{self._cluster.arn.replace(':cluster/', ':podidentityassociation/')}/{association_id}",
+            association_id=association_id,
+            tags=dict(wanted.get("tags") or {}),
         )
-    if scope.get("type") != "cluster":
-        # Bound to the whole cluster it would grant more than was asked for.
-        raise InvalidParameterException(
-            message="The sandbox supports the access scope type cluster only, not namespace"
+        self.extras.associations[association_id] = association
+        return association
+
+    def find_association(self, association_id: str) -> PodIdentityAssociation:
+        """An association; raises ResourceNotFoundException."""
+        return self._found(
+            self.extras.associations.get(association_id), f"Association {association_id} could not be found"
         )
-    now = datetime.now(UTC)
-    known = entry.policies.get(policy_arn)
-    association = AccessPolicy(
-        policy_arn, {"type": "cluster", "namespaces": []}, known.associated_at if known else now, now
-    )
-    entry.policies[policy_arn] = association
-    return association
 
+    def record_update(self, update: Update) -> Update:
+        """Keep an update, so that DescribeUpdate finds it."""
+        self.extras.updates[update.id] = update
+        return update
 
-def create_addon(backend: RealEksBackend, cluster_name: str, wanted: dict[str, Any]) -> Addon:
-    """Record an add-on: active when the sandbox's clusters do its work anyway, else failed with the reason."""
-    extras = backend.extras_of(cluster_name)
-    name = str(wanted["addonName"])
-    if name in extras.addons:
-        raise ResourceInUseException(clusterName=cluster_name, addonName=name, message="Addon already exists.")
-    cluster = backend.describe_cluster(cluster_name)
-    built_in = name in BUILT_IN_ADDONS
-    issue = {"code": "AddonSubscriptionNeeded", "message": f"The sandbox has no add-on {name}", "resourceIds": [name]}
-    addon = Addon(
-        addon_name=name,
-        cluster_name=cluster_name,
-        addon_version=str(wanted.get("addonVersion") or BUILT_IN_ADDONS.get(name, "v0.0.0")),
-        addon_arn=f"{cluster.arn.replace(':cluster/', ':addon/')}/{name}/{uuid4()}",
-        tags=dict(wanted.get("tags") or {}),
-        status=ACTIVE if built_in else CREATE_FAILED,
-        health={"issues": [] if built_in else [issue]},
-        service_account_role_arn=wanted.get("serviceAccountRoleArn"),
-        configuration_values=wanted.get("configurationValues"),
-    )
-    extras.addons[name] = addon
-    return addon
+    def find_update(self, update_id: str) -> Update:
+        """An update; raises ResourceNotFoundException."""
+        return self._found(self.extras.updates.get(update_id), f"No update found for ID: {update_id}")
 
-
-def find_addon(backend: RealEksBackend, cluster_name: str, name: str) -> Addon:
-    """An add-on; raises ResourceNotFoundException."""
-    addon = backend.extras_of(cluster_name).addons.get(name)
-    if addon is None:
-        raise ResourceNotFoundException(
-            clusterName=cluster_name, addonName=name, message=f"No addon: {name} found in cluster: {cluster_name}"
-        )
-    return addon
-
-
-def update_addon(backend: RealEksBackend, cluster_name: str, name: str, wanted: dict[str, Any]) -> Update:
-    """Change what was asked of an add-on."""
-    addon = find_addon(backend, cluster_name, name)
-    addon.addon_version = str(wanted.get("addonVersion") or addon.addon_version)
-    addon.service_account_role_arn = wanted.get("serviceAccountRoleArn") or addon.service_account_role_arn
-    addon.configuration_values = wanted.get("configurationValues") or addon.configuration_values
-    addon.modified_at = datetime.now(UTC)
-    return record_update(
-        backend, cluster_name, Update("AddonUpdate", [{"type": "AddonVersion", "value": addon.addon_version}])
-    )
-
-
-def create_association(backend: RealEksBackend, cluster_name: str, wanted: dict[str, Any]) -> PodIdentityAssociation:
-    """Record which role a service account's pods are to have."""
-    extras = backend.extras_of(cluster_name)
-    namespace, account = str(wanted["namespace"]), str(wanted["serviceAccount"])
-    if any((each.namespace, each.service_account) == (namespace, account) for each in extras.associations.values()):
-        raise ResourceInUseException(
-            clusterName=cluster_name,
-            message=f"Association already exists for namespace {namespace} and service account {account}",
-        )
-    validate_role_arn(str(wanted["roleArn"]))
-    cluster = backend.describe_cluster(cluster_name)
-    association_id = f"a-{uuid4().hex[:17]}"
-    association = PodIdentityAssociation(
-        cluster_name=cluster_name,
-        namespace=namespace,
-        service_account=account,
-        role_arn=str(wanted["roleArn"]),
-        association_arn=f"{cluster.arn.replace(':cluster/', ':podidentityassociation/')}/{association_id}",
-        association_id=association_id,
-        tags=dict(wanted.get("tags") or {}),
-    )
-    extras.associations[association_id] = association
-    return association
-
-
-def find_association(backend: RealEksBackend, cluster_name: str, association_id: str) -> PodIdentityAssociation:
-    """An association; raises ResourceNotFoundException."""
-    association = backend.extras_of(cluster_name).associations.get(association_id)
-    if association is None:
-        raise ResourceNotFoundException(
-            clusterName=cluster_name, message=f"Association {association_id} could not be found"
-        )
-    return association
-
-
-def record_update(backend: RealEksBackend, cluster_name: str, update: Update) -> Update:
-    """Keep an update, so that DescribeUpdate finds it."""
-    backend.extras_of(cluster_name).updates[update.id] = update
-    return update
-
-
-def find_update(backend: RealEksBackend, cluster_name: str, update_id: str) -> Update:
-    """An update; raises ResourceNotFoundException."""
-    update = backend.extras_of(cluster_name).updates.get(update_id)
-    if update is None:
-        raise ResourceNotFoundException(clusterName=cluster_name, message=f"No update found for ID: {update_id}")
-    return update
+    def _found(self, thing: T | None, missing: str, **named: str) -> T:
+        if thing is None:
+            raise ResourceNotFoundException(clusterName=self.name, message=missing, **named)
+        return thing
 
 
 def page(items: Sequence[Any], limit: int | None, token: str | None) -> tuple[list[Any], str | None]:

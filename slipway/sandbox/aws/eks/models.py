@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-import structlog
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import (
     InvalidParameterException,
@@ -25,6 +24,7 @@ from moto.eks.exceptions import (
 )
 from moto.eks.models import Cluster, EKSBackend, Nodegroup, eks_backends
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.eks.access import (
     POLICY_ARN_PREFIX,
     AccessEntry,
@@ -47,7 +47,7 @@ BUILT_IN_ADDONS = {
 }
 """Add-ons whose work the sandbox's clusters do from the start (DNS, Services, pod network, metrics), with a version of EKS 1.35."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass
@@ -168,8 +168,7 @@ class RealEksBackend(EKSBackend):
             (info,) = found
             cluster.endpoint = info.endpoint
             cluster.certificate_authority = {"data": base64.b64encode(info.ca_pem.encode()).decode()}
-            if info.service_cidr:
-                cluster.kubernetes_network_config["serviceIpv4Cidr"] = info.service_cidr
+            cluster.kubernetes_network_config["serviceIpv4Cidr"] = info.service_cidr
             cluster.status = ACTIVE
             if not f"{info.version}.".removeprefix("v").startswith(f"{cluster.version}."):
                 log.warning("another Kubernetes version than asked for", asked=cluster.version, runs=info.version)

@@ -44,14 +44,13 @@ class EksResponse(EKSResponse):
         return cast(RealEksBackend, eks_backends[self.current_account][self.region])
 
     def create_cluster(self) -> ActionResult:
-        """CreateCluster."""
         wanted = {ours: self._get_param(theirs) for ours, theirs in CREATE_FIELDS.items()}
         creator = caller_arn(self.current_account, self.access_key)
         return ActionResult({"cluster": self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator)})
 
     def update_cluster_config(self) -> ActionResult:
         """UpdateClusterConfig: the network, the logging or the access mode; nothing of it changes what runs."""
-        name = self._name()
+        name = self._text("name")
         cluster = self.backend.describe_cluster(name)
         changes = {
             field: self._get_param(field)
@@ -76,13 +75,13 @@ class EksResponse(EKSResponse):
 
     def update_cluster_version(self) -> ActionResult:
         """UpdateClusterVersion: recorded; the sandbox runs one version of Kubernetes."""
-        cluster = self.backend.describe_cluster(self._name())
+        cluster = self.backend.describe_cluster(self._text("name"))
         cluster.version = str(self._get_param("version"))
         return self._updated(Update("VersionUpdate", [{"type": "Version", "value": cluster.version}]))
 
     def update_nodegroup_config(self) -> ActionResult:
         """UpdateNodegroupConfig: a changed size starts or stops nodes."""
-        name, group_name = self._name(), unquote(str(self._get_param("nodegroupName")))
+        name, group_name = self._text("name"), self._text("nodegroupName")
         scaling = self._get_param("scalingConfig")
         self.backend.update_nodegroup_config(
             cluster_name=name,
@@ -100,109 +99,86 @@ class EksResponse(EKSResponse):
 
     def update_nodegroup_version(self) -> ActionResult:
         """UpdateNodegroupVersion: recorded; the sandbox runs one version of Kubernetes."""
-        group = self.backend.describe_nodegroup(self._name(), unquote(str(self._get_param("nodegroupName"))))
-        group.version = self._get_param("version") or self.backend.describe_cluster(self._name()).version
+        group = self.backend.describe_nodegroup(self._text("name"), self._text("nodegroupName"))
+        group.version = self._get_param("version") or self.backend.describe_cluster(self._text("name")).version
         group.release_version = self._get_param("releaseVersion") or group.release_version
         return self._updated(Update("VersionUpdate", [{"type": "Version", "value": str(group.version)}]))
 
     def describe_update(self) -> ActionResult:
-        """DescribeUpdate."""
-        return ActionResult(
-            {"update": additions.find_update(self.backend, self._name(), str(self._get_param("updateId")))}
-        )
+        return ActionResult({"update": self._cluster().find_update(self._text("updateId"))})
 
     def list_updates(self) -> ActionResult:
-        """ListUpdates."""
-        return self._page("updateIds", list(self.backend.extras_of(self._name()).updates))
+        return self._page("updateIds", list(self._cluster().extras.updates))
 
     def create_access_entry(self) -> ActionResult:
-        """CreateAccessEntry."""
-        fields = {field: self._get_param(field) for field in ("kubernetesGroups", "username", "type", "tags")}
-        return ActionResult(
-            {"accessEntry": additions.create_access_entry(self.backend, self._name(), self._principal(), fields)}
-        )
+        fields = self._asked("kubernetesGroups", "username", "type", "tags")
+        return ActionResult({"accessEntry": self._cluster().create_access_entry(self._text("principalArn"), fields)})
 
     def describe_access_entry(self) -> ActionResult:
-        """DescribeAccessEntry."""
-        return ActionResult({"accessEntry": additions.find_access_entry(self.backend, self._name(), self._principal())})
+        return ActionResult({"accessEntry": self._cluster().find_access_entry(self._text("principalArn"))})
 
     def update_access_entry(self) -> ActionResult:
-        """UpdateAccessEntry."""
-        fields = {field: self._get_param(field) for field in ("kubernetesGroups", "username")}
-        return ActionResult(
-            {"accessEntry": additions.update_access_entry(self.backend, self._name(), self._principal(), fields)}
-        )
+        fields = self._asked("kubernetesGroups", "username")
+        return ActionResult({"accessEntry": self._cluster().update_access_entry(self._text("principalArn"), fields)})
 
     def delete_access_entry(self) -> ActionResult:
-        """DeleteAccessEntry."""
-        additions.find_access_entry(self.backend, self._name(), self._principal())
-        del self.backend.extras_of(self._name()).access_entries[self._principal()]
+        self._cluster().find_access_entry(self._text("principalArn"))
+        del self._cluster().extras.access_entries[self._text("principalArn")]
         return EmptyResult()
 
     def list_access_entries(self) -> ActionResult:
-        """ListAccessEntries."""
         policy = self._get_param("associatedPolicyArn")
-        entries = self.backend.extras_of(self._name()).access_entries
+        entries = self._cluster().extras.access_entries
         return self._page(
             "accessEntries", [arn for arn, entry in entries.items() if not policy or policy in entry.policies]
         )
 
     def associate_access_policy(self) -> ActionResult:
-        """AssociateAccessPolicy."""
-        policy, scope = str(self._get_param("policyArn")), dict(self._get_param("accessScope") or {})
-        association = additions.associate_policy(self.backend, self._name(), self._principal(), policy, scope)
+        policy, scope = self._text("policyArn"), dict(self._get_param("accessScope") or {})
+        association = self._cluster().associate_policy(self._text("principalArn"), policy, scope)
         return ActionResult(
-            {"clusterName": self._name(), "principalArn": self._principal(), "associatedAccessPolicy": association}
+            {
+                "clusterName": self._text("name"),
+                "principalArn": self._text("principalArn"),
+                "associatedAccessPolicy": association,
+            }
         )
 
     def disassociate_access_policy(self) -> ActionResult:
-        """DisassociateAccessPolicy."""
-        entry = additions.find_access_entry(self.backend, self._name(), self._principal())
-        entry.policies.pop(unquote(str(self._get_param("policyArn"))), None)
+        entry = self._cluster().find_access_entry(self._text("principalArn"))
+        entry.policies.pop(self._text("policyArn"), None)
         return EmptyResult()
 
     def list_associated_access_policies(self) -> ActionResult:
-        """ListAssociatedAccessPolicies."""
-        entry = additions.find_access_entry(self.backend, self._name(), self._principal())
-        more = {"clusterName": self._name(), "principalArn": self._principal()}
+        entry = self._cluster().find_access_entry(self._text("principalArn"))
+        more = {"clusterName": self._text("name"), "principalArn": self._text("principalArn")}
         return self._page("associatedAccessPolicies", list(entry.policies.values()), more)
 
     def list_access_policies(self) -> ActionResult:
-        """ListAccessPolicies."""
         return self._page(
             "accessPolicies", [{"name": name, "arn": POLICY_ARN_PREFIX + name} for name in sorted(POLICY_GROUPS)]
         )
 
     def create_addon(self) -> ActionResult:
-        """CreateAddon."""
-        fields = ("addonName", "addonVersion", "tags", "serviceAccountRoleArn", "configurationValues")
-        wanted = {field: self._get_param(field) for field in fields}
-        return ActionResult({"addon": additions.create_addon(self.backend, self._name(), wanted)})
+        wanted = self._asked("addonName", "addonVersion", "tags", "serviceAccountRoleArn", "configurationValues")
+        return ActionResult({"addon": self._cluster().create_addon(wanted)})
 
     def describe_addon(self) -> ActionResult:
-        """DescribeAddon."""
-        return ActionResult(
-            {"addon": additions.find_addon(self.backend, self._name(), str(self._get_param("addonName")))}
-        )
+        return ActionResult({"addon": self._cluster().find_addon(self._text("addonName"))})
 
     def update_addon(self) -> ActionResult:
-        """UpdateAddon."""
-        wanted = {
-            field: self._get_param(field) for field in ("addonVersion", "serviceAccountRoleArn", "configurationValues")
-        }
-        update = additions.update_addon(self.backend, self._name(), str(self._get_param("addonName")), wanted)
+        wanted = self._asked("addonVersion", "serviceAccountRoleArn", "configurationValues")
+        update = self._cluster().update_addon(self._text("addonName"), wanted)
         return ActionResult({"update": update})
 
     def delete_addon(self) -> ActionResult:
-        """DeleteAddon."""
-        addon = additions.find_addon(self.backend, self._name(), str(self._get_param("addonName")))
-        del self.backend.extras_of(self._name()).addons[addon.addon_name]
+        addon = self._cluster().find_addon(self._text("addonName"))
+        del self._cluster().extras.addons[addon.addon_name]
         addon.status = "DELETING"
         return ActionResult({"addon": addon})
 
     def list_addons(self) -> ActionResult:
-        """ListAddons."""
-        return self._page("addons", sorted(self.backend.extras_of(self._name()).addons))
+        return self._page("addons", sorted(self._cluster().extras.addons))
 
     def describe_addon_versions(self) -> ActionResult:
         """DescribeAddonVersions: those that the sandbox's clusters have built in."""
@@ -235,49 +211,42 @@ class EksResponse(EKSResponse):
         return self._page("clusterVersions", [facts])
 
     def create_pod_identity_association(self) -> ActionResult:
-        """CreatePodIdentityAssociation."""
-        wanted = {field: self._get_param(field) for field in ("namespace", "serviceAccount", "roleArn", "tags")}
-        return ActionResult({"association": additions.create_association(self.backend, self._name(), wanted)})
+        wanted = self._asked("namespace", "serviceAccount", "roleArn", "tags")
+        return ActionResult({"association": self._cluster().create_association(wanted)})
 
     def describe_pod_identity_association(self) -> ActionResult:
-        """DescribePodIdentityAssociation."""
-        return ActionResult(
-            {"association": additions.find_association(self.backend, self._name(), self._association())}
-        )
+        return ActionResult({"association": self._cluster().find_association(self._text("associationId"))})
 
     def update_pod_identity_association(self) -> ActionResult:
-        """UpdatePodIdentityAssociation."""
-        association = additions.find_association(self.backend, self._name(), self._association())
+        association = self._cluster().find_association(self._text("associationId"))
         association.role_arn = str(self._get_param("roleArn") or association.role_arn)
         return ActionResult({"association": association})
 
     def delete_pod_identity_association(self) -> ActionResult:
-        """DeletePodIdentityAssociation."""
-        association = additions.find_association(self.backend, self._name(), self._association())
-        del self.backend.extras_of(self._name()).associations[association.association_id]
+        association = self._cluster().find_association(self._text("associationId"))
+        del self._cluster().extras.associations[association.association_id]
         return ActionResult({"association": association})
 
     def list_pod_identity_associations(self) -> ActionResult:
-        """ListPodIdentityAssociations."""
         namespace, account = self._get_param("namespace"), self._get_param("serviceAccount")
         found = [
             each
-            for each in self.backend.extras_of(self._name()).associations.values()
+            for each in self._cluster().extras.associations.values()
             if namespace in (None, each.namespace) and account in (None, each.service_account)
         ]
         return self._page("associations", found)
 
-    def _name(self) -> str:
-        return unquote(str(self._get_param("name")))
+    def _text(self, name: str) -> str:
+        return unquote(str(self._get_param(name)))
 
-    def _principal(self) -> str:
-        return unquote(str(self._get_param("principalArn")))
+    def _asked(self, *names: str) -> dict[str, Any]:
+        return {name: self._get_param(name) for name in names}
 
-    def _association(self) -> str:
-        return unquote(str(self._get_param("associationId")))
+    def _cluster(self) -> additions.ClusterAdditions:
+        return additions.ClusterAdditions(self.backend, self._text("name"))
 
     def _updated(self, update: Update) -> ActionResult:
-        return ActionResult({"update": additions.record_update(self.backend, self._name(), update)})
+        return ActionResult({"update": self._cluster().record_update(update)})
 
     def _page(self, key: str, items: list[Any], more: dict[str, Any] | None = None) -> ActionResult:
         shown, token = additions.page(items, self._get_int_param("maxResults"), self._get_param("nextToken"))

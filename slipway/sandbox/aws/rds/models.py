@@ -15,10 +15,10 @@ import json
 import secrets
 from typing import Any, cast
 
-import structlog
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend, rds_backends
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.world import in_background, world
 from slipway.sandbox.paths import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
@@ -27,7 +27,7 @@ ENGINE = "postgres"
 NEW, STARTING, AVAILABLE, FAILED = "creating", "starting", "available", "failed"
 MODIFYING, STOPPING, STOPPED, REBOOTING = "modifying", "stopping", "stopped", "rebooting"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class RealInstance(DBInstance):

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +40,17 @@ const (
 	healthcheckPeriod = 2 * time.Second
 )
 
+// A Python that has loaded the SDK and waits to be told which program to run.
+//
+//go:embed waiting.py
+var waiting string
+
+type waitingPython struct {
+	command *exec.Cmd
+	orders  io.WriteCloser
+	ended   chan error
+}
+
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 	engine string
@@ -46,7 +59,7 @@ type host struct {
 
 	lock     sync.Mutex
 	children map[*exec.Cmd]struct{}
-	ended    bool
+	waiting  *waitingPython
 }
 
 func main() {
@@ -116,10 +129,12 @@ func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plugin
 	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
 
-// GetRequiredPackages answers none: the engine asks for a package's plugin when the program first names it.
+// GetRequiredPackages answers none: the engine asks for a package's plugin when the program first names it. The program comes next,
+// after the policy packs have started: meanwhile its Python loads the SDK.
 func (h *host) GetRequiredPackages(
-	context.Context, *pulumirpc.GetRequiredPackagesRequest,
+	_ context.Context, request *pulumirpc.GetRequiredPackagesRequest,
 ) (*pulumirpc.GetRequiredPackagesResponse, error) {
+	h.startWaiting(request.GetInfo())
 	return &pulumirpc.GetRequiredPackagesResponse{}, nil
 }
 
@@ -237,9 +252,17 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	if err != nil {
 		return nil, err
 	}
-	command.Env = append(environment(command), "PULUMI_CONFIG="+string(settings), "PULUMI_CONFIG_SECRET_KEYS="+string(keys))
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	err = h.run(command)
+	own := map[string]string{"PULUMI_CONFIG": string(settings), "PULUMI_CONFIG_SECRET_KEYS": string(keys)}
+	ended := h.handOver(command, own)
+	if ended == nil {
+		command.Env = environment(command)
+		for name, value := range own {
+			command.Env = append(command.Env, name+"="+value)
+		}
+		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		ended = h.run(command)
+	}
+	err = <-ended
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -282,7 +305,7 @@ func (h *host) RunPlugin(
 	command.Dir = request.GetPwd()
 	command.Env = append(environment(command), request.GetEnv()...)
 	command.Stdout, command.Stderr = stdout, stderr
-	err = h.run(command)
+	err = <-h.run(command)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return fmt.Errorf("the plugin could not be started: %w", err)
@@ -303,16 +326,69 @@ func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (h *host) run(command *exec.Cmd) error {
-	// The child must not outlive us. The signal comes when the thread that started it ends, so that thread is kept.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+// startWaiting starts the Python of a program; where that fails, Run says so.
+func (h *host) startWaiting(info *pulumirpc.ProgramInfo) {
+	python, err := python(info)
+	if err != nil {
+		return
+	}
+	command, err := python.Command(context.Background(), "-c", waiting, filepath.Dir(h.exec))
+	if err != nil || len(command.Args) != 4 { // a toolchain that puts a command of its own before Python
+		return
+	}
+	orders, err := command.StdinPipe()
+	if err != nil {
+		return
+	}
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	ended := h.run(command)
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.waiting != nil {
+		_ = orders.Close()
+		return
+	}
+	h.waiting = &waitingPython{command, orders, ended}
+}
+
+// handOver has the waiting Python do what command would; nil: none waits, or another than command needs.
+func (h *host) handOver(command *exec.Cmd, environ map[string]string) chan error {
+	h.lock.Lock()
+	found := h.waiting
+	h.waiting = nil
+	h.lock.Unlock()
+	if found == nil {
+		return nil
+	}
+	defer found.orders.Close()
+	if found.command.Path != command.Path || !slices.Equal(found.command.Env, command.Env) {
+		return nil
+	}
+	order, err := json.Marshal(map[string]any{"argv": command.Args[1:], "environ": environ})
+	if err != nil {
+		return nil
+	}
+	if _, err := found.orders.Write(append(order, '\n')); err != nil {
+		return nil
+	}
+	return found.ended
+}
+
+// run starts a command; what it answers tells how it ended.
+func (h *host) run(command *exec.Cmd) chan error {
+	ended := make(chan error, 1)
+	go func() {
+		// The child must not outlive us. The signal comes when the thread that started it ends, so that thread is kept.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ended <- h.runHere(command)
+	}()
+	return ended
+}
+
+func (h *host) runHere(command *exec.Cmd) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	h.lock.Lock()
-	if h.ended {
-		h.lock.Unlock()
-		return errors.New("cancelled")
-	}
 	err := command.Start()
 	if err == nil {
 		h.children[command] = struct{}{}
@@ -332,6 +408,10 @@ func (h *host) run(command *exec.Cmd) error {
 func (h *host) interrupt() {
 	h.lock.Lock()
 	defer h.lock.Unlock()
+	if h.waiting != nil {
+		_ = h.waiting.orders.Close()
+		h.waiting = nil
+	}
 	for child := range h.children {
 		_ = child.Process.Signal(syscall.SIGINT)
 	}

@@ -18,10 +18,11 @@ import threading
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.diff import diff_inputs
-from slipway.sandbox.providers.framework.faults import AlreadyExistsError, error_code, is_not_found
-from slipway.sandbox.providers.framework.resource import MARKER_TAG, Call, Resource, marker_value
+from slipway.sandbox.providers.framework.faults import AlreadyExistsError, error_code
+from slipway.sandbox.providers.framework.resource import Call, Resource, unless_missing
 from slipway.sandbox.providers.framework.schema import ResourceSchema
 from slipway.sandbox.providers.framework.state import imported_inputs, merged_outputs
+from slipway.sandbox.providers.framework.tags import MARKER_TAG, marker_value
 
 
 class SeenIds:
@@ -46,7 +47,11 @@ def create_or_adopt(resource: Resource, schema: ResourceSchema, call: Call, seen
     if call.resuming:
         noted = [call.interrupted_id] if call.interrupted_id else []
         for existing in dict.fromkeys([*noted, *resource.find_marked(call)]):
-            live = None if (resource.token, existing) in seen else read_live(resource, call, existing)
+            live = (
+                None
+                if (resource.token, existing) in seen
+                else unless_missing(lambda id_=existing: resource.read(call, id_))
+            )
             if live is not None and adopt(resource, schema, call, existing, live):
                 return existing
     try:
@@ -70,16 +75,6 @@ def create_or_adopt(resource: Resource, schema: ResourceSchema, call: Call, seen
 def is_conflict(resource: Resource, error: Exception) -> bool:
     """Whether a create failed because another resource has the name."""
     return isinstance(error, AlreadyExistsError) or error_code(error) in resource.conflict_codes
-
-
-def read_live(resource: Resource, call: Call, id: str) -> PropertyMap | None:
-    """The live outputs; None when it is gone."""
-    try:
-        return resource.read(call, id)
-    except Exception as error:
-        if is_not_found(error):
-            return None
-        raise
 
 
 def is_ours(live: PropertyMap, call: Call) -> bool:

@@ -13,7 +13,7 @@ from slipway.providers.provider import CallContext, CheckFailure
 from slipway.providers.values import UNKNOWN, Archive, Asset, PropertyMap, Value, contains_unknown
 from slipway.sandbox.providers.framework.resource import AutoName, Resource
 from slipway.sandbox.providers.framework.schema import ResourceSchema, object_schema
-from slipway.sandbox.providers.framework.session import Settings
+from slipway.sandbox.providers.framework.settings import Settings
 
 DEFAULTS_KEY = "__defaults"
 _SUFFIX_LENGTH = 7
@@ -148,7 +148,8 @@ def _group_failures(resource: Resource, inputs: PropertyMap) -> Iterator[CheckFa
         if len(found) != 1:
             reason = f"exactly one of {', '.join(group)} must be given, got {', '.join(found) or 'none'}"
             yield CheckFailure(property=found[-1] if found else group[0], reason=reason)
-    for group in resource.conflicts:
+    rule = resource.auto_name
+    for group in (*resource.conflicts, *([(rule.property, rule.given_prefix())] if rule else [])):
         found = [name for name in group if name in inputs]
         if len(found) > 1:
             yield CheckFailure(property=found[1], reason=f"{found[1]} conflicts with {found[0]}")
@@ -172,16 +173,12 @@ def _apply_defaults(resource: Resource, ctx: CallContext, olds: PropertyMap, inp
             inputs[name] = value
             defaulted.add(name)
     rule = resource.auto_name
-    if rule is not None and rule.property not in inputs and not _has_prefix(rule, inputs):
+    if rule is not None and rule.property not in inputs and rule.given_prefix() not in inputs:
         was_auto = rule.property in (olds.get(DEFAULTS_KEY) or ())
         old = olds.get(rule.property)
         inputs[rule.property] = old if was_auto and old else auto_name(rule, ctx)
         defaulted.add(rule.property)
     return defaulted
-
-
-def _has_prefix(rule: AutoName, inputs: PropertyMap) -> bool:
-    return f"{rule.property}Prefix" in inputs
 
 
 def auto_name(rule: AutoName, ctx: CallContext) -> str:
@@ -193,11 +190,6 @@ def auto_name(rule: AutoName, ctx: CallContext) -> str:
     suffix = hashlib.sha256(seed + rule.property.encode()).hexdigest()[:_SUFFIX_LENGTH]
     room = rule.max_length - len(rule.prefix) - len(rule.separator) - len(suffix)
     return f"{rule.prefix}{logical[:room]}{rule.separator}{suffix}"
-
-
-def prefixed_name(prefix: str) -> str:
-    """A unique name for `namePrefix`, made at creation, as Terraform makes it: the prefix, a time and a counter."""
-    return prefix + secrets.token_hex(13)
 
 
 def json_text(value: Value) -> Value:

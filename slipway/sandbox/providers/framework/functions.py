@@ -38,15 +38,25 @@ class FunctionCall:
         return self.args[name]
 
 
-Function = Callable[[FunctionCall], PropertyMap]
+@dataclass(frozen=True)
+class Function:
+    """A function that the provider serves."""
+
+    token: str
+    run: Callable[[FunctionCall], PropertyMap]
+
+
+def function(token: str) -> Callable[[Callable[[FunctionCall], PropertyMap]], Function]:
+    """Make the function below the one that is served under this token."""
+    return lambda run: Function(token, run)
 
 
 def looked_up(
-    resource: Resource, find: Callable[[FunctionCall], str], renamed: Mapping[str, str] | None = None
+    token: str, resource: Resource, find: Callable[[FunctionCall], str], renamed: Mapping[str, str] | None = None
 ) -> Function:
     """A function that reads `resource` by the id that `find` answers; `renamed`: the function's name by the type's."""
 
-    def function(call: FunctionCall) -> PropertyMap:
+    def run(call: FunctionCall) -> PropertyMap:
         id_ = find(call)
         context = CallContext(urn="", type=resource.token, name=id_)
         read = Call(session=call.session, ctx=context, inputs={"region": call.region})
@@ -57,7 +67,7 @@ def looked_up(
         outputs["tags"] = outputs.get("tagsAll", {})
         return {**call.args, **_shaped(call.token, {**outputs, "region": call.region}, renamed or {}), "id": id_}
 
-    return function
+    return Function(token, run)
 
 
 def _shaped(token: str, outputs: PropertyMap, renamed: Mapping[str, str]) -> PropertyMap:

@@ -67,6 +67,11 @@ def resource_schema(token: str) -> ResourceSchema:
     )
 
 
+def empty_value(kind: str) -> Any:
+    """What states hold of an output of this type that is never absent, where AWS says nothing of it."""
+    return [] if kind.startswith("list<") else {"string": "", "boolean": False, "integer": 0}.get(kind)
+
+
 @cache
 def function_schema(token: str) -> FunctionSchema:
     """The schema of one function; LookupError if the SDK has none."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from slipway.providers.values import UNKNOWN, PropertyMap, Secret, Value
 from slipway.sandbox.providers.framework.check import DEFAULTS_KEY, is_ignored_tag
 from slipway.sandbox.providers.framework.diff import canonical, equal
-from slipway.sandbox.providers.framework.resource import MARKER_TAG, Call, Resource
-from slipway.sandbox.providers.framework.schema import ResourceSchema, object_schema
+from slipway.sandbox.providers.framework.resource import Call, Resource
+from slipway.sandbox.providers.framework.schema import ResourceSchema, object_schema, resource_schema
+from slipway.sandbox.providers.framework.tags import MARKER_TAG
 
 
 def without_defaults(inputs: PropertyMap) -> PropertyMap:
@@ -48,8 +49,11 @@ def merged_outputs(resource: Resource, call: Call, live: PropertyMap, base: Prop
     for name in list(result):
         if name in found and found[name] is None and name not in resource.write_only:
             del result[name]
-    if "region" in call.inputs:
+    outputs, rule = resource_schema(resource.token).outputs, resource.auto_name
+    if "region" in outputs:
         result.setdefault("region", call.region)
+    if rule and rule.given_prefix() in outputs:
+        result.setdefault(rule.given_prefix(), call.state.get(rule.given_prefix()) or "")
     result.pop("id", None)
     for name in resource.secret & result.keys():
         result[name] = result[name] if isinstance(result[name], Secret) else Secret(result[name])

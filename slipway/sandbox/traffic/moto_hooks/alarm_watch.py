@@ -6,24 +6,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
 from moto.sns.models import sns_backends
 
+from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.traffic.alarms import COMPARISONS, AlarmRule, Verdict, judge, last_periods
 from slipway.sandbox.traffic.metrics import Metrics, by_period
 from slipway.sandbox.traffic.moto_hooks.cloudwatch import points_of, series_of
-from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,24 +56,21 @@ def evaluate_alarms(metrics: Metrics) -> None:
         _publish(notice)
 
 
-def _put_metric_alarm(original: Callable[..., Any]) -> Callable[..., Any]:
-    def put_metric_alarm(self: Any, *args: Any, **kwargs: Any) -> Alarm:
-        if kwargs.get("rule"):
-            raise ValidationError("The sandbox does not support composite alarms (AlarmRule).")
-        if kwargs.get("metric_data_queries"):
-            raise ValidationError("The sandbox does not support alarms on metric math (Metrics).")
-        if kwargs.get("comparison_operator") not in COMPARISONS:
-            raise ValidationError(f"The sandbox does not support '{kwargs.get('comparison_operator')}'.")
-        before = self.alarms.get(kwargs.get("name"))
-        alarm: Any = original(self, *args, **kwargs)
-        alarm.state_value = "INSUFFICIENT_DATA"
-        if before is not None:
-            # AWS: an update of an alarm leaves its state as it is.
-            for name in ("history", "state_value", "state_reason", "state_reason_data", "state_updated_timestamp"):
-                setattr(alarm, name, getattr(before, name))
-        return alarm
-
-    return put_metric_alarm
+def _put_metric_alarm(original: Method, self: Any, *args: Any, **kwargs: Any) -> Alarm:
+    if kwargs.get("rule"):
+        raise ValidationError("The sandbox does not support composite alarms (AlarmRule).")
+    if kwargs.get("metric_data_queries"):
+        raise ValidationError("The sandbox does not support alarms on metric math (Metrics).")
+    if kwargs.get("comparison_operator") not in COMPARISONS:
+        raise ValidationError(f"The sandbox does not support '{kwargs.get('comparison_operator')}'.")
+    before = self.alarms.get(kwargs.get("name"))
+    alarm: Any = original(self, *args, **kwargs)
+    alarm.state_value = "INSUFFICIENT_DATA"
+    if before is not None:
+        # AWS: an update of an alarm leaves its state as it is.
+        for name in ("history", "state_value", "state_reason", "state_reason_data", "state_updated_timestamp"):
+            setattr(alarm, name, getattr(before, name))
+    return alarm
 
 
 def _evaluate(backend: Any, alarm: Any, metrics: Metrics) -> list[Notice]:

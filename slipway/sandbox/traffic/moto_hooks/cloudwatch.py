@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,17 +23,16 @@ from slipway.sandbox.traffic.metrics import (
     percentile_of,
     trimmed_count_of,
 )
-from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 
-Method = Callable[..., Any]
 Named = Iterable[Mapping[str, Any]]
 
 
 def install(patches: Patches, metrics: Metrics) -> None:
     """Join moto's CloudWatch to the metrics of the load balancers."""
-    patches.replace(CloudWatchBackend, "get_metric_data", lambda original: _get_metric_data(original, metrics))
-    patches.replace(CloudWatchBackend, "get_filtered_metrics", lambda original: _get_filtered(original, metrics))
-    patches.replace(CloudWatchResponse, "get_metric_statistics", lambda _: _get_metric_statistics(metrics))
+    patches.replace(CloudWatchBackend, "get_metric_data", _get_metric_data, metrics=metrics)
+    patches.replace(CloudWatchBackend, "get_filtered_metrics", _get_filtered, metrics=metrics)
+    patches.replace(CloudWatchResponse, "get_metric_statistics", _get_metric_statistics, metrics=metrics)
 
 
 def points_of(
@@ -60,32 +59,32 @@ def series_of(backend: Any, namespace: str, name: str, dimensions: Named) -> Ser
     return Series(backend.account_id, backend.region_name, namespace, name, pairs)
 
 
-def _get_metric_data(original: Method, metrics: Metrics) -> Method:
-    def get_metric_data(
-        self: Any,
-        queries: Sequence[dict[str, Any]],
-        start_time: datetime,
-        end_time: datetime,
-        scan_by: str = "TimestampDescending",
-    ) -> list[dict[str, Any]]:
-        start, end = int(_epoch(start_time)), int(_epoch(end_time))
-        if start >= end:
-            raise ValidationError("The parameter EndTime must be greater than StartTime.")
-        found: dict[str, dict[str, Any]] = {}
-        for query in queries:
-            if "MetricStat" in query:
-                found[query["Id"]] = _read_query(self, metrics, query, (start, end), scan_by)
-        for query in queries:
-            if query["Id"] in found:
-                continue
-            if str(query.get("Expression", "")).startswith("SELECT"):
-                found[query["Id"]] = original(self, [query], start_time, end_time, scan_by)[0]
-                continue
-            values, timestamps = parse_expression(query["Expression"], list(found.values()))
-            found[query["Id"]] = _result(query, query["Id"], timestamps, values)
-        return [found[query["Id"]] for query in queries if query.get("ReturnData", True) not in (False, "false")]
-
-    return get_metric_data
+def _get_metric_data(  # noqa: PLR0917 - moto's own signature
+    original: Method,
+    self: Any,
+    queries: Sequence[dict[str, Any]],
+    start_time: datetime,
+    end_time: datetime,
+    scan_by: str = "TimestampDescending",
+    *,
+    metrics: Metrics,
+) -> list[dict[str, Any]]:
+    start, end = int(_epoch(start_time)), int(_epoch(end_time))
+    if start >= end:
+        raise ValidationError("The parameter EndTime must be greater than StartTime.")
+    found: dict[str, dict[str, Any]] = {}
+    for query in queries:
+        if "MetricStat" in query:
+            found[query["Id"]] = _read_query(self, metrics, query, (start, end), scan_by)
+    for query in queries:
+        if query["Id"] in found:
+            continue
+        if str(query.get("Expression", "")).startswith("SELECT"):
+            found[query["Id"]] = original(self, [query], start_time, end_time, scan_by)[0]
+            continue
+        values, timestamps = parse_expression(query["Expression"], list(found.values()))
+        found[query["Id"]] = _result(query, query["Id"], timestamps, values)
+    return [found[query["Id"]] for query in queries if query.get("ReturnData", True) not in (False, "false")]
 
 
 def _read_query(
@@ -117,50 +116,44 @@ def _result(query: Mapping[str, Any], label: str, timestamps: list[datetime], va
     }
 
 
-def _get_metric_statistics(metrics: Metrics) -> Method:
-    def get_metric_statistics(self: Any) -> ActionResult:
-        statistics: list[str] = self._get_param("Statistics", [])
-        extended: list[str] = self._get_param("ExtendedStatistics") or []
-        if not statistics and not extended:
-            raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
-        for statistic in (*statistics, *extended):
-            _check_statistic(statistic)
-        backend, name, unit = self.cloudwatch_backend, self._get_param("MetricName"), self._get_param("Unit")
-        start, end = int(_epoch(self._get_param("StartTime"))), int(_epoch(self._get_param("EndTime")))
-        if start >= end:
-            raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
-        wanted = series_of(backend, self._get_param("Namespace"), name, self._get_param("Dimensions", []))
-        points = points_of(backend, metrics, wanted, (start, end), unit)
-        rows: list[dict[str, Any]] = []
-        for begin, values in by_period(points, start, self._get_int_param("Period")).items():
-            row: dict[str, Any] = {"Timestamp": datetime.fromtimestamp(begin, UTC).replace(tzinfo=None)}
-            row |= {statistic: values.statistic(statistic) for statistic in statistics}
-            percentiles = {statistic: values.statistic(statistic) for statistic in extended}
-            if extended:
-                row["ExtendedStatistics"] = {key: value for key, value in percentiles.items() if value is not None}
-            if unit:
-                row["Unit"] = unit
-            rows.append(row)
-        return ActionResult({"Label": name, "Datapoints": rows})
-
-    return get_metric_statistics
+def _get_metric_statistics(_original: Method, self: Any, *, metrics: Metrics) -> ActionResult:
+    statistics: list[str] = self._get_param("Statistics", [])
+    extended: list[str] = self._get_param("ExtendedStatistics") or []
+    if not statistics and not extended:
+        raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
+    for statistic in (*statistics, *extended):
+        _check_statistic(statistic)
+    backend, name, unit = self.cloudwatch_backend, self._get_param("MetricName"), self._get_param("Unit")
+    start, end = int(_epoch(self._get_param("StartTime"))), int(_epoch(self._get_param("EndTime")))
+    if start >= end:
+        raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
+    wanted = series_of(backend, self._get_param("Namespace"), name, self._get_param("Dimensions", []))
+    points = points_of(backend, metrics, wanted, (start, end), unit)
+    rows: list[dict[str, Any]] = []
+    for begin, values in by_period(points, start, self._get_int_param("Period")).items():
+        row: dict[str, Any] = {"Timestamp": datetime.fromtimestamp(begin, UTC).replace(tzinfo=None)}
+        row |= {statistic: values.statistic(statistic) for statistic in statistics}
+        percentiles = {statistic: values.statistic(statistic) for statistic in extended}
+        if extended:
+            row["ExtendedStatistics"] = {key: value for key, value in percentiles.items() if value is not None}
+        if unit:
+            row["Unit"] = unit
+        rows.append(row)
+    return ActionResult({"Label": name, "Datapoints": rows})
 
 
-def _get_filtered(original: Method, metrics: Metrics) -> Method:
-    def get_filtered_metrics(self: Any, metric_name: str, namespace: str, dimensions: Any) -> list[Any]:
-        own: list[Any] = [
-            MetricDatum(
-                row.namespace, row.name, 0.0, [{"Name": k, "Value": v} for k, v in sorted(row.dimensions)], None
-            )
-            for row in metrics.series(self.account_id, self.region_name)
-        ]
-        asked = dimensions or []
-        return [
-            *original(self, metric_name, namespace, dimensions),
-            *(datum for datum in own if datum.filter(namespace, metric_name, asked)),
-        ]
-
-    return get_filtered_metrics
+def _get_filtered(
+    original: Method, self: Any, metric_name: str, namespace: str, dimensions: Any, *, metrics: Metrics
+) -> list[Any]:
+    own: list[Any] = [
+        MetricDatum(row.namespace, row.name, 0.0, [{"Name": k, "Value": v} for k, v in sorted(row.dimensions)], None)
+        for row in metrics.series(self.account_id, self.region_name)
+    ]
+    asked = dimensions or []
+    return [
+        *original(self, metric_name, namespace, dimensions),
+        *(datum for datum in own if datum.filter(namespace, metric_name, asked)),
+    ]
 
 
 def _check_statistic(statistic: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from moto.elbv2.exceptions import (
@@ -24,11 +24,9 @@ from moto.elbv2.models import (
 
 from slipway.sandbox.traffic.certificates import is_issued, load_certificate
 from slipway.sandbox.traffic.model import Target
-from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, check_redirects
 from slipway.sandbox.traffic.targets import TargetRow
-
-Method = Callable[..., Any]
 
 
 class LoadBalancing(Protocol):
@@ -45,16 +43,16 @@ class LoadBalancing(Protocol):
 
 def install(patches: Patches, traffic: LoadBalancing) -> None:
     """Join moto's ELBv2 to the data plane."""
-    patches.replace(ELBv2Backend, "create_load_balancer", lambda original: _create_load_balancer(original, traffic))
-    patches.replace(ELBv2Backend, "create_listener", lambda original: _create_listener(original, traffic))
-    patches.replace(ELBv2Backend, "modify_listener", lambda original: _modify_listener(original, traffic))
+    patches.replace(ELBv2Backend, "create_load_balancer", _create_load_balancer, traffic=traffic)
+    patches.replace(ELBv2Backend, "create_listener", _create_listener, traffic=traffic)
+    patches.replace(ELBv2Backend, "modify_listener", _modify_listener, traffic=traffic)
     patches.replace(ELBv2Backend, "create_rule", _create_rule)
     patches.replace(ELBv2Backend, "modify_rule", _modify_rule)
     patches.replace(ELBv2Backend, "register_targets", _register_targets)
     patches.replace(ELBv2Backend, "modify_target_group_attributes", _modify_target_group_attributes)
-    patches.replace(ELBv2Backend, "describe_target_health", lambda _: _describe_target_health(traffic))
-    patches.replace(FakeTargetGroup, "register", lambda _: _register)
-    patches.replace(FakeTargetGroup, "deregister", lambda _: _deregister)
+    patches.replace(ELBv2Backend, "describe_target_health", _describe_target_health, traffic=traffic)
+    patches.put(FakeTargetGroup, "register", _register)
+    patches.put(FakeTargetGroup, "deregister", _deregister)
 
 
 def refuse(what: str) -> ELBClientError:
@@ -62,121 +60,120 @@ def refuse(what: str) -> ELBClientError:
     return ELBClientError("InvalidConfigurationRequest", f"The sandbox's load balancer does not support {what}.")
 
 
-def _create_load_balancer(original: Method, traffic: LoadBalancing) -> Method:
-    def create_load_balancer(self: ELBv2Backend, name: str, *args: Any, **kwargs: Any) -> FakeLoadBalancer:
-        kind = kwargs.get("loadbalancer_type") or "application"
-        if kind != "application":
-            raise refuse(f"load balancers of type '{kind}'; create one of type 'application'")
-        if any(balancer.name == name for balancer in self.load_balancers.values()):
-            raise DuplicateLoadBalancerName
-        balancer: FakeLoadBalancer = original(self, name, *args, **kwargs)
-        balancer.dns_name = traffic.address_of(balancer.arn)
-        balancer.activate()
-        return balancer
-
-    return create_load_balancer
-
-
-def _create_listener(original: Method, traffic: LoadBalancing) -> Method:
-    def create_listener(
-        self: ELBv2Backend, load_balancer_arn: str, protocol: str, port: Any, *args: Any, **kwargs: Any
-    ) -> FakeListener:
-        balancer = self.load_balancers.get(load_balancer_arn)
-        if balancer and port:
-            _check_port(balancer, int(port), traffic, listener_arn="")
-        _check_actions(kwargs.get("actions") or (args[2] if len(args) > 2 else []))
-        if protocol == "HTTPS":
-            _check_certificate(kwargs.get("certificate") or (args[1] if len(args) > 1 else None))
-        return original(self, load_balancer_arn, protocol, port, *args, **kwargs)
-
-    return create_listener
+def _create_load_balancer(
+    original: Method, self: ELBv2Backend, name: str, *args: Any, traffic: LoadBalancing, **kwargs: Any
+) -> FakeLoadBalancer:
+    kind = kwargs.get("loadbalancer_type") or "application"
+    if kind != "application":
+        raise refuse(f"load balancers of type '{kind}'; create one of type 'application'")
+    if any(balancer.name == name for balancer in self.load_balancers.values()):
+        raise DuplicateLoadBalancerName
+    balancer: FakeLoadBalancer = original(self, name, *args, **kwargs)
+    balancer.dns_name = traffic.address_of(balancer.arn)
+    balancer.activate()
+    return balancer
 
 
-def _modify_listener(original: Method, traffic: LoadBalancing) -> Method:
-    def modify_listener(  # noqa: PLR0917 - moto's own signature
-        self: ELBv2Backend,
-        arn: str,
-        port: Any = None,
-        protocol: str | None = None,
-        ssl_policy: str | None = None,
-        certificates: list[dict[str, Any]] | None = None,
-        actions: list[dict[str, Any]] | None = None,
-    ) -> FakeListener:
-        listener = self.describe_listeners(None, [arn])[0]
-        if port is not None and int(port) != int(listener.port):
-            _check_port(self.load_balancers[listener.load_balancer_arn], int(port), traffic, listener_arn=arn)
-        _check_actions(actions or [])
-        _check_groups(self, actions or [])
-        return original(self, arn, port, protocol, ssl_policy, certificates or [], actions or [])
-
-    return modify_listener
-
-
-def _create_rule(original: Method) -> Method:
-    def create_rule(  # noqa: PLR0917 - moto's own signature
-        self: ELBv2Backend, listener_arn: str, conditions: Any, priority: Any, actions: Any, tags: Any = None
-    ) -> FakeRule:
-        check_conditions(conditions or [])
-        _check_actions(actions)
-        return original(self, listener_arn, conditions, int(priority), actions, tags)
-
-    return create_rule
+def _create_listener(
+    original: Method,
+    self: ELBv2Backend,
+    load_balancer_arn: str,
+    protocol: str,
+    port: Any,
+    *args: Any,
+    traffic: LoadBalancing,
+    **kwargs: Any,
+) -> FakeListener:
+    balancer = self.load_balancers.get(load_balancer_arn)
+    if balancer and port:
+        _check_port(balancer, int(port), traffic, listener_arn="")
+    _check_actions(kwargs.get("actions") or (args[2] if len(args) > 2 else []))
+    if protocol == "HTTPS":
+        _check_certificate(kwargs.get("certificate") or (args[1] if len(args) > 1 else None))
+    return original(self, load_balancer_arn, protocol, port, *args, **kwargs)
 
 
-def _modify_rule(original: Method) -> Method:
-    def modify_rule(self: ELBv2Backend, rule_arn: str, conditions: Any, actions: Any) -> FakeRule:
-        check_conditions(conditions or [])
-        _check_actions(actions or [])
-        return original(self, rule_arn, conditions, actions)
-
-    return modify_rule
-
-
-def _register_targets(original: Method) -> Method:
-    def register_targets(self: ELBv2Backend, target_group_arn: str, instances: list[Any]) -> None:
-        group = self.target_groups.get(target_group_arn)
-        if group is not None and group.target_type != "ip":
-            raise refuse(f"targets of type '{group.target_type}'; create the target group with target type 'ip'")
-        original(self, target_group_arn, instances)
-
-    return register_targets
-
-
-def _modify_target_group_attributes(original: Method) -> Method:
-    def modify_target_group_attributes(
-        self: ELBv2Backend, target_group_arn: str, attributes: Mapping[str, Any]
-    ) -> None:
-        if str(attributes.get("stickiness.enabled", "false")).lower() == "true":
-            raise refuse("sticky sessions (stickiness.enabled)")
-        if int(attributes.get("slow_start.duration_seconds", 0)) > 0:
-            raise refuse("slow start (slow_start.duration_seconds)")
-        original(self, target_group_arn, attributes)
-
-    return modify_target_group_attributes
+def _modify_listener(  # noqa: PLR0917 - moto's own signature
+    original: Method,
+    self: ELBv2Backend,
+    arn: str,
+    port: Any = None,
+    protocol: str | None = None,
+    ssl_policy: str | None = None,
+    certificates: list[dict[str, Any]] | None = None,
+    actions: list[dict[str, Any]] | None = None,
+    *,
+    traffic: LoadBalancing,
+) -> FakeListener:
+    listener = self.describe_listeners(None, [arn])[0]
+    if port is not None and int(port) != int(listener.port):
+        _check_port(self.load_balancers[listener.load_balancer_arn], int(port), traffic, listener_arn=arn)
+    _check_actions(actions or [])
+    _check_groups(self, actions or [])
+    return original(self, arn, port, protocol, ssl_policy, certificates or [], actions or [])
 
 
-def _describe_target_health(traffic: LoadBalancing) -> Method:
-    def describe_target_health(
-        self: ELBv2Backend, target_group_arn: str, targets: Sequence[Mapping[str, Any]]
-    ) -> list[FakeHealthStatus]:
-        group = self.target_groups.get(target_group_arn)
-        if group is None:
-            raise TargetGroupNotFoundError
-        asked = [Target(target["Id"], int(target.get("Port") or group.port)) for target in targets or []]
-        statuses: list[Any] = [
-            FakeHealthStatus(
-                row.target.address,
-                row.target.port,  # pyright: ignore[reportArgumentType] - moto says text; its responses want the number
-                str(row.target.port) if row.health_check_port == "traffic-port" else row.health_check_port,
-                row.health.state,
-                row.health.reason or None,
-                row.health.description or None,
-            )
-            for row in traffic.target_rows(target_group_arn, asked)
-        ]
-        return statuses
+def _create_rule(  # noqa: PLR0917 - moto's own signature
+    original: Method,
+    self: ELBv2Backend,
+    listener_arn: str,
+    conditions: Any,
+    priority: Any,
+    actions: Any,
+    tags: Any = None,
+) -> FakeRule:
+    check_conditions(conditions or [])
+    _check_actions(actions)
+    return original(self, listener_arn, conditions, int(priority), actions, tags)
 
-    return describe_target_health
+
+def _modify_rule(original: Method, self: ELBv2Backend, rule_arn: str, conditions: Any, actions: Any) -> FakeRule:
+    check_conditions(conditions or [])
+    _check_actions(actions or [])
+    return original(self, rule_arn, conditions, actions)
+
+
+def _register_targets(original: Method, self: ELBv2Backend, target_group_arn: str, instances: list[Any]) -> None:
+    group = self.target_groups.get(target_group_arn)
+    if group is not None and group.target_type != "ip":
+        raise refuse(f"targets of type '{group.target_type}'; create the target group with target type 'ip'")
+    original(self, target_group_arn, instances)
+
+
+def _modify_target_group_attributes(
+    original: Method, self: ELBv2Backend, target_group_arn: str, attributes: Mapping[str, Any]
+) -> None:
+    if str(attributes.get("stickiness.enabled", "false")).lower() == "true":
+        raise refuse("sticky sessions (stickiness.enabled)")
+    if int(attributes.get("slow_start.duration_seconds", 0)) > 0:
+        raise refuse("slow start (slow_start.duration_seconds)")
+    original(self, target_group_arn, attributes)
+
+
+def _describe_target_health(
+    _original: Method,
+    self: ELBv2Backend,
+    target_group_arn: str,
+    targets: Sequence[Mapping[str, Any]],
+    *,
+    traffic: LoadBalancing,
+) -> list[FakeHealthStatus]:
+    group = self.target_groups.get(target_group_arn)
+    if group is None:
+        raise TargetGroupNotFoundError
+    asked = [Target(target["Id"], int(target.get("Port") or group.port)) for target in targets or []]
+    statuses: list[Any] = [
+        FakeHealthStatus(
+            row.target.address,
+            row.target.port,  # pyright: ignore[reportArgumentType] - moto says text; its responses want the number
+            str(row.target.port) if row.health_check_port == "traffic-port" else row.health_check_port,
+            row.health.state,
+            row.health.reason or None,
+            row.health.description or None,
+        )
+        for row in traffic.target_rows(target_group_arn, asked)
+    ]
+    return statuses
 
 
 def _register(self: FakeTargetGroup, targets: Sequence[Mapping[str, Any]]) -> None:

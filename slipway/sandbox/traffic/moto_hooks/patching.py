@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+Method = Callable[..., Any]
 _MISSING = object()
 
 
@@ -18,14 +19,17 @@ class Patches:
     def __init__(self) -> None:
         self._originals: list[tuple[type, str, Any]] = []
 
-    def replace(self, owner: type, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        """Replace `owner.name` by what `make` builds around the original."""
+    def replace(self, owner: type, name: str, hook: Method, **context: Any) -> None:
+        """Call `hook` in place of `owner.name`, with the original before its arguments, and `context`."""
         original = getattr(owner, name)
-        self._originals.append((owner, name, vars(owner).get(name, _MISSING)))
-        setattr(owner, name, make(original))
 
-    def add(self, owner: type, name: str, method: Callable[..., Any]) -> None:
-        """Add a method that moto does not have."""
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return hook(original, *args, **kwargs, **context)
+
+        self.put(owner, name, method)
+
+    def put(self, owner: type, name: str, method: Method) -> None:
+        """Put a method in place of `owner.name`, or where moto has none."""
         self._originals.append((owner, name, vars(owner).get(name, _MISSING)))
         setattr(owner, name, method)
 

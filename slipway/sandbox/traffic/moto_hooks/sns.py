@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
@@ -21,62 +20,52 @@ from moto.sns.responses import SNSResponse
 
 from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS
 from slipway.sandbox.traffic.http_delivery import HttpDelivery, Post, message_body
-from slipway.sandbox.traffic.moto_hooks.patching import Patches
+from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 
 PROTOCOLS = ("http", "https")
 PENDING = "pending confirmation"
 CONFIRM_ACTION, UNSUBSCRIBE_ACTION = URL_ACTIONS = ("ConfirmSubscription", "Unsubscribe")
 
-Method = Callable[..., Any]
-
 
 def install(patches: Patches, delivery: HttpDelivery) -> None:
     """Join moto's SNS to `delivery`."""
-    patches.replace(SNSBackend, "subscribe", lambda original: _subscribe(original, delivery))
-    patches.replace(Subscription, "publish", lambda original: _publish(original, delivery))
+    patches.replace(SNSBackend, "subscribe", _subscribe, delivery=delivery)
+    patches.replace(Subscription, "publish", _publish, delivery=delivery)
     patches.replace(SNSResponse, "subscribe", _answer_subscribe)
-    patches.replace(SNSResponse, "confirm_subscription", lambda _: _confirm_subscription)
+    patches.put(SNSResponse, "confirm_subscription", _confirm_subscription)
     patches.replace(DomainDispatcherApplication, "infer_service_region_host", _infer_host)
 
 
-def _infer_host(original: Method) -> Method:
+def _infer_host(original: Method, self: Any, environ: dict[str, Any], path: str) -> str | None:
     """A subscriber follows SubscribeURL and UnsubscribeURL without AWS credentials, which moto takes for a request to S3."""
-
-    def infer_service_region_host(self: Any, environ: dict[str, Any], path: str) -> str | None:
-        query = parse_qs(str(environ.get("QUERY_STRING", "")))
-        arn = (query.get("TopicArn") or query.get("SubscriptionArn") or [""])[0].split(":")
-        if path == "/" and query.get("Action", [""])[0] in URL_ACTIONS and len(arn) > 5:
-            return f"sns.{arn[3]}.amazonaws.com"
-        return original(self, environ, path)
-
-    return infer_service_region_host
+    query = parse_qs(str(environ.get("QUERY_STRING", "")))
+    arn = (query.get("TopicArn") or query.get("SubscriptionArn") or [""])[0].split(":")
+    if path == "/" and query.get("Action", [""])[0] in URL_ACTIONS and len(arn) > 5:
+        return f"sns.{arn[3]}.amazonaws.com"
+    return original(self, environ, path)
 
 
-def _subscribe(original: Method, delivery: HttpDelivery) -> Method:
-    def subscribe(self: SNSBackend, topic_arn: str, endpoint: str, protocol: str) -> Subscription:
-        subscription: Any = original(self, topic_arn, endpoint, protocol)
-        if protocol in PROTOCOLS and not subscription.confirmed:
-            if not hasattr(subscription, "token"):
-                subscription.token = secrets.token_hex(64)
-                subscription.attributes["PendingConfirmation"] = "true"
-            # AWS sends it again when somebody subscribes again.
-            delivery.send(_confirmation(subscription))
-        return subscription
+def _subscribe(
+    original: Method, self: SNSBackend, topic_arn: str, endpoint: str, protocol: str, *, delivery: HttpDelivery
+) -> Subscription:
+    subscription: Any = original(self, topic_arn, endpoint, protocol)
+    if protocol in PROTOCOLS and not subscription.confirmed:
+        if not hasattr(subscription, "token"):
+            subscription.token = secrets.token_hex(64)
+            subscription.attributes["PendingConfirmation"] = "true"
+        # AWS sends it again when somebody subscribes again.
+        delivery.send(_confirmation(subscription))
+    return subscription
 
-    return subscribe
 
-
-def _answer_subscribe(original: Method) -> Method:
-    def subscribe(self: Any) -> ActionResult:
-        answer = original(self)
-        result: dict[str, Any] = answer.result
-        subscription = self.backend.subscriptions.get(result["SubscriptionArn"])
-        wants_arn = str(self._get_param("ReturnSubscriptionArn")).lower() == "true"
-        if subscription is not None and _is_pending(subscription) and not wants_arn:
-            return ActionResult({"SubscriptionArn": PENDING})
-        return answer
-
-    return subscribe
+def _answer_subscribe(original: Method, self: Any) -> ActionResult:
+    answer = original(self)
+    result: dict[str, Any] = answer.result
+    subscription = self.backend.subscriptions.get(result["SubscriptionArn"])
+    wants_arn = str(self._get_param("ReturnSubscriptionArn")).lower() == "true"
+    if subscription is not None and _is_pending(subscription) and not wants_arn:
+        return ActionResult({"SubscriptionArn": PENDING})
+    return answer
 
 
 def _confirm_subscription(self: Any) -> ActionResult:
@@ -94,35 +83,34 @@ def _confirm_subscription(self: Any) -> ActionResult:
     raise SNSInvalidParameter("Invalid parameter: Token")
 
 
-def _publish(original: Method, delivery: HttpDelivery) -> Method:
-    def publish(self: Any, message: str, message_id: str, **kwargs: Any) -> None:
-        if self.protocol not in PROTOCOLS:
-            original(self, message, message_id, **kwargs)
-            return
-        attributes, matcher = kwargs.get("message_attributes"), self._filter_policy_matcher
-        if _is_pending(self) or (matcher is not None and not matcher.matches(attributes, message)):
-            return
-        if kwargs.get("message_structure") == "json":
-            message = self._parse_message_structure(message, self.protocol)
-        raw = str(self.attributes.get("RawMessageDelivery")).lower() == "true"
-        body = message
-        if not raw:
-            document = self.get_post_data(message, message_id, kwargs.get("subject"), message_attributes=attributes)
-            unsubscribe = {"Action": UNSUBSCRIBE_ACTION, "SubscriptionArn": self.arn}
-            body = message_body({**document, "UnsubscribeURL": f"{_api_url()}/?{urlencode(unsubscribe)}"})
-        delivery.send(
-            Post(
-                endpoint=self.endpoint,
-                kind="Notification",
-                message_id=message_id,
-                topic_arn=self.topic_arn,
-                subscription_arn=self.arn,
-                body=body,
-                raw=raw,
-            )
+def _publish(
+    original: Method, self: Any, message: str, message_id: str, *, delivery: HttpDelivery, **kwargs: Any
+) -> None:
+    if self.protocol not in PROTOCOLS:
+        original(self, message, message_id, **kwargs)
+        return
+    attributes, matcher = kwargs.get("message_attributes"), self._filter_policy_matcher
+    if _is_pending(self) or (matcher is not None and not matcher.matches(attributes, message)):
+        return
+    if kwargs.get("message_structure") == "json":
+        message = self._parse_message_structure(message, self.protocol)
+    raw = str(self.attributes.get("RawMessageDelivery")).lower() == "true"
+    body = message
+    if not raw:
+        document = self.get_post_data(message, message_id, kwargs.get("subject"), message_attributes=attributes)
+        unsubscribe = {"Action": UNSUBSCRIBE_ACTION, "SubscriptionArn": self.arn}
+        body = message_body({**document, "UnsubscribeURL": f"{_api_url()}/?{urlencode(unsubscribe)}"})
+    delivery.send(
+        Post(
+            endpoint=self.endpoint,
+            kind="Notification",
+            message_id=message_id,
+            topic_arn=self.topic_arn,
+            subscription_arn=self.arn,
+            body=body,
+            raw=raw,
         )
-
-    return publish
+    )
 
 
 def _is_pending(subscription: Any) -> bool:

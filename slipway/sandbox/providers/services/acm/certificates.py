@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import (
-    MARKER_TAG,
-    Call,
-    Resource,
-    marker_value,
-    present,
-    tag_map,
-    tag_pairs,
-    utc_time,
-)
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import Call, Lookup, Resource, present, utc_time
+from slipway.sandbox.providers.framework.tags import MARKER_TAG, Tagging, marker_value, tag_map
 
 ISSUE_SECONDS = 4500  # Terraform's own limit: 75 minutes
 KEY_ALGORITHM = "RSA_2048"
@@ -28,6 +20,11 @@ class Certificate(Resource):
     """aws.acm.Certificate: requested and validated by DNS, or imported."""
 
     token = "aws:acm/certificate:Certificate"
+    service = "acm"
+    lookup = Lookup("describe_certificate", "CertificateArn", "Certificate")
+    deletion = "delete_certificate"
+    id_arguments = ("CertificateArn",)
+    tagging = Tagging("add_tags_to_certificate", "remove_tags_from_certificate", "CertificateArn", by="")
     force_new = frozenset({"domainName", "keyAlgorithm", "subjectAlternativeNames", "validationMethod"})
     one_of = (("domainName", "privateKey"),)
     conflicts = (("domainName", "certificateBody"), ("privateKey", "validationMethod"))
@@ -61,7 +58,7 @@ class Certificate(Resource):
         return acm.request_certificate(
             DomainName=inputs["domainName"],
             ValidationMethod=inputs.get("validationMethod") or "DNS",
-            **call.given(KeyAlgorithm="keyAlgorithm", SubjectAlternativeNames="subjectAlternativeNames"),
+            **call.given("keyAlgorithm", "subjectAlternativeNames"),
             Tags=call.tag_list,
         )["CertificateArn"]
 
@@ -72,10 +69,8 @@ class Certificate(Resource):
         arns = [each["CertificateArn"] for page in pages for each in page["CertificateSummaryList"]]
         return [arn for arn in arns if _tags(acm, arn).get(MARKER_TAG) == wanted]
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The certificate; never its key."""
-        acm = call.client("acm")
-        live = acm.describe_certificate(CertificateArn=id)["Certificate"]
         records = [each for each in live.get("DomainValidationOptions") or () if "ResourceRecord" in each]
         options = live.get("Options") or {}
         domain = str(live["DomainName"])
@@ -103,13 +98,10 @@ class Certificate(Resource):
                 export=options.get("Export"),
             ),
             "pendingRenewal": False,
-            "region": call.region,
             "renewalEligibility": live.get("RenewalEligibility") or "INELIGIBLE",
             "renewalSummaries": [],
-            "status": live["Status"],
             "subjectAlternativeNames": _as_given(call, names, domain),
-            "tagsAll": _tags(acm, id),
-            "type": live["Type"],
+            "tagsAll": _tags(call.client("acm"), id),
             "validationEmails": [],
             "validationMethod": "NONE" if live["Type"] == "IMPORTED" else "DNS",
         }
@@ -118,18 +110,6 @@ class Certificate(Resource):
         """An imported one is imported again, under the same ARN."""
         if call.changes(*_IMPORTED):
             call.client("acm").import_certificate(CertificateArn=id, **_imported(call.inputs))
-
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """By ARN."""
-        acm = call.client("acm")
-        if remove:
-            acm.remove_tags_from_certificate(CertificateArn=id, Tags=[{"Key": key} for key in remove])
-        if add:
-            acm.add_tags_to_certificate(CertificateArn=id, Tags=tag_pairs(add))
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("acm").delete_certificate(CertificateArn=id)
 
 
 class CertificateValidation(Resource):
@@ -160,9 +140,9 @@ class CertificateValidation(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """Gone when the certificate is not issued (any more)."""
-        arn = str({**call.outputs, **call.inputs}["certificateArn"])
+        arn = str(call.state["certificateArn"])
         live = call.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-        return {"certificateArn": arn, "region": call.region} if live["Status"] == "ISSUED" else None
+        return {"certificateArn": arn} if live["Status"] == "ISSUED" else None
 
     def delete(self, call: Call, id: str) -> None:
         """Nothing: the certificate stays issued."""
@@ -175,7 +155,7 @@ def _imported(inputs: PropertyMap) -> dict[str, bytes]:
 
 def _as_given(call: Call, names: list[str], domain: str) -> list[str]:
     """ACM adds the domain itself to the other names; Terraform takes lists that differ in that for the same."""
-    given = {**call.outputs, **call.inputs}.get("subjectAlternativeNames")
+    given = call.state.get("subjectAlternativeNames")
     return list(given) if given is not None and {*given, domain} == {*names, domain} else names
 
 
@@ -203,7 +183,6 @@ def _certificate_arn(call: FunctionCall) -> str:
     return the_one(f"ACM Certificate of {domain}", [each["CertificateArn"] for each in found])
 
 
-RESOURCES = (Certificate(), CertificateValidation())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:acm/getCertificate:getCertificate": looked_up(Certificate(), _certificate_arn, {"domainName": "domain"}),
-}
+get_certificate = looked_up(
+    "aws:acm/getCertificate:getCertificate", Certificate(), _certificate_arn, {"domainName": "domain"}
+)

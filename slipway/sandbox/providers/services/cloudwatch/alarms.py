@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
-
-_ALARM: Mapping[str, str] = {
-    "actionsEnabled": "ActionsEnabled",
-    "alarmActions": "AlarmActions",
-    "alarmDescription": "AlarmDescription",
-    "comparisonOperator": "ComparisonOperator",
-    "datapointsToAlarm": "DatapointsToAlarm",
-    "evaluateLowSampleCountPercentiles": "EvaluateLowSampleCountPercentile",
-    "evaluationPeriods": "EvaluationPeriods",
-    "extendedStatistic": "ExtendedStatistic",
-    "insufficientDataActions": "InsufficientDataActions",
-    "metricName": "MetricName",
-    "namespace": "Namespace",
-    "okActions": "OKActions",
-    "period": "Period",
-    "statistic": "Statistic",
-    "threshold": "Threshold",
-    "thresholdMetricId": "ThresholdMetricId",
-    "treatMissingData": "TreatMissingData",
-    "unit": "Unit",
-}
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
+from slipway.sandbox.providers.framework.wire import api_arguments
 
 
-class MetricAlarm(ListTags):
+class MetricAlarm(Resource):
     """aws.cloudwatch.MetricAlarm"""
 
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
-    arn_argument = "ResourceARN"
+    lookup = Lookup("describe_alarms", "AlarmNames", "MetricAlarms")
+    deletion = "delete_alarms"
+    id_arguments = ("AlarmNames",)
+    tagging = Tagging(target="ResourceARN")
     force_new = frozenset({"name"})
     defaults = {"actionsEnabled": True, "treatMissingData": "missing"}
     auto_name = AutoName()
@@ -60,44 +42,30 @@ class MetricAlarm(ListTags):
 
     @staticmethod
     def _put(call: Call, name: str, **more: Any) -> None:
-        arguments = call.given(**{argument: property_ for property_, argument in _ALARM.items()})
+        cloudwatch = call.client("cloudwatch")
+        low_samples = {"EvaluateLowSampleCountPercentile": "evaluateLowSampleCountPercentiles"}
+        named = api_arguments(cloudwatch, "put_metric_alarm", call.inputs, **low_samples)
         if dimensions := call.inputs.get("dimensions"):
-            arguments["Dimensions"] = [{"Name": key, "Value": value} for key, value in sorted(dimensions.items())]
+            named["Dimensions"] = [{"Name": key, "Value": value} for key, value in sorted(dimensions.items())]
         if queries := call.inputs.get("metricQueries"):
-            arguments["Metrics"] = [_api_query(query) for query in queries]
-        call.client("cloudwatch").put_metric_alarm(AlarmName=name, **arguments, **more)
+            named["Metrics"] = [_api_query(query) for query in queries]
+        cloudwatch.put_metric_alarm(AlarmName=name, **named, **more)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The alarm."""
-        client = call.client("cloudwatch")
-        found = client.describe_alarms(AlarmNames=[id], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
-        if not found:
-            return None
-        alarm = found[0]
-        result: PropertyMap = {name: alarm.get(argument) for name, argument in _ALARM.items()}
-        for name in ("alarmActions", "okActions", "insufficientDataActions"):
-            result[name] = result[name] or None
-        result["alarmDescription"] = result["alarmDescription"] or None
-        result["treatMissingData"] = result["treatMissingData"] or "missing"
-        result["evaluateLowSampleCountPercentiles"] = result["evaluateLowSampleCountPercentiles"] or ""
-        dimensions = {item["Name"]: item["Value"] for item in alarm.get("Dimensions") or []}
-        tags = client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+        dimensions = {item["Name"]: item["Value"] for item in live.get("Dimensions") or []}
+        tags = call.client("cloudwatch").list_tags_for_resource(ResourceARN=live["AlarmArn"])["Tags"]
         return {
-            **result,
-            "arn": alarm["AlarmArn"],
+            "arn": live["AlarmArn"],
             "dimensions": dimensions or None,
-            "name": alarm["AlarmName"],
-            "region": call.region,
+            "evaluateLowSampleCountPercentiles": live.get("EvaluateLowSampleCountPercentile") or "",
+            "name": live["AlarmName"],
             "tagsAll": tag_map(tags),
         }
 
     def update(self, call: Call, id: str) -> None:
         """Put again: it replaces everything but tags."""
         self._put(call, id)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("cloudwatch").delete_alarms(AlarmNames=[id])
 
 
 def _api_query(query: PropertyMap) -> dict[str, Any]:
@@ -120,6 +88,3 @@ def _api_query(query: PropertyMap) -> dict[str, Any]:
         Period=query.get("period"),
         ReturnData=query.get("returnData"),
     )
-
-
-RESOURCES = (MetricAlarm(),)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import Call, Resource
+from slipway.sandbox.providers.framework.resource import Call, Resource, capital
 
 
 class Dashboard(Resource):
     """aws.cloudwatch.Dashboard"""
 
     token = "aws:cloudwatch/dashboard:Dashboard"
+    service = "cloudwatch"
+    deletion = "delete_dashboards"
+    id_arguments = ("DashboardNames",)
     force_new = frozenset({"dashboardName"})
     json_properties = frozenset({"dashboardBody"})
 
@@ -27,20 +30,8 @@ class Dashboard(Resource):
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The dashboard."""
         found = call.client("cloudwatch").get_dashboard(DashboardName=id)
-        return {
-            "dashboardArn": found["DashboardArn"],
-            "dashboardBody": found["DashboardBody"],
-            "dashboardName": found["DashboardName"],
-            "region": call.region,
-        }
+        return {name: found[capital(name)] for name in ("dashboardArn", "dashboardBody", "dashboardName")}
 
     def update(self, call: Call, id: str) -> None:
         """Put again."""
         self._put(call, id)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("cloudwatch").delete_dashboards(DashboardNames=[id])
-
-
-RESOURCES = (Dashboard(),)

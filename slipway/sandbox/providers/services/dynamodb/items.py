@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 from slipway.sandbox.providers.framework.resource import Call, Resource
 
 
@@ -62,7 +62,7 @@ class TableItem(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The item, by the key in the state."""
-        state = {**call.outputs, **call.inputs}
+        state = call.state
         if not state.get("item"):
             raise ProviderError(f"{self.token}: {id} cannot be read by its id alone")
         source = call.outputs if call.outputs.get("item") else state
@@ -76,7 +76,6 @@ class TableItem(Resource):
             "hashKey": state["hashKey"],
             "item": json.dumps(live["Item"], default=_bytes_text, separators=(",", ":")),
             "rangeKey": state.get("rangeKey"),
-            "region": call.region,
             "tableName": state["tableName"],
         }
 
@@ -88,7 +87,6 @@ class TableItem(Resource):
             client.delete_item(TableName=inputs["tableName"], Key=_key(call.outputs))
 
     def delete(self, call: Call, id: str) -> None:
-        """Delete."""
         state = {**call.inputs, **call.outputs}
         call.client("dynamodb").delete_item(TableName=state["tableName"], Key=_key(state))
 
@@ -117,7 +115,8 @@ def _key(state: PropertyMap) -> dict[str, Any]:
     return {state[name]: item[state[name]] for name in ("hashKey", "rangeKey") if state.get(name)}
 
 
-def _get_table_item(call: FunctionCall) -> PropertyMap:
+@function("aws:dynamodb/getTableItem:getTableItem")
+def get_table_item(call: FunctionCall) -> PropertyMap:
     table, key = call.required("tableName"), call.required("key")
     arguments: dict[str, Any] = {"TableName": table, "Key": json.loads(key), "ConsistentRead": True}
     if names := call.args.get("expressionAttributeNames"):
@@ -134,9 +133,3 @@ def _bytes_text(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"DynamoDB answered a {type(value).__name__}, which is no JSON")
-
-
-RESOURCES = (TableItem(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:dynamodb/getTableItem:getTableItem": _get_table_item,
-}

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
+from slipway.sandbox.providers.framework.functions import argument, looked_up
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 READY_SECONDS = 1800  # Terraform's own limit
 
 
-class Table(ListTags):
+class Table(Resource):
     """aws.dynamodb.Table"""
 
     token = "aws:dynamodb/table:Table"
+    lookup = Lookup("describe_table", "TableName", "Table")
+    deletion = "delete_table"
+    id_arguments = ("TableName",)
+    delete_seconds = READY_SECONDS
+    found_by_name = True
+    tagging = Tagging()
     service = "dynamodb"
     force_new = frozenset({"name", "hashKey", "rangeKey", "localSecondaryIndexes"})
     defaults = {"billingMode": "PROVISIONED"}
@@ -57,9 +63,7 @@ class Table(ListTags):
     def create(self, call: Call) -> str:
         """Create, wait until it is active, then set what CreateTable does not take."""
         inputs, name = call.inputs, str(call.inputs["name"])
-        arguments = call.given(
-            BillingMode="billingMode", TableClass="tableClass", DeletionProtectionEnabled="deletionProtectionEnabled"
-        )
+        arguments = call.given("billingMode", "tableClass", "deletionProtectionEnabled")
         if inputs["billingMode"] == "PROVISIONED":
             arguments["ProvisionedThroughput"] = _throughput(inputs)
         if indexes := inputs.get("globalSecondaryIndexes"):
@@ -82,20 +86,16 @@ class Table(ListTags):
             Tags=call.tag_list,
             **arguments,
         )
-        self._wait_active(call, name)
+        self.wait_ready(call, name, READY_SECONDS)
         self._set_extras(call, name, {"ttl", "pointInTimeRecovery"} & inputs.keys())
         return name
 
-    @staticmethod
-    def _wait_active(call: Call, name: str) -> None:
-        def probe() -> bool:
-            table = call.client("dynamodb").describe_table(TableName=name)["Table"]
-            indexes = table.get("GlobalSecondaryIndexes") or []
-            return table["TableStatus"] == "ACTIVE" and all(
-                index.get("IndexStatus", "ACTIVE") == "ACTIVE" for index in indexes
-            )
-
-        call.wait(f"table {name} to become active", probe, seconds=READY_SECONDS)
+    def is_ready(self, id: str, live: dict[str, Any]) -> bool:
+        """With its indexes."""
+        indexes = live.get("GlobalSecondaryIndexes") or []
+        return live["TableStatus"] == "ACTIVE" and all(
+            index.get("IndexStatus", "ACTIVE") == "ACTIVE" for index in indexes
+        )
 
     @staticmethod
     def _set_extras(call: Call, name: str, names: set[str]) -> None:
@@ -113,48 +113,42 @@ class Table(ListTags):
             )
             client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=specification)
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        return call.inputs["name"]
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The table."""
         client = call.client("dynamodb")
-        table = client.describe_table(TableName=id)["Table"]
         ttl = client.describe_time_to_live(TableName=id)["TimeToLiveDescription"]
         backups = client.describe_continuous_backups(TableName=id)["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription") or {}
-        keys = {item["KeyType"]: item["AttributeName"] for item in table["KeySchema"]}
-        throughput = table.get("ProvisionedThroughput") or {}
-        stream = table.get("StreamSpecification") or {}
-        encryption = table.get("SSEDescription") or {}
+        keys = {item["KeyType"]: item["AttributeName"] for item in live["KeySchema"]}
+        throughput = live.get("ProvisionedThroughput") or {}
+        stream = live.get("StreamSpecification") or {}
+        encryption = live.get("SSEDescription") or {}
         return {
-            "arn": table["TableArn"],
+            "arn": live["TableArn"],
             "attributes": [
-                {"name": item["AttributeName"], "type": item["AttributeType"]} for item in table["AttributeDefinitions"]
+                {"name": item["AttributeName"], "type": item["AttributeType"]} for item in live["AttributeDefinitions"]
             ],
-            "billingMode": (table.get("BillingModeSummary") or {}).get("BillingMode") or "PROVISIONED",
-            "deletionProtectionEnabled": bool(table.get("DeletionProtectionEnabled")),
-            "globalSecondaryIndexes": [_shown_index(item, call) for item in table.get("GlobalSecondaryIndexes") or []],
+            "billingMode": (live.get("BillingModeSummary") or {}).get("BillingMode") or "PROVISIONED",
+            "deletionProtectionEnabled": bool(live.get("DeletionProtectionEnabled")),
+            "globalSecondaryIndexes": [_shown_index(item, call) for item in live.get("GlobalSecondaryIndexes") or []],
             "hashKey": keys.get("HASH"),
-            "localSecondaryIndexes": [_shown_local(item) for item in table.get("LocalSecondaryIndexes") or []] or None,
-            "name": table["TableName"],
+            "localSecondaryIndexes": [_shown_local(item) for item in live.get("LocalSecondaryIndexes") or []] or None,
+            "name": live["TableName"],
             "pointInTimeRecovery": present(
                 enabled=recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
                 recoveryPeriodInDays=recovery.get("RecoveryPeriodInDays"),
             ),
             "rangeKey": keys.get("RANGE"),
             "readCapacity": int(throughput.get("ReadCapacityUnits") or 0),
-            "region": call.region,
             "serverSideEncryption": present(
                 enabled=encryption.get("Status") == "ENABLED", kmsKeyArn=encryption.get("KMSMasterKeyArn")
             ),
-            "streamArn": table.get("LatestStreamArn") or "",
+            "streamArn": live.get("LatestStreamArn") or "",
             "streamEnabled": bool(stream.get("StreamEnabled")),
-            "streamLabel": table.get("LatestStreamLabel") or "",
+            "streamLabel": live.get("LatestStreamLabel") or "",
             "streamViewType": stream.get("StreamViewType") or "",
-            "tableClass": (table.get("TableClassSummary") or {}).get("TableClass") or "STANDARD",
-            "tagsAll": tag_map(client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]),
+            "tableClass": (live.get("TableClassSummary") or {}).get("TableClass") or "STANDARD",
+            "tagsAll": tag_map(client.list_tags_of_resource(ResourceArn=live["TableArn"])["Tags"]),
             "ttl": {"attributeName": ttl.get("AttributeName", ""), "enabled": ttl.get("TimeToLiveStatus") == "ENABLED"},
             "writeCapacity": int(throughput.get("WriteCapacityUnits") or 0),
         }
@@ -184,22 +178,8 @@ class Table(ListTags):
             changes += _index_changes(call)
         for change in changes:
             call.client("dynamodb").update_table(TableName=name, **change)
-            self._wait_active(call, name)
+            self.wait_ready(call, name, READY_SECONDS)
         self._set_extras(call, name, {extra for extra in ("ttl", "pointInTimeRecovery") if call.changes(extra)})
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete and wait until it is gone."""
-        client = call.client("dynamodb")
-        client.delete_table(TableName=id)
-
-        def is_gone() -> bool:
-            try:
-                client.describe_table(TableName=id)
-            except client.exceptions.ResourceNotFoundException:
-                return True
-            return False
-
-        call.wait(f"table {id} to be deleted", is_gone, seconds=READY_SECONDS)
 
 
 def _throughput(inputs: PropertyMap) -> dict[str, int]:
@@ -274,7 +254,7 @@ def _shown_index(index: dict[str, Any], call: Call) -> PropertyMap:
             keySchemas=[{"attributeName": k["AttributeName"], "keyType": k["KeyType"]} for k in index["KeySchema"]],
         ),
     }
-    items = {**call.outputs, **call.inputs}.get("globalSecondaryIndexes") or []
+    items = call.state.get("globalSecondaryIndexes") or []
     given = next((item for item in items if item["name"] == shown["name"]), None)
     shown = {key: value for key, value in shown.items() if key != "keySchemas" or (given and "keySchemas" in given)}
     return {key: value for key, value in shown.items() if given is None or key in given}
@@ -286,7 +266,4 @@ def _api_encryption(encryption: PropertyMap | None) -> dict[str, Any] | None:
     return present(Enabled=True, SSEType="KMS", KMSMasterKeyId=encryption.get("kmsKeyArn"))
 
 
-RESOURCES = (Table(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:dynamodb/getTable:getTable": looked_up(Table(), argument("name")),
-}
+get_table = looked_up("aws:dynamodb/getTable:getTable", Table(), argument("name"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 
-def _get_availability_zones(call: FunctionCall) -> PropertyMap:
+@function("aws:index/getAvailabilityZones:getAvailabilityZones")
+def get_availability_zones(call: FunctionCall) -> PropertyMap:
     args = call.args
     state = args.get("state")
     wanted = [{"Name": f["name"], "Values": list(f["values"])} for f in args.get("filters") or []]
@@ -31,8 +30,3 @@ def _get_availability_zones(call: FunctionCall) -> PropertyMap:
         "region": call.region,
         "zoneIds": [zone.get("ZoneId", "") for zone in zones],
     }
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:index/getAvailabilityZones:getAvailabilityZones": _get_availability_zones,
-}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError
-from slipway.sandbox.providers.framework.resource import Call, present, tag_map
-from slipway.sandbox.providers.services.ec2.base import Ec2Resource, deleted_when_free, tag_specifications
+from slipway.sandbox.providers.framework.resource import Call, Lookup
+from slipway.sandbox.providers.framework.tags import tag_map
+from slipway.sandbox.providers.services.ec2.base import Ec2Resource, filters, tag_specifications
 
 
 class InternetGateway(Ec2Resource):
     """aws.ec2.InternetGateway"""
 
     token = "aws:ec2/internetGateway:InternetGateway"
+    lookup = Lookup("describe_internet_gateways", "InternetGatewayIds", "InternetGateways")
+    deletion = "delete_internet_gateway"
+    id_arguments = ("InternetGatewayId",)
     conflict_codes = frozenset({"Resource.AlreadyAssociated"})  # from AWS, when two runs race
 
     def create(self, call: Call) -> str:
@@ -32,22 +38,18 @@ class InternetGateway(Ec2Resource):
 
     def find(self, call: Call) -> str | None:
         """The gateway that the VPC has already."""
-        found = call.client("ec2").describe_internet_gateways(
-            Filters=[{"Name": "attachment.vpc-id", "Values": [call.inputs["vpcId"]]}]
-        )["InternetGateways"]
+        wanted = filters(attachment__vpc_id=call.inputs["vpcId"])
+        found = call.client("ec2").describe_internet_gateways(Filters=wanted)["InternetGateways"]
         return found[0]["InternetGatewayId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The gateway and the VPC that it is attached to."""
-        gateway = call.client("ec2").describe_internet_gateways(InternetGatewayIds=[id])["InternetGateways"][0]
-        attachments = gateway.get("Attachments") or []
-        return present(
-            arn=call.arn("ec2", f"internet-gateway/{id}"),
-            ownerId=gateway.get("OwnerId", ""),
-            region=call.region,
-            tagsAll=tag_map(gateway.get("Tags")),
-            vpcId=attachments[0]["VpcId"] if attachments else "",
-        )
+        attachments = live.get("Attachments") or []
+        return {
+            "arn": call.arn("ec2", f"internet-gateway/{id}"),
+            "tagsAll": tag_map(live.get("Tags")),
+            "vpcId": attachments[0]["VpcId"] if attachments else "",
+        }
 
     def update(self, call: Call, id: str) -> None:
         """Move it to another VPC."""
@@ -61,15 +63,8 @@ class InternetGateway(Ec2Resource):
     def delete(self, call: Call, id: str) -> None:
         """Detach and delete."""
         self._detach(call, id)
-        deleted_when_free(
-            call, f"internet gateway {id}", lambda: call.client("ec2").delete_internet_gateway(InternetGatewayId=id)
-        )
+        super().delete(call, id)
 
     def _detach(self, call: Call, id: str) -> None:
-        ec2 = call.client("ec2")
-        for gateway in ec2.describe_internet_gateways(InternetGatewayIds=[id])["InternetGateways"]:
-            for attachment in gateway.get("Attachments") or []:
-                ec2.detach_internet_gateway(InternetGatewayId=id, VpcId=attachment["VpcId"])
-
-
-RESOURCES = (InternetGateway(),)
+        for attachment in (self.live(call, id) or {}).get("Attachments") or []:
+            call.client("ec2").detach_internet_gateway(InternetGatewayId=id, VpcId=attachment["VpcId"])

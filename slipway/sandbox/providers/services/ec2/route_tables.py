@@ -8,8 +8,9 @@ from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import Call, Resource, present, tag_map
-from slipway.sandbox.providers.services.ec2.base import Ec2Resource, tag_specifications
+from slipway.sandbox.providers.framework.resource import Call, Lookup, Resource, present
+from slipway.sandbox.providers.framework.tags import tag_map
+from slipway.sandbox.providers.services.ec2.base import Ec2Resource, filters, tag_specifications
 
 ROUTE_DESTINATIONS = {
     "destinationCidrBlock": "DestinationCidrBlock",
@@ -36,12 +37,8 @@ _INLINE_DESTINATIONS = {
 }
 
 
-def _arguments(route: PropertyMap, destinations: dict[str, str]) -> dict[str, Any]:
-    return {argument: route[name] for name, argument in (destinations | ROUTE_TARGETS).items() if route.get(name)}
-
-
-def _destination(route: PropertyMap, destinations: dict[str, str]) -> dict[str, Any]:
-    return {argument: route[name] for name, argument in destinations.items() if route.get(name)}
+def _arguments(route: PropertyMap, names: dict[str, str]) -> dict[str, Any]:
+    return {argument: route[name] for name, argument in names.items() if route.get(name)}
 
 
 def _is_own(route: PropertyMap) -> bool:
@@ -49,46 +46,46 @@ def _is_own(route: PropertyMap) -> bool:
     return route.get("Origin") == "CreateRoute" and not str(route.get("GatewayId", "")).startswith("vpce-")
 
 
-def route_target(route: PropertyMap) -> PropertyMap:
-    """The target of a route as DescribeRouteTables has it, by property name."""
-    return {name: route[argument] for name, argument in ROUTE_TARGETS.items() if route.get(argument)}
+def _named(route: PropertyMap, names: dict[str, str]) -> PropertyMap:
+    """Destination or target of a route as DescribeRouteTables has it, by property name."""
+    return {name: route[argument] for name, argument in names.items() if route.get(argument)}
 
 
 class RouteTable(Ec2Resource):
     """aws.ec2.RouteTable"""
 
     token = "aws:ec2/routeTable:RouteTable"
+    lookup = Lookup("describe_route_tables", "RouteTableIds", "RouteTables")
+    deletion = "delete_route_table"
+    id_arguments = ("RouteTableId",)
+    busy_codes = frozenset[str]()
+    delete_seconds = 0
     force_new = frozenset({"vpcId"})
     unsupported = frozenset({"propagatingVgws"})
 
     def create(self, call: Call) -> str:
         """Create with its inline routes."""
-        ec2 = call.client("ec2")
-        table_id = ec2.create_route_table(
+        table_id = call.client("ec2").create_route_table(
             VpcId=call.inputs["vpcId"], TagSpecifications=tag_specifications(call, "route-table")
         )["RouteTable"]["RouteTableId"]
         self._converge_routes(call, table_id)
         return table_id
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The table with the routes that were created in it."""
-        table = call.client("ec2").describe_route_tables(RouteTableIds=[id])["RouteTables"][0]
         routes = [
             {
-                **{name: route[argument] for name, argument in _INLINE_DESTINATIONS.items() if route.get(argument)},
-                **route_target(route),
+                **_named(route, _INLINE_DESTINATIONS),
+                **_named(route, ROUTE_TARGETS),
             }
-            for route in table.get("Routes") or []
+            for route in live.get("Routes") or []
             if _is_own(route)
         ]
         return present(
             arn=call.arn("ec2", f"route-table/{id}"),
-            ownerId=table.get("OwnerId", ""),
-            propagatingVgws=[item["GatewayId"] for item in table.get("PropagatingVgws") or []],
-            region=call.region,
+            propagatingVgws=[item["GatewayId"] for item in live.get("PropagatingVgws") or []],
             routes=routes,
-            tagsAll=tag_map(table.get("Tags")),
-            vpcId=table["VpcId"],
+            tagsAll=tag_map(live.get("Tags")),
         )
 
     def update(self, call: Call, id: str) -> None:
@@ -105,11 +102,11 @@ class RouteTable(Ec2Resource):
             _key(route, ROUTE_DESTINATIONS.values()): route for route in table.get("Routes") or [] if _is_own(route)
         }
         for route in call.inputs.get("routes") or []:
-            arguments = _arguments(route, _INLINE_DESTINATIONS)
+            arguments = _arguments(route, _INLINE_DESTINATIONS | ROUTE_TARGETS)
             existing = present_routes.pop(_key(arguments, ROUTE_DESTINATIONS.values()), None)
             if existing is None:
                 ec2.create_route(RouteTableId=id, **arguments)
-            elif route_target(existing) != {n: v for n, v in route.items() if n in ROUTE_TARGETS and v}:
+            elif _named(existing, ROUTE_TARGETS) != {n: v for n, v in route.items() if n in ROUTE_TARGETS and v}:
                 ec2.replace_route(RouteTableId=id, **arguments)
         for route in present_routes.values():
             ec2.delete_route(RouteTableId=id, **{a: route[a] for a in ROUTE_DESTINATIONS.values() if route.get(a)})
@@ -117,11 +114,10 @@ class RouteTable(Ec2Resource):
     def delete(self, call: Call, id: str) -> None:
         """Drop its associations, then itself."""
         ec2 = call.client("ec2")
-        for table in ec2.describe_route_tables(RouteTableIds=[id])["RouteTables"]:
-            for association in table.get("Associations") or []:
-                if not association.get("Main"):
-                    ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
-        ec2.delete_route_table(RouteTableId=id)
+        for association in (self.live(call, id) or {}).get("Associations") or []:
+            if not association.get("Main"):
+                ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+        super().delete(call, id)
 
 
 def _key(route: PropertyMap, names: Iterable[str]) -> tuple[str, ...]:
@@ -140,7 +136,7 @@ class Route(Resource):
     def create(self, call: Call) -> str:
         """Create the route."""
         call.client("ec2").create_route(
-            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS)
+            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS | ROUTE_TARGETS)
         )
         return self._id(call.inputs)
 
@@ -159,8 +155,8 @@ class Route(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The route among those of its table."""
-        state = {**call.outputs, **call.inputs}
-        wanted = _destination(state, ROUTE_DESTINATIONS)
+        state = call.state
+        wanted = _arguments(state, ROUTE_DESTINATIONS)
         tables = call.client("ec2").describe_route_tables(RouteTableIds=[state["routeTableId"]])["RouteTables"]
         for route in tables[0].get("Routes") or []:
             if all(route.get(argument) == value for argument, value in wanted.items()):
@@ -169,10 +165,9 @@ class Route(Resource):
                     **{name: route.get(argument) for name, argument in ROUTE_DESTINATIONS.items()},
                     **dict.fromkeys(ROUTE_TARGETS),
                     "networkInterfaceId": "",
-                    **route_target(route),
+                    **_named(route, ROUTE_TARGETS),
                     "instanceId": route.get("InstanceId", ""),
                     "origin": route.get("Origin", ""),
-                    "region": call.region,
                     "routeTableId": state["routeTableId"],
                     "state": route.get("State", "active"),
                 }
@@ -181,13 +176,13 @@ class Route(Resource):
     def update(self, call: Call, id: str) -> None:
         """Another target for the same destination."""
         call.client("ec2").replace_route(
-            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS)
+            RouteTableId=call.inputs["routeTableId"], **_arguments(call.inputs, ROUTE_DESTINATIONS | ROUTE_TARGETS)
         )
 
     def delete(self, call: Call, id: str) -> None:
         """Delete by destination."""
-        state = {**call.outputs, **call.inputs}
-        call.client("ec2").delete_route(RouteTableId=state["routeTableId"], **_destination(state, ROUTE_DESTINATIONS))
+        state = call.state
+        call.client("ec2").delete_route(RouteTableId=state["routeTableId"], **_arguments(state, ROUTE_DESTINATIONS))
 
     def import_outputs(self, call: Call, id: str) -> None:
         """An import id is `<route table>_<destination>`."""
@@ -208,12 +203,15 @@ class RouteTableAssociation(Resource):
     """aws.ec2.RouteTableAssociation"""
 
     token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+    service = "ec2"
+    deletion = "disassociate_route_table"
+    id_arguments = ("AssociationId",)
     force_new = frozenset({"subnetId", "gatewayId"})
     one_of = (("subnetId", "gatewayId"),)
 
     def create(self, call: Call) -> str:
         """Associate, replacing nothing: a subnet with another explicit association is AWS's error."""
-        arguments = call.given(RouteTableId="routeTableId", SubnetId="subnetId", GatewayId="gatewayId")
+        arguments = call.given("routeTableId", "subnetId", "gatewayId")
         ec2 = call.client("ec2")
         for table in ec2.describe_route_tables(RouteTableIds=[arguments["RouteTableId"]])["RouteTables"]:
             for association in table.get("Associations") or []:
@@ -223,14 +221,12 @@ class RouteTableAssociation(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association among those of all tables."""
-        found = call.client("ec2").describe_route_tables(
-            Filters=[{"Name": "association.route-table-association-id", "Values": [id]}]
-        )["RouteTables"]
+        wanted = filters(association__route_table_association_id=id)
+        found = call.client("ec2").describe_route_tables(Filters=wanted)["RouteTables"]
         for table in found:
             for association in table.get("Associations") or []:
                 if association["RouteTableAssociationId"] == id:
                     return present(
-                        region=call.region,
                         routeTableId=table["RouteTableId"],
                         subnetId=association.get("SubnetId"),
                         gatewayId=association.get("GatewayId"),
@@ -240,10 +236,3 @@ class RouteTableAssociation(Resource):
     def update(self, call: Call, id: str) -> None:
         """Another table for the same subnet. The association gets a new id at AWS: the real provider keeps the old one until refreshed."""
         call.client("ec2").replace_route_table_association(AssociationId=id, RouteTableId=call.inputs["routeTableId"])
-
-    def delete(self, call: Call, id: str) -> None:
-        """Drop the association."""
-        call.client("ec2").disassociate_route_table(AssociationId=id)
-
-
-RESOURCES = (RouteTable(), Route(), RouteTableAssociation())

@@ -8,7 +8,6 @@ from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.faults import is_not_found
 from slipway.sandbox.providers.framework.resource import Call, Resource, present
 from slipway.sandbox.providers.services.ec2.base import filters
 from slipway.sandbox.providers.services.ec2.permissions import (
@@ -81,13 +80,8 @@ class SecurityGroupRule(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """Whether every source is still authorized."""
-        state = {**call.outputs, **call.inputs}
-        try:
-            group = describe_group(call, state["securityGroupId"])
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
+        state = call.state
+        group = describe_group(call, state["securityGroupId"])
         member = "IpPermissions" if state["type"] == "ingress" else "IpPermissionsEgress"
         live = atoms_of_permissions(group.get(member) or [])
         if not self._atoms(state) <= live:
@@ -107,7 +101,6 @@ class SecurityGroupRule(Resource):
         return present(
             **{name: state.get(name) for name in names},
             protocol=protocol(state["protocol"]),
-            region=call.region,
             securityGroupRuleId=self._rule_id(call, state),
             sourceSecurityGroupId=source,
         )
@@ -144,7 +137,7 @@ class SecurityGroupRule(Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Revoke all sources."""
-        state = {**call.outputs, **call.inputs}
+        state = call.state
         change_rules(call, state["securityGroupId"], state["type"], frozenset(), self._atoms(state))
 
     def import_outputs(self, call: Call, id: str) -> None:
@@ -165,6 +158,3 @@ class SecurityGroupRule(Resource):
                 call.inputs["sourceSecurityGroupId"] = source
             else:
                 call.inputs.setdefault("ipv6CidrBlocks" if ":" in source else "cidrBlocks", []).append(source)
-
-
-RESOURCES = (SecurityGroupRule(),)

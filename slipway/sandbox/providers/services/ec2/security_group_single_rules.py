@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import Call, tag_map
+from slipway.sandbox.providers.framework.resource import Call, Lookup
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.ec2.base import Ec2Resource, filters, tag_specifications
 from slipway.sandbox.providers.services.ec2.permissions import ALL_PROTOCOLS, Atom, protocol
 
@@ -23,6 +24,7 @@ class _SingleRule(Ec2Resource):
     """One source, one rule, with an id and tags of its own."""
 
     direction: ClassVar[str]
+    lookup = Lookup("describe_security_group_rules", "SecurityGroupRuleIds", "SecurityGroupRules")
     force_new = frozenset({"securityGroupId"})
     one_of = (_SOURCES,)
     conflict_codes = frozenset({"InvalidPermission.Duplicate"})
@@ -58,7 +60,7 @@ class _SingleRule(Ec2Resource):
             Filters=filters(group_id=call.inputs["securityGroupId"])
         )["SecurityGroupRules"]
         for rule in rules:
-            live = self._outputs(call, rule)
+            live = self.outputs(call, rule["SecurityGroupRuleId"], rule) or {}
             keys = ("ipProtocol", "fromPort", "toPort", *_SOURCES)
             if rule.get("IsEgress", False) == (self.direction == "egress") and all(
                 live.get(k) == call.inputs.get(k) for k in keys
@@ -66,43 +68,28 @@ class _SingleRule(Ec2Resource):
                 return rule["SecurityGroupRuleId"]
         return None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The rule."""
-        rules = call.client("ec2").describe_security_group_rules(SecurityGroupRuleIds=[id])["SecurityGroupRules"]
-        return self._outputs(call, rules[0]) if rules else None
-
-    @staticmethod
-    def _outputs(call: Call, rule: dict[str, Any]) -> PropertyMap:
-        everything = protocol(rule["IpProtocol"]) == ALL_PROTOCOLS
+        everything = protocol(live["IpProtocol"]) == ALL_PROTOCOLS
         return {
-            "arn": rule.get("SecurityGroupRuleArn")
-            or call.arn("ec2", f"security-group-rule/{rule['SecurityGroupRuleId']}"),
-            "cidrIpv4": rule.get("CidrIpv4"),
-            "cidrIpv6": rule.get("CidrIpv6"),
+            "arn": live.get("SecurityGroupRuleArn") or call.arn("ec2", f"security-group-rule/{id}"),
             # The endpoint keeps the description of a rule between groups to itself: it stays as given.
-            **({} if rule.get("ReferencedGroupInfo") else {"description": rule.get("Description") or None}),
-            "fromPort": None if everything else rule.get("FromPort"),
-            "ipProtocol": protocol(rule["IpProtocol"]),
-            "prefixListId": rule.get("PrefixListId"),
-            "referencedSecurityGroupId": (rule.get("ReferencedGroupInfo") or {}).get("GroupId"),
-            "region": call.region,
-            "securityGroupId": rule["GroupId"],
-            "securityGroupRuleId": rule["SecurityGroupRuleId"],
-            "tagsAll": tag_map(rule.get("Tags")),
-            "toPort": None if everything else rule.get("ToPort"),
+            **({"description": call.state.get("description")} if live.get("ReferencedGroupInfo") else {}),
+            "fromPort": None if everything else live.get("FromPort"),
+            "ipProtocol": protocol(live["IpProtocol"]),
+            "referencedSecurityGroupId": (live.get("ReferencedGroupInfo") or {}).get("GroupId"),
+            "securityGroupId": live["GroupId"],
+            "securityGroupRuleId": id,
+            "tagsAll": tag_map(live.get("Tags")),
+            "toPort": None if everything else live.get("ToPort"),
         }
 
     def update(self, call: Call, id: str) -> None:
         """Change the rule under its id."""
         inputs = call.inputs
         rule = {"IpProtocol": protocol(inputs["ipProtocol"])} | call.given(
-            FromPort="fromPort",
-            ToPort="toPort",
-            CidrIpv4="cidrIpv4",
-            CidrIpv6="cidrIpv6",
-            PrefixListId="prefixListId",
+            *("fromPort", "toPort", "cidrIpv4", "cidrIpv6", "prefixListId", "description"),
             ReferencedGroupId="referencedSecurityGroupId",
-            Description="description",
         )
         call.client("ec2").modify_security_group_rules(
             GroupId=inputs["securityGroupId"],
@@ -111,7 +98,7 @@ class _SingleRule(Ec2Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Revoke by id."""
-        group_id = {**call.outputs, **call.inputs}["securityGroupId"]
+        group_id = call.state["securityGroupId"]
         revoke = getattr(call.client("ec2"), f"revoke_security_group_{self.direction}")
         revoke(GroupId=group_id, SecurityGroupRuleIds=[id])
 
@@ -128,6 +115,3 @@ class EgressRule(_SingleRule):
 
     token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
     direction = "egress"
-
-
-RESOURCES = (IngressRule(), EgressRule())

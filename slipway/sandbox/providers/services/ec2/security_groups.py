@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import AutoName, Call, tag_map
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.ec2.base import (
     Ec2Resource,
-    deleted_when_free,
     filters,
     given_filters,
     tag_specifications,
@@ -42,20 +40,20 @@ class SecurityGroup(Ec2Resource):
     """aws.ec2.SecurityGroup"""
 
     token = "aws:ec2/securityGroup:SecurityGroup"
+    lookup = Lookup("describe_security_groups", "GroupIds", "SecurityGroups")
+    deletion = "delete_security_group"
+    id_arguments = ("GroupId",)
     force_new = frozenset({"name", "namePrefix", "description", "vpcId"})
     defaults = {"description": "Managed by Pulumi", "revokeRulesOnDelete": False}
     auto_name = AutoName()
-    conflicts = (("name", "namePrefix"),)
     conflict_codes = frozenset({"InvalidGroup.Duplicate"})
     write_only = frozenset({"revokeRulesOnDelete"})
 
     def create(self, call: Call) -> str:
         """Create without the default egress rule, as Terraform does, then with the inline rules."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
         group_id = call.client("ec2").create_security_group(
-            GroupName=name,
-            Description=call.inputs["description"],
-            **call.given(VpcId="vpcId"),
+            GroupName=self.new_name(call),
+            **call.given("description", "vpcId"),
             TagSpecifications=tag_specifications(call, "security-group"),
         )["GroupId"]
         self._converge(call, group_id, {"ingress", "egress"})
@@ -77,9 +75,23 @@ class SecurityGroup(Ec2Resource):
         )["SecurityGroups"]
         return found[0]["GroupId"] if found else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The group, its rules grouped as the program groups them."""
-        return read_group(call, id)
+        rules = {
+            direction: shown_rules(
+                call.inputs.get(direction) or call.outputs.get(direction),
+                atoms_of_permissions(live.get(member) or []),
+                id,
+            )
+            for direction, member in _DIRECTIONS.items()
+        }
+        return {
+            **rules,
+            "arn": call.arn("ec2", f"security-group/{id}"),
+            "description": live.get("Description", ""),
+            "name": live["GroupName"],
+            "tagsAll": tag_map(live.get("Tags")),
+        }
 
     def update(self, call: Call, id: str) -> None:
         """Inline rules."""
@@ -91,29 +103,7 @@ class SecurityGroup(Ec2Resource):
             group = describe_group(call, id)
             for direction, member in _DIRECTIONS.items():
                 change_rules(call, id, direction, frozenset(), atoms_of_permissions(group.get(member) or []))
-        deleted_when_free(call, f"security group {id}", lambda: call.client("ec2").delete_security_group(GroupId=id))
-
-
-def read_group(call: Call, id: str) -> PropertyMap:
-    """The outputs of a group."""
-    group = describe_group(call, id)
-    rules = {
-        direction: shown_rules(
-            call.inputs.get(direction) or call.outputs.get(direction), atoms_of_permissions(group.get(member) or []), id
-        )
-        for direction, member in _DIRECTIONS.items()
-    }
-    return {
-        **rules,
-        "arn": call.arn("ec2", f"security-group/{id}"),
-        "description": group.get("Description", ""),
-        "name": group["GroupName"],
-        "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-        "ownerId": group.get("OwnerId", ""),
-        "region": call.region,
-        "tagsAll": tag_map(group.get("Tags")),
-        "vpcId": group.get("VpcId", ""),
-    }
+        super().delete(call, id)
 
 
 class DefaultSecurityGroup(SecurityGroup):
@@ -131,7 +121,7 @@ class DefaultSecurityGroup(SecurityGroup):
         ec2 = call.client("ec2")
         vpc_id = call.inputs.get("vpcId")
         if not vpc_id:
-            vpcs = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+            vpcs = ec2.describe_vpcs(Filters=filters(is_default="true"))["Vpcs"]
             if not vpcs:
                 raise ProviderError(f"{self.token}: vpcId is required: the region has no default VPC")
             vpc_id = vpcs[0]["VpcId"]
@@ -158,7 +148,4 @@ def _group_id(call: FunctionCall) -> str:
     return the_one("EC2 Security Group", [group["GroupId"] for group in found])
 
 
-RESOURCES = (SecurityGroup(), DefaultSecurityGroup())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:ec2/getSecurityGroup:getSecurityGroup": looked_up(SecurityGroup(), _group_id),
-}
+get_security_group = looked_up("aws:ec2/getSecurityGroup:getSecurityGroup", SecurityGroup(), _group_id)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import Call, tag_map
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import Call, Lookup, capital
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.ec2.base import (
     Ec2Resource,
-    deleted_when_free,
     filters,
     given_filters,
     tag_specifications,
@@ -21,6 +21,9 @@ class Vpc(Ec2Resource):
     """aws.ec2.Vpc"""
 
     token = "aws:ec2/vpc:Vpc"
+    lookup = Lookup("describe_vpcs", "VpcIds", "Vpcs")
+    deletion = "delete_vpc"
+    id_arguments = ("VpcId",)
     force_new = frozenset({"cidrBlock"})
     defaults = {"enableDnsSupport": True, "instanceTenancy": "default"}
     unsupported = frozenset(
@@ -36,61 +39,43 @@ class Vpc(Ec2Resource):
 
     def create(self, call: Call) -> str:
         """Create and set the DNS attributes, which CreateVpc does not take."""
-        ec2 = call.client("ec2")
-        vpc = ec2.create_vpc(
-            **call.given(
-                CidrBlock="cidrBlock",
-                InstanceTenancy="instanceTenancy",
-                AmazonProvidedIpv6CidrBlock="assignGeneratedIpv6CidrBlock",
-            ),
-            TagSpecifications=tag_specifications(call, "vpc"),
-        )["Vpc"]
-        self._set_attributes(
-            call,
-            vpc["VpcId"],
-            frozenset(call.inputs) - {"enableDnsSupport"}
-            if call.inputs.get("enableDnsSupport")
-            else frozenset(call.inputs),
+        arguments = call.given(
+            "cidrBlock", "instanceTenancy", AmazonProvidedIpv6CidrBlock="assignGeneratedIpv6CidrBlock"
         )
-        return vpc["VpcId"]
+        tags = tag_specifications(call, "vpc")
+        vpc_id = str(call.client("ec2").create_vpc(**arguments, TagSpecifications=tags)["Vpc"]["VpcId"])
+        already = {"enableDnsSupport"} if call.inputs.get("enableDnsSupport") else set[str]()
+        self._set_attributes(call, vpc_id, frozenset(call.inputs) - already)
+        return vpc_id
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The VPC, its attributes, and what AWS made with it."""
         ec2 = call.client("ec2")
-        vpc = ec2.describe_vpcs(VpcIds=[id])["Vpcs"][0]
 
         def attribute(name: str) -> bool:
             answer = ec2.describe_vpc_attribute(VpcId=id, Attribute=name)
-            return bool(answer.get(name[0].upper() + name[1:], {}).get("Value"))
+            return bool(answer.get(capital(name), {}).get("Value"))
 
         groups = ec2.describe_security_groups(Filters=filters(vpc_id=id, group_name="default"))["SecurityGroups"]
-        tables = ec2.describe_route_tables(
-            Filters=[*filters(vpc_id=id), {"Name": "association.main", "Values": ["true"]}]
-        )["RouteTables"]
-        acls = ec2.describe_network_acls(Filters=[*filters(vpc_id=id), {"Name": "default", "Values": ["true"]}])[
-            "NetworkAcls"
-        ]
-        ipv6 = next(iter(vpc.get("Ipv6CidrBlockAssociationSet") or []), {})
+        tables = ec2.describe_route_tables(Filters=filters(vpc_id=id, association__main="true"))["RouteTables"]
+        acls = ec2.describe_network_acls(Filters=filters(vpc_id=id, default="true"))["NetworkAcls"]
+        ipv6 = next(iter(live.get("Ipv6CidrBlockAssociationSet") or []), {})
         table_id = tables[0]["RouteTableId"] if tables else ""
         return {
             "arn": call.arn("ec2", f"vpc/{id}"),
             "assignGeneratedIpv6CidrBlock": bool(ipv6),
-            "cidrBlock": vpc["CidrBlock"],
             "defaultNetworkAclId": acls[0]["NetworkAclId"] if acls else "",
             "defaultRouteTableId": table_id,
             "defaultSecurityGroupId": groups[0]["GroupId"] if groups else "",
-            "dhcpOptionsId": vpc.get("DhcpOptionsId", ""),
             "enableDnsHostnames": attribute("enableDnsHostnames"),
             "enableDnsSupport": attribute("enableDnsSupport"),
             "enableNetworkAddressUsageMetrics": attribute("enableNetworkAddressUsageMetrics"),
-            "instanceTenancy": vpc.get("InstanceTenancy", "default"),
             "ipv6AssociationId": ipv6.get("AssociationId", ""),
             "ipv6CidrBlock": ipv6.get("Ipv6CidrBlock", ""),
             "ipv6CidrBlockNetworkBorderGroup": ipv6.get("NetworkBorderGroup", ""),
             "mainRouteTableId": table_id,
-            "ownerId": vpc.get("OwnerId") or call.session.account_id,
-            "region": call.region,
-            "tagsAll": tag_map(vpc.get("Tags")),
+            "ownerId": live.get("OwnerId") or call.session.account_id,
+            "tagsAll": tag_map(live.get("Tags")),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -104,12 +89,8 @@ class Vpc(Ec2Resource):
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         for name in ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"):
             if name in names:
-                argument = {name[0].upper() + name[1:]: {"Value": bool(call.inputs.get(name))}}
+                argument = {capital(name): {"Value": bool(call.inputs.get(name))}}
                 call.client("ec2").modify_vpc_attribute(VpcId=id, **argument)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete once nothing depends on it."""
-        deleted_when_free(call, f"VPC {id}", lambda: call.client("ec2").delete_vpc(VpcId=id))
 
 
 def _vpc_id(call: FunctionCall) -> str:
@@ -126,7 +107,4 @@ def _vpc_id(call: FunctionCall) -> str:
     )
 
 
-RESOURCES = (Vpc(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:ec2/getVpc:getVpc": looked_up(Vpc(), _vpc_id),
-}
+get_vpc = looked_up("aws:ec2/getVpc:getVpc", Vpc(), _vpc_id)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 from slipway.sandbox.providers.framework.resource import present, utc_time
 
 
-def _get_authorization_token(call: FunctionCall) -> PropertyMap:
+@function("aws:ecr/getAuthorizationToken:getAuthorizationToken")
+def get_authorization_token(call: FunctionCall) -> PropertyMap:
     registry = call.args.get("registryId")
     answer = call.client("ecr").get_authorization_token(**({"registryIds": [registry]} if registry else {}))
     data = answer["authorizationData"][0]
@@ -25,8 +25,3 @@ def _get_authorization_token(call: FunctionCall) -> PropertyMap:
         "region": call.region,
         "userName": user,
     }
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:ecr/getAuthorizationToken:getAuthorizationToken": _get_authorization_token,
-}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 
-def _get_image(call: FunctionCall) -> PropertyMap:
+@function("aws:ecr/getImage:getImage")
+def get_image(call: FunctionCall) -> PropertyMap:
     client, name = call.client("ecr"), str(call.required("repositoryName"))
     which = {
         key: call.args[arg]
@@ -37,8 +36,3 @@ def _get_image(call: FunctionCall) -> PropertyMap:
         "region": call.region,
         "registryId": image.get("registryId") or call.session.account_id,
     }
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:ecr/getImage:getImage": _get_image,
-}

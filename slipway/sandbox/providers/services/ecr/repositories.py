@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up, plurals
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, present, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.functions import argument, looked_up, plurals
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 
-class Repository(MapTags):
+class Repository(Resource):
     """aws.ecr.Repository"""
 
     token = "aws:ecr/repository:Repository"
+    lookup = Lookup("describe_repositories", "repositoryNames", "repositories")
+    deletion = "delete_repository"
+    id_arguments = ("repositoryName",)
+    found_by_name = True
+    tagging = Tagging(target="resourceArn")
     service = "ecr"
     force_new = frozenset({"name", "encryptionConfigurations"})
     defaults = {"imageTagMutability": "MUTABLE"}
@@ -25,7 +29,6 @@ class Repository(MapTags):
     enums = {"imageTagMutability": ("MUTABLE", "IMMUTABLE")}
 
     def create(self, call: Call) -> str:
-        """Create."""
         inputs = call.inputs
         arguments: dict[str, Any] = call.given(imageTagMutability="imageTagMutability")
         if scan := inputs.get("imageScanningConfiguration"):
@@ -38,29 +41,22 @@ class Repository(MapTags):
         call.client("ecr").create_repository(repositoryName=inputs["name"], tags=call.tag_list, **arguments)
         return inputs["name"]
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        return call.inputs["name"]
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The repository."""
-        ecr = call.client("ecr")
-        repository = ecr.describe_repositories(repositoryNames=[id])["repositories"][0]
-        encryption = repository.get("encryptionConfiguration") or {"encryptionType": "AES256"}
+        encryption = live.get("encryptionConfiguration") or {"encryptionType": "AES256"}
         return {
-            "arn": repository["repositoryArn"],
+            "arn": live["repositoryArn"],
             "encryptionConfigurations": [
                 {"encryptionType": encryption["encryptionType"], "kmsKey": encryption.get("kmsKey", "")}
             ],
             "imageScanningConfiguration": {
-                "scanOnPush": bool((repository.get("imageScanningConfiguration") or {}).get("scanOnPush"))
+                "scanOnPush": bool((live.get("imageScanningConfiguration") or {}).get("scanOnPush"))
             },
-            "imageTagMutability": repository["imageTagMutability"],
-            "name": repository["repositoryName"],
-            "region": call.region,
-            "registryId": repository["registryId"],
-            "repositoryUrl": repository["repositoryUri"],
-            "tagsAll": tag_map(ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"]).get("tags")),
+            "name": live["repositoryName"],
+            "repositoryUrl": live["repositoryUri"],
+            "tagsAll": tag_map(
+                call.client("ecr").list_tags_for_resource(resourceArn=live["repositoryArn"]).get("tags")
+            ),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -72,18 +68,9 @@ class Repository(MapTags):
             scan = bool((inputs.get("imageScanningConfiguration") or {}).get("scanOnPush"))
             ecr.put_image_scanning_configuration(repositoryName=id, imageScanningConfiguration={"scanOnPush": scan})
 
-    def write_tags(self, call: Call, id: str, add: Any, remove: list[str]) -> None:
-        """ECR takes a list, under the argument names of the map services."""
-        ecr, arn = call.client("ecr"), call.outputs["arn"]
-        if remove:
-            ecr.untag_resource(resourceArn=arn, tagKeys=remove)
-        if add:
-            ecr.tag_resource(resourceArn=arn, tags=tag_pairs(add))
-
     def delete(self, call: Call, id: str) -> None:
         """Delete; images in it only go when forced."""
-        force = bool({**call.outputs, **call.inputs}.get("forceDelete"))
-        call.client("ecr").delete_repository(repositoryName=id, force=force)
+        self.delete_when_free(call, id, force=bool(call.state.get("forceDelete")))
 
 
 class _PolicyOfRepository(Resource):
@@ -108,7 +95,6 @@ class _PolicyOfRepository(Resource):
         policy = getattr(call.client("ecr"), f"get_{self.noun}")(repositoryName=id)
         return {
             "policy": policy[self.text],
-            "region": call.region,
             "registryId": policy.get("registryId", ""),
             "repository": policy["repositoryName"],
         }
@@ -118,7 +104,6 @@ class _PolicyOfRepository(Resource):
         getattr(call.client("ecr"), self.put)(repositoryName=id, **{self.text: call.inputs["policy"]})
 
     def delete(self, call: Call, id: str) -> None:
-        """Delete."""
         getattr(call.client("ecr"), f"delete_{self.noun}")(repositoryName=id)
 
 
@@ -140,9 +125,6 @@ class RepositoryPolicy(_PolicyOfRepository):
     text = "policyText"
 
 
-RESOURCES = (Repository(), LifecyclePolicy(), RepositoryPolicy())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:ecr/getRepository:getRepository": looked_up(
-        Repository(), argument("name"), plurals("imageScanningConfiguration")
-    ),
-}
+get_repository = looked_up(
+    "aws:ecr/getRepository:getRepository", Repository(), argument("name"), plurals("imageScanningConfiguration")
+)

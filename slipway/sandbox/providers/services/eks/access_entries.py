@@ -2,147 +2,111 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.resource import Call, Resource, present, utc_time
+from slipway.sandbox.providers.framework.resource import Call, Lookup, Resource, present, utc_time
+from slipway.sandbox.providers.framework.tags import Tagging
+from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 
 
-class AccessEntry(MapTags):
+class AccessEntry(EksResource):
     """aws.eks.AccessEntry"""
 
     token = "aws:eks/accessEntry:AccessEntry"
-    service = "eks"
+    lookup = Lookup("describe_access_entry", "", "accessEntry")
+    deletion = "delete_access_entry"
+    id_arguments = ("clusterName", "principalArn")
+    tagging = Tagging(target="resourceArn", by="accessEntryArn")
     force_new = frozenset({"clusterName", "principalArn", "type"})
     defaults = {"type": "STANDARD"}
-    conflict_codes = frozenset({"ResourceInUseException"})
 
     def create(self, call: Call) -> str:
-        """Create."""
-        arguments = call.given(kubernetesGroups="kubernetesGroups", username="userName", type="type")
-        cluster, principal = call.inputs["clusterName"], call.inputs["principalArn"]
-        call.client("eks").create_access_entry(clusterName=cluster, principalArn=principal, tags=call.tags, **arguments)
-        return f"{cluster}:{principal}"
+        arguments = as_named(call, "clusterName", "principalArn", "kubernetesGroups", "type")
+        call.client("eks").create_access_entry(**arguments, **call.given(username="userName"), tags=call.tags)
+        return str(self.find(call))
 
     def find(self, call: Call) -> str | None:
         """By cluster and principal."""
         return f"{call.inputs['clusterName']}:{call.inputs['principalArn']}"
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The entry."""
-        cluster, _, principal = id.partition(":")
-        entry = call.client("eks").describe_access_entry(clusterName=cluster, principalArn=principal)["accessEntry"]
         return {
-            "accessEntryArn": entry["accessEntryArn"],
-            "clusterName": entry["clusterName"],
-            "createdAt": utc_time(entry.get("createdAt")),
-            "kubernetesGroups": entry.get("kubernetesGroups") or [],
-            "modifiedAt": utc_time(entry.get("modifiedAt")),
-            "principalArn": entry["principalArn"],
-            "region": call.region,
-            "tagsAll": dict(entry.get("tags") or {}),
-            "type": entry.get("type", "STANDARD"),
-            "userName": entry.get("username", ""),
+            "createdAt": utc_time(live.get("createdAt")),
+            "modifiedAt": utc_time(live.get("modifiedAt")),
+            "tagsAll": dict(live.get("tags") or {}),
         }
 
     def update(self, call: Call, id: str) -> None:
         """Groups and user name."""
-        cluster, _, principal = id.partition(":")
         if call.changes("kubernetesGroups", "userName"):
-            arguments = call.given(username="userName")
-            groups = call.inputs.get("kubernetesGroups") or []
-            call.client("eks").update_access_entry(
-                clusterName=cluster, principalArn=principal, kubernetesGroups=groups, **arguments
-            )
-
-    def tagged_arn(self, call: Call, id: str) -> str:
-        """The entry's own ARN, not the principal's."""
-        return str(call.outputs["accessEntryArn"])
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        cluster, _, principal = id.partition(":")
-        call.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
+            groups, arguments = call.inputs.get("kubernetesGroups") or [], call.given(username="userName")
+            call.client("eks").update_access_entry(**self.named(id), kubernetesGroups=groups, **arguments)
 
 
 class AccessPolicyAssociation(Resource):
     """aws.eks.AccessPolicyAssociation. Associating twice succeeds at AWS, so a killed run needs nothing special."""
 
     token = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+    service = "eks"
+    deletion = "disassociate_access_policy"
+    id_arguments = ("clusterName", "principalArn", "policyArn")
+    id_separator = "#"
     force_new = frozenset({"accessScope", "clusterName", "policyArn", "principalArn"})
 
     def create(self, call: Call) -> str:
         """Associate."""
-        inputs = call.inputs
-        scope = inputs["accessScope"]
+        scope = call.inputs["accessScope"]
         call.client("eks").associate_access_policy(
-            clusterName=inputs["clusterName"],
-            principalArn=inputs["principalArn"],
-            policyArn=inputs["policyArn"],
+            **as_named(call, *self.id_arguments),
             accessScope=present(type=scope["type"], namespaces=scope.get("namespaces") or None),
         )
-        return "#".join((inputs["clusterName"], inputs["principalArn"], inputs["policyArn"]))
+        return self.id_separator.join(call.inputs[name] for name in self.id_arguments)
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association among the principal's."""
-        cluster, principal, policy = self._parts(id)
-        answer = call.client("eks").list_associated_access_policies(clusterName=cluster, principalArn=principal)
-        for item in answer["associatedAccessPolicies"]:
+        named = self.named(id)
+        policy = named.pop("policyArn")
+        for item in call.client("eks").list_associated_access_policies(**named)["associatedAccessPolicies"]:
             if item["policyArn"] == policy:
                 scope = item.get("accessScope") or {}
                 return {
                     "accessScope": present(type=scope.get("type"), namespaces=scope.get("namespaces") or None),
                     "associatedAt": utc_time(item.get("associatedAt")),
-                    "clusterName": cluster,
+                    **named,
                     "modifiedAt": utc_time(item.get("modifiedAt")),
                     "policyArn": policy,
-                    "principalArn": principal,
-                    "region": call.region,
                 }
         return None
 
-    def _parts(self, id: str) -> tuple[str, str, str]:
-        parts = id.split("#")
-        if len(parts) != 3:
-            raise ProviderError(f"{self.token}: unexpected id {id!r}; expected CLUSTER#PRINCIPALARN#POLICYARN")
-        return parts[0], parts[1], parts[2]
 
-    def delete(self, call: Call, id: str) -> None:
-        """Disassociate."""
-        cluster, principal, policy = self._parts(id)
-        call.client("eks").disassociate_access_policy(clusterName=cluster, principalArn=principal, policyArn=policy)
-
-
-class PodIdentityAssociation(MapTags):
+class PodIdentityAssociation(EksResource):
     """aws.eks.PodIdentityAssociation"""
 
     token = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-    service = "eks"
+    deletion = "delete_pod_identity_association"
+    tagging = Tagging(target="resourceArn", by="associationArn")
     force_new = frozenset({"clusterName", "namespace", "serviceAccount"})
-    conflict_codes = frozenset({"ResourceInUseException"})
     unsupported = frozenset({"policy", "targetRoleArn", "disableSessionTags"})
 
     def create(self, call: Call) -> str:
-        """Create."""
-        arguments = call.given(
-            clusterName="clusterName", namespace="namespace", serviceAccount="serviceAccount", roleArn="roleArn"
-        )
-        return call.client("eks").create_pod_identity_association(**arguments, tags=call.tags)["association"][
-            "associationId"
-        ]
+        arguments = as_named(call, "clusterName", "namespace", "serviceAccount", "roleArn")
+        made = call.client("eks").create_pod_identity_association(**arguments, tags=call.tags)["association"]
+        return made["associationId"]
 
     def find(self, call: Call) -> str | None:
         """By cluster, namespace and service account."""
-        arguments = call.given(clusterName="clusterName", namespace="namespace", serviceAccount="serviceAccount")
+        arguments = as_named(call, "clusterName", "namespace", "serviceAccount")
         found = call.client("eks").list_pod_identity_associations(**arguments)["associations"]
         return found[0]["associationId"] if found else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The association."""
-        cluster = {**call.outputs, **call.inputs}["clusterName"]
-        item = call.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=id)[
-            "association"
-        ]
+        cluster = call.state["clusterName"]
+        answer = call.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=id)
+        item = answer["association"]
         return {
             "associationArn": item["associationArn"],
             "associationId": item["associationId"],
@@ -150,7 +114,6 @@ class PodIdentityAssociation(MapTags):
             "disableSessionTags": bool(item.get("disableSessionTags")),
             "externalId": item.get("externalId", ""),
             "namespace": item["namespace"],
-            "region": call.region,
             "roleArn": item["roleArn"],
             "serviceAccount": item["serviceAccount"],
             "tagsAll": dict(item.get("tags") or {}),
@@ -164,18 +127,10 @@ class PodIdentityAssociation(MapTags):
                 clusterName=call.inputs["clusterName"], associationId=id, roleArn=call.inputs["roleArn"]
             )
 
-    def tagged_arn(self, call: Call, id: str) -> str:
-        """The association's ARN."""
-        return str(call.outputs["associationArn"])
-
     def import_outputs(self, call: Call, id: str) -> None:
         """Terraform imports by `cluster,association`."""
         raise ProviderError(f"{self.token}: import of {id!r} is not supported by the sandbox's AWS provider")
 
     def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        cluster = {**call.outputs, **call.inputs}["clusterName"]
+        cluster = call.state["clusterName"]
         call.client("eks").delete_pod_identity_association(clusterName=cluster, associationId=id)
-
-
-RESOURCES = (AccessEntry(), AccessPolicyAssociation(), PodIdentityAssociation())

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.resource import Call
+from slipway.providers.provider import ProviderError
+from slipway.sandbox.providers.framework.resource import Call, Resource
+from slipway.sandbox.providers.framework.tags import Tagging
 
 
-def wait_gone(call: Call, what: str, describe: Callable[[], Any], *, seconds: float) -> None:
-    """Wait until `describe` fails with a not-found error."""
+class EksResource(Resource):
+    """What all EKS types share: the id is made of the API's own arguments, and tags are set by ARN."""
 
-    def gone() -> bool:
-        try:
-            describe()
-        except Exception as error:
-            if is_not_found(error):
-                return True
-            raise
-        return False
+    service = "eks"
+    conflict_codes = frozenset({"ResourceInUseException"})
+    tagging = Tagging(target="resourceArn")
+    failures: ClassVar[frozenset[str]] = frozenset()
+    """The states that it does not leave by itself."""
+    ready: ClassVar[frozenset[str]] = frozenset({"ACTIVE"})
 
-    call.wait(f"{what} to be deleted", gone, seconds=seconds, interval_seconds=2)
+    def is_ready(self, id: str, live: dict[str, Any]) -> bool:
+        """By its status."""
+        if live["status"] in self.failures:
+            issues = (live.get("health") or {}).get("issues") or []
+            why = "; ".join(f"{issue.get('code')}: {issue.get('message')}" for issue in issues)
+            raise ProviderError(f"{self.token}: {id} is {live['status']}{': ' + why if why else ''}")
+        return live["status"] in self.ready
+
+
+def as_named(call: Call, *names: str) -> dict[str, Any]:
+    """Arguments under the properties' own names, only of the inputs that were given."""
+    return call.given(**{name: name for name in names})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap, Secret
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 _TOKEN_SECONDS = 60  # of the URL itself; EKS takes the token for 15 minutes; source: aws-cli, eks get-token
 
@@ -18,7 +17,8 @@ _TOKEN_PREFIX = "k8s-aws-v1."
 _CLUSTER_HEADER = "x-k8s-aws-id"
 
 
-def _get_cluster_auth(call: FunctionCall) -> PropertyMap:
+@function("aws:eks/getClusterAuth:getClusterAuth")
+def get_cluster_auth(call: FunctionCall) -> PropertyMap:
     """The token that `aws eks get-token` makes: a presigned GetCallerIdentity that names the cluster in a header."""
     name = str(call.required("name"))
     sts = call.client("sts")
@@ -39,8 +39,3 @@ def _get_cluster_auth(call: FunctionCall) -> PropertyMap:
     )
     text = _TOKEN_PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
     return {"id": name, "name": name, "region": call.region, "token": Secret(text)}
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:eks/getClusterAuth:getClusterAuth": _get_cluster_auth,
-}

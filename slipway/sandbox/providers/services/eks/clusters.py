@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up, plurals
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, utc_time
+from slipway.sandbox.providers.framework.functions import argument, looked_up, plurals
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, present, utc_time
+from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 
 CREATE_SECONDS = 30 * 60
 DELETE_SECONDS = 15 * 60
 UPDATE_SECONDS = 60 * 60
 
 
-class Cluster(MapTags):
+class Cluster(EksResource):
     """aws.eks.Cluster"""
 
     token = "aws:eks/cluster:Cluster"
+    lookup = Lookup("describe_cluster", "name", "cluster")
+    deletion = "delete_cluster"
+    id_arguments = ("name",)
+    delete_seconds = DELETE_SECONDS
+    failures = frozenset({"FAILED"})
     nested_computed = {"vpcConfig": ("clusterSecurityGroupId", "publicAccessCidrs", "vpcId")}
-    service = "eks"
     force_new = frozenset(
         {
             "name",
@@ -37,7 +39,6 @@ class Cluster(MapTags):
     )
     defaults = {"bootstrapSelfManagedAddons": True}
     auto_name = AutoName(max_length=100)
-    conflict_codes = frozenset({"ResourceInUseException"})
     write_only = frozenset({"bootstrapSelfManagedAddons", "defaultAddonsToRemoves", "forceUpdateVersion"})
     unsupported = frozenset(
         {
@@ -57,7 +58,7 @@ class Cluster(MapTags):
     def create(self, call: Call) -> str:
         """Create and wait until the API server answers."""
         inputs = call.inputs
-        arguments: dict[str, Any] = call.given(version="version", deletionProtection="deletionProtection")
+        arguments: dict[str, Any] = as_named(call, "version", "deletionProtection")
         if access := inputs.get("accessConfig"):
             arguments["accessConfig"] = present(
                 authenticationMode=access.get("authenticationMode"),
@@ -73,7 +74,7 @@ class Cluster(MapTags):
             ]
         if policy := inputs.get("upgradePolicy"):
             arguments["upgradePolicy"] = policy
-        cluster = call.client("eks").create_cluster(
+        call.client("eks").create_cluster(
             name=inputs["name"],
             roleArn=inputs["roleArn"],
             resourcesVpcConfig=_vpc_arguments(inputs["vpcConfig"]),
@@ -81,39 +82,61 @@ class Cluster(MapTags):
             bootstrapSelfManagedAddons=inputs.get("bootstrapSelfManagedAddons", True),
             tags=call.tags,
             **arguments,
-        )["cluster"]
-        name = cluster["name"]
-        call.wait(
-            f"EKS cluster {name} to be ACTIVE",
-            lambda: self._status(call, name) == "ACTIVE",
-            seconds=CREATE_SECONDS,
-            interval_seconds=2,
         )
-        return name
+        return self.find(call)
 
-    def find(self, call: Call) -> str | None:
+    def find(self, call: Call) -> str:
         """By name; one that is still being created is waited for."""
         name = str(call.inputs["name"])
-        call.wait(
-            f"EKS cluster {name} to be ACTIVE",
-            lambda: self._status(call, name) == "ACTIVE",
-            seconds=CREATE_SECONDS,
-            interval_seconds=2,
-        )
+        self.wait_ready(call, name, CREATE_SECONDS)
         return name
 
-    @staticmethod
-    def _status(call: Call, name: str) -> str:
-        cluster = call.client("eks").describe_cluster(name=name)["cluster"]
-        if cluster["status"] == "FAILED":
-            issues = "; ".join(str(i.get("message")) for i in (cluster.get("health") or {}).get("issues") or [])
-            raise ProviderError(f"EKS cluster {name} failed{': ' + issues if issues else ''}")
-        return cluster["status"]
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
-        """The cluster."""
-        cluster = call.client("eks").describe_cluster(name=id)["cluster"]
-        return cluster_outputs(call, cluster)
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
+        """What DescribeCluster says, by property name."""
+        vpc, network, access = (
+            live.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
+        )
+        enabled = [
+            t
+            for group in (live.get("logging") or {}).get("clusterLogging") or []
+            if group.get("enabled")
+            for t in group.get("types") or []
+        ]
+        issuer = ((live.get("identity") or {}).get("oidc") or {}).get("issuer")
+        encryption = next(iter(live.get("encryptionConfig") or []), None)
+        given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
+        return {
+            "accessConfig": present(
+                authenticationMode=access.get("authenticationMode", "CONFIG_MAP"),
+                bootstrapClusterCreatorAdminPermissions=given_access.get("bootstrapClusterCreatorAdminPermissions"),
+            ),
+            "certificateAuthority": {"data": (live.get("certificateAuthority") or {}).get("data", "")},
+            "createdAt": utc_time(live.get("createdAt")),
+            "enabledClusterLogTypes": sorted(enabled) or None,
+            "encryptionConfig": {
+                "provider": {"keyArn": encryption["provider"]["keyArn"]},
+                "resources": encryption["resources"],
+            }
+            if encryption
+            else None,
+            "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
+            "kubernetesNetworkConfig": present(
+                ipFamily=network.get("ipFamily", "ipv4"),
+                serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
+                serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
+            ),
+            "tagsAll": dict(live.get("tags") or {}),
+            "upgradePolicy": {"supportType": (live.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
+            "vpcConfig": {
+                "clusterSecurityGroupId": vpc.get("clusterSecurityGroupId", ""),
+                "endpointPrivateAccess": bool(vpc.get("endpointPrivateAccess")),
+                "endpointPublicAccess": bool(vpc.get("endpointPublicAccess", True)),
+                "publicAccessCidrs": vpc.get("publicAccessCidrs") or [],
+                "securityGroupIds": vpc.get("securityGroupIds") or [],
+                "subnetIds": vpc.get("subnetIds") or [],
+                "vpcId": vpc.get("vpcId", ""),
+            },
+        }
 
     def update(self, call: Call, id: str) -> None:
         """Version first, then the rest, each update awaited before the next, as EKS demands."""
@@ -170,21 +193,6 @@ class Cluster(MapTags):
 
         call.wait(f"an update of EKS cluster {id}", done, seconds=UPDATE_SECONDS, interval_seconds=2)
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete and wait until it is gone."""
-        call.client("eks").delete_cluster(name=id)
-
-        def gone() -> bool:
-            try:
-                call.client("eks").describe_cluster(name=id)
-            except Exception as error:
-                if is_not_found(error):
-                    return True
-                raise
-            return False
-
-        call.wait(f"EKS cluster {id} to be deleted", gone, seconds=DELETE_SECONDS, interval_seconds=2)
-
 
 def _vpc_arguments(config: PropertyMap) -> dict[str, Any]:
     return {
@@ -201,63 +209,6 @@ def _logging(types: list[str]) -> dict[str, Any]:
     return {"clusterLogging": [*groups, *([{"types": rest, "enabled": False}] if rest else [])]}
 
 
-def cluster_outputs(call: Call, cluster: dict[str, Any]) -> PropertyMap:
-    """What DescribeCluster says, by property name; shared with the function `getCluster`."""
-    vpc, network, access = (
-        cluster.get(k) or {} for k in ("resourcesVpcConfig", "kubernetesNetworkConfig", "accessConfig")
-    )
-    enabled = [
-        t
-        for group in (cluster.get("logging") or {}).get("clusterLogging") or []
-        if group.get("enabled")
-        for t in group.get("types") or []
-    ]
-    issuer = ((cluster.get("identity") or {}).get("oidc") or {}).get("issuer")
-    encryption = next(iter(cluster.get("encryptionConfig") or []), None)
-    given_access = call.inputs.get("accessConfig") or call.outputs.get("accessConfig") or {}
-    return {
-        "accessConfig": present(
-            authenticationMode=access.get("authenticationMode", "CONFIG_MAP"),
-            bootstrapClusterCreatorAdminPermissions=given_access.get("bootstrapClusterCreatorAdminPermissions"),
-        ),
-        "arn": cluster["arn"],
-        "certificateAuthority": {"data": (cluster.get("certificateAuthority") or {}).get("data", "")},
-        "createdAt": utc_time(cluster.get("createdAt")),
-        "deletionProtection": bool(cluster.get("deletionProtection")),
-        "enabledClusterLogTypes": sorted(enabled) or None,
-        "encryptionConfig": {
-            "provider": {"keyArn": encryption["provider"]["keyArn"]},
-            "resources": encryption["resources"],
-        }
-        if encryption
-        else None,
-        "endpoint": cluster.get("endpoint", ""),
-        "identities": [{"oidcs": [{"issuer": issuer}]}] if issuer else [],
-        "kubernetesNetworkConfig": present(
-            ipFamily=network.get("ipFamily", "ipv4"),
-            serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
-            serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
-        ),
-        "name": cluster["name"],
-        "platformVersion": cluster.get("platformVersion", ""),
-        "region": call.region,
-        "roleArn": cluster["roleArn"],
-        "status": cluster["status"],
-        "tagsAll": dict(cluster.get("tags") or {}),
-        "upgradePolicy": {"supportType": (cluster.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
-        "version": cluster.get("version", ""),
-        "vpcConfig": {
-            "clusterSecurityGroupId": vpc.get("clusterSecurityGroupId", ""),
-            "endpointPrivateAccess": bool(vpc.get("endpointPrivateAccess")),
-            "endpointPublicAccess": bool(vpc.get("endpointPublicAccess", True)),
-            "publicAccessCidrs": vpc.get("publicAccessCidrs") or [],
-            "securityGroupIds": vpc.get("securityGroupIds") or [],
-            "subnetIds": vpc.get("subnetIds") or [],
-            "vpcId": vpc.get("vpcId", ""),
-        },
-    }
-
-
 _CLUSTER_LISTS = {
     **plurals("accessConfig", "kubernetesNetworkConfig"),
     "certificateAuthority": "certificateAuthorities",
@@ -265,7 +216,4 @@ _CLUSTER_LISTS = {
 }
 
 
-RESOURCES = (Cluster(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:eks/getCluster:getCluster": looked_up(Cluster(), argument("name"), _CLUSTER_LISTS),
-}
+get_cluster = looked_up("aws:eks/getCluster:getCluster", Cluster(), argument("name"), _CLUSTER_LISTS)

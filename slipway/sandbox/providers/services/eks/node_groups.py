@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.services.eks.base import wait_gone
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup
+from slipway.sandbox.providers.framework.wire import api_arguments
+from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 from slipway.sandbox.providers.services.eks.clusters import UPDATE_SECONDS
 
 NODE_GROUP_SECONDS = 60 * 60
 
 
-class NodeGroup(MapTags):
+class NodeGroup(EksResource):
     """aws.eks.NodeGroup"""
 
     token = "aws:eks/nodeGroup:NodeGroup"
-    service = "eks"
+    lookup = Lookup("describe_nodegroup", "", "nodegroup")
+    deletion = "delete_nodegroup"
+    id_arguments = ("clusterName", "nodegroupName")
+    delete_seconds = NODE_GROUP_SECONDS
+    failures = frozenset({"CREATE_FAILED", "DEGRADED", "DELETE_FAILED"})
     force_new = frozenset(
         {
             "amiType",
@@ -38,105 +40,54 @@ class NodeGroup(MapTags):
     )
     auto_name = AutoName(property="nodeGroupName", max_length=63)
     ordered = frozenset({"instanceTypes"})
-    conflicts = (("nodeGroupName", "nodeGroupNamePrefix"),)
-    conflict_codes = frozenset({"ResourceInUseException"})
     write_only = frozenset({"forceUpdateVersion"})
     unsupported = frozenset({"nodeRepairConfig", "warmPoolConfig"})
 
     def create(self, call: Call) -> str:
         """Create and wait until the nodes have joined."""
         inputs = call.inputs
-        name = inputs.get("nodeGroupName") or prefixed_name(inputs["nodeGroupNamePrefix"])
-        arguments: dict[str, Any] = call.given(
-            amiType="amiType",
-            capacityType="capacityType",
-            diskSize="diskSize",
-            instanceTypes="instanceTypes",
-            labels="labels",
-            launchTemplate="launchTemplate",
-            releaseVersion="releaseVersion",
-            remoteAccess="remoteAccess",
-            taints="taints",
-            updateConfig="updateConfig",
-            version="version",
-        )
-        call.client("eks").create_nodegroup(
-            clusterName=inputs["clusterName"],
-            nodegroupName=name,
-            nodeRole=inputs["nodeRoleArn"],
-            subnets=inputs["subnetIds"],
-            scalingConfig=_scaling(inputs["scalingConfig"]),
-            tags=call.tags,
-            **arguments,
-        )
+        name, eks = self.new_name(call), call.client("eks")
+        named = api_arguments(eks, "create_nodegroup", inputs, nodeRole="nodeRoleArn", subnets="subnetIds")
+        scaling = _scaling(inputs["scalingConfig"])
+        eks.create_nodegroup(**{**named, "nodegroupName": name, "scalingConfig": scaling, "tags": call.tags})
         id_ = f"{inputs['clusterName']}:{name}"
-        self._wait_active(call, id_, seconds=NODE_GROUP_SECONDS)
+        self.wait_ready(call, id_, NODE_GROUP_SECONDS)
         return id_
-
-    def _describe(self, call: Call, id: str) -> dict[str, Any]:
-        cluster, _, name = id.partition(":")
-        return call.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
-
-    def _wait_active(self, call: Call, id: str, *, seconds: float) -> None:
-        def active() -> bool:
-            group = self._describe(call, id)
-            if group["status"] in {"CREATE_FAILED", "DEGRADED", "DELETE_FAILED"}:
-                issues = "; ".join(
-                    f"{i.get('code')}: {i.get('message')}" for i in (group.get("health") or {}).get("issues") or []
-                )
-                raise ProviderError(f"EKS node group {id} is {group['status']}{': ' + issues if issues else ''}")
-            return group["status"] == "ACTIVE"
-
-        call.wait(f"EKS node group {id} to be ACTIVE", active, seconds=seconds, interval_seconds=2)
 
     def find(self, call: Call) -> str | None:
         """By cluster and name."""
         if not call.inputs.get("nodeGroupName"):
             return None
         id_ = f"{call.inputs['clusterName']}:{call.inputs['nodeGroupName']}"
-        self._wait_active(call, id_, seconds=NODE_GROUP_SECONDS)
+        self.wait_ready(call, id_, NODE_GROUP_SECONDS)
         return id_
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The group."""
-        group = self._describe(call, id)
-        resources = group.get("resources") or {}
+        resources = live.get("resources") or {}
         return {
-            "amiType": group.get("amiType", ""),
-            "arn": group["nodegroupArn"],
-            "capacityType": group.get("capacityType", "ON_DEMAND"),
-            "clusterName": group["clusterName"],
-            "diskSize": int(group.get("diskSize") or 0),
-            "instanceTypes": group.get("instanceTypes") or [],
-            "labels": group.get("labels") or None,
-            "launchTemplate": group.get("launchTemplate") or None,
-            "nodeGroupName": group["nodegroupName"],
-            "nodeGroupNamePrefix": call.inputs.get("nodeGroupNamePrefix")
-            or call.outputs.get("nodeGroupNamePrefix")
-            or "",
-            "nodeRoleArn": group["nodeRole"],
-            "region": call.region,
-            "releaseVersion": group.get("releaseVersion", ""),
-            "remoteAccess": group.get("remoteAccess") or None,
+            "arn": live["nodegroupArn"],
+            "capacityType": live.get("capacityType", "ON_DEMAND"),
+            "nodeRoleArn": live["nodeRole"],
+            "labels": live.get("labels") or None,
+            "launchTemplate": live.get("launchTemplate") or None,
+            "remoteAccess": live.get("remoteAccess") or None,
+            "taints": live.get("taints") or None,
             "resources": [
                 {
                     "autoscalingGroups": [{"name": g["name"]} for g in resources.get("autoScalingGroups") or []],
                     "remoteAccessSecurityGroupId": resources.get("remoteAccessSecurityGroup") or "",
                 }
             ],
-            "scalingConfig": {k: group["scalingConfig"][k] for k in ("desiredSize", "maxSize", "minSize")},
-            "status": group["status"],
-            "subnetIds": group.get("subnets") or [],
-            "tagsAll": dict(group.get("tags") or {}),
-            "taints": group.get("taints") or None,
-            "updateConfig": group.get("updateConfig") or {"maxUnavailable": 1},
-            "version": group.get("version", ""),
+            "scalingConfig": {k: live["scalingConfig"][k] for k in ("desiredSize", "maxSize", "minSize")},
+            "subnetIds": live.get("subnets") or [],
+            "tagsAll": dict(live.get("tags") or {}),
+            "updateConfig": live.get("updateConfig") or {"maxUnavailable": 1},
         }
 
     def update(self, call: Call, id: str) -> None:
         """Configuration first, then version."""
-        eks, (cluster, _, name) = call.client("eks"), id.partition(":")
-        inputs = call.inputs
+        eks, inputs = call.client("eks"), call.inputs
         if call.changes("labels", "taints", "scalingConfig", "updateConfig"):
             arguments: dict[str, Any] = {}
             if call.changes("labels"):
@@ -152,27 +103,14 @@ class NodeGroup(MapTags):
                 arguments["scalingConfig"] = _scaling(inputs["scalingConfig"])
             if call.changes("updateConfig") and inputs.get("updateConfig"):
                 arguments["updateConfig"] = inputs["updateConfig"]
-            eks.update_nodegroup_config(clusterName=cluster, nodegroupName=name, **arguments)
-            self._wait_active(call, id, seconds=UPDATE_SECONDS)
+            eks.update_nodegroup_config(**self.named(id), **arguments)
+            self.wait_ready(call, id, UPDATE_SECONDS)
         if call.changes("version", "releaseVersion", "launchTemplate"):
-            arguments = call.given(
-                version="version",
-                releaseVersion="releaseVersion",
-                launchTemplate="launchTemplate",
-                force="forceUpdateVersion",
-            )
-            eks.update_nodegroup_version(clusterName=cluster, nodegroupName=name, **arguments)
-            self._wait_active(call, id, seconds=UPDATE_SECONDS)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete and wait until it is gone."""
-        cluster, _, name = id.partition(":")
-        call.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
-        wait_gone(call, f"EKS node group {id}", lambda: self._describe(call, id), seconds=NODE_GROUP_SECONDS)
+            arguments = as_named(call, "version", "releaseVersion", "launchTemplate")
+            arguments |= call.given(force="forceUpdateVersion")
+            eks.update_nodegroup_version(**self.named(id), **arguments)
+            self.wait_ready(call, id, UPDATE_SECONDS)
 
 
 def _scaling(config: PropertyMap) -> dict[str, int]:
     return {k: int(config[k]) for k in ("minSize", "maxSize", "desiredSize")}
-
-
-RESOURCES = (NodeGroup(),)

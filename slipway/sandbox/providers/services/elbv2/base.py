@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.resource import Call, tag_map
+from slipway.sandbox.providers.framework.functions import FunctionCall, the_one
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, unless_missing
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
-NAME_LENGTH = 32
+_NAME_LENGTH = 32
 
 
-class ElbResource(ListTags):
+class ElbResource(Resource):
     """What all ELB types share: the ARN is the id, and tags are set by ARN."""
 
     service = "elbv2"
-    arn_argument = "ResourceArns"
-    tag_operation = "add_tags"
-    untag_operation = "remove_tags"
-    many_arns = True
+    tagging = Tagging("add_tags", "remove_tags", "ResourceArns", by="")
+    auto_name = AutoName(max_length=_NAME_LENGTH)
+
+    def new_name(self, call: Call) -> str:
+        """ELB takes 32 characters."""
+        return super().new_name(call)[:_NAME_LENGTH]
+
+    def find(self, call: Call) -> str | None:
+        """By name."""
+        name = call.inputs.get("name")
+        return next(iter(self._named(call.client("elbv2"), name)), None) if name else None
+
+    def arn_of(self, call: FunctionCall) -> str:
+        """What a function looks for, by ARN or name."""
+        if call.args.get("arn"):
+            return str(call.args["arn"])
+        return the_one(f"{self.token} of this name", self._named(call.client("elbv2"), call.required("name")))
+
+    def _named(self, elb: Any, name: str) -> list[str]:
+        found = unless_missing(lambda: getattr(elb, self.lookup.operation)(Names=[name])[self.lookup.member])
+        return [item[self.id_arguments[0]] for item in found or ()]
 
 
 def live_tags(call: Call, arn: str) -> dict[str, str]:
     """The tags of any ELB resource."""
     return tag_map(call.client("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
-
-
-def short_name(call: Call) -> str:
-    """The name, or one made from `namePrefix`; ELB takes 32 characters."""
-    return str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])[:NAME_LENGTH])
 
 
 def attribute_list(inputs: PropertyMap, attributes: Mapping[str, str], names: frozenset[str]) -> list[dict[str, str]]:

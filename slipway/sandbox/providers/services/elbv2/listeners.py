@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.faults import AlreadyExistsError
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import Call, present
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import Call, Lookup, present
 from slipway.sandbox.providers.framework.schema import resource_schema
 from slipway.sandbox.providers.services.elbv2.actions import (
     api_actions,
@@ -29,7 +29,10 @@ class Listener(ElbResource):
     """aws.lb.Listener"""
 
     token = "aws:lb/listener:Listener"
-    aliases = ("aws:alb/listener:Listener", "aws:elasticloadbalancingv2/listener:Listener")
+    auto_name = None
+    lookup = Lookup("describe_listeners", "ListenerArns", "Listeners")
+    deletion = "delete_listener"
+    id_arguments = ("ListenerArn",)
     force_new = frozenset({"loadBalancerArn"})
     conflict_codes = frozenset({"DuplicateListener"})
     unsupported = frozenset({"alpnPolicy", "mutualAuthentication", "tcpIdleTimeoutSeconds"})
@@ -53,7 +56,7 @@ class Listener(ElbResource):
     @staticmethod
     def _arguments(call: Call) -> dict[str, Any]:
         inputs = call.inputs
-        arguments = call.given(Port="port", Protocol="protocol", SslPolicy="sslPolicy")
+        arguments = call.given("port", "protocol", "sslPolicy")
         arguments.setdefault("Protocol", "HTTPS" if inputs.get("certificateArn") else "HTTP")
         if inputs.get("certificateArn"):
             arguments["Certificates"] = [{"CertificateArn": inputs["certificateArn"]}]
@@ -64,23 +67,14 @@ class Listener(ElbResource):
         listeners = call.client("elbv2").describe_listeners(LoadBalancerArn=call.inputs["loadBalancerArn"])["Listeners"]
         return next((item["ListenerArn"] for item in listeners if item.get("Port") == call.inputs.get("port")), None)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The listener."""
-        found = call.client("elbv2").describe_listeners(ListenerArns=[id])["Listeners"]
-        if not found:
-            return None
-        listener = found[0]
         given = call.inputs.get("defaultActions") or call.outputs.get("defaultActions")
-        certificates = listener.get("Certificates") or []
+        certificates = live.get("Certificates") or []
         return {
             "arn": id,
             "certificateArn": certificates[0]["CertificateArn"] if certificates else None,
-            "defaultActions": shown_actions(listener.get("DefaultActions") or [], given),
-            "loadBalancerArn": listener["LoadBalancerArn"],
-            "port": listener.get("Port"),
-            "protocol": listener.get("Protocol") or "",
-            "region": call.region,
-            "sslPolicy": listener.get("SslPolicy") or "",
+            "defaultActions": shown_actions(live.get("DefaultActions") or [], given),
             "tagsAll": live_tags(call, id),
         }
 
@@ -88,16 +82,15 @@ class Listener(ElbResource):
         """Everything but the load balancer."""
         call.client("elbv2").modify_listener(ListenerArn=id, **self._arguments(call))
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("elbv2").delete_listener(ListenerArn=id)
-
 
 class ListenerRule(ElbResource):
     """aws.lb.ListenerRule"""
 
     token = "aws:lb/listenerRule:ListenerRule"
-    aliases = ("aws:alb/listenerRule:ListenerRule", "aws:elasticloadbalancingv2/listenerRule:ListenerRule")
+    auto_name = None
+    lookup = Lookup("describe_rules", "RuleArns", "Rules")
+    deletion = "delete_rule"
+    id_arguments = ("RuleArn",)
     force_new = frozenset({"listenerArn"})
     conflict_codes = frozenset({"PriorityInUse"})
     unsupported = frozenset({"transforms"})
@@ -136,23 +129,18 @@ class ListenerRule(ElbResource):
         wanted = str(call.inputs.get("priority"))
         return next((rule["RuleArn"] for rule in rules if str(rule["Priority"]) == wanted), None)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The rule."""
-        found = call.client("elbv2").describe_rules(RuleArns=[id])["Rules"]
-        if not found:
-            return None
-        rule = found[0]
         listener, _, _ = id.replace(":listener-rule/", ":listener/").rpartition("/")
-        state = {**call.outputs, **call.inputs}
+        state = call.state
         return present(
-            actions=shown_actions(rule.get("Actions") or [], state.get("actions")),
+            actions=shown_actions(live.get("Actions") or [], state.get("actions")),
             arn=id,
-            conditions=shown_conditions(rule.get("Conditions") or []),
+            conditions=shown_conditions(live.get("Conditions") or []),
             listenerArn=state.get("listenerArn") or listener,
-            priority=int(rule["Priority"])
-            if str(rule["Priority"]).isdigit()
+            priority=int(live["Priority"])
+            if str(live["Priority"]).isdigit()
             else 99_999,  # Terraform's number of `default`
-            region=call.region,
             tagsAll=live_tags(call, id),
         )
 
@@ -166,10 +154,6 @@ class ListenerRule(ElbResource):
                 RuleArn=id, Conditions=api_conditions(inputs["conditions"]), Actions=api_actions(inputs["actions"])
             )
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("elbv2").delete_rule(RuleArn=id)
-
 
 def _listener_arn(call: FunctionCall) -> str:
     if call.args.get("arn"):
@@ -179,8 +163,4 @@ def _listener_arn(call: FunctionCall) -> str:
     return the_one("ELBv2 Listener", [item["ListenerArn"] for item in found if item.get("Port") == port])
 
 
-RESOURCES = (Listener(), ListenerRule())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:lb/getListener:getListener": looked_up(Listener(), _listener_arn),
-    "aws:alb/getListener:getListener": looked_up(Listener(), _listener_arn),
-}
+get_listener = looked_up("aws:lb/getListener:getListener", Listener(), _listener_arn)

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.faults import AlreadyExistsError, is_not_found
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present
+from slipway.sandbox.providers.framework.faults import AlreadyExistsError
+from slipway.sandbox.providers.framework.functions import looked_up
+from slipway.sandbox.providers.framework.resource import Call, Lookup, present
 from slipway.sandbox.providers.services.elbv2.base import (
-    NAME_LENGTH,
     ElbResource,
     attribute_list,
     attribute_values,
     live_tags,
-    short_name,
 )
 
 READY_SECONDS = 600
@@ -25,14 +23,12 @@ class LoadBalancer(ElbResource):
     """aws.lb.LoadBalancer"""
 
     token = "aws:lb/loadBalancer:LoadBalancer"
-    aliases = (
-        "aws:alb/loadBalancer:LoadBalancer",
-        "aws:elasticloadbalancingv2/loadBalancer:LoadBalancer",
-    )
+    lookup = Lookup("describe_load_balancers", "LoadBalancerArns", "LoadBalancers")
+    deletion = "delete_load_balancer"
+    id_arguments = ("LoadBalancerArn",)
     force_new = frozenset({"name", "namePrefix", "internal", "loadBalancerType", "customerOwnedIpv4Pool"})
     defaults = {"loadBalancerType": "application"}
-    auto_name = AutoName(max_length=NAME_LENGTH)
-    conflicts = (("name", "namePrefix"), ("subnets", "subnetMappings"))
+    conflicts = (("subnets", "subnetMappings"),)
     enums = {"loadBalancerType": ("application", "network", "gateway")}
     conflict_codes = frozenset({"DuplicateLoadBalancerName"})
     unsupported = frozenset(
@@ -67,10 +63,10 @@ class LoadBalancer(ElbResource):
 
     def create(self, call: Call) -> str:
         """Create, set attributes, wait until it is active. Looks for the name first, as Terraform does."""
-        elb, inputs = call.client("elbv2"), call.inputs
+        inputs = call.inputs
         if self.find(call):
             raise AlreadyExistsError(f"{self.token}: ELBv2 Load Balancer ({inputs['name']}) already exists")
-        arguments = call.given(Subnets="subnets", SecurityGroups="securityGroups", IpAddressType="ipAddressType")
+        arguments = call.given("subnets", "securityGroups", "ipAddressType")
         if mappings := inputs.get("subnetMappings"):
             arguments["SubnetMappings"] = [
                 present(
@@ -80,64 +76,41 @@ class LoadBalancer(ElbResource):
                 )
                 for mapping in mappings
             ]
-        arn = elb.create_load_balancer(
-            Name=short_name(call),
+        arn = call.client("elbv2").create_load_balancer(
+            Name=self.new_name(call),
             Scheme="internal" if inputs.get("internal") else "internet-facing",
             Type=inputs["loadBalancerType"],
             Tags=call.tag_list,
             **arguments,
         )["LoadBalancers"][0]["LoadBalancerArn"]
         self._set_attributes(call, arn, frozenset(inputs))
-
-        def is_active() -> bool:
-            state = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["State"]["Code"]
-            return state in {"active", "active_impaired"}
-
-        call.wait(f"load balancer {arn} to become active", is_active, seconds=READY_SECONDS)
+        self.wait_ready(call, arn, READY_SECONDS)
         return arn
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        if not call.inputs.get("name"):
-            return None
-        try:
-            found = call.client("elbv2").describe_load_balancers(Names=[call.inputs["name"]])["LoadBalancers"]
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
-        return found[0]["LoadBalancerArn"] if found else None
+    def is_ready(self, id: str, live: dict[str, Any]) -> bool:
+        """As soon as it takes traffic."""
+        return live["State"]["Code"] in {"active", "active_impaired"}
 
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         if attributes := attribute_list(call.inputs, self.attributes, names):
             call.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=attributes)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The load balancer, its attributes and tags."""
-        elb = call.client("elbv2")
-        found = elb.describe_load_balancers(LoadBalancerArns=[id])["LoadBalancers"]
-        if not found:
-            return None
-        balancer = found[0]
-        zones = balancer.get("AvailabilityZones") or []
-        attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=id)["Attributes"]
+        zones = live.get("AvailabilityZones") or []
+        attributes = call.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=id)["Attributes"]
         return {
             **attribute_values(attributes, self.attributes),
             "arn": id,
             "arnSuffix": id.split(":loadbalancer/", 1)[-1],
-            "dnsName": balancer["DNSName"],
-            "internal": balancer.get("Scheme") == "internal",
-            "ipAddressType": balancer.get("IpAddressType") or "ipv4",
-            "loadBalancerType": balancer.get("Type") or "application",
-            "name": balancer["LoadBalancerName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "region": call.region,
-            "securityGroups": balancer.get("SecurityGroups") or [],
+            "internal": live.get("Scheme") == "internal",
+            "ipAddressType": live.get("IpAddressType") or "ipv4",
+            "loadBalancerType": live.get("Type") or "application",
+            "name": live["LoadBalancerName"],
             "subnetMappings": [_shown_mapping(zone) for zone in zones],
             "subnets": [zone["SubnetId"] for zone in zones],
             "tagsAll": live_tags(call, id),
-            "vpcId": balancer.get("VpcId", ""),
-            "zoneId": balancer.get("CanonicalHostedZoneId", ""),
+            "zoneId": live.get("CanonicalHostedZoneId", ""),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -154,10 +127,6 @@ class LoadBalancer(ElbResource):
         if call.changes("ipAddressType") and inputs.get("ipAddressType"):
             elb.set_ip_address_type(LoadBalancerArn=id, IpAddressType=inputs["ipAddressType"])
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete, with its listeners."""
-        call.client("elbv2").delete_load_balancer(LoadBalancerArn=id)
-
 
 def _shown_mapping(zone: dict[str, Any]) -> PropertyMap:
     address = next(iter(zone.get("LoadBalancerAddresses") or []), {})
@@ -169,15 +138,4 @@ def _shown_mapping(zone: dict[str, Any]) -> PropertyMap:
     )
 
 
-def _balancer_arn(call: FunctionCall) -> str:
-    if call.args.get("arn"):
-        return str(call.args["arn"])
-    found = call.client("elbv2").describe_load_balancers(Names=[call.required("name")])["LoadBalancers"]
-    return the_one("ELBv2 Load Balancer", [item["LoadBalancerArn"] for item in found])
-
-
-RESOURCES = (LoadBalancer(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:lb/getLoadBalancer:getLoadBalancer": looked_up(LoadBalancer(), _balancer_arn),
-    "aws:alb/getLoadBalancer:getLoadBalancer": looked_up(LoadBalancer(), _balancer_arn),
-}
+get_load_balancer = looked_up("aws:lb/getLoadBalancer:getLoadBalancer", LoadBalancer(), LoadBalancer().arn_of)

@@ -7,16 +7,13 @@ from typing import Any
 
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.attributes import attribute_text
-from slipway.sandbox.providers.framework.faults import error_code
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present
+from slipway.sandbox.providers.framework.functions import looked_up
+from slipway.sandbox.providers.framework.resource import Call, Lookup, present
 from slipway.sandbox.providers.services.elbv2.base import (
-    NAME_LENGTH,
     ElbResource,
     attribute_list,
     attribute_values,
     live_tags,
-    short_name,
 )
 
 
@@ -24,13 +21,15 @@ class TargetGroup(ElbResource):
     """aws.lb.TargetGroup"""
 
     token = "aws:lb/targetGroup:TargetGroup"
-    aliases = ("aws:alb/targetGroup:TargetGroup", "aws:elasticloadbalancingv2/targetGroup:TargetGroup")
+    lookup = Lookup("describe_target_groups", "TargetGroupArns", "TargetGroups")
+    deletion = "delete_target_group"
+    id_arguments = ("TargetGroupArn",)
+    busy_codes = frozenset({"ResourceInUse"})  # until no listener forwards to it
+    delete_seconds = 120
     force_new = frozenset(
         {"name", "namePrefix", "port", "protocol", "protocolVersion", "targetType", "vpcId", "ipAddressType"}
     )
     defaults = {"targetType": "instance"}
-    auto_name = AutoName(max_length=NAME_LENGTH)
-    conflicts = (("name", "namePrefix"),)
     enums = {"targetType": ("instance", "ip", "alb")}
     conflict_codes = frozenset({"DuplicateTargetGroupName"})
     unsupported = frozenset(
@@ -55,27 +54,15 @@ class TargetGroup(ElbResource):
 
     def create(self, call: Call) -> str:
         """Create and set attributes."""
-        elb = call.client("elbv2")
-        arguments = call.given(
-            Protocol="protocol",
-            ProtocolVersion="protocolVersion",
-            Port="port",
-            VpcId="vpcId",
-            TargetType="targetType",
-            IpAddressType="ipAddressType",
-        )
-        group = elb.create_target_group(
-            Name=short_name(call), Tags=call.tag_list, **arguments, **_health_arguments(call.inputs.get("healthCheck"))
+        arguments = call.given("protocol", "protocolVersion", "port", "vpcId", "targetType", "ipAddressType")
+        group = call.client("elbv2").create_target_group(
+            Name=self.new_name(call),
+            Tags=call.tag_list,
+            **arguments,
+            **_health_arguments(call.inputs.get("healthCheck")),
         )["TargetGroups"][0]
         self._set_attributes(call, group["TargetGroupArn"], frozenset(call.inputs))
         return group["TargetGroupArn"]
-
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        if not call.inputs.get("name"):
-            return None
-        found = call.client("elbv2").describe_target_groups(Names=[call.inputs["name"]])["TargetGroups"]
-        return found[0]["TargetGroupArn"] if found else None
 
     def _set_attributes(self, call: Call, id: str, names: frozenset[str]) -> None:
         attributes = attribute_list(call.inputs, self.attributes, names)
@@ -90,14 +77,9 @@ class TargetGroup(ElbResource):
         if attributes:
             call.client("elbv2").modify_target_group_attributes(TargetGroupArn=id, Attributes=attributes)
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The target group, its attributes and tags."""
-        elb = call.client("elbv2")
-        found = elb.describe_target_groups(TargetGroupArns=[id])["TargetGroups"]
-        if not found:
-            return None
-        group = found[0]
-        attributes = elb.describe_target_group_attributes(TargetGroupArn=id)["Attributes"]
+        attributes = call.client("elbv2").describe_target_group_attributes(TargetGroupArn=id)["Attributes"]
         values = attribute_values(attributes, self.attributes)
         for name in ("loadBalancingCrossZoneEnabled", "preserveClientIp"):
             if name in values:
@@ -106,19 +88,12 @@ class TargetGroup(ElbResource):
             **values,
             "arn": id,
             "arnSuffix": id.rsplit(":", 1)[-1],
-            "healthCheck": _shown_health(group),
-            "ipAddressType": group.get("IpAddressType") or "ipv4",
-            "loadBalancerArns": sorted(set(group.get("LoadBalancerArns") or [])),
-            "name": group["TargetGroupName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "port": group.get("Port"),
-            "protocol": group.get("Protocol"),
-            "protocolVersion": group.get("ProtocolVersion") or "",
-            "region": call.region,
+            "healthCheck": _shown_health(live),
+            "ipAddressType": live.get("IpAddressType") or "ipv4",
+            "loadBalancerArns": sorted(set(live.get("LoadBalancerArns") or [])),
+            "name": live["TargetGroupName"],
             "stickiness": _shown_stickiness({entry["Key"]: entry["Value"] for entry in attributes}),
             "tagsAll": live_tags(call, id),
-            "targetType": group.get("TargetType") or "instance",
-            "vpcId": group.get("VpcId"),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -126,20 +101,6 @@ class TargetGroup(ElbResource):
         if call.changes("healthCheck") and call.inputs.get("healthCheck"):
             call.client("elbv2").modify_target_group(TargetGroupArn=id, **_health_arguments(call.inputs["healthCheck"]))
         self._set_attributes(call, id, call.changed)
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete once no listener forwards to it."""
-
-        def attempt() -> bool:
-            try:
-                call.client("elbv2").delete_target_group(TargetGroupArn=id)
-            except Exception as error:
-                if error_code(error) == "ResourceInUse":
-                    return False
-                raise
-            return True
-
-        call.wait(f"listeners to let go of target group {id}", attempt, seconds=120, interval_seconds=2)
 
 
 def _health_arguments(check: PropertyMap | None) -> dict[str, Any]:
@@ -184,15 +145,4 @@ def _shown_stickiness(found: Mapping[str, str]) -> PropertyMap:
     }
 
 
-def _group_arn(call: FunctionCall) -> str:
-    if call.args.get("arn"):
-        return str(call.args["arn"])
-    found = call.client("elbv2").describe_target_groups(Names=[call.required("name")])["TargetGroups"]
-    return the_one("ELBv2 Target Group", [item["TargetGroupArn"] for item in found])
-
-
-RESOURCES = (TargetGroup(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:lb/getTargetGroup:getTargetGroup": looked_up(TargetGroup(), _group_arn),
-    "aws:alb/getTargetGroup:getTargetGroup": looked_up(TargetGroup(), _group_arn),
-}
+get_target_group = looked_up("aws:lb/getTargetGroup:getTargetGroup", TargetGroup(), TargetGroup().arn_of)

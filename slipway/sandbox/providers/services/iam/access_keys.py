@@ -59,7 +59,6 @@ class AccessKey(Resource):
             _set_status(call, id)
 
     def delete(self, call: Call, id: str) -> None:
-        """Delete."""
         user = call.inputs.get("user") or call.outputs["user"]
         call.client("iam").delete_access_key(UserName=user, AccessKeyId=id)
 
@@ -82,6 +81,3 @@ def _find_key(iam: Any, user: str, id: str) -> dict[str, Any] | None:
 
 def _set_status(call: Call, id: str) -> None:
     call.client("iam").update_access_key(UserName=call.inputs["user"], AccessKeyId=id, Status=call.inputs["status"])
-
-
-RESOURCES = (AccessKey(),)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.resource import Call, Resource
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 
 class OpenIdConnectProvider(Resource):
     """aws.iam.OpenIdConnectProvider"""
 
     token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    service = "iam"
+    deletion = "delete_open_id_connect_provider"
+    id_arguments = ("OpenIDConnectProviderArn",)
+    tagging = Tagging(
+        "tag_open_id_connect_provider", "untag_open_id_connect_provider", "OpenIDConnectProviderArn", by=""
+    )
     force_new = frozenset({"url"})
     conflict_codes = frozenset({"EntityAlreadyExists"})
 
     def create(self, call: Call) -> str:
-        """Create."""
-        arguments = call.given(Url="url", ClientIDList="clientIdLists", ThumbprintList="thumbprintLists")
+        arguments = call.given("url", ClientIDList="clientIdLists", ThumbprintList="thumbprintLists")
         return call.client("iam").create_open_id_connect_provider(**arguments, Tags=call.tag_list)[
             "OpenIDConnectProviderArn"
         ]
@@ -53,18 +57,3 @@ class OpenIdConnectProvider(Resource):
                 iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=client)
             for client in sorted(old - new):
                 iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=client)
-
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """Tags of a provider."""
-        iam = call.client("iam")
-        if remove:
-            iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=id, TagKeys=remove)
-        if add:
-            iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_pairs(add))
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=id)
-
-
-RESOURCES = (OpenIdConnectProvider(),)

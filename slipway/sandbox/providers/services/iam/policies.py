@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 from slipway.sandbox.providers.services.iam.roles import document_text
 
 _MAX_POLICY_VERSIONS = 5  # IAM's limit; the oldest goes when a sixth is written
@@ -16,47 +16,38 @@ class Policy(Resource):
     """aws.iam.Policy"""
 
     token = "aws:iam/policy:Policy"
+    service = "iam"
+    lookup = Lookup("get_policy", "PolicyArn", "Policy")
+    deletion = "delete_policy"
+    id_arguments = ("PolicyArn",)
+    tagging = Tagging("tag_policy", "untag_policy", "PolicyArn", by="")
     force_new = frozenset({"name", "namePrefix", "path", "description"})
     defaults = {"path": "/"}
     auto_name = AutoName(max_length=128)
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"policy"})
     conflict_codes = frozenset({"EntityAlreadyExists"})
     write_only = frozenset({"delayAfterPolicyCreationInMs"})
     unsupported = frozenset({"delayAfterPolicyCreationInMs"})
 
     def create(self, call: Call) -> str:
-        """Create."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
-        arguments = call.given(Path="path", Description="description")
-        return call.client("iam").create_policy(
-            PolicyName=name, PolicyDocument=call.inputs["policy"], **arguments, Tags=call.tag_list
-        )["Policy"]["Arn"]
+        arguments = call.given("path", "description", PolicyDocument="policy")
+        made = call.client("iam").create_policy(PolicyName=self.new_name(call), **arguments, Tags=call.tag_list)
+        return made["Policy"]["Arn"]
 
     def find(self, call: Call) -> str | None:
         """By path and name."""
-        path = call.inputs.get("path") or "/"
-        return (
-            call.session.arn("iam", f"policy{path}{call.inputs['name']}", region="")
-            if call.inputs.get("name")
-            else None
-        )
+        path, name = call.inputs.get("path") or "/", call.inputs.get("name")
+        return call.session.arn("iam", f"policy{path}{name}", region="") if name else None
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The policy and its default version."""
-        iam = call.client("iam")
-        policy = iam.get_policy(PolicyArn=id)["Policy"]
-        version = iam.get_policy_version(PolicyArn=id, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+        version = call.client("iam").get_policy_version(PolicyArn=id, VersionId=live["DefaultVersionId"])[
+            "PolicyVersion"
+        ]
         return {
-            "arn": policy["Arn"],
-            "attachmentCount": policy.get("AttachmentCount", 0),
-            "description": policy.get("Description") or None,
-            "name": policy["PolicyName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "path": policy.get("Path", "/"),
+            "name": live["PolicyName"],
             "policy": document_text(version["Document"]),
-            "policyId": policy["PolicyId"],
-            "tagsAll": tag_map(policy.get("Tags")),
+            "tagsAll": tag_map(live.get("Tags")),
         }
 
     def update(self, call: Call, id: str) -> None:
@@ -70,21 +61,10 @@ class Policy(Resource):
             iam.delete_policy_version(PolicyArn=id, VersionId=oldest["VersionId"])
         iam.create_policy_version(PolicyArn=id, PolicyDocument=call.inputs["policy"], SetAsDefault=True)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """Tags of a policy."""
-        iam = call.client("iam")
-        if remove:
-            iam.untag_policy(PolicyArn=id, TagKeys=remove)
-        if add:
-            iam.tag_policy(PolicyArn=id, Tags=tag_pairs(add))
-
     def delete(self, call: Call, id: str) -> None:
         """Other versions first."""
         iam = call.client("iam")
         for version in iam.list_policy_versions(PolicyArn=id)["Versions"]:
             if not version["IsDefaultVersion"]:
                 iam.delete_policy_version(PolicyArn=id, VersionId=version["VersionId"])
-        iam.delete_policy(PolicyArn=id)
-
-
-RESOURCES = (Policy(),)
+        super().delete(call, id)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 _VERSION = "2012-10-17"
 
@@ -129,7 +128,8 @@ def _conditions(entries: list[PropertyMap]) -> dict[str, Any]:
     }
 
 
-def _get_policy_document(call: FunctionCall) -> PropertyMap:
+@function("aws:iam/getPolicyDocument:getPolicyDocument")
+def get_policy_document(call: FunctionCall) -> PropertyMap:
     document = render_policy_document(call.args)
     text = render_json(document)
     return {
@@ -139,8 +139,3 @@ def _get_policy_document(call: FunctionCall) -> PropertyMap:
         "minifiedJson": render_json(document, minified=True),
         "version": document["Version"],
     }
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:iam/getPolicyDocument:getPolicyDocument": _get_policy_document,
-}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
+from slipway.sandbox.providers.framework.functions import argument, looked_up
 from slipway.sandbox.providers.framework.policy_equality import equivalent_documents
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs, utc_time
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, utc_time
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 
 def document_text(document: Any) -> str:
@@ -20,58 +17,56 @@ def document_text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
 
 
+def set_boundary(call: Call, kind: str, **named: str) -> None:
+    """The permissions boundary of a role or a user, where it changes."""
+    boundary = call.given("permissionsBoundary")
+    if call.changes("permissionsBoundary"):
+        getattr(call.client("iam"), f"{'put' if boundary else 'delete'}_{kind}_permissions_boundary")(
+            **named, **boundary
+        )
+
+
 class Role(Resource):
     """aws.iam.Role"""
 
     token = "aws:iam/role:Role"
+    service = "iam"
+    lookup = Lookup("get_role", "RoleName", "Role")
+    deletion = "delete_role"
+    id_arguments = ("RoleName",)
+    found_by_name = True
+    tagging = Tagging("tag_role", "untag_role", "RoleName", by="")
     force_new = frozenset({"name", "namePrefix", "path"})
     defaults = {"forceDetachPolicies": False, "maxSessionDuration": 3600, "path": "/"}
     auto_name = AutoName(max_length=64)
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"assumeRolePolicy", "inlinePolicies.policy"})
     conflict_codes = frozenset({"EntityAlreadyExists"})
     write_only = frozenset({"forceDetachPolicies"})
 
     def create(self, call: Call) -> str:
         """Create with its inline and managed policies."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
+        name = self.new_name(call)
         call.client("iam").create_role(
             RoleName=name,
             AssumeRolePolicyDocument=call.inputs["assumeRolePolicy"],
-            **call.given(
-                Path="path",
-                Description="description",
-                MaxSessionDuration="maxSessionDuration",
-                PermissionsBoundary="permissionsBoundary",
-            ),
+            **call.given("path", "description", "maxSessionDuration", "permissionsBoundary"),
             Tags=call.tag_list,
         )
         self._converge_inline(call, name)
         self._converge_managed(call, name)
         return name
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        return call.inputs.get("name")
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The role and everything attached to it."""
-        iam = call.client("iam")
-        role = iam.get_role(RoleName=id)["Role"]
         return {
-            "arn": role["Arn"],
-            "assumeRolePolicy": document_text(role["AssumeRolePolicyDocument"]),
-            "createDate": utc_time(role["CreateDate"]),
-            "description": role.get("Description") or None,
+            "assumeRolePolicy": document_text(live["AssumeRolePolicyDocument"]),
+            "createDate": utc_time(live["CreateDate"]),
             "inlinePolicies": [{"name": name, "policy": text} for name, text in self._inline(call, id).items()],
-            "managedPolicyArns": sorted(self._managed(call, id)),
-            "maxSessionDuration": role.get("MaxSessionDuration", 3600),
-            "name": role["RoleName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "path": role["Path"],
-            "permissionsBoundary": (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
-            "tagsAll": tag_map(role.get("Tags")),
-            "uniqueId": role["RoleId"],
+            "managedPolicyArns": sorted(self.managed(call, id)),
+            "name": live["RoleName"],
+            "permissionsBoundary": (live.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
+            "tagsAll": tag_map(live.get("Tags")),
+            "uniqueId": live["RoleId"],
         }
 
     @staticmethod
@@ -84,7 +79,7 @@ class Role(Resource):
         }
 
     @staticmethod
-    def _managed(call: Call, id: str) -> set[str]:
+    def managed(call: Call, id: str) -> set[str]:
         attached = call.client("iam").list_attached_role_policies(RoleName=id)["AttachedPolicies"]
         return {policy["PolicyArn"] for policy in attached}
 
@@ -104,7 +99,7 @@ class Role(Resource):
         if "managedPolicyArns" not in call.inputs:
             return
         iam = call.client("iam")
-        wanted, live = set(call.inputs["managedPolicyArns"]), self._managed(call, id)
+        wanted, live = set(call.inputs["managedPolicyArns"]), self.managed(call, id)
         for arn in sorted(live - wanted):
             iam.detach_role_policy(RoleName=id, PolicyArn=arn)
         for arn in sorted(wanted - live):
@@ -121,82 +116,62 @@ class Role(Resource):
                 Description=inputs.get("description") or "",
                 MaxSessionDuration=inputs.get("maxSessionDuration") or 3600,
             )
-        if call.changes("permissionsBoundary"):
-            if inputs.get("permissionsBoundary"):
-                iam.put_role_permissions_boundary(RoleName=id, PermissionsBoundary=inputs["permissionsBoundary"])
-            else:
-                iam.delete_role_permissions_boundary(RoleName=id)
+        set_boundary(call, "role", RoleName=id)
         if call.changes("inlinePolicies"):
             self._converge_inline(call, id)
         if call.changes("managedPolicyArns"):
             self._converge_managed(call, id)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """Tags of a role."""
-        iam = call.client("iam")
-        if remove:
-            iam.untag_role(RoleName=id, TagKeys=remove)
-        if add:
-            iam.tag_role(RoleName=id, Tags=tag_pairs(add))
-
     def delete(self, call: Call, id: str) -> None:
         """Remove what the resource manages (or everything, if forced), then the role."""
         iam = call.client("iam")
-        state = {**call.outputs, **call.inputs}
+        state = call.state
         for profile in iam.list_instance_profiles_for_role(RoleName=id)["InstanceProfiles"]:
             iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id)
         if state.get("forceDetachPolicies") or "managedPolicyArns" in call.inputs:
-            for arn in sorted(self._managed(call, id)):
+            for arn in sorted(self.managed(call, id)):
                 iam.detach_role_policy(RoleName=id, PolicyArn=arn)
         if state.get("forceDetachPolicies") or "inlinePolicies" in call.inputs:
             for name in self._inline(call, id):
                 iam.delete_role_policy(RoleName=id, PolicyName=name)
-        iam.delete_role(RoleName=id)
+        super().delete(call, id)
 
 
 class RolePolicy(Resource):
     """aws.iam.RolePolicy"""
 
     token = "aws:iam/rolePolicy:RolePolicy"
+    service = "iam"
+    deletion = "delete_role_policy"
+    id_arguments = ("RoleName", "PolicyName")
     force_new = frozenset({"name", "namePrefix", "role"})
     auto_name = AutoName(max_length=128)
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"policy"})
 
     def create(self, call: Call) -> str:
         """Put the policy."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
-        call.client("iam").put_role_policy(
-            RoleName=call.inputs["role"], PolicyName=name, PolicyDocument=call.inputs["policy"]
-        )
-        return f"{call.inputs['role']}:{name}"
+        id_ = f"{call.inputs['role']}:{self.new_name(call)}"
+        self.update(call, id_)
+        return id_
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The document."""
-        role, _, name = id.partition(":")
-        policy = call.client("iam").get_role_policy(RoleName=role, PolicyName=name)
-        return {
-            "name": name,
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "policy": document_text(policy["PolicyDocument"]),
-            "role": role,
-        }
+        live = call.client("iam").get_role_policy(**self.named(id))
+        return {"name": live["PolicyName"], "policy": document_text(live["PolicyDocument"]), "role": live["RoleName"]}
 
     def update(self, call: Call, id: str) -> None:
         """Put it again."""
-        role, _, name = id.partition(":")
-        call.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=call.inputs["policy"])
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        role, _, name = id.partition(":")
-        call.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
+        call.client("iam").put_role_policy(**self.named(id), PolicyDocument=call.inputs["policy"])
 
 
 class RolePolicyAttachment(Resource):
     """aws.iam.RolePolicyAttachment. Attaching what is attached succeeds at AWS, so a killed run needs nothing special."""
 
     token = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    service = "iam"
+    deletion = "detach_role_policy"
+    id_arguments = ("RoleName", "PolicyArn")
+    id_separator = "/"
     force_new = frozenset({"policyArn", "role"})
 
     def create(self, call: Call) -> str:
@@ -206,27 +181,8 @@ class RolePolicyAttachment(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """Whether it is attached."""
-        role, _, arn = id.partition("/")
-        try:
-            attached = call.client("iam").list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
-        return {"policyArn": arn, "role": role} if any(policy["PolicyArn"] == arn for policy in attached) else None
-
-    def import_outputs(self, call: Call, id: str) -> None:
-        """The id says it all."""
-        if "/arn:" not in id:
-            raise ProviderError(f"{self.token}: unexpected import id {id!r}; expected ROLE/POLICYARN")
-
-    def delete(self, call: Call, id: str) -> None:
-        """Detach."""
-        role, _, arn = id.partition("/")
-        call.client("iam").detach_role_policy(RoleName=role, PolicyArn=arn)
+        role, arn = self.named(id).values()
+        return {"policyArn": arn, "role": role} if arn in Role.managed(call, role) else None
 
 
-RESOURCES = (Role(), RolePolicy(), RolePolicyAttachment())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:iam/getRole:getRole": looked_up(Role(), argument("name")),
-}
+get_role = looked_up("aws:iam/getRole:getRole", Role(), argument("name"))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
+from slipway.sandbox.providers.services.iam.roles import set_boundary
 
 
 class User(Resource):
     """aws.iam.User"""
 
     token = "aws:iam/user:User"
+    service = "iam"
+    found_by_name = True
+    tagging = Tagging("tag_user", "untag_user", "UserName", by="name")
     force_new = frozenset[str]()
     defaults = {"forceDestroy": False, "path": "/"}
     auto_name = AutoName(max_length=64)
@@ -20,16 +24,11 @@ class User(Resource):
     write_only = frozenset({"forceDestroy"})
 
     def create(self, call: Call) -> str:
-        """Create."""
         call.client("iam").create_user(
             UserName=call.inputs["name"],
-            **call.given(Path="path", PermissionsBoundary="permissionsBoundary"),
+            **call.given("path", "permissionsBoundary"),
             Tags=call.tag_list,
         )
-        return call.inputs["name"]
-
-    def find(self, call: Call) -> str | None:
-        """By name."""
         return call.inputs["name"]
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
@@ -55,25 +54,12 @@ class User(Resource):
                 NewUserName=call.inputs["name"],
                 NewPath=call.inputs.get("path") or "/",
             )
-        if call.changes("permissionsBoundary"):
-            if call.inputs.get("permissionsBoundary"):
-                iam.put_user_permissions_boundary(
-                    UserName=call.inputs["name"], PermissionsBoundary=call.inputs["permissionsBoundary"]
-                )
-            else:
-                iam.delete_user_permissions_boundary(UserName=call.inputs["name"])
-
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """Tags of a user."""
-        iam, name = call.client("iam"), call.inputs.get("name") or id
-        if remove:
-            iam.untag_user(UserName=name, TagKeys=remove)
-        if add:
-            iam.tag_user(UserName=name, Tags=tag_pairs(add))
+            call.outputs = {**call.outputs, "name": call.inputs["name"]}
+        set_boundary(call, "user", UserName=call.inputs["name"])
 
     def delete(self, call: Call, id: str) -> None:
         """Delete; keys and attached policies only go when forced."""
-        iam, state = call.client("iam"), {**call.outputs, **call.inputs}
+        iam, state = call.client("iam"), call.state
         name = state.get("name") or id
         if state.get("forceDestroy"):
             for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
@@ -81,6 +67,3 @@ class User(Resource):
             for policy in iam.list_attached_user_policies(UserName=name)["AttachedPolicies"]:
                 iam.detach_user_policy(UserName=name, PolicyArn=policy["PolicyArn"])
         iam.delete_user(UserName=name)
-
-
-RESOURCES = (User(),)

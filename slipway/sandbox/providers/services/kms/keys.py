@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import error_code
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
-from slipway.sandbox.providers.framework.resource import MARKER_TAG, AutoName, Call, Resource, marker_value, tag_map
+from slipway.sandbox.providers.framework.functions import argument, looked_up
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, unless_missing
+from slipway.sandbox.providers.framework.tags import MARKER_TAG, Tagging, marker_value, tag_map
 
 DELETION_WINDOW_DAYS = 30  # Terraform's default, and the longest that AWS takes
 
@@ -18,6 +17,9 @@ class Key(Resource):
     """aws.kms.Key"""
 
     token = "aws:kms/key:Key"
+    service = "kms"
+    lookup = Lookup("describe_key", "KeyId", "KeyMetadata")
+    tagging = Tagging(target="KeyId", by="")
     force_new = frozenset({"customerMasterKeySpec", "keyUsage", "multiRegion"})
     defaults = {
         "bypassPolicyLockoutSafetyCheck": False,
@@ -39,43 +41,31 @@ class Key(Resource):
     def create(self, call: Call) -> str:
         """Create, then rotation and state, which CreateKey does not take."""
         kms = call.client("kms")
-        arguments = call.given(
-            Description="description",
-            Policy="policy",
-            KeySpec="customerMasterKeySpec",
-            KeyUsage="keyUsage",
-            MultiRegion="multiRegion",
-        )
+        arguments = call.given("description", "policy", "keyUsage", "multiRegion", KeySpec="customerMasterKeySpec")
         tags = [{"TagKey": key, "TagValue": value} for key, value in call.tags.items()]
         key_id = kms.create_key(**arguments, Tags=tags)["KeyMetadata"]["KeyId"]
         if call.inputs.get("enableKeyRotation"):
-            kms.enable_key_rotation(KeyId=key_id, **call.given(RotationPeriodInDays="rotationPeriodInDays"))
+            kms.enable_key_rotation(KeyId=key_id, **call.given("rotationPeriodInDays"))
         if not call.inputs.get("isEnabled", True):
             kms.disable_key(KeyId=key_id)
         return key_id
 
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap | None:
         """The key; one that waits for its deletion is gone."""
         kms = call.client("kms")
-        key = kms.describe_key(KeyId=id)["KeyMetadata"]
-        if key.get("KeyState") in {"PendingDeletion", "PendingReplicaDeletion"}:
+        if live.get("KeyState") in {"PendingDeletion", "PendingReplicaDeletion"}:
             return None
         rotation: PropertyMap = {}
-        if key.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT":
+        if live.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT":
             rotation = kms.get_key_rotation_status(KeyId=id)
         tags = kms.list_resource_tags(KeyId=id).get("Tags")
         enabled = bool(rotation.get("KeyRotationEnabled"))
         return {
-            "arn": key["Arn"],
-            "customerMasterKeySpec": key.get("KeySpec") or key.get("CustomerMasterKeySpec"),
-            "description": key.get("Description", ""),
+            "customerMasterKeySpec": live.get("KeySpec") or live.get("CustomerMasterKeySpec"),
             "enableKeyRotation": enabled,
-            "isEnabled": bool(key.get("Enabled")),
-            "keyId": key["KeyId"],
-            "keyUsage": key.get("KeyUsage"),
-            "multiRegion": bool(key.get("MultiRegion")),
+            "isEnabled": bool(live.get("Enabled")),
+            "keyUsage": live.get("KeyUsage"),
             "policy": kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"],
-            "region": call.region,
             "rotationPeriodInDays": rotation.get("RotationPeriodInDays") if enabled else 0,
             "tagsAll": tag_map(tags, "TagKey", "TagValue"),
         }
@@ -88,7 +78,7 @@ class Key(Resource):
             kms.enable_key(KeyId=id)
         if call.changes("enableKeyRotation", "rotationPeriodInDays"):
             if call.inputs.get("enableKeyRotation"):
-                kms.enable_key_rotation(KeyId=id, **call.given(RotationPeriodInDays="rotationPeriodInDays"))
+                kms.enable_key_rotation(KeyId=id, **call.given("rotationPeriodInDays"))
             else:
                 kms.disable_key_rotation(KeyId=id)
         if call.changes("description"):
@@ -98,19 +88,9 @@ class Key(Resource):
         if call.changes("isEnabled") and not enabled:
             kms.disable_key(KeyId=id)
 
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """KMS has words of its own for tags."""
-        kms = call.client("kms")
-        if remove:
-            kms.untag_resource(KeyId=id, TagKeys=remove)
-        if add:
-            kms.tag_resource(KeyId=id, Tags=[{"TagKey": k, "TagValue": v} for k, v in add.items()])
-
     def delete(self, call: Call, id: str) -> None:
         """Schedule the deletion: AWS never deletes a key at once."""
-        days = (
-            call.inputs.get("deletionWindowInDays") or call.outputs.get("deletionWindowInDays") or DELETION_WINDOW_DAYS
-        )
+        days = call.state.get("deletionWindowInDays") or DELETION_WINDOW_DAYS
         try:
             call.client("kms").schedule_key_deletion(KeyId=id, PendingWindowInDays=int(days))
         except Exception as error:
@@ -122,14 +102,15 @@ class Alias(Resource):
     """aws.kms.Alias"""
 
     token = "aws:kms/alias:Alias"
+    service = "kms"
+    deletion = "delete_alias"
+    id_arguments = ("AliasName",)
     force_new = frozenset({"name", "namePrefix"})
     auto_name = AutoName(prefix="alias/")
-    conflicts = (("name", "namePrefix"),)
     conflict_codes = frozenset({"AlreadyExistsException"})
 
     def create(self, call: Call) -> str:
-        """Create."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
+        name = self.new_name(call)
         call.client("kms").create_alias(AliasName=name, TargetKeyId=call.inputs["targetKeyId"])
         return name
 
@@ -139,15 +120,12 @@ class Alias(Resource):
         for page in kms.get_paginator("list_aliases").paginate():
             for alias in page["Aliases"]:
                 if alias["AliasName"] == id and alias.get("TargetKeyId"):
-                    key_arn = ""
-                    with contextlib.suppress(kms.exceptions.NotFoundException):
-                        key_arn = kms.describe_key(KeyId=alias["TargetKeyId"])["KeyMetadata"]["Arn"]
+                    key: Any = unless_missing(lambda id_=alias["TargetKeyId"]: kms.describe_key(KeyId=id_))
+                    key_arn = key["KeyMetadata"]["Arn"] if key else ""
                     given = call.inputs.get("targetKeyId")
                     return {
                         "arn": alias["AliasArn"],
                         "name": id,
-                        "namePrefix": call.inputs.get("namePrefix", ""),
-                        "region": call.region,
                         "targetKeyArn": key_arn,
                         # The ARN and the id name the same key: keep the program's way of saying it.
                         "targetKeyId": given if given in {key_arn, alias["TargetKeyId"]} else alias["TargetKeyId"],
@@ -158,12 +136,5 @@ class Alias(Resource):
         """Another key."""
         call.client("kms").update_alias(AliasName=id, TargetKeyId=call.inputs["targetKeyId"])
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete the alias, not its key."""
-        call.client("kms").delete_alias(AliasName=id)
 
-
-RESOURCES = (Key(), Alias())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:kms/getAlias:getAlias": looked_up(Alias(), argument("name")),
-}
+get_alias = looked_up("aws:kms/getAlias:getAlias", Alias(), argument("name"))

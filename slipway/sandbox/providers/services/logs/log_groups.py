@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import MapTags
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
-from slipway.sandbox.providers.framework.resource import AutoName, Call
+from slipway.sandbox.providers.framework.functions import argument, looked_up
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource
+from slipway.sandbox.providers.framework.tags import Tagging
 
 
-class LogGroup(MapTags):
+class LogGroup(Resource):
     """aws.cloudwatch.LogGroup"""
 
     token = "aws:cloudwatch/logGroup:LogGroup"
+    lookup = Lookup("describe_log_groups", "", "logGroups")
+    deletion = "delete_log_group"
+    id_arguments = ("logGroupName",)
+    found_by_name = True
+    tagging = Tagging(target="resourceArn")
     service = "logs"
     force_new = frozenset({"name", "namePrefix", "logGroupClass"})
     defaults = {"retentionInDays": 0, "skipDestroy": False}
     auto_name = AutoName(max_length=512)
-    conflicts = (("name", "namePrefix"),)
     conflict_codes = frozenset({"ResourceAlreadyExistsException"})
     write_only = frozenset({"skipDestroy"})
     unsupported = frozenset({"deletionProtectionEnabled"})
 
     def create(self, call: Call) -> str:
         """Create and set the retention; 0 days means for ever."""
-        name = str(call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"]))
+        name = self.new_name(call)
         call.client("logs").create_log_group(
             logGroupName=name, tags=call.tags, **call.given(kmsKeyId="kmsKeyId", logGroupClass="logGroupClass")
         )
@@ -39,30 +41,18 @@ class LogGroup(MapTags):
         if days := call.inputs.get("retentionInDays"):
             call.client("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        return call.inputs.get("name")
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def live(self, call: Call, id: str) -> dict[str, Any] | None:
         """The group among those with its prefix; Logs has no call for one."""
-        logs = call.client("logs")
-        for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=id):
-            for group in page["logGroups"]:
-                if group["logGroupName"] == id:
-                    return self._shown(call, group)
-        return None
+        pages = call.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=id)
+        return next((group for page in pages for group in page["logGroups"] if group["logGroupName"] == id), None)
 
-    @staticmethod
-    def _shown(call: Call, group: dict[str, Any]) -> PropertyMap:
-        arn = str(group["arn"]).removesuffix(":*")
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
+        """The group."""
+        arn = str(live["arn"]).removesuffix(":*")
         return {
             "arn": arn,
-            "kmsKeyId": group.get("kmsKeyId") or None,
-            "logGroupClass": group.get("logGroupClass") or "STANDARD",
-            "name": group["logGroupName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "region": call.region,
-            "retentionInDays": group.get("retentionInDays") or 0,
+            "logGroupClass": live.get("logGroupClass") or "STANDARD",
+            "name": id,
             "tagsAll": dict(call.client("logs").list_tags_for_resource(resourceArn=arn).get("tags") or {}),
         }
 
@@ -80,13 +70,5 @@ class LogGroup(MapTags):
             else:
                 logs.disassociate_kms_key(logGroupName=id)
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete, unless it is to stay."""
-        if not {**call.outputs, **call.inputs}.get("skipDestroy"):
-            call.client("logs").delete_log_group(logGroupName=id)
 
-
-RESOURCES = (LogGroup(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:cloudwatch/getLogGroup:getLogGroup": looked_up(LogGroup(), argument("name")),
-}
+get_log_group = looked_up("aws:cloudwatch/getLogGroup:getLogGroup", LogGroup(), argument("name"))

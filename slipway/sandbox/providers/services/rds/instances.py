@@ -7,73 +7,39 @@ from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import is_not_found
-from slipway.sandbox.providers.framework.resource import AutoName, Call, present, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, present
+from slipway.sandbox.providers.framework.tags import tag_map
+from slipway.sandbox.providers.framework.wire import api_arguments
 from slipway.sandbox.providers.services.rds.base import RdsResource
 
 CREATE_SECONDS = 2400  # Terraform's own limits
 CHANGE_SECONDS = 4800
 DELETE_SECONDS = 3600
-_PROBE_SECONDS = 2
 _BROKEN = frozenset({"failed", "incompatible-parameters", "incompatible-network", "storage-full"})
 
-_ARGUMENTS: Mapping[str, str] = {
-    "allocatedStorage": "AllocatedStorage",
-    "autoMinorVersionUpgrade": "AutoMinorVersionUpgrade",
-    "backupRetentionPeriod": "BackupRetentionPeriod",
-    "backupWindow": "PreferredBackupWindow",
-    "caCertIdentifier": "CACertificateIdentifier",
-    "copyTagsToSnapshot": "CopyTagsToSnapshot",
-    "dbSubnetGroupName": "DBSubnetGroupName",
-    "deletionProtection": "DeletionProtection",
-    "engineVersion": "EngineVersion",
-    "iamDatabaseAuthenticationEnabled": "EnableIAMDatabaseAuthentication",
-    "instanceClass": "DBInstanceClass",
-    "iops": "Iops",
-    "licenseModel": "LicenseModel",
-    "maintenanceWindow": "PreferredMaintenanceWindow",
-    "maxAllocatedStorage": "MaxAllocatedStorage",
-    "monitoringInterval": "MonitoringInterval",
-    "monitoringRoleArn": "MonitoringRoleArn",
-    "multiAz": "MultiAZ",
-    "networkType": "NetworkType",
-    "optionGroupName": "OptionGroupName",
-    "parameterGroupName": "DBParameterGroupName",
-    "password": "MasterUserPassword",
-    "performanceInsightsEnabled": "EnablePerformanceInsights",
-    "performanceInsightsKmsKeyId": "PerformanceInsightsKMSKeyId",
-    "performanceInsightsRetentionPeriod": "PerformanceInsightsRetentionPeriod",
-    "publiclyAccessible": "PubliclyAccessible",
-    "storageThroughput": "StorageThroughput",
-    "storageType": "StorageType",
-    "vpcSecurityGroupIds": "VpcSecurityGroupIds",
+_RENAMED: Mapping[str, str] = {
+    "CACertificateIdentifier": "caCertIdentifier",
+    "DBInstanceClass": "instanceClass",
+    "DBParameterGroupName": "parameterGroupName",
+    "EnableIAMDatabaseAuthentication": "iamDatabaseAuthenticationEnabled",
+    "EnablePerformanceInsights": "performanceInsightsEnabled",
+    "MasterUserPassword": "password",
+    "PreferredBackupWindow": "backupWindow",
+    "PreferredMaintenanceWindow": "maintenanceWindow",
 }
-"""What CreateDBInstance and ModifyDBInstance call the same."""
-_CREATE_ONLY: Mapping[str, str] = {
-    "availabilityZone": "AvailabilityZone",
-    "characterSetName": "CharacterSetName",
-    "dbName": "DBName",
-    "enabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
-    "engine": "Engine",
-    "kmsKeyId": "KmsKeyId",
-    "manageMasterUserPassword": "ManageMasterUserPassword",
-    "masterUserSecretKmsKeyId": "MasterUserSecretKmsKeyId",
-    "port": "Port",
-    "storageEncrypted": "StorageEncrypted",
-    "username": "MasterUsername",
-}
-_MODIFY_ONLY: Mapping[str, str] = {
-    "manageMasterUserPassword": "ManageMasterUserPassword",
-    "masterUserSecretKmsKeyId": "MasterUserSecretKmsKeyId",
-    "port": "DBPortNumber",
-}
+"""What CreateDBInstance and ModifyDBInstance call otherwise than the properties."""
+_CREATED = {"EnableCloudwatchLogsExports": "enabledCloudwatchLogsExports", "MasterUsername": "username"}
 
 
 class Instance(RdsResource):
     """aws.rds.Instance"""
 
     token = "aws:rds/instance:Instance"
+    tells_all = False
+    lookup = Lookup("describe_db_instances", "DBInstanceIdentifier", "DBInstances")
+    deletion = "delete_db_instance"
+    id_arguments = ("DBInstanceIdentifier",)
+    delete_seconds = DELETE_SECONDS
     force_new = frozenset(
         {
             "availabilityZone",
@@ -97,7 +63,7 @@ class Instance(RdsResource):
         "skipFinalSnapshot": False,
     }
     auto_name = AutoName(property="identifier", max_length=63, lower=True)
-    conflicts = (("identifier", "identifierPrefix"), ("password", "manageMasterUserPassword", "passwordWo"))
+    conflicts = (("password", "manageMasterUserPassword", "passwordWo"),)
     conflict_codes = frozenset({"DBInstanceAlreadyExists"})
     secret = frozenset({"password"})
     write_only = frozenset(
@@ -150,30 +116,62 @@ class Instance(RdsResource):
 
     def create(self, call: Call) -> str:
         """Create and wait until it takes connections."""
-        inputs = call.inputs
-        name = str(inputs.get("identifier") or prefixed_name(inputs["identifierPrefix"])).lower()
-        named = {argument: property_ for property_, argument in {**_ARGUMENTS, **_CREATE_ONLY}.items()}
-        call.client("rds").create_db_instance(DBInstanceIdentifier=name, Tags=call.tag_list, **call.given(**named))
-        self._wait_available(call, name, CREATE_SECONDS)
+        name = self.new_name(call)
+        rds = call.client("rds")
+        named = api_arguments(rds, "create_db_instance", call.inputs, **_RENAMED, **_CREATED)
+        rds.create_db_instance(**{**named, "DBInstanceIdentifier": name, "Tags": call.tag_list})
+        self.wait_ready(call, name, CREATE_SECONDS)
         return name
 
-    @staticmethod
-    def _wait_available(call: Call, name: str, seconds: float) -> None:
-        def probe() -> bool:
-            status = describe_instance(call, name)["DBInstanceStatus"]
-            if status in _BROKEN:
-                raise ProviderError(f"DB instance {name} is {status}")
-            return status == "available"
-
-        call.wait(f"DB instance {name} to become available", probe, seconds=seconds, interval_seconds=_PROBE_SECONDS)
-
-    def find(self, call: Call) -> str | None:
-        """By identifier."""
-        return str(call.inputs["identifier"]).lower() if call.inputs.get("identifier") else None
+    def is_ready(self, id: str, live: dict[str, Any]) -> bool:
+        """As soon as it takes connections."""
+        if live["DBInstanceStatus"] in _BROKEN:
+            raise ProviderError(f"DB instance {id} is {live['DBInstanceStatus']}")
+        return live["DBInstanceStatus"] == "available"
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The instance. Its id is its identifier, which an update may change: the outputs know the newer one."""
-        return shown_instance(call, describe_instance(call, self._name(call, id)))
+        return super().read(call, self._name(call, id))
+
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
+        """The outputs; what the endpoint does not tell is left out, and stays as given."""
+        endpoint = live.get("Endpoint") or {}
+        address, port = endpoint.get("Address"), endpoint.get("Port")
+        actual = str(live.get("EngineVersion") or "")
+        state = call.state
+        given_version = str(state.get("engineVersion") or "")
+        # `15` asks for any 15.x: the version that runs is told by engineVersionActual.
+        same = bool(given_version) and (actual == given_version or actual.startswith(f"{given_version}."))
+        groups = live.get("DBParameterGroups") or []
+        options = live.get("OptionGroupMemberships") or []
+        return {
+            **present(
+                address=address,
+                arn=live["DBInstanceArn"],
+                backupWindow=live.get("PreferredBackupWindow"),
+                caCertIdentifier=live.get("CACertificateIdentifier"),
+                dbSubnetGroupName=(live.get("DBSubnetGroup") or {}).get("DBSubnetGroupName"),
+                endpoint=f"{address}:{port}" if address else None,
+                hostedZoneId=endpoint.get("HostedZoneId"),
+                identifier=live["DBInstanceIdentifier"],
+                instanceClass=live.get("DBInstanceClass"),
+                maintenanceWindow=live.get("PreferredMaintenanceWindow"),
+                masterUserSecretKmsKeyId=(live.get("MasterUserSecret") or {}).get("KmsKeyId"),
+                optionGroupName=options[0].get("OptionGroupName") if options else None,
+                parameterGroupName=groups[0].get("DBParameterGroupName") if groups else None,
+                resourceId=live.get("DbiResourceId"),
+                status=live.get("DBInstanceStatus"),
+                username=live.get("MasterUsername"),
+            ),
+            "engineVersion": given_version if same else actual,
+            "engineVersionActual": actual,
+            "listenerEndpoints": [],
+            "masterUserSecrets": _shown_secrets(live),
+            "replicas": live.get("ReadReplicaDBInstanceIdentifiers") or [],
+            "tagsAll": tag_map(live.get("TagList")),
+            "vpcSecurityGroupIds": [g["VpcSecurityGroupId"] for g in live.get("VpcSecurityGroups") or []],
+            "port": port if port is not None else state.get("port"),
+        }
 
     @staticmethod
     def _name(call: Call, id: str) -> str:
@@ -181,123 +179,39 @@ class Instance(RdsResource):
 
     def update(self, call: Call, id: str) -> None:
         """Modify at once: the sandbox has no maintenance windows, so `applyImmediately` makes no difference."""
-        arguments = {
-            argument: call.inputs[name]
-            for name, argument in {**_ARGUMENTS, **_MODIFY_ONLY}.items()
-            if name in call.changed and call.inputs.get(name) is not None
-        }
+        rds, changed = call.client("rds"), {name: call.inputs.get(name) for name in call.changed}
+        changes = api_arguments(rds, "modify_db_instance", changed, **{**_RENAMED, "DBPortNumber": "port"})
         name = self._name(call, id)
         if call.changes("identifier"):
-            arguments["NewDBInstanceIdentifier"] = str(call.inputs["identifier"]).lower()
+            changes["NewDBInstanceIdentifier"] = str(call.inputs["identifier"]).lower()
         if call.changes("enabledCloudwatchLogsExports"):
             old = set(call.old_inputs.get("enabledCloudwatchLogsExports") or [])
             new = set(call.inputs.get("enabledCloudwatchLogsExports") or [])
-            arguments["CloudwatchLogsExportConfiguration"] = {
+            changes["CloudwatchLogsExportConfiguration"] = {
                 "EnableLogTypes": sorted(new - old),
                 "DisableLogTypes": sorted(old - new),
             }
-        if not arguments:
+        for switch in ("AllowMajorVersionUpgrade", "ApplyImmediately"):
+            changes.pop(switch, None)  # how to change, not what
+        if not changes:
             return
         if call.inputs.get("allowMajorVersionUpgrade"):
-            arguments["AllowMajorVersionUpgrade"] = True
-        call.client("rds").modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **arguments)
-        name = arguments.get("NewDBInstanceIdentifier", name)
+            changes["AllowMajorVersionUpgrade"] = True
+        rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **changes)
+        name = changes.get("NewDBInstanceIdentifier", name)
         call.outputs = {**call.outputs, "identifier": name}
-        self._wait_available(call, name, CHANGE_SECONDS)
+        self.wait_ready(call, name, CHANGE_SECONDS)
 
     def delete(self, call: Call, id: str) -> None:
         """Delete, with a last snapshot unless it is skipped, and wait until it is gone."""
-        state, name = {**call.outputs, **call.inputs}, self._name(call, id)
+        state, name = call.state, self._name(call, id)
         skip = bool(state.get("skipFinalSnapshot"))
         if not skip and not state.get("finalSnapshotIdentifier"):
             raise ProviderError(f"{self.token}: finalSnapshotIdentifier is required unless skipFinalSnapshot is true")
         last = {} if skip else {"FinalDBSnapshotIdentifier": state["finalSnapshotIdentifier"]}
         keep = state.get("deleteAutomatedBackups") is False
-        call.client("rds").delete_db_instance(
-            DBInstanceIdentifier=name, SkipFinalSnapshot=skip, DeleteAutomatedBackups=not keep, **last
-        )
-
-        def is_gone() -> bool:
-            try:
-                describe_instance(call, name)
-            except Exception as error:
-                if is_not_found(error):
-                    return True
-                raise
-            return False
-
-        call.wait(f"DB instance {name} to be deleted", is_gone, seconds=DELETE_SECONDS, interval_seconds=_PROBE_SECONDS)
-
-
-def describe_instance(call: Call, name: str) -> dict[str, Any]:
-    """The instance as RDS has it."""
-    return call.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
-
-
-def shown_instance(call: Call, live: dict[str, Any]) -> PropertyMap:
-    """The outputs; what the endpoint does not tell is left out, and stays as given."""
-    endpoint = live.get("Endpoint") or {}
-    address, port = endpoint.get("Address"), endpoint.get("Port")
-    actual = str(live.get("EngineVersion") or "")
-    state = {**call.outputs, **call.inputs}
-    given_version = str(state.get("engineVersion") or "")
-    # `15` asks for any 15.x: the version that runs is told by engineVersionActual.
-    same = bool(given_version) and (actual == given_version or actual.startswith(f"{given_version}."))
-    groups = live.get("DBParameterGroups") or []
-    options = live.get("OptionGroupMemberships") or []
-    result = present(
-        address=address,
-        allocatedStorage=live.get("AllocatedStorage"),
-        arn=live["DBInstanceArn"],
-        autoMinorVersionUpgrade=live.get("AutoMinorVersionUpgrade"),
-        availabilityZone=live.get("AvailabilityZone"),
-        backupRetentionPeriod=live.get("BackupRetentionPeriod"),
-        backupWindow=live.get("PreferredBackupWindow"),
-        caCertIdentifier=live.get("CACertificateIdentifier"),
-        copyTagsToSnapshot=live.get("CopyTagsToSnapshot"),
-        dbName=live.get("DBName"),
-        dbSubnetGroupName=(live.get("DBSubnetGroup") or {}).get("DBSubnetGroupName"),
-        deletionProtection=live.get("DeletionProtection"),
-        enabledCloudwatchLogsExports=live.get("EnabledCloudwatchLogsExports"),
-        endpoint=f"{address}:{port}" if address else None,
-        engine=live.get("Engine"),
-        engineVersion=given_version if same else actual,
-        engineVersionActual=actual,
-        hostedZoneId=endpoint.get("HostedZoneId"),
-        iamDatabaseAuthenticationEnabled=live.get("IAMDatabaseAuthenticationEnabled"),
-        identifier=live["DBInstanceIdentifier"],
-        instanceClass=live.get("DBInstanceClass"),
-        iops=live.get("Iops"),
-        kmsKeyId=live.get("KmsKeyId"),
-        licenseModel=live.get("LicenseModel"),
-        listenerEndpoints=[],
-        maintenanceWindow=live.get("PreferredMaintenanceWindow"),
-        masterUserSecretKmsKeyId=(live.get("MasterUserSecret") or {}).get("KmsKeyId"),
-        masterUserSecrets=_shown_secrets(live),
-        maxAllocatedStorage=live.get("MaxAllocatedStorage"),
-        monitoringInterval=live.get("MonitoringInterval"),
-        monitoringRoleArn=live.get("MonitoringRoleArn"),
-        multiAz=live.get("MultiAZ"),
-        networkType=live.get("NetworkType"),
-        optionGroupName=options[0].get("OptionGroupName") if options else None,
-        parameterGroupName=groups[0].get("DBParameterGroupName") if groups else None,
-        performanceInsightsEnabled=live.get("PerformanceInsightsEnabled"),
-        performanceInsightsKmsKeyId=live.get("PerformanceInsightsKMSKeyId"),
-        performanceInsightsRetentionPeriod=live.get("PerformanceInsightsRetentionPeriod"),
-        publiclyAccessible=live.get("PubliclyAccessible"),
-        region=call.region,
-        replicas=live.get("ReadReplicaDBInstanceIdentifiers") or [],
-        resourceId=live.get("DbiResourceId"),
-        status=live.get("DBInstanceStatus"),
-        storageEncrypted=live.get("StorageEncrypted"),
-        storageThroughput=live.get("StorageThroughput"),
-        storageType=live.get("StorageType"),
-        tagsAll=tag_map(live.get("TagList")),
-        username=live.get("MasterUsername"),
-        vpcSecurityGroupIds=[g["VpcSecurityGroupId"] for g in live.get("VpcSecurityGroups") or []],
-    )
-    result["port"] = port if port is not None else state.get("port")
-    return result
+        self.delete_when_free(call, name, SkipFinalSnapshot=skip, DeleteAutomatedBackups=not keep, **last)
+        self.wait_gone(call, name)
 
 
 def _shown_secrets(live: dict[str, Any]) -> list[PropertyMap]:
@@ -309,6 +223,3 @@ def _shown_secrets(live: dict[str, Any]) -> list[PropertyMap]:
             kmsKeyId=secret.get("KmsKeyId"), secretArn=secret.get("SecretArn"), secretStatus=secret.get("SecretStatus")
         )
     ]
-
-
-RESOURCES = (Instance(),)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.resource import AutoName, Call
-from slipway.sandbox.providers.services.rds.base import RdsResource, live_tags, rds_name
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup
+from slipway.sandbox.providers.services.rds.base import RdsResource, live_tags
 
 _PARAMETERS_PER_CALL = 20  # source: ModifyDBParameterGroup API page, 2026
 
@@ -15,21 +15,20 @@ class ParameterGroup(RdsResource):
     """aws.rds.ParameterGroup"""
 
     token = "aws:rds/parameterGroup:ParameterGroup"
+    lookup = Lookup("describe_db_parameter_groups", "DBParameterGroupName", "DBParameterGroups")
+    deletion = "delete_db_parameter_group"
+    id_arguments = ("DBParameterGroupName",)
     force_new = frozenset({"name", "namePrefix", "family", "description"})
     defaults = {"description": "Managed by Pulumi"}
     auto_name = AutoName(lower=True)
-    conflicts = (("name", "namePrefix"),)
     conflict_codes = frozenset({"DBParameterGroupAlreadyExists"})
     write_only = frozenset({"skipDestroy"})
 
     def create(self, call: Call) -> str:
         """Create, then set parameters."""
-        name = rds_name(call)
+        name = self.new_name(call)
         call.client("rds").create_db_parameter_group(
-            DBParameterGroupName=name,
-            DBParameterGroupFamily=call.inputs["family"],
-            Description=call.inputs["description"],
-            Tags=call.tag_list,
+            DBParameterGroupName=name, **call.given("description", DBParameterGroupFamily="family"), Tags=call.tag_list
         )
         self._set(call, name, call.inputs.get("parameters") or [])
         return name
@@ -42,22 +41,11 @@ class ParameterGroup(RdsResource):
                 Parameters=[_api_parameter(item) for item in parameters[start : start + _PARAMETERS_PER_CALL]],
             )
 
-    def find(self, call: Call) -> str | None:
-        """By name."""
-        return rds_name(call) if call.inputs.get("name") else None
-
-    def read(self, call: Call, id: str) -> PropertyMap | None:
+    def shown(self, call: Call, id: str, live: dict[str, Any]) -> PropertyMap:
         """The group and the parameters that were set, not RDS's hundreds of defaults."""
-        rds = call.client("rds")
-        found = rds.describe_db_parameter_groups(DBParameterGroupName=id)["DBParameterGroups"]
-        if not found:
-            return None
-        group = found[0]
-        arn = group.get("DBParameterGroupArn") or call.arn("rds", f"pg:{id}")
-        live: list[dict[str, Any]] = []
-        for page in rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=id):
-            live += page["Parameters"]
-        given = {item["name"]: item for item in {**call.outputs, **call.inputs}.get("parameters") or []}
+        arn = live.get("DBParameterGroupArn") or call.arn("rds", f"pg:{id}")
+        pages = call.client("rds").get_paginator("describe_db_parameters").paginate(DBParameterGroupName=id)
+        given = {item["name"]: item for item in call.state.get("parameters") or []}
         shown = [
             {
                 "name": item["ParameterName"],
@@ -66,17 +54,16 @@ class ParameterGroup(RdsResource):
                 "applyMethod": given.get(item["ParameterName"], {}).get("applyMethod")
                 or item.get("ApplyMethod", "immediate"),
             }
-            for item in live
+            for page in pages
+            for item in page["Parameters"]
             if item["ParameterName"] in given or item.get("Source") == "user"
         ]
         return {
             "arn": arn,
-            "description": group.get("Description", ""),
-            "family": group["DBParameterGroupFamily"],
-            "name": group["DBParameterGroupName"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
+            "description": live.get("Description", ""),
+            "family": live["DBParameterGroupFamily"],
+            "name": live["DBParameterGroupName"],
             "parameters": _as_given(shown, given) or None,
-            "region": call.region,
             "tagsAll": live_tags(call, arn),
         }
 
@@ -97,11 +84,6 @@ class ParameterGroup(RdsResource):
             )
         self._set(call, id, wanted)
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete, unless it is to stay."""
-        if not {**call.outputs, **call.inputs}.get("skipDestroy"):
-            call.client("rds").delete_db_parameter_group(DBParameterGroupName=id)
-
 
 def _api_parameter(item: PropertyMap) -> dict[str, str]:
     return {
@@ -116,6 +98,3 @@ def _as_given(shown: list[PropertyMap], given: dict[str, PropertyMap]) -> list[P
     order = list(given)
     ordered = sorted(shown, key=lambda item: order.index(item["name"]) if item["name"] in given else len(order))
     return [{key: value for key, value in item.items() if key in given.get(item["name"], item)} for item in ordered]
-
-
-RESOURCES = (ParameterGroup(),)

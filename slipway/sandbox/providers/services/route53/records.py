@@ -58,7 +58,7 @@ class Record(Resource):
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The record."""
-        route53, known = call.client("route53"), {**call.outputs, **call.inputs}
+        route53, known = call.client("route53"), call.state
         zone, kind = str(known["zoneId"]), str(known["type"])
         name = _full_name(route53, zone, str(known["name"]))
         live = _existing(route53, zone, name, kind, known.get("setIdentifier"))
@@ -97,7 +97,7 @@ class Record(Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Delete what is there now: Route 53 wants to be told it to the letter."""
-        route53, known = call.client("route53"), {**call.outputs, **call.inputs}
+        route53, known = call.client("route53"), call.state
         name = _full_name(route53, known["zoneId"], known["name"])
         live = _existing(route53, known["zoneId"], name, known["type"], known.get("setIdentifier"))
         if live is not None:
@@ -157,6 +157,3 @@ def _quoted(text: str) -> str:
 
 def _text(value: str) -> str:
     return value[1:-1] if value.startswith('"') and value.endswith('"') and len(value) > 1 else value
-
-
-RESOURCES = (Record(),)

@@ -8,17 +8,10 @@ from typing import Any
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up, the_one
-from slipway.sandbox.providers.framework.resource import (
-    MARKER_TAG,
-    AutoName,
-    Call,
-    Resource,
-    marker_value,
-    tag_map,
-    tag_pairs,
-)
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, the_one
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
 from slipway.sandbox.providers.framework.session import PARTITION
+from slipway.sandbox.providers.framework.tags import MARKER_TAG, marker_value, tag_map, tag_pairs
 from slipway.sandbox.providers.services.route53.base import APEX_TYPES, change_record, list_records, zone_id
 
 
@@ -26,6 +19,9 @@ class Zone(Resource):
     """aws.route53.Zone"""
 
     token = "aws:route53/zone:Zone"
+    service = "route53"
+    deletion = "delete_hosted_zone"
+    id_arguments = ("Id",)
     force_new = frozenset({"name"})
     defaults = {"comment": "Managed by Pulumi", "forceDestroy": False}
     auto_name = AutoName(max_length=255)
@@ -62,7 +58,7 @@ class Zone(Resource):
         live = route53.get_hosted_zone(Id=id)
         zone, servers = live["HostedZone"], sorted((live.get("DelegationSet") or {}).get("NameServers") or ())
         vpcs = [{"vpcId": each["VPCId"], "vpcRegion": each["VPCRegion"]} for each in live.get("VPCs") or ()]
-        given: list[PropertyMap] = {**call.outputs, **call.inputs}.get("vpcs") or []
+        given: list[PropertyMap] = call.state.get("vpcs") or []
         regions = {each["vpcId"] for each in given if "vpcRegion" not in each}
         return {
             "arn": f"arn:{PARTITION}:route53:::hostedzone/{id}",
@@ -99,12 +95,12 @@ class Zone(Resource):
     def delete(self, call: Call, id: str) -> None:
         """Delete; records other than the zone's own only go when forced."""
         route53 = call.client("route53")
-        if {**call.outputs, **call.inputs}.get("forceDestroy"):
+        if call.state.get("forceDestroy"):
             apex = str(route53.get_hosted_zone(Id=id)["HostedZone"]["Name"])
             for record in list(list_records(route53, id)):
                 if record["Name"] != apex or record["Type"] not in APEX_TYPES:
                     change_record(route53, id, "DELETE", record)
-        route53.delete_hosted_zone(Id=id)
+        super().delete(call, id)
 
 
 def _vpc(call: Call, vpc: PropertyMap) -> dict[str, str]:
@@ -133,7 +129,4 @@ def _zone_id(call: FunctionCall) -> str:
     )
 
 
-RESOURCES = (Zone(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:route53/getZone:getZone": looked_up(Zone(), _zone_id),
-}
+get_zone = looked_up("aws:route53/getZone:getZone", Zone(), _zone_id)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from slipway.providers.values import PropertyMap, Value
-from slipway.sandbox.providers.framework.resource import Call, Resource, tag_map, tag_pairs, utc_time
+from slipway.sandbox.providers.framework.resource import Call, Resource, utc_time
+from slipway.sandbox.providers.framework.tags import tag_map, tag_pairs
 
 _S3_NAMES = {
     "id": "ID",
@@ -62,11 +63,12 @@ class BucketSetting(Resource):
     """One setting; its id is the bucket's name. Only the names of S3's calls and the shape of the document differ."""
 
     force_new = frozenset({"bucket"})
+    service = "s3"
     unsupported = frozenset({"expectedBucketOwner"})
     operation: ClassVar[str]
     """`put_<operation>` and `get_<operation>`."""
-    deletion: ClassVar[str] = ""
-    """`delete_<deletion>`; "": as `operation`."""
+    deleted_as: ClassVar[str] = ""
+    """`delete_<deleted_as>`; "": as `operation`."""
     document: ClassVar[str]
     """The name of the document, in the request."""
 
@@ -74,7 +76,7 @@ class BucketSetting(Resource):
         """The document that the inputs mean."""
         raise NotImplementedError
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap | None:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap | None:
         """The outputs that S3's answer means; None: the bucket does not have the setting."""
         raise NotImplementedError
 
@@ -87,8 +89,8 @@ class BucketSetting(Resource):
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The setting."""
         bucket = id.partition(",")[0]  # `bucket,owner`, `bucket,acl`: what the real provider's ids of some of them are
-        outputs = self.shown(getattr(call.client("s3"), f"get_{self.operation}")(Bucket=bucket))
-        return None if outputs is None else {"bucket": bucket, "region": call.region, **outputs}
+        outputs = self.settings_of(getattr(call.client("s3"), f"get_{self.operation}")(Bucket=bucket))
+        return None if outputs is None else {"bucket": bucket, **outputs}
 
     def update(self, call: Call, id: str) -> None:
         """Set it anew, as a whole."""
@@ -97,7 +99,7 @@ class BucketSetting(Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Unset it."""
-        getattr(call.client("s3"), f"delete_{self.deletion or self.operation}")(Bucket=id.partition(",")[0])
+        getattr(call.client("s3"), f"delete_{self.deleted_as or self.operation}")(Bucket=id.partition(",")[0])
 
 
 class BucketRules(BucketSetting):
@@ -112,7 +114,7 @@ class BucketRules(BucketSetting):
         """The rules."""
         return {self.listed: s3_shape(inputs[self.rules])}
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """The rules; some answers hold the document, others are it."""
         return {self.rules: property_shape(answer.get(self.document, answer)[self.listed])}
 
@@ -132,14 +134,14 @@ class BucketPublicAccessBlock(BucketSetting):
         """The four switches."""
         return s3_shape({name: bool(inputs.get(name)) for name in self.switches})
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """The four switches."""
         live = property_shape(answer[self.document])
         return {name: bool(live.get(name)) for name in self.switches}
 
     def delete(self, call: Call, id: str) -> None:
         """Unset it, unless it is to outlive its resource."""
-        if not {**call.outputs, **call.inputs}.get("skipDestroy"):
+        if not call.state.get("skipDestroy"):
             super().delete(call, id)
 
 
@@ -156,7 +158,7 @@ class BucketPolicy(BucketSetting):
         """The policy's text."""
         return str(inputs["policy"])
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """The policy's text."""
         return {"policy": answer["Policy"]}
 
@@ -165,7 +167,6 @@ class BucketVersioning(BucketSetting):
     """aws.s3.BucketVersioning"""
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
-    aliases = ("aws:s3/bucketVersioningV2:BucketVersioningV2",)
     unsupported = frozenset({"expectedBucketOwner", "mfa"})
     operation = "bucket_versioning"
     document = "VersioningConfiguration"
@@ -190,7 +191,7 @@ class BucketVersioning(BucketSetting):
         if call.inputs["versioningConfiguration"]["status"] != "Disabled" or call.outputs:
             super().update(call, id)
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """Status and deletion by a second factor."""
         shown = {"status": answer.get("Status") or "Disabled"}
         return {
@@ -208,7 +209,6 @@ class BucketServerSideEncryptionConfiguration(BucketRules):
     """aws.s3.BucketServerSideEncryptionConfiguration"""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-    aliases = ("aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",)
     operation = "bucket_encryption"
     document = "ServerSideEncryptionConfiguration"
 
@@ -225,7 +225,7 @@ class BucketOwnershipControls(BucketSetting):
         """The one rule."""
         return {"Rules": [s3_shape(inputs["rule"])]}
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """The one rule."""
         return {"rule": property_shape(answer[self.document]["Rules"][0])}
 
@@ -234,7 +234,6 @@ class BucketCorsConfiguration(BucketRules):
     """aws.s3.BucketCorsConfiguration"""
 
     token = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
-    aliases = ("aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2",)
     operation = "bucket_cors"
     document = "CORSConfiguration"
     rules = "corsRules"
@@ -245,11 +244,10 @@ class BucketLifecycleConfiguration(BucketRules):
     """aws.s3.BucketLifecycleConfiguration"""
 
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-    aliases = ("aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2",)
     unsupported = frozenset({"expectedBucketOwner", "transitionDefaultMinimumObjectSize"})
     write_only = frozenset({"timeouts"})
     operation = "bucket_lifecycle_configuration"
-    deletion = "bucket_lifecycle"
+    deleted_as = "bucket_lifecycle"
     document = "LifecycleConfiguration"
 
     def check(self, inputs: PropertyMap) -> Iterable[tuple[str, str]]:
@@ -267,7 +265,6 @@ class BucketWebsiteConfiguration(BucketSetting):
     """aws.s3.BucketWebsiteConfiguration"""
 
     token = "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration"
-    aliases = ("aws:s3/bucketWebsiteConfigurationV2:BucketWebsiteConfigurationV2",)
     conflicts = (("indexDocument", "redirectAllRequestsTo"), ("errorDocument", "redirectAllRequestsTo"))
     unsupported = frozenset({"expectedBucketOwner", "routingRuleDetails"})
     ordered = frozenset({"routingRules"})
@@ -279,7 +276,7 @@ class BucketWebsiteConfiguration(BucketSetting):
         """What is given of it."""
         return s3_shape({name: inputs[name] for name in self.parts if inputs.get(name)})
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """What is set of it."""
         live = property_shape(answer)
         return {name: live.get(name) for name in self.parts}
@@ -298,7 +295,6 @@ class BucketLogging(BucketSetting):
     """aws.s3.BucketLogging"""
 
     token = "aws:s3/bucketLogging:BucketLogging"
-    aliases = ("aws:s3/bucketLoggingV2:BucketLoggingV2",)
     unsupported = frozenset({"expectedBucketOwner", "targetGrants", "targetObjectKeyFormat"})
     operation = "bucket_logging"
     document = "BucketLoggingStatus"
@@ -308,7 +304,7 @@ class BucketLogging(BucketSetting):
         """Where the log goes."""
         return {"LoggingEnabled": s3_shape({name: inputs[name] for name in self.parts})}
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap | None:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap | None:
         """Where the log goes."""
         if "LoggingEnabled" not in answer:
             return None
@@ -324,7 +320,6 @@ class BucketAcl(BucketSetting):
     """aws.s3.BucketAcl, by the name of a canned list."""
 
     token = "aws:s3/bucketAcl:BucketAcl"
-    aliases = ("aws:s3/bucketAclV2:BucketAclV2",)
     unsupported = frozenset({"accessControlPolicy", "expectedBucketOwner"})
     write_only = frozenset({"acl"})
     operation = "bucket_acl"
@@ -343,7 +338,7 @@ class BucketAcl(BucketSetting):
         """The list's name."""
         return str(inputs["acl"])
 
-    def shown(self, answer: dict[str, Any]) -> PropertyMap:
+    def settings_of(self, answer: dict[str, Any]) -> PropertyMap:
         """Who may do what; S3 does not say which canned list it was."""
         grants = [
             {"grantee": property_shape(grant["Grantee"]), "permission": grant["Permission"]}
@@ -353,17 +348,3 @@ class BucketAcl(BucketSetting):
 
     def delete(self, call: Call, id: str) -> None:
         """Nothing: a bucket always has a list, and keeps this one, as the real provider leaves it."""
-
-
-RESOURCES = (
-    BucketAcl(),
-    BucketCorsConfiguration(),
-    BucketLifecycleConfiguration(),
-    BucketLogging(),
-    BucketOwnershipControls(),
-    BucketPolicy(),
-    BucketPublicAccessBlock(),
-    BucketServerSideEncryptionConfiguration(),
-    BucketVersioning(),
-    BucketWebsiteConfiguration(),
-)

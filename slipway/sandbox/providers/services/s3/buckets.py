@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import AlreadyExistsError, error_code, is_not_found
-from slipway.sandbox.providers.framework.functions import Function, argument, looked_up
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, tag_pairs
+from slipway.sandbox.providers.framework.faults import AlreadyExistsError
+from slipway.sandbox.providers.framework.functions import argument, looked_up
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, unless_missing
 from slipway.sandbox.providers.framework.session import PARTITION
+from slipway.sandbox.providers.framework.tags import tag_map, tag_pairs
 
 HOME_REGION = "us-east-1"
 """The one region that S3 neither takes nor gives as a location."""
@@ -51,11 +51,12 @@ class Bucket(Resource):
     """aws.s3.Bucket"""
 
     token = "aws:s3/bucket:Bucket"
-    aliases = ("aws:s3/bucketV2:BucketV2",)
+    service = "s3"
+    deletion = "delete_bucket"
+    id_arguments = ("Bucket",)
     force_new = frozenset({"bucket", "bucketPrefix", "objectLockEnabled", "region"})
     defaults = {"forceDestroy": False}
     auto_name = AutoName(property="bucket", max_length=63, lower=True)
-    conflicts = (("bucket", "bucketPrefix"),)
     conflict_codes = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
     write_only = frozenset({"forceDestroy"})
     unsupported = frozenset({"bucketNamespace"})
@@ -77,7 +78,7 @@ class Bucket(Resource):
         if existing := self.find(call):
             raise AlreadyExistsError(f"{self.token}: BucketAlreadyOwnedByYou: {existing}")
         s3 = call.client("s3")
-        name = str(call.inputs.get("bucket") or prefixed_name(str(call.inputs["bucketPrefix"])))
+        name = self.new_name(call)
         arguments: dict[str, Any] = call.given(ObjectLockEnabledForBucket="objectLockEnabled")
         if call.region != HOME_REGION:
             arguments["CreateBucketConfiguration"] = {"LocationConstraint": call.region}
@@ -88,15 +89,8 @@ class Bucket(Resource):
     def find(self, call: Call) -> str | None:
         """By name."""
         name = call.inputs.get("bucket")
-        if not name:
-            return None
-        try:
-            call.client("s3").head_bucket(Bucket=name)
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
-        return str(name)
+        there = name and unless_missing(lambda: call.client("s3").head_bucket(Bucket=name))
+        return str(name) if there else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The bucket."""
@@ -107,7 +101,6 @@ class Bucket(Resource):
             "arn": f"arn:{PARTITION}:s3:::{id}",
             "bucket": id,
             "bucketDomainName": f"{id}.s3.amazonaws.com",
-            "bucketPrefix": call.inputs.get("bucketPrefix") or call.outputs.get("bucketPrefix") or "",
             "bucketRegion": region,
             "bucketRegionalDomainName": f"{id}.s3.{region}.amazonaws.com",
             "hostedZoneId": _ZONES.get(region, ""),
@@ -129,10 +122,10 @@ class Bucket(Resource):
     def delete(self, call: Call, id: str) -> None:
         """Delete; what is in it only goes when forced, every version of it."""
         s3 = call.client("s3")
-        if {**call.outputs, **call.inputs}.get("forceDestroy"):
+        if call.state.get("forceDestroy"):
             for keys in pages_of_versions(s3, id):
                 s3.delete_objects(Bucket=id, Delete={"Objects": keys, "Quiet": True})
-        s3.delete_bucket(Bucket=id)
+        super().delete(call, id)
 
 
 def pages_of_versions(s3: Any, bucket: str, prefix: str = "") -> Iterator[list[dict[str, str]]]:
@@ -152,25 +145,13 @@ def with_changes(tags: Mapping[str, str], add: Mapping[str, str], remove: list[s
 
 
 def _object_lock_enabled(s3: Any, bucket: str) -> bool:
-    try:
-        configuration = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-    except Exception as error:
-        if error_code(error) == "ObjectLockConfigurationNotFoundError":
-            return False
-        raise
-    return configuration.get("ObjectLockEnabled") == "Enabled"
+    found = unless_missing(lambda: s3.get_object_lock_configuration(Bucket=bucket))
+    return bool(found) and found["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled"
 
 
 def _tags(s3: Any, bucket: str) -> dict[str, str]:
-    try:
-        return tag_map(s3.get_bucket_tagging(Bucket=bucket)["TagSet"])
-    except Exception as error:
-        if error_code(error) == "NoSuchTagSet":
-            return {}
-        raise
+    found = unless_missing(lambda: s3.get_bucket_tagging(Bucket=bucket))  # a bucket without tags has no set of them
+    return tag_map(found["TagSet"]) if found else {}
 
 
-RESOURCES = (Bucket(),)
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:s3/getBucket:getBucket": looked_up(Bucket(), argument("bucket")),
-}
+get_bucket = looked_up("aws:s3/getBucket:getBucket", Bucket(), argument("bucket"))

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import Archive, Asset, PropertyMap, Secret
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
 from slipway.sandbox.providers.framework.session import PARTITION
+from slipway.sandbox.providers.framework.tags import tag_map
 from slipway.sandbox.providers.services.s3.buckets import pages_of_versions, with_changes
 
 _CONTENTS = ("content", "contentBase64", "source")
@@ -85,7 +86,6 @@ class BucketObject(Resource):
             "bucket": bucket,
             "etag": str(live["ETag"]).strip('"'),
             "key": key,
-            "region": call.region,
             "tagsAll": tag_map(s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]),
             "versionId": live.get("VersionId") or "",
         }
@@ -112,7 +112,7 @@ class BucketObject(Resource):
         """Delete; its older versions only go when forced."""
         bucket, key = _place(call, id)
         s3 = call.client("s3")
-        if {**call.outputs, **call.inputs}.get("forceDestroy"):
+        if call.state.get("forceDestroy"):
             for page in pages_of_versions(s3, bucket, key):
                 if versions := [version for version in page if version["Key"] == key]:
                     s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
@@ -134,7 +134,7 @@ class BucketObjectv2(BucketObject):
 
 
 def _place(call: Call, id: str) -> tuple[str, str]:
-    known = {**call.outputs, **call.inputs}
+    known = call.state
     return str(known["bucket"]), str(known.get("key") or id)
 
 
@@ -157,6 +157,3 @@ def _content(call: Call) -> bytes:
         except binascii.Error as error:
             raise ProviderError(f"contentBase64 is not base64: {error}") from error
     return str(inputs.get("content") or "").encode()
-
-
-RESOURCES = (BucketObject(), BucketObjectv2())

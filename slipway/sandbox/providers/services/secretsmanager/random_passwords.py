@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.values import PropertyMap, Secret
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
+from slipway.sandbox.providers.framework.wire import api_arguments
 
 
-def _get_random_password(call: FunctionCall) -> PropertyMap:
-    names = {
-        "excludeCharacters": "ExcludeCharacters",
-        "excludeLowercase": "ExcludeLowercase",
-        "excludeNumbers": "ExcludeNumbers",
-        "excludePunctuation": "ExcludePunctuation",
-        "excludeUppercase": "ExcludeUppercase",
-        "includeSpace": "IncludeSpace",
-        "passwordLength": "PasswordLength",
-        "requireEachIncludedType": "RequireEachIncludedType",
-    }
-    arguments = {key: call.args[name] for name, key in names.items() if name in call.args}
-    password = call.client("secretsmanager").get_random_password(**arguments)["RandomPassword"]
+@function("aws:secretsmanager/getRandomPassword:getRandomPassword")
+def get_random_password(call: FunctionCall) -> PropertyMap:
+    client = call.client("secretsmanager")
+    password = client.get_random_password(**api_arguments(client, "get_random_password", call.args))["RandomPassword"]
     return {**call.args, "id": call.region, "randomPassword": Secret(password), "region": call.region}
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:secretsmanager/getRandomPassword:getRandomPassword": _get_random_password,
-}

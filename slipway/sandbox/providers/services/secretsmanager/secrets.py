@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Mapping
+from typing import Any
 
-from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
-from slipway.sandbox.providers.framework.check import prefixed_name
 from slipway.sandbox.providers.framework.faults import error_code
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall, looked_up
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, tag_map, utc_time
+from slipway.sandbox.providers.framework.functions import FunctionCall, function, looked_up
+from slipway.sandbox.providers.framework.resource import (
+    AutoName,
+    Call,
+    Resource,
+    unless_missing,
+    utc_time,
+)
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 RECOVERY_WINDOW_DAYS = 30
 DEFAULT_KEY = "alias/aws/secretsmanager"
 _VERSION_NAMESPACE = uuid.UUID("6d5d2f0e-0c6b-5c6a-9a51-2f1f8f5d7f10")  # of the deterministic version ids below
 
 
-class Secret(ListTags):
+class Secret(Resource):
     """aws.secretsmanager.Secret"""
 
     token = "aws:secretsmanager/secret:Secret"
     service = "secretsmanager"
-    arn_argument = "SecretId"
+    tagging = Tagging(target="SecretId")
     force_new = frozenset({"name", "namePrefix"})
     defaults = {"forceOverwriteReplicaSecret": False, "recoveryWindowInDays": RECOVERY_WINDOW_DAYS}
     auto_name = AutoName(max_length=512)
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"policy"})
     conflict_codes = frozenset({"ResourceExistsException"})
     write_only = frozenset({"forceOverwriteReplicaSecret", "recoveryWindowInDays"})
@@ -36,22 +39,17 @@ class Secret(ListTags):
 
     def create(self, call: Call) -> str:
         """Create, empty."""
-        name = call.inputs.get("name") or prefixed_name(call.inputs["namePrefix"])
         client = call.client("secretsmanager")
-        arn = client.create_secret(
-            Name=name, **call.given(Description="description", KmsKeyId="kmsKeyId"), Tags=call.tag_list
-        )["ARN"]
+        arguments = call.given("description", "kmsKeyId")
+        arn = client.create_secret(Name=self.new_name(call), **arguments, Tags=call.tag_list)["ARN"]
         if call.inputs.get("policy"):
             client.put_resource_policy(SecretId=arn, ResourcePolicy=call.inputs["policy"])
         return arn
 
     def find(self, call: Call) -> str | None:
         """By name."""
-        return (
-            call.client("secretsmanager").describe_secret(SecretId=call.inputs["name"])["ARN"]
-            if call.inputs.get("name")
-            else None
-        )
+        name = call.inputs.get("name")
+        return call.client("secretsmanager").describe_secret(SecretId=name)["ARN"] if name else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The secret without its value; one in its recovery window is gone."""
@@ -64,28 +62,20 @@ class Secret(ListTags):
             "description": secret.get("Description") or None,
             "kmsKeyId": secret.get("KmsKeyId") or _default_key(call),
             "name": secret["Name"],
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
             "policy": self._policy(call, id),
-            "region": call.region,
             "tagsAll": tag_map(secret.get("Tags")),
         }
 
     @staticmethod
     def _policy(call: Call, id: str) -> str:
-        try:
-            return call.client("secretsmanager").get_resource_policy(SecretId=id).get("ResourcePolicy") or ""
-        except Exception as error:
-            if error_code(error) == "ResourceNotFoundException":
-                return ""
-            raise
+        found: Any = unless_missing(lambda: call.client("secretsmanager").get_resource_policy(SecretId=id))
+        return (found or {}).get("ResourcePolicy") or ""
 
     def update(self, call: Call, id: str) -> None:
         """Description, key and policy."""
         client, inputs = call.client("secretsmanager"), call.inputs
         if call.changes("description", "kmsKeyId"):
-            client.update_secret(
-                SecretId=id, Description=inputs.get("description") or "", **call.given(KmsKeyId="kmsKeyId")
-            )
+            client.update_secret(SecretId=id, Description=inputs.get("description") or "", **call.given("kmsKeyId"))
         if call.changes("policy"):
             if inputs.get("policy"):
                 client.put_resource_policy(SecretId=id, ResourcePolicy=inputs["policy"])
@@ -94,7 +84,7 @@ class Secret(ListTags):
 
     def delete(self, call: Call, id: str) -> None:
         """Delete with the recovery window; 0 days means at once."""
-        days = {**call.outputs, **call.inputs}.get("recoveryWindowInDays")
+        days = call.state.get("recoveryWindowInDays")
         days = RECOVERY_WINDOW_DAYS if days is None else int(days)
         arguments = {"RecoveryWindowInDays": days} if days else {"ForceDeleteWithoutRecovery": True}
         try:
@@ -118,6 +108,8 @@ class SecretVersion(Resource):
     """
 
     token = "aws:secretsmanager/secretVersion:SecretVersion"
+    id_arguments = ("SecretArn", "VersionId")
+    id_separator = "|"
     force_new = frozenset({"secretId", "secretString", "secretBinary", "secretStringWoVersion"})
     conflicts = (("secretString", "secretBinary", "secretStringWo"),)
     secret = frozenset({"secretString", "secretBinary"})
@@ -141,25 +133,24 @@ class SecretVersion(Resource):
             SecretId=inputs["secretId"],
             ClientRequestToken=str(uuid.uuid5(_VERSION_NAMESPACE, seed)),
             **content,
-            **call.given(VersionStages="versionStages"),
+            **call.given("versionStages"),
         )
         return f"{answer['ARN']}|{answer['VersionId']}"
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The version and its stages."""
-        arn, version_id = self._parts(id)
+        arn, version_id = self.named(id).values()
         client = call.client("secretsmanager")
         if client.describe_secret(SecretId=arn).get("DeletedDate"):
             return None
         answer = client.get_secret_value(SecretId=arn, VersionId=version_id)
-        state = {**call.outputs, **call.inputs}
+        state = call.state
         hidden = bool(state.get("hasSecretStringWo") or "secretStringWo" in call.inputs)
         binary = answer.get("SecretBinary")
         given = state.get("secretId")
         return {
             "arn": answer["ARN"],
             "hasSecretStringWo": hidden,
-            "region": call.region,
             "secretArn": answer["ARN"],
             "secretBinary": base64.b64encode(binary).decode() if binary else None,
             "secretId": given if given in {answer["ARN"], answer["Name"]} else answer["ARN"],
@@ -168,17 +159,11 @@ class SecretVersion(Resource):
             "versionStages": answer.get("VersionStages") or [],
         }
 
-    def _parts(self, id: str) -> tuple[str, str]:
-        arn, _, version_id = id.partition("|")
-        if not version_id:
-            raise ProviderError(f"{self.token}: unexpected id {id!r}; expected SECRETARN|VERSIONID")
-        return arn, version_id
-
     def update(self, call: Call, id: str) -> None:
         """Move stages."""
         if not call.changes("versionStages"):
             return
-        arn, version_id = self._parts(id)
+        arn, version_id = self.named(id).values()
         client = call.client("secretsmanager")
         old, new = set(call.outputs.get("versionStages") or []), set(call.inputs.get("versionStages") or ["AWSCURRENT"])
         holders = {
@@ -194,7 +179,7 @@ class SecretVersion(Resource):
 
     def delete(self, call: Call, id: str) -> None:
         """Take its stages away; AWS forgets versions without stages. The current one stays until it is replaced or the secret goes."""
-        arn, version_id = self._parts(id)
+        arn, version_id = self.named(id).values()
         client = call.client("secretsmanager")
         secret = client.describe_secret(SecretId=arn)
         if secret.get("DeletedDate"):
@@ -209,7 +194,8 @@ def _secret_arn(call: FunctionCall) -> str:
     return str(call.client("secretsmanager").describe_secret(SecretId=wanted)["ARN"])
 
 
-def _get_secret_version(call: FunctionCall) -> PropertyMap:
+@function("aws:secretsmanager/getSecretVersion:getSecretVersion")
+def get_secret_version(call: FunctionCall) -> PropertyMap:
     secret_id = call.required("secretId")
     stage = call.args.get("versionStage") or "AWSCURRENT"
     version_id = call.args.get("versionId")
@@ -230,8 +216,4 @@ def _get_secret_version(call: FunctionCall) -> PropertyMap:
     }
 
 
-RESOURCES = (Secret(), SecretVersion())
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:secretsmanager/getSecret:getSecret": looked_up(Secret(), _secret_arn),
-    "aws:secretsmanager/getSecretVersion:getSecretVersion": _get_secret_version,
-}
+get_secret = looked_up("aws:secretsmanager/getSecret:getSecret", Secret(), _secret_arn)

@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.arn_tags import ListTags
 from slipway.sandbox.providers.framework.attributes import attribute_text, parsed
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import AlreadyExistsError, is_not_found
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, present, tag_map
+from slipway.sandbox.providers.framework.faults import AlreadyExistsError
+from slipway.sandbox.providers.framework.resource import (
+    AutoName,
+    Call,
+    Resource,
+    prefixed_name,
+    present,
+    unless_missing,
+)
+from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
 _FIFO = ".fifo"
 
 
-class Topic(ListTags):
+class Topic(Resource):
     """aws.sns.Topic"""
 
     token = "aws:sns/topic:Topic"
+    deletion = "delete_topic"
+    id_arguments = ("TopicArn",)
+    tagging = Tagging(by="")
     service = "sns"
     force_new = frozenset({"name", "namePrefix", "fifoTopic"})
     auto_name = AutoName(max_length=256)
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"policy", "deliveryPolicy", "archivePolicy"})
     unsupported = frozenset(
         f"{protocol}{what}"
@@ -64,19 +72,13 @@ class Topic(ListTags):
         if not call.inputs.get("name"):
             return None
         arn = call.arn("sns", self._full_name(call.inputs))
-        try:
-            call.client("sns").get_topic_attributes(TopicArn=arn)
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
-        return arn
+        return arn if unless_missing(lambda: call.client("sns").get_topic_attributes(TopicArn=arn)) else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The topic."""
         sns = call.client("sns")
         live = sns.get_topic_attributes(TopicArn=id)["Attributes"]
-        given = str({**call.outputs, **call.inputs}.get("name") or "")
+        given = str(call.state.get("name") or "")
         name = id.rsplit(":", 1)[-1]
         return {
             "arn": id,
@@ -87,10 +89,8 @@ class Topic(ListTags):
             "fifoTopic": live.get("FifoTopic", "false") == "true",
             "kmsMasterKeyId": live.get("KmsMasterKeyId") or None,
             "name": given if f"{given}{_FIFO}" == name else name,
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
             "owner": live.get("Owner") or call.session.account_id,
             "policy": live.get("Policy") or "",
-            "region": call.region,
             **({"signatureVersion": parsed(live["SignatureVersion"])} if live.get("SignatureVersion") else {}),
             "tagsAll": tag_map(sns.list_tags_for_resource(ResourceArn=id)["Tags"]),
             **({"tracingConfig": live["TracingConfig"]} if live.get("TracingConfig") else {}),
@@ -104,15 +104,14 @@ class Topic(ListTags):
                 text = "" if value is None else attribute_text(value)
                 call.client("sns").set_topic_attributes(TopicArn=id, AttributeName=key, AttributeValue=text)
 
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("sns").delete_topic(TopicArn=id)
-
 
 class TopicSubscription(Resource):
     """aws.sns.TopicSubscription"""
 
     token = "aws:sns/topicSubscription:TopicSubscription"
+    service = "sns"
+    deletion = "unsubscribe"
+    id_arguments = ("SubscriptionArn",)
     force_new = frozenset({"endpoint", "protocol", "topic"})
     defaults = {"confirmationTimeoutInMinutes": 1, "endpointAutoConfirms": False, "rawMessageDelivery": False}
     enums = {
@@ -170,7 +169,6 @@ class TopicSubscription(Resource):
             "protocol": live["Protocol"],
             "rawMessageDelivery": str(live.get("RawMessageDelivery", "false")).lower() == "true",
             "redrivePolicy": live.get("RedrivePolicy") or None,
-            "region": call.region,
             "topic": live["TopicArn"],
             **present(
                 filterPolicyScope=live.get("FilterPolicyScope"), subscriptionRoleArn=live.get("SubscriptionRoleArn")
@@ -186,10 +184,3 @@ class TopicSubscription(Resource):
                 call.client("sns").set_subscription_attributes(
                     SubscriptionArn=id, AttributeName=key, AttributeValue=text
                 )
-
-    def delete(self, call: Call, id: str) -> None:
-        """Unsubscribe."""
-        call.client("sns").unsubscribe(SubscriptionArn=id)
-
-
-RESOURCES = (Topic(), TopicSubscription())

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.check import prefixed_name
-from slipway.sandbox.providers.framework.faults import AlreadyExistsError, is_not_found
-from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource
+from slipway.sandbox.providers.framework.faults import AlreadyExistsError
+from slipway.sandbox.providers.framework.resource import AutoName, Call, Resource, prefixed_name, unless_missing
+from slipway.sandbox.providers.framework.tags import Tagging
 
 _FIFO = ".fifo"
 
@@ -17,6 +17,10 @@ class Queue(Resource):
     """aws.sqs.Queue"""
 
     token = "aws:sqs/queue:Queue"
+    service = "sqs"
+    deletion = "delete_queue"
+    id_arguments = ("QueueUrl",)
+    tagging = Tagging("tag_queue", "untag_queue", "QueueUrl", by="")
     force_new = frozenset({"name", "namePrefix", "fifoQueue"})
     auto_name = AutoName(max_length=75)
     defaults = {
@@ -28,7 +32,6 @@ class Queue(Resource):
         "receiveWaitTimeSeconds": 0,
         "visibilityTimeoutSeconds": 30,
     }
-    conflicts = (("name", "namePrefix"),)
     json_properties = frozenset({"policy", "redrivePolicy", "redriveAllowPolicy"})
     numbers: Mapping[str, str] = {
         "delaySeconds": "DelaySeconds",
@@ -82,21 +85,16 @@ class Queue(Resource):
 
     def find(self, call: Call) -> str | None:
         """By name."""
-        if not call.inputs.get("name"):
-            return None
-        try:
-            return str(call.client("sqs").get_queue_url(QueueName=self._full_name(call.inputs))["QueueUrl"])
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
+        name = self._full_name(call.inputs)
+        found: Any = name and unless_missing(lambda: call.client("sqs").get_queue_url(QueueName=name))
+        return str(found["QueueUrl"]) if found else None
 
     def read(self, call: Call, id: str) -> PropertyMap | None:
         """The queue."""
         sqs = call.client("sqs")
         live = sqs.get_queue_attributes(QueueUrl=id, AttributeNames=["All"])["Attributes"]
         name = str(live["QueueArn"]).rsplit(":", 1)[-1]
-        given = str({**call.outputs, **call.inputs}.get("name") or "")
+        given = str(call.state.get("name") or "")
         usual: dict[str, Any] = {"kmsDataKeyReusePeriodSeconds": 300, **self.defaults}
         return {
             **{p: int(str(live.get(key) or usual.get(p, 0))) for p, key in self.numbers.items()},
@@ -106,8 +104,6 @@ class Queue(Resource):
             "contentBasedDeduplication": live.get("ContentBasedDeduplication", "false").lower() == "true",
             "fifoQueue": live.get("FifoQueue", "false").lower() == "true",
             "name": given if f"{given}{_FIFO}" == name else name,
-            "namePrefix": call.inputs.get("namePrefix") or call.outputs.get("namePrefix") or "",
-            "region": call.region,
             "sqsManagedSseEnabled": live.get("SqsManagedSseEnabled", "false").lower() == "true",
             "tagsAll": dict(sqs.list_queue_tags(QueueUrl=id).get("Tags") or {}),
             "url": id,
@@ -117,18 +113,3 @@ class Queue(Resource):
         """Attributes; a removed text becomes empty."""
         if attributes := self._attributes({**self.defaults, **call.inputs}, call.changed):
             call.client("sqs").set_queue_attributes(QueueUrl=id, Attributes=attributes)
-
-    def write_tags(self, call: Call, id: str, add: Mapping[str, str], remove: list[str]) -> None:
-        """By URL."""
-        sqs = call.client("sqs")
-        if remove:
-            sqs.untag_queue(QueueUrl=id, TagKeys=remove)
-        if add:
-            sqs.tag_queue(QueueUrl=id, Tags=dict(add))
-
-    def delete(self, call: Call, id: str) -> None:
-        """Delete."""
-        call.client("sqs").delete_queue(QueueUrl=id)
-
-
-RESOURCES = (Queue(),)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import Function, FunctionCall
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 
 
-def _get_caller_identity(call: FunctionCall) -> PropertyMap:
+@function("aws:index/getCallerIdentity:getCallerIdentity")
+def get_caller_identity(call: FunctionCall) -> PropertyMap:
     identity = call.client("sts").get_caller_identity()
     return {
         "accountId": identity["Account"],
@@ -16,8 +15,3 @@ def _get_caller_identity(call: FunctionCall) -> PropertyMap:
         "id": identity["Account"],
         "userId": identity["UserId"],
     }
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "aws:index/getCallerIdentity:getCallerIdentity": _get_caller_identity,
-}

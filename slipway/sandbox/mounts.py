@@ -1,0 +1,17 @@
+"""What is mounted below a folder, taken away."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psutil
+
+COMMAND_TIMEOUT_SECONDS = 30
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount all below `folder`, also what is in use; the last mounted first, as mounts are stacked. Needs root."""
+    mounts = [Path(each.mountpoint) for each in psutil.disk_partitions(all=True)]
+    for mount in reversed([each for each in mounts if each.is_relative_to(folder)]):
+        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)

@@ -1,0 +1,202 @@
+"""docs/migrations.md holds: what it refuses is refused, what passes runs; a failed or killed migration is repeated. On PostgreSQL.
+
+Not proven: that locks are short on a big table; PostgreSQL's manual and squawk's rules say which are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import indent
+from typing import Any, LiteralString, cast
+
+import psycopg
+import pytest
+
+from slipway.delivery.adapters.migration_job import LOCK_TIMEOUT_MILLISECONDS, is_lock_timeout
+from slipway.delivery.migrations.history import render_migrations
+from slipway.delivery.migrations.lint import lint_migrations
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
+from slipway.sandbox.processes import ProcessTable
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/migrations.md").read_text()
+TABLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)[0]
+SEARCH_PATH = "-c search_path=shop,public"
+HEAD = "import sqlalchemy as sa\nfrom alembic import op\nfrom migrations.online import backfill, concurrently, create_index\n"
+
+
+Row = tuple[str, str, str]
+"""A migration: id, phase, body."""
+
+
+def read_page() -> Iterator[tuple[set[str], list[Row]]]:
+    """Rules that refuse each example, and its migrations; their ids hold the page's line."""
+    for found in re.finditer(r"```python\n# (\w+)(?:: ([^\n]*))?\n(.*?)```", PAGE, re.DOTALL):
+        verdict, rest, code = found.groups()
+        phase = rest if verdict == "passes" and rest else "expand"
+        parts = re.split(r"# next migration: (\w+)\n", code)
+        name = f"line{PAGE.count(chr(10), 0, found.start()) + 1}"
+        bodies = zip([phase, *parts[1::2]], parts[::2], strict=True)
+        rows = [(f"{name}x{number}", *body) for number, body in enumerate(bodies)]
+        yield set(rest.split(", ")) if verdict == "refused" else set(), rows
+
+
+EXAMPLES = list(read_page())
+
+
+def write_app(folder: Path, migrations: Sequence[Row]) -> Path:
+    """The orders service with other migrations, in this order; its alembic.ini."""
+    shutil.copytree(ROOT / "app", folder, ignore=shutil.ignore_patterns("__pycache__", "versions"), dirs_exist_ok=True)
+    versions = folder / "migrations" / "versions"
+    shutil.rmtree(versions, ignore_errors=True)
+    versions.mkdir()
+    for down, (name, phase, body) in zip([None, *(name for name, *_ in migrations)], migrations, strict=False):
+        fields = f"revision = {name!r}\ndown_revision = {down!r}\nphase = {phase!r}\n"
+        source = f"from __future__ import annotations\n{HEAD}{fields}\ndef upgrade():\n{indent(body, '    ')}\n"
+        (versions / f"{name}.py").write_text(source)
+    return folder / "alembic.ini"
+
+
+def test_page_says_what_is_refused_and_what_passes(tmp_path: Path) -> None:
+    want = {row[0]: refused for refused, rows in EXAMPLES for row in rows}
+    migrations = render_migrations(write_app(tmp_path / "app", [row for _, rows in EXAMPLES for row in rows]))
+    found = zip(migrations, lint_migrations(migrations), strict=True)
+    assert {migration.id: {finding.rule for finding in findings} for migration, findings in found} == want
+    assert len(want) > 60
+
+
+class Database:
+    """One PostgreSQL, and the Job's command against it."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self._folder = folder
+        self._address = {"host": "127.0.0.1", "port": port, "dbname": "orders", "user": "orders", "password": "secret"}
+        names = zip(("HOST", "PORT", "NAME", "USER", "PASSWORD"), self._address.values(), strict=True)
+        self._environment = os.environ | {f"DATABASE_{name}": str(value) for name, value in names}
+        self._environment["PGOPTIONS"] = f"{SEARCH_PATH} -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(**self._address, options=SEARCH_PATH)
+
+    def ask(self, query: Any) -> Any:
+        with self.connect() as connection:
+            return connection.execute(query).fetchall()
+
+    def start(self, *migrations: Row) -> subprocess.Popen[str]:
+        ini = write_app(self._folder, migrations)
+        argv = [sys.executable, "-m", "alembic", "-c", str(ini), "upgrade", "head"]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(argv, cwd=ini.parent, env=self._environment, **pipes)
+
+    def migrate(self, *migrations: Row) -> subprocess.CompletedProcess[str]:
+        running = self.start(*migrations)
+        output, errors = running.communicate(timeout=120)
+        return subprocess.CompletedProcess(running.args, running.returncode, output, errors)
+
+
+RESET = f"DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop; {TABLES}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    if os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        pytest.skip("needs root and Debian's PostgreSQL")
+    paths = SandboxPaths(tmp_path_factory.mktemp("postgres"))
+    instances = PostgresInstances(paths, ProcessTable(paths))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    names = {"name": "migrations", "master_username": "orders", "database": "orders"}
+    instances.create(DatabaseSpec(port=port, master_password="secret", **names))
+    yield port
+    instances.delete("migrations")
+
+
+@pytest.fixture
+def database(server: int, tmp_path: Path) -> Database:
+    made = Database(server, tmp_path / "app")
+    with made.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS public.alembic_version")
+        connection.execute(cast("LiteralString", RESET))
+        connection.execute("CREATE TABLE public.alembic_version (version_num varchar(32) PRIMARY KEY)")
+    return made
+
+
+def test_what_passes_on_the_page_runs_on_postgresql(database: Database) -> None:
+    passing = [rows for refused, rows in EXAMPLES if not refused]
+    done = database.migrate(
+        *(row for rows in passing for row in [(f"before_{rows[0][0]}", "expand", f'op.execute("""{RESET}""")'), *rows])
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert database.ask("SELECT version_num FROM alembic_version") == [(passing[-1][-1][0],)]
+
+
+INDEX = ("index", "expand", 'create_index("orders_note", "orders", ["note"], unique=True)')
+INDEXES = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('orders_note')"
+
+
+def test_index_of_a_failed_attempt_is_dropped_and_created_again(database: Database) -> None:
+    same = ("same", "expand", "op.execute(\"UPDATE orders SET note = 'x' WHERE id > 0\")")
+    failed = database.migrate(same, INDEX)
+    assert "UniqueViolation" in failed.stderr
+    assert database.ask(INDEXES) == [(False,)]
+    assert database.ask("SELECT version_num FROM alembic_version") == [("same",)]
+    with database.connect() as connection:
+        connection.execute("UPDATE orders SET note = id::text")
+    assert database.migrate(same, INDEX).returncode == 0
+    assert database.ask(INDEXES) == [(True,)]
+
+
+def test_index_waits_for_a_transaction_longer_than_the_lock_timeout(database: Database) -> None:
+    with database.connect() as writer:
+        writer.execute("UPDATE orders SET note = id::text")
+        running = database.start(INDEX)
+        while running.poll() is None and not database.ask(INDEXES):
+            time.sleep(0.1)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
+        writer.commit()
+        running.communicate(timeout=60)
+    assert database.ask(INDEXES) == [(True,)]
+
+
+def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database: Database) -> None:
+    first = ("first", "expand", 'op.add_column("customers", sa.Column("sku", sa.Text))')
+    second = ("second", "expand", first[2].replace("sku", "tag") + "\n" + first[2].replace("customers", "orders"))
+    columns = "SELECT column_name FROM information_schema.columns WHERE column_name IN ('sku', 'tag')"
+    with database.connect() as reader:
+        reader.execute("SELECT * FROM orders")
+        assert is_lock_timeout(database.migrate(first, second).stderr.splitlines())
+    assert database.ask(columns) == [("sku",)]
+    assert database.migrate(first, second).returncode == 0
+    assert sorted(database.ask(columns)) == [("sku",), ("sku",), ("tag",)]
+
+
+def test_second_job_does_not_migrate_beside_the_first(database: Database) -> None:
+    with database.connect() as first:
+        first.execute("SELECT pg_advisory_lock(hashtext('alembic'))")
+        assert is_lock_timeout(database.migrate().stderr.splitlines())
+
+
+BATCHES = 'backfill(revision, "UPDATE orders SET quantity = quantity * 100 WHERE id > :after AND id <= :upto", "orders", rows=5)'
+
+
+def test_interrupted_backfill_goes_on_after_its_last_batch_and_repeats_none(database: Database) -> None:
+    failed = database.migrate(("fill", "expand", BATCHES.replace("100", "100 / (60 - id * 4)")))
+    assert "DivisionByZero" in failed.stderr
+    assert database.ask("SELECT * FROM backfill_progress") == [("fill", 10)]
+    before = database.ask("SELECT id, quantity FROM orders WHERE id <= 10 ORDER BY id")
+    done = database.migrate(("fill", "expand", BATCHES))
+    assert done.returncode == 0, done.stderr
+    assert "backfill fill: id 20 of 20" in done.stdout
+    assert database.ask("SELECT id, quantity FROM orders WHERE id <= 10 ORDER BY id") == before
+    assert database.ask("SELECT sum(quantity) FROM orders WHERE id > 10") == [(15500,)]
