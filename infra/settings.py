@@ -124,6 +124,14 @@ class FreezeWindow(_Settings):
     reason: str = ""
 
 
+class MetricSettings(_Settings):
+    """`slipway:rollout.metrics[…]`: what differs for one metric."""
+
+    on_no_data: Literal["fail", "hold", "pass"] | None = None
+    dry_run: bool = False
+    """Measured, judged and told, without a consequence."""
+
+
 class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
@@ -131,16 +139,22 @@ class RolloutSettings(_Settings):
     steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
     bake_seconds: Annotated[int, Field(ge=0)] = 60
     metric_window_seconds: Annotated[int, Field(ge=1)] = 60
+    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
     metric_delay_seconds: Annotated[int, Field(ge=0)] = 0
     """How late the metrics arrive; the bake waits that much longer. About 120 for an ALB's in CloudWatch."""
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     error_factor: Annotated[float, Field(ge=1)] = 2.0
     """A candidate above `max_error_ratio` is tolerated while the live colour is as bad, up to this factor."""
     max_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """At most one request in a hundred may take longer."""
+    detect_factor: Annotated[float, Field(gt=1)] = 2.0
+    """The last step bakes on until a release this many times worse than a limit would have been caught."""
     minimum_requests: Annotated[int, Field(ge=0)] = 20
     on_no_data: Literal["fail", "hold", "pass"] = "hold"
     max_extensions: Annotated[int, Field(ge=0)] = 5
-    """How often `hold` bakes on before it fails."""
+    """How often a step's bake is extended, by `hold` before it fails, and for `detectFactor`."""
+    metrics: dict[Annotated[str, Field(pattern=r"^([a-z]+\.)?(errors|latency)$")], MetricSettings] = {}
+    """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
     analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
     synthetic_requests: bool = True
     """Ask the candidate over the test listener, so that a quiet service has numbers too."""

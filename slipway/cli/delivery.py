@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history."""
+"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history, judge."""
 
 from __future__ import annotations
 
@@ -35,7 +35,20 @@ MinimumOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the root."""
-    for verb in (bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history):
+    for verb in (
+        bootstrap,
+        release,
+        promote,
+        rollback,
+        resume,
+        abort,
+        retire,
+        contract,
+        forget,
+        status,
+        history,
+        judge,
+    ):
         app.command(rich_help_panel=PANEL)(verb)
 
 
@@ -264,6 +277,29 @@ def history(
             rollout.actor,
         )
     OUT.print(table)
+
+
+def judge(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    replay: Annotated[bool, typer.Option("--replay", help="Show every look that was kept, not only the last.")] = False,
+    rollout: Annotated[str | None, typer.Option(help="An earlier rollout, by its id in `history --json`.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge the newest rollout again, from the measurements kept with it: what each look saw, and what follows from it."""
+    from slipway import delivery  # noqa: PLC0415
+
+    found = delivery.judgements(_connect(session_of(context), environment), rollout)
+    looks = found if replay else found[-1:]
+    if json:
+        print_json(delivery.as_json(looks))
+        return
+    for measured, verdict in looks:
+        then = "" if verdict.kind is measured.verdict else f" (then: {measured.verdict})"
+        look = f"{measured.at:%Y-%m-%d %H:%M:%S} step {measured.step + 1} after {measured.seconds:.0f} s"
+        OUT.print(f"{look}: {verdict.kind}{then}: {verdict.text}", markup=False)
+    if not looks:
+        OUT.print(f"{environment}: nothing was analysed", markup=False)
 
 
 def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.decision import (
     Act,
@@ -29,7 +30,7 @@ from slipway.delivery.model.decision import (
     Wait,
     WriteWanted,
 )
-from slipway.delivery.model.observation import Observation, Verdict, VerdictKind
+from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import Wanted
 
@@ -181,8 +182,14 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         return Wait(
             seconds=min(remaining, rollout.settings.analysis_interval_seconds), text=f"baking at {step.percent} %"
         )
-    if step.analyse and (verdict is None or verdict.kind is VerdictKind.NO_DATA):
+    return _after_bake(rollout, verdict, now) if step.analyse else _next_step(rollout, now)
+
+
+def _after_bake(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Decision:
+    if verdict is None or verdict.kind is VerdictKind.NO_DATA:
         return _without_data(rollout, verdict, now)
+    if verdict.kind is VerdictKind.UNDECIDED and rollout.extensions < rollout.settings.max_extensions:
+        return Enter(rollout=replace(rollout, extensions=rollout.extensions + 1))
     return _next_step(rollout, now)
 
 
@@ -193,7 +200,8 @@ def _next_step(rollout: Rollout, now: datetime) -> Enter:
 
 
 def _without_data(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Decision:
-    policy, text = rollout.settings.on_no_data, verdict.text if verdict else "no analysis was made"
+    policy = (verdict and verdict.on_no_data) or rollout.settings.on_no_data
+    text = verdict.text if verdict else "no analysis was made"
     if policy == "pass":
         return _next_step(rollout, now)
     if policy == "hold" and rollout.extensions < rollout.settings.max_extensions:

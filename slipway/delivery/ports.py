@@ -199,6 +199,11 @@ class Cluster(Protocol):
 class Metrics(Protocol):
     """A source of measurements."""
 
+    @property
+    def source(self) -> str:
+        """Its name in verdicts and settings."""
+        ...
+
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """Both colours over the same window."""
         ...

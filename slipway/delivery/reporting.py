@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from slipway.delivery.analysis.judge import replay
+from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.observation import BalancerState, Health, Verdict
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.status import ColourStatus, PlaceStatus
@@ -20,6 +22,7 @@ from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place, StateBa
 from slipway.errors import NotFoundError, SlipwayError
 
 STATUS_HISTORY = 10
+JUDGED_HISTORY = 50
 
 
 def as_json(value: object) -> Any:
@@ -54,6 +57,18 @@ def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatu
 def history(ctx: Context, limit: int = 20) -> Sequence[Rollout]:
     """Ended rollouts of this place, newest first, each with its whole journal."""
     return ctx.ledger.history(ctx.place, limit)
+
+
+def judgements(ctx: Context, rollout_id: str | None = None) -> tuple[tuple[Measurement, Verdict], ...]:
+    """What was measured of a rollout and how it is judged, oldest first; by default of the newest one that was analysed."""
+    newest = ctx.ledger.rollout(ctx.place)
+    rollouts = [*([newest] if newest else []), *ctx.ledger.history(ctx.place, JUDGED_HISTORY)]
+    for rollout in rollouts:
+        if rollout.id == rollout_id or (rollout_id is None and rollout.measurements):
+            return tuple(replay(rollout))
+    if rollout_id is None:
+        return ()
+    raise NotFoundError(f"{ctx.place} has no rollout {rollout_id} among its last {JUDGED_HISTORY}")
 
 
 def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | None) -> tuple[PlaceStatus, ...]:

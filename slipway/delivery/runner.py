@@ -6,10 +6,13 @@ leaves a rollout that the next one continues by observing: nothing is remembered
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from slipway.delivery.analysis.judge import judge
+from slipway.delivery.analysis.measuring import measure, with_measurement
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import (
@@ -27,7 +30,7 @@ from slipway.delivery.events import (
 from slipway.delivery.gates.facts import Hold
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import POLL_SECONDS, after_failure, decide, fold, turn_back
-from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.decision import (
     Act,
     Action,
@@ -41,11 +44,13 @@ from slipway.delivery.model.decision import (
     SmokeTest,
     WriteWanted,
 )
-from slipway.delivery.model.observation import Health, Observation, Verdict, VerdictKind
+from slipway.delivery.model.observation import Health, Observation, Verdict
 from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
 from slipway.errors import OperationError, SlipwayError
+
+Answer = TypeVar("Answer")
 
 READ_ATTEMPTS = 5
 """A look at the world that fails so often in a row counts as failed."""
@@ -85,25 +90,28 @@ class Runner:
 
     def _step(self, rollout: Rollout) -> Rollout:
         try:
-            seen = self._observe_patiently(rollout)
+            rollout, verdict = self._judge(rollout)
+            seen = replace(self._patiently(lambda: self._observe(rollout)), verdict=verdict)
         except LeaseLostError:
             raise
         except SlipwayError as error:
             return self._turn_or_raise(rollout, error, Reason.WORLD_UNREADABLE)
         decision = decide(rollout, seen, self._ctx.clock.now())
         if isinstance(decision, Enter):
-            return self._enter(rollout, decision.rollout)
+            return self._enter(rollout, decision.rollout, verdict)
         if isinstance(decision, Act):
             return self._act(rollout, decision.action)
         self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=decision.seconds))
         self._ctx.clock.sleep(decision.seconds)
         return rollout
 
-    def _enter(self, old: Rollout, new: Rollout) -> Rollout:
+    def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None) -> Rollout:
         self._last_action = None
         text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
         if old.phase is new.phase:
-            text = f"the bake is extended for want of data ({new.extensions} of {new.settings.max_extensions})"
+            text = f"the bake is extended for want of evidence ({new.extensions} of {new.settings.max_extensions})"
+        if verdict and new.phase is not Phase.RETURNING:
+            text = f"{text}: {verdict.kind}: {verdict.text}"  # what a step passed on is said, above all where it was little
         written = self._journal(new, "entered", text)
         if old.phase is Phase.SHIFTING and new.phase is not Phase.RETURNING:
             self._emit(
@@ -213,10 +221,10 @@ class Runner:
             live=action.live, colour=rollout.colour, release=rollout.candidate.release, deadline_seconds=deadline
         )
 
-    def _observe_patiently(self, rollout: Rollout) -> Observation:
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         for attempt in range(READ_ATTEMPTS):
             try:
-                return self._observe(rollout)
+                return ask()
             except LeaseLostError:
                 raise
             except SlipwayError:
@@ -231,7 +239,6 @@ class Runner:
             wanted=ctx.ledger.wanted(ctx.place),
             balancer=self._world.balancer.read() if phase in NEEDS_BALANCER else None,
             health=self._health(rollout) if phase in {Phase.WAITING, Phase.BAKING} else None,
-            verdict=self._analyse(rollout) if phase is Phase.BAKING else None,
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
         )
 
@@ -244,24 +251,18 @@ class Runner:
             return replace(health, pods_ready=False)
         return replace(health, expected=pods.wanted, pods_ready=pods.ready, missing=pods.addresses - health.addresses)
 
-    def _analyse(self, rollout: Rollout) -> Verdict | None:
-        if not rollout.steps[rollout.step].analyse or rollout.baking_since is None:
-            return None
-        now, settings = self._ctx.clock.now(), rollout.settings
-        until = now - timedelta(seconds=settings.metric_delay_seconds)
-        since = max(rollout.baking_since, until - timedelta(seconds=settings.metric_window_seconds))
-        if until <= since:
-            return Verdict(kind=VerdictKind.NO_DATA, text="the first window has just begun", reason=Reason.NO_DATA)
-        live: Colour | None = rollout.original.live
-        try:
-            comparisons = [source.compare(rollout.colour, live, since, until) for source in self._world.metrics]
-        except SlipwayError as error:
-            return Verdict(
-                kind=VerdictKind.NO_DATA, text=f"measurements cannot be read: {error.what}", reason=Reason.NO_DATA
-            )
-        verdict = judge(comparisons, settings, final=now >= rollout.bake_ends_at)
-        self._emit(Analysed(**self._base(f"{verdict.kind}: {verdict.text}"), rollout=rollout, numbers=verdict.numbers))
-        return verdict
+    def _judge(self, rollout: Rollout) -> tuple[Rollout, Verdict | None]:
+        """Measure the step so far, keep that with the rollout, and judge it."""
+        if rollout.phase is not Phase.BAKING or not rollout.steps[rollout.step].analyse:
+            return rollout, None
+        measurement = measure(rollout, self._world.metrics, self._ctx.clock.now())
+        if measurement is None:
+            return rollout, Verdict(kind=VerdictKind.NO_DATA, text="the step has just begun", reason=Reason.NO_DATA)
+        verdict = judge((*rollout.measurements, measurement), rollout.settings, rollout.steps)
+        measured = with_measurement(rollout, replace(measurement, verdict=verdict.kind))
+        self._patiently(lambda: self._ctx.ledger.write_rollout(self._ctx.place, measured, self._keeper.lease))
+        self._emit(Analysed(**self._base(f"{verdict.kind}: {verdict.text}"), rollout=measured, numbers=verdict.numbers))
+        return measured, verdict
 
     def _journal(self, rollout: Rollout, event: str, text: str) -> Rollout:
         entry = JournalEntry(at=self._ctx.clock.now(), phase=rollout.phase, event=event, text=text)

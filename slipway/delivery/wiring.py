@@ -38,7 +38,7 @@ WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
 WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
 PROMETHEUS_QUERIES_VARIABLE = "SLIPWAY_PROMETHEUS_QUERIES"
-"""JSON with `requests`, `errors` and `p99_seconds`, each a query with `{colour}` and `{window}`."""
+"""JSON with `requests`, `errors` and `slow`, each a query with `{colour}` and `{window}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,8 @@ class LazyCluster:
 def connect(target: Target) -> World:
     """The neighbours that a stack's output names."""
     probe = HttpProbe(target)
-    metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region)]
+    slow_seconds = target.rollout.max_p99_seconds
+    metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region, slow_seconds=slow_seconds)]
     if os.environ.get(PROMETHEUS_URL_VARIABLE):
         metrics.append(_prometheus())
     if target.rollout.synthetic_requests:

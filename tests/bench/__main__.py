@@ -9,8 +9,10 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.bench_judge import table as judge_table
 from tests.bench.bench_preview import NotMeasurableError, measure_previews
 
+JUDGED_ROLLOUTS = 100
 BASELINE_ROUNDS = 3_000_000
 
 
@@ -28,6 +30,9 @@ def main() -> None:
         table.add_row("the same: `slipway preview dev`, policies included", figures.slipway.text, "")
         table.add_row("slipway over pulumi, medians", f"{figures.ratio:.2f}", "1.2")
     console.print(table)
+    console.print("\nThe judge, as docs/judge.md explains it (minutes):\n")
+    for line in judge_table(JUDGED_ROLLOUTS):
+        console.print(line, markup=False)
 
 
 def _conditions() -> str:

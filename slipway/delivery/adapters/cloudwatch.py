@@ -1,7 +1,9 @@
 """CloudWatch: what the load balancer counted per target group.
 
-Source: "CloudWatch metrics for your Application Load Balancer" (AWS documentation): RequestCount, HTTPCode_Target_5XX_Count,
-TargetConnectionErrorCount and TargetResponseTime, dimensions LoadBalancer and TargetGroup, which are the last parts of their ARNs.
+Source: "CloudWatch metrics for your Application Load Balancer" (AWS documentation). RequestCount has every request for which a target was
+chosen, HTTPCode_Target_*_Count what targets answered; where the load balancer answers in a target's stead (502, 504), it counts
+HTTPCode_ELB_5XX_Count, without a target group. So a request without a good answer of a target is an error, whoever answered it. Dimensions
+are LoadBalancer and TargetGroup, the last parts of their ARNs. "Statistics definitions": `TC(a:)` is how many values were above a.
 """
 
 from __future__ import annotations
@@ -21,40 +23,65 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 NAMESPACE = "AWS/ApplicationELB"
-QUERIES = {
+COUNTS = {
     "requests": ("RequestCount", "Sum"),
-    "target_errors": ("HTTPCode_Target_5XX_Count", "Sum"),
-    "connection_errors": ("TargetConnectionErrorCount", "Sum"),
-    "p99": ("TargetResponseTime", "p99"),
+    "answers_2xx": ("HTTPCode_Target_2XX_Count", "Sum"),
+    "answers_3xx": ("HTTPCode_Target_3XX_Count", "Sum"),
+    "answers_4xx": ("HTTPCode_Target_4XX_Count", "Sum"),
 }
+P99 = ("TargetResponseTime", "p99")
 
 
 class CloudWatchMetrics:
     """Implements `ports.Metrics`."""
 
-    def __init__(self, reference: LoadBalancerRef, region: str, client: CloudWatchClient | None = None) -> None:
+    source = "cloudwatch"
+
+    def __init__(
+        self,
+        reference: LoadBalancerRef,
+        region: str,
+        client: CloudWatchClient | None = None,
+        *,
+        slow_seconds: float = 1.0,
+    ) -> None:
+        """`slow_seconds`: an answer that takes longer counts as slow."""
         self._reference = reference
+        self._slow = {
+            "timed": ("TargetResponseTime", "SampleCount"),
+            "slow": ("TargetResponseTime", f"TC({slow_seconds:g}:)"),
+        }
         self._client: CloudWatchClient = client or aws_client("cloudwatch", region)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`. The window is widened to whole seconds, the finest that CloudWatch keeps."""
         since, until = since.replace(microsecond=0), (until + timedelta(microseconds=999_999)).replace(microsecond=0)
-        period = period_seconds((until - since).total_seconds())
+        # Whole minutes at most: CloudWatch counts longer periods from its own clock, and would leave out the begin of the time asked for.
+        period = min(period_seconds((until - since).total_seconds()), 60)
         colours = {"candidate": candidate} | ({"live": live} if live else {})
         queries = [
-            self._query(f"{side}_{name}", colour, name, period) for side, colour in colours.items() for name in QUERIES
+            self._query(f"{side}_{name}", colour, metric, period)
+            for side, colour in colours.items()
+            for name, metric in (COUNTS | self._slow).items()
         ]
         found = self._read(queries, since, until)
         samples = {
-            side: _sample({name: list(found.get(f"{side}_{name}", {}).values()) for name in QUERIES})
+            side: _sample({name: sum(found.get(f"{side}_{name}", {}).values()) for name in COUNTS | self._slow})
             for side in colours
         }
-        return Comparison(source="cloudwatch", candidate=samples["candidate"], live=samples.get("live"))
+        return Comparison(
+            source=self.source, candidate=samples["candidate"], live=samples.get("live"), counts_synthetic=True
+        )
 
     def series(self, since: datetime, until: datetime, period: int) -> Mapping[Colour, Series]:
         """Both colours' traffic in periods of that many seconds, gaps filled: nothing counted is no request."""
         since, until = since.replace(microsecond=0), until.replace(microsecond=0)
-        queries = [self._query(f"{colour}_{name}", colour, name, period) for colour in Colour for name in QUERIES]
+        wanted = COUNTS | {"p99": P99}
+        queries = [
+            self._query(f"{colour}_{name}", colour, metric, period)
+            for colour in Colour
+            for name, metric in wanted.items()
+        ]
         found = self._read(queries, since, until)
         count = int((until - since).total_seconds()) // period
         begins = [since + timedelta(seconds=number * period) for number in range(count)]
@@ -62,7 +89,7 @@ class CloudWatchMetrics:
             colour: Series(
                 period_seconds=period,
                 points=tuple(
-                    _point(at, {name: found.get(f"{colour}_{name}", {}).get(at) for name in QUERIES}) for at in begins
+                    _point(at, {name: found.get(f"{colour}_{name}", {}).get(at) for name in wanted}) for at in begins
                 ),
             )
             for colour in Colour
@@ -79,8 +106,7 @@ class CloudWatchMetrics:
                     values.setdefault(result.get("Id", ""), {}).update(pairs)
         return values
 
-    def _query(self, identity: str, colour: Colour, name: str, period: int) -> Any:
-        metric, statistic = QUERIES[name]
+    def _query(self, identity: str, colour: Colour, metric: tuple[str, str], period: int) -> Any:
         dimensions = [
             {"Name": "LoadBalancer", "Value": load_balancer_dimension(self._reference.arn)},
             {"Name": "TargetGroup", "Value": target_group_dimension(self._reference.target_group(colour))},
@@ -88,9 +114,9 @@ class CloudWatchMetrics:
         return {
             "Id": identity,
             "MetricStat": {
-                "Metric": {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions},
+                "Metric": {"Namespace": NAMESPACE, "MetricName": metric[0], "Dimensions": dimensions},
                 "Period": period,
-                "Stat": statistic,
+                "Stat": metric[1],
             },
         }
 
@@ -105,19 +131,15 @@ def target_group_dimension(arn: str) -> str:
     return arn.rpartition(":")[2]
 
 
+def _errors(counts: Mapping[str, float | None]) -> int:
+    answered = sum(counts[name] or 0 for name in COUNTS if name != "requests")
+    return max(int((counts["requests"] or 0) - answered), 0)
+
+
 def _point(at: datetime, values: Mapping[str, float | None]) -> Point:
-    return Point(
-        at=at,
-        requests=int(values["requests"] or 0),
-        errors=int((values["target_errors"] or 0) + (values["connection_errors"] or 0)),
-        p99_seconds=values["p99"],
-    )
+    return Point(at=at, requests=int(values["requests"] or 0), errors=_errors(values), p99_seconds=values["p99"])
 
 
-def _sample(values: dict[str, list[float]]) -> Sample:
-    return Sample(
-        requests=int(sum(values["requests"])),
-        errors=int(sum(values["target_errors"]) + sum(values["connection_errors"])),
-        # Several periods have several percentiles; the worst one is the honest summary.
-        p99_seconds=max(values["p99"], default=None),
-    )
+def _sample(values: Mapping[str, float]) -> Sample:
+    slow = int(values["slow"]) if values["timed"] else None
+    return Sample(requests=int(values["requests"]), errors=_errors(values), slow=slow)

@@ -20,10 +20,14 @@ STREAK = 3
 PAUSE_SECONDS = 0.2
 MAXIMUM_SYNTHETIC_REQUESTS = 20
 """Per analysis: evidence, not load."""
+ENOUGH_FAILURES = 3
+"""A candidate that hangs would keep the judge waiting for all the others."""
 
 
 class HttpProbe:
     """Implements `ports.Probe` and, through the test listener, `ports.Metrics`."""
+
+    source = "probe"
 
     def __init__(
         self, target: Target, client: httpx.Client | None = None, sleep: Callable[[float], None] = time.sleep
@@ -53,22 +57,21 @@ class HttpProbe:
             self._sleep(PAUSE_SECONDS)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
-        """See `Metrics.compare`. The window is now: the requests are made here.
-
-        The load balancer counts them too, which gives a candidate that nobody visits the numbers that the other sources need.
-        """
+        """See `Metrics.compare`. The time is now: the requests are made here, and are those of this look alone."""
         del candidate, live, since, until
-        count, errors = synthetic_requests(self._settings), 0
-        for number in range(count):
-            path = self._settings.smoke_paths[number % len(self._settings.smoke_paths)]
+        paths, made = self._settings.smoke_paths, Sample(slow=0)
+        for number in range(synthetic_requests(self._settings)):
+            began = time.monotonic()
             try:
-                errors += self._client.get(f"{self._target.load_balancer.test_url}{path}").status_code >= 500
+                answer = self._client.get(f"{self._target.load_balancer.test_url}{paths[number % len(paths)]}")
+                failed = answer.status_code >= 500
             except httpx.HTTPError:
-                errors += 1
-        # No answer times: a handful of requests has no 99th percentile.
-        return Comparison(
-            source="probe", candidate=Sample(requests=count, errors=errors), live=None, synthetic=True, required=False
-        )
+                failed = True
+            slow = time.monotonic() - began > self._settings.max_p99_seconds
+            made = made.plus(Sample(requests=1, errors=int(failed), slow=int(slow)))
+            if made.errors == ENOUGH_FAILURES:
+                break
+        return Comparison(source=self.source, candidate=made, synthetic=True)
 
     def _fault(self, base: str, colour: Colour, release: str) -> str:
         """What is wrong with the first path that is not right; "" when all are."""
@@ -86,9 +89,8 @@ class HttpProbe:
 
 
 def synthetic_requests(settings: RolloutSettings) -> int:
-    """So many per analysis that the minimum is reached within one window, were there no others."""
-    window = min(settings.metric_window_seconds, max(settings.bake_seconds, settings.analysis_interval_seconds))
-    analyses = max(1, int(window / settings.analysis_interval_seconds))
+    """So many per analysis that the minimum is reached within one bake, were there no others."""
+    analyses = max(1, int(settings.bake_seconds / settings.analysis_interval_seconds))
     return min(math.ceil(settings.minimum_requests / analyses), MAXIMUM_SYNTHETIC_REQUESTS)
 
 

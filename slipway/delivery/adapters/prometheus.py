@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import cast
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
@@ -22,7 +23,18 @@ class PrometheusQueries(BaseModel):
 
     requests: str
     errors: str
-    p99_seconds: str
+    slow: str
+    """Requests slower than `maxP99Seconds`: those of a histogram less those of its bucket."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_percentile(cls, values: object) -> object:
+        if isinstance(values, dict) and "p99_seconds" in values:
+            raise ValueError(
+                "`p99_seconds` is not judged any more; give `slow`, the number of requests above rollout.maxP99Seconds, as"
+                ' sum(increase(seconds_count{…}[{window}])) - sum(increase(seconds_bucket{…,le="1.0"}[{window}]))'
+            )
+        return cast("object", values)
 
 
 class _Result(BaseModel):
@@ -43,6 +55,8 @@ class _Answer(BaseModel):
 class PrometheusMetrics:
     """Implements `ports.Metrics` over `/api/v1/query`."""
 
+    source = "prometheus"
+
     def __init__(self, url: str, queries: PrometheusQueries, client: httpx.Client | None = None) -> None:
         self._queries = queries
         self._client = client or httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
@@ -50,7 +64,7 @@ class PrometheusMetrics:
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`."""
         return Comparison(
-            source="prometheus",
+            source=self.source,
             candidate=self._sample(candidate, since, until),
             live=self._sample(live, since, until) if live else None,
         )
@@ -64,7 +78,7 @@ class PrometheusMetrics:
         return Sample(
             requests=round(values["requests"] or 0),
             errors=round(values["errors"] or 0),
-            p99_seconds=values["p99_seconds"],
+            slow=None if values["slow"] is None else round(values["slow"]),
         )
 
     def _number(self, query: str, at: datetime) -> float | None:

@@ -1,117 +1,226 @@
-"""The judge: pure, from measurements to one verdict in words.
+"""The judge: pure, from a rollout's measurements to one verdict in words.
 
-A candidate fails on errors when its ratio is above the absolute limit AND clearly above the live colour's over the same minutes: a broken
-dependency hurts both, and rolling back would not help. Before the bake has ended only a statistically certain failure counts.
+A candidate fails when its counts are beyond doubt above the limit AND above those of the live colour: a broken dependency hurts both, and
+rolling back would not help. "Beyond doubt" is meant of the whole rollout: all its looks at all its metrics together are wrong about a
+release within the limits with a probability of at most RISK.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
 
-from slipway.delivery.model.analysis import Comparison, Sample
-from slipway.delivery.model.observation import Verdict, VerdictKind
-from slipway.delivery.model.rollout import Reason
-from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.analysis.evidence import Counts, Rule, evidence_against, evidence_for
+from slipway.delivery.analysis.measuring import stretches_in_step
+from slipway.delivery.model.analysis import Comparison, Measurement, Sample, VerdictKind
+from slipway.delivery.model.observation import Verdict
+from slipway.delivery.model.rollout import Reason, Rollout, Step
+from slipway.delivery.model.target import MetricSettings, NoDataPolicy, RolloutSettings
 
-CERTAINTY_Z = 2.326
-"""One-sided 99 %: the normal quantile of the Wilson bound. An analysis is made many times in a bake, and each may err."""
+RISK = 0.01
+"""Of turning back a release that is within its limits; per rollout."""
+MISS_RISK = 0.005
+"""Of letting a release pass, as certain, that is `detect_factor` times worse than a limit; per rollout."""
+MINIMUM_FAILURES = 3
+"""Fewer bad requests never turn a release back: one timeout on a busy machine is no bad release, whatever the limit."""
+SLOW_RATIO = 0.01
+"""How many requests may be slower than `max_p99_seconds`: what a 99th percentile means."""
 SYNTHETIC_LIMIT_RATIO = 0.15
-"""A handful of requests of our own must fail clearly: one timeout on a busy machine is no bad release."""
+"""A handful of requests of our own must fail clearly."""
 
 
-def judge(comparisons: Sequence[Comparison], settings: RolloutSettings, *, final: bool) -> Verdict:
-    """One verdict over all sources: any failure fails; a required source without data is no data; else pass."""
-    verdicts = [_judge_one(comparison, settings, final=final) for comparison in comparisons]
-    for verdict in verdicts:
-        if verdict.kind is VerdictKind.FAIL:
-            return verdict
-    for comparison, verdict in zip(comparisons, verdicts, strict=True):
-        if verdict.kind is VerdictKind.NO_DATA and comparison.required:
-            return verdict
-    passed = [verdict for verdict in verdicts if verdict.kind is VerdictKind.PASS]
-    if not passed:
-        return Verdict(kind=VerdictKind.NO_DATA, text="no source of measurements had any", reason=Reason.NO_DATA)
-    numbers = {key: value for verdict in passed for key, value in verdict.numbers.items()}
-    return Verdict(kind=VerdictKind.PASS, text="; ".join(verdict.text for verdict in passed), numbers=numbers)
+@dataclass(frozen=True, kw_only=True)
+class _Metric:
+    comparison: Comparison
+    name: str
+    limit: float
+    reason: Reason
+    settings: MetricSettings
+
+    def bad(self, sample: Sample) -> int:
+        """How many requests were bad."""
+        return min((sample.slow or 0) if self.name == "latency" else sample.errors, sample.requests)
 
 
-def _judge_one(comparison: Comparison, settings: RolloutSettings, *, final: bool) -> Verdict:
-    candidate, live = comparison.candidate, comparison.live
-    numbers = _numbers(comparison)
-    if candidate.requests < settings.minimum_requests and not (comparison.synthetic and candidate.errors):
-        text = (
-            f"{comparison.source}: {candidate.requests} requests to the candidate, {settings.minimum_requests} needed"
+@dataclass(frozen=True, kw_only=True)
+class _Finding:
+    metric: _Metric
+    kind: VerdictKind
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What is to be judged: the last measurement, in the light of those before it."""
+
+    measurements: Sequence[Measurement]
+    settings: RolloutSettings
+    steps: Sequence[Step]
+    risk: float
+    """Of each metric."""
+
+
+def judge(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Verdict:
+    """The verdict on the last measurement: the same ones always give the same verdict."""
+    latest = measurements[-1]
+    metrics = [metric for comparison in latest.comparisons for metric in _metrics(comparison, settings)]
+    judged = max(1, sum(not metric.settings.dry_run for metric in metrics))
+    case = _Case(measurements=measurements, settings=settings, steps=steps, risk=RISK / judged)
+    findings = [_judge_metric(metric, case) for metric in metrics]
+    return _join([_stand_in(finding, findings, settings) for finding in findings], _numbers(latest))
+
+
+def replay(rollout: Rollout) -> Iterator[tuple[Measurement, Verdict]]:
+    """Every measurement that was kept, with the verdict that follows from it and those before it."""
+    for number, measurement in enumerate(rollout.measurements, 1):
+        yield measurement, judge(rollout.measurements[:number], rollout.settings, rollout.steps)
+
+
+def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[_Metric]:
+    limits = {
+        "errors": (settings.max_error_ratio, Reason.ERRORS_ABOVE_LIMIT),
+        "latency": (SLOW_RATIO, Reason.LATENCY_ABOVE_LIMIT),
+    }
+    for name, (limit, reason) in limits.items():
+        yield _Metric(
+            comparison=comparison,
+            name=name,
+            limit=max(limit, SYNTHETIC_LIMIT_RATIO) if comparison.synthetic else limit,
+            reason=Reason.PROBE_FAILED if comparison.synthetic else reason,
+            settings=settings.metric(comparison.source, name),
         )
-        return Verdict(kind=VerdictKind.NO_DATA, text=text, reason=Reason.NO_DATA, numbers=numbers)
-    if _errors_fail(comparison, settings, final=final):
-        reason = Reason.PROBE_FAILED if comparison.synthetic else Reason.ERRORS_ABOVE_LIMIT
-        return Verdict(kind=VerdictKind.FAIL, text=_error_text(comparison, settings), reason=reason, numbers=numbers)
-    if candidate.p99_seconds is not None and _latency_fails(candidate.p99_seconds, live, settings):
-        return Verdict(
-            kind=VerdictKind.FAIL,
-            text=_latency_text(comparison, settings),
-            reason=Reason.LATENCY_ABOVE_LIMIT,
-            numbers=numbers,
-        )
-    if candidate.p99_seconds is None:
-        text = f"{comparison.source}: no answer times of the candidate"
-        return Verdict(kind=VerdictKind.NO_DATA, text=text, reason=Reason.NO_DATA, numbers=numbers)
-    text = f"{comparison.source}: {candidate.error_ratio:.2%} errors in {candidate.requests} requests, p99 {candidate.p99_seconds:.3f} s"
-    return Verdict(kind=VerdictKind.PASS, text=text, numbers=numbers)
 
 
-def _errors_fail(comparison: Comparison, settings: RolloutSettings, *, final: bool) -> bool:
-    candidate, live = comparison.candidate, comparison.live
-    certain = lower_bound(candidate.errors, candidate.requests)
-    if comparison.synthetic:
-        return certain > max(settings.max_error_ratio, SYNTHETIC_LIMIT_RATIO)
-    if (candidate.error_ratio if final else certain) <= settings.max_error_ratio:
-        return False
-    comparable = live is not None and live.requests >= settings.minimum_requests
-    return not (comparable and live and candidate.error_ratio <= settings.error_factor * live.error_ratio)
+def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
+    settings, latest = case.settings, case.measurements[-1]
+    rule = Rule(
+        limit=metric.limit,
+        factor=settings.detect_factor,
+        excused=settings.error_factor,
+        minimum=settings.minimum_requests,
+    )
+    stretches = _stretches(metric, case.measurements)
+    whole = reduce(Counts.plus, stretches, Counts())
+    if whole.bad >= MINIMUM_FAILURES:
+        starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
+        against, loudest = evidence_against(stretches, rule, starts)
+        if against >= -math.log(case.risk):
+            return _Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
+    missing = _missing(metric, settings)
+    if missing:
+        return _Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")
+    text = _text(metric, whole, settings)
+    proof_due = latest.step == len(case.steps) - 1 and not metric.comparison.synthetic
+    if not proof_due or _proves(whole, rule):
+        return _Finding(metric=metric, kind=VerdictKind.PASS, text=text)
+    # What a flawless release could have shown when the last extension ends; waiting for less is in vain.
+    step = case.steps[latest.step]
+    longest = step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
+    coming = metric.comparison.candidate.requests * max(longest / max(latest.seconds, 1.0) - 1, 0)
+    if _proves(Counts(requests=whole.requests + int(coming)), rule):
+        return _Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, not enough to be sure")
+    few = f"too few requests to tell it from {settings.detect_factor:g} times as many"
+    return _Finding(metric=metric, kind=VerdictKind.PASS, text=f"{text}; {few}")
 
 
-def _latency_fails(p99_seconds: float, live: Sample | None, settings: RolloutSettings) -> bool:
-    if p99_seconds <= settings.max_p99_seconds:
-        return False
-    comparable = live is not None and live.requests >= settings.minimum_requests and live.p99_seconds is not None
-    return not (comparable and live and p99_seconds <= settings.error_factor * (live.p99_seconds or 0))
+def _proves(counts: Counts, rule: Rule) -> bool:
+    return evidence_for(counts, rule) >= -math.log(MISS_RISK)
 
 
-def lower_bound(errors: int, requests: int) -> float:
-    """Wilson's lower bound of the true error ratio: 1 error in 20 requests is no proof of 5 %."""
-    if requests == 0:
-        return 0.0
-    ratio, z2 = min(errors / requests, 1.0), CERTAINTY_Z**2
-    spread = CERTAINTY_Z * math.sqrt(ratio * (1 - ratio) / requests + z2 / (4 * requests**2))
-    return (ratio + z2 / (2 * requests) - spread) / (1 + z2 / requests)
-
-
-def _numbers(comparison: Comparison) -> dict[str, float]:
-    numbers: dict[str, float] = {}
-    for side, sample in (("candidate", comparison.candidate), ("live", comparison.live)):
-        if sample is None:
+def _stretches(metric: _Metric, measurements: Sequence[Measurement]) -> list[Counts]:
+    """What this metric counted in each stretch, apart from the stretches before it."""
+    ends = {(each.since, each.stretch): each for each in measurements}
+    counts: list[Counts] = []
+    before: tuple[Measurement, Comparison] | None = None
+    for measurement in ends.values():
+        found = next((each for each in measurement.comparisons if each.source == metric.comparison.source), None)
+        if found is None:
             continue
-        prefix = f"{comparison.source}.{side}"
-        numbers |= {f"{prefix}.requests": sample.requests, f"{prefix}.error_ratio": round(sample.error_ratio, 5)}
-        if sample.p99_seconds is not None:
-            numbers[f"{prefix}.p99_seconds"] = round(sample.p99_seconds, 4)
-    return numbers
+        earlier = before[1] if before and before[0].since == measurement.since else None
+        candidate = found.candidate.minus(earlier.candidate) if earlier else found.candidate
+        live = found.live.minus(earlier.live) if found.live and earlier and earlier.live else found.live
+        live = live or Sample()
+        counts.append(
+            Counts(
+                requests=candidate.requests,
+                bad=metric.bad(candidate),
+                live_requests=live.requests,
+                live_bad=metric.bad(live),
+            )
+        )
+        before = (measurement, found)
+    return counts
 
 
-def _error_text(comparison: Comparison, settings: RolloutSettings) -> str:
-    candidate, live = comparison.candidate, comparison.live
-    peer = f"; the live colour has {live.error_ratio:.2%} of {live.requests}" if live and live.requests else ""
-    return (
-        f"{comparison.source}: {candidate.error_ratio:.2%} of {candidate.requests} requests to the candidate failed, "
-        f"{settings.max_error_ratio:.2%} allowed{peer}"
+def _missing(metric: _Metric, settings: RolloutSettings) -> str:
+    """What this metric lacks in the current step; "" when nothing."""
+    comparison = metric.comparison
+    if comparison.fault:
+        return f"measurements cannot be read: {comparison.fault}"
+    if comparison.candidate.requests < settings.minimum_requests:
+        return f"{comparison.candidate.requests} requests to the candidate, {settings.minimum_requests} needed"
+    if metric.name == "latency" and comparison.candidate.slow is None:
+        return "no answer times of the candidate"
+    return ""
+
+
+def _stand_in(finding: _Finding, findings: Sequence[_Finding], settings: RolloutSettings) -> _Finding:
+    """A service that few visit is judged by our own requests, and that is said."""
+    users = finding.metric.comparison
+    own = [each.metric.comparison.candidate.requests for each in findings if each.metric.comparison.synthetic]
+    quiet = not users.fault and not users.synthetic and users.candidate.requests < settings.minimum_requests
+    if finding.kind is VerdictKind.NO_DATA and quiet and max(own, default=0) >= settings.minimum_requests:
+        return replace(finding, kind=VerdictKind.PASS, text=f"{finding.text}; {max(own)} of our own stand in")
+    return finding
+
+
+def _join(findings: Sequence[_Finding], numbers: dict[str, float]) -> Verdict:
+    """Any failure fails; then what lacks data, by its policy; then what is not certain yet. Dry runs are only told."""
+    dry = [f"dry run, {each.kind}: {each.text}" for each in findings if each.metric.settings.dry_run]
+    judged = [each for each in findings if not each.metric.settings.dry_run]
+    failed = [each for each in judged if each.kind is VerdictKind.FAIL]
+    if failed:
+        text = "; ".join(each.text for each in failed)
+        return Verdict(kind=VerdictKind.FAIL, text=text, reason=failed[0].metric.reason, numbers=numbers)
+    # Our own requests add evidence when there are some, and are not missed when there are none.
+    lacking = [each for each in judged if each.kind is VerdictKind.NO_DATA and not each.metric.comparison.synthetic]
+    for policy in ("fail", "hold"):
+        texts = dict.fromkeys(each.text for each in lacking if each.metric.settings.on_no_data == policy)
+        if texts:
+            return _no_data(texts, numbers, policy)
+    if not judged:
+        return _no_data(["nothing is judged", *dry], numbers, None)
+    told = [f"{each.text}, passed by policy" if each in lacking else each.text for each in judged]
+    undecided = any(each.kind is VerdictKind.UNDECIDED for each in judged)
+    kind = VerdictKind.UNDECIDED if undecided else VerdictKind.PASS
+    return Verdict(kind=kind, text="; ".join(dict.fromkeys([*told, *dry])), numbers=numbers)
+
+
+def _no_data(texts: Iterable[str], numbers: dict[str, float], policy: NoDataPolicy | None) -> Verdict:
+    return Verdict(
+        kind=VerdictKind.NO_DATA, text="; ".join(texts), reason=Reason.NO_DATA, numbers=numbers, on_no_data=policy
     )
 
 
-def _latency_text(comparison: Comparison, settings: RolloutSettings) -> str:
-    live, measured = comparison.live, comparison.candidate.p99_seconds or 0
-    peer = f"; the live colour has {live.p99_seconds:.3f} s" if live and live.p99_seconds is not None else ""
+def _numbers(measurement: Measurement) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for comparison in measurement.comparisons:
+        for side, sample in (("candidate", comparison.candidate), ("live", comparison.live)):
+            for name, value in asdict(sample).items() if sample else ():
+                if value is not None:
+                    numbers[f"{comparison.source}.{side}.{name}"] = value
+    return numbers
+
+
+def _text(metric: _Metric, counts: Counts, settings: RolloutSettings) -> str:
+    what = f"took longer than {settings.max_p99_seconds:g} s" if metric.name == "latency" else "failed"
+    peer = ""
+    if counts.live_requests:
+        peer = f"; the live colour has {counts.live_bad / counts.live_requests:.2%} of {counts.live_requests}"
+    ratio = counts.bad / max(counts.requests, 1)
     return (
-        f"{comparison.source}: p99 of the candidate is {measured:.3f} s, {settings.max_p99_seconds:g} s allowed{peer}"
+        f"{metric.comparison.source}: {ratio:.2%} of {counts.requests} requests to the candidate {what},"
+        f" {metric.limit:.2%} allowed{peer}"
     )

@@ -1,36 +1,77 @@
-"""Measurements of one colour over one window."""
+"""Measurements of the candidate and of the live colour, and what was concluded from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class VerdictKind(StrEnum):
+    """What the analysis says."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    NO_DATA = "no-data"
+    """Too few requests to judge; the metric's policy decides at the end of the bake."""
+    UNDECIDED = "undecided"
+    """Nothing speaks against the release, and the evidence for it is not enough to end the last step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What one source measured of one colour; all over the same window."""
+    """What one source counted of one colour, all over the same time."""
 
-    requests: int
-    errors: int
-    """Answers 5xx and connections that failed at the target."""
-    p99_seconds: float | None = None
-    """99th percentile of the answer time; None: not measured."""
+    requests: int = 0
+    errors: int = 0
+    """Answers 5xx, and requests that the target never answered."""
+    slow: int | None = None
+    """Answers slower than the limit; None: no answer times were measured."""
 
-    @property
-    def error_ratio(self) -> float:
-        """Errors per request, 0-1; 0 without requests."""
-        return min(self.errors / self.requests, 1.0) if self.requests else 0.0
+    def plus(self, other: Sample) -> Sample:
+        """Both together."""
+        return Sample(
+            requests=self.requests + other.requests,
+            errors=self.errors + other.errors,
+            slow=None if self.slow is None and other.slow is None else (self.slow or 0) + (other.slow or 0),
+        )
+
+    def minus(self, other: Sample) -> Sample:
+        """What is left without `other`; sources that count late never make it negative."""
+        requests = max(self.requests - other.requests, 0)
+        slow = None if self.slow is None else min(max(self.slow - (other.slow or 0), 0), requests)
+        return Sample(requests=requests, errors=min(max(self.errors - other.errors, 0), requests), slow=slow)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Candidate and live colour, measured by one source over the same window."""
+    """Candidate and live colour, measured by one source over the same time."""
 
     source: str
     """`cloudwatch`, `prometheus`, `probe`: named in the verdict."""
     candidate: Sample
-    live: Sample | None
+    live: Sample | None = None
     """None: there is no live colour, or the source does not see it."""
     synthetic: bool = False
-    """True: a handful of requests of our own, which prove a failure only when most of them fail."""
-    required: bool = True
-    """False: a source that adds evidence when it has some, and is not missed when it has none."""
+    """The requests are our own, made for this measurement."""
+    counts_synthetic: bool = False
+    """The source counts our own requests among the users'; they are subtracted."""
+    fault: str = ""
+    """Why the source could not be read this time; the counts are those of the time before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Everything that one judgement of a step was made from: all requests since the step began."""
+
+    at: datetime
+    since: datetime
+    """When the step began to bake."""
+    step: int
+    seconds: float
+    """How much of the step is covered; the metric store's delay is left out."""
+    stretch: int
+    """Which part of the step this is in: the test starts once more with each."""
+    comparisons: tuple[Comparison, ...]
+    verdict: VerdictKind = VerdictKind.NO_DATA
+    """What was concluded."""

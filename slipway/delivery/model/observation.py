@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Reason
+from slipway.delivery.model.target import NoDataPolicy
 from slipway.delivery.model.wanted import Wanted
 
 
@@ -49,22 +50,16 @@ class Health:
         return f"{self.healthy} healthy, {self.unhealthy} not healthy, {self.expected} expected"
 
 
-class VerdictKind(StrEnum):
-    """What the analysis says."""
-
-    PASS = "pass"  # noqa: S105 - a verdict
-    FAIL = "fail"
-    NO_DATA = "no-data"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The analysis of one window, in words that a person on call understands, and in numbers."""
+    """One judgement, in words that a person on call understands, and in numbers."""
 
     kind: VerdictKind
     text: str
     reason: Reason = Reason.NONE
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    on_no_data: NoDataPolicy | None = None
+    """The strictest policy of the metrics without data; None: the stack's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
+from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings
@@ -153,13 +154,15 @@ class Rollout:
     step: int = 0
     baking_since: datetime | None = None
     extensions: int = 0
-    """How often the bake of this step was extended for want of data."""
+    """How often the bake of this step was extended for want of evidence."""
     marks: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     """Effects known to have happened, and when; each is also safe to repeat."""
     reason: Reason = Reason.NONE
     reason_text: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     """The measurements that decided against the release."""
+    measurements: tuple[Measurement, ...] = ()
+    """What the judgements were made from, oldest first, thinned; see `analysis.measuring`."""
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
     """Seconds per phase, and `detect` and `weights_back` of a rollback."""
     journal: tuple[JournalEntry, ...] = ()

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from slipway.delivery.model.colour import Colour
 from slipway.errors import UsageError
 
+NoDataPolicy = Literal["fail", "hold", "pass"]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -69,6 +70,15 @@ class FreezeWindow(Part):
     reason: str = ""
 
 
+class MetricSettings(Part):
+    """What differs for one metric."""
+
+    on_no_data: NoDataPolicy | None = None
+    """None: as the stack says for all."""
+    dry_run: bool = False
+    """Measured, judged and told, without a consequence."""
+
+
 class RolloutSettings(Part):
     """How traffic moves and when a release counts as bad. Units are in the names."""
 
@@ -80,12 +90,19 @@ class RolloutSettings(Part):
     error_factor: float = Field(default=2.0, ge=1)
     """A candidate above `max_error_ratio` is still tolerated while the live colour is as bad, up to this factor."""
     max_p99_seconds: float = Field(default=1.0, gt=0)
+    """At most one request in a hundred may take longer."""
+    detect_factor: float = Field(default=2.0, gt=1)
+    """The last step bakes on until a release this many times worse than a limit would have been caught, in 99 of 100 rollouts."""
     minimum_requests: int = Field(default=20, ge=0)
-    """Fewer requests than this in a window are no data."""
-    on_no_data: Literal["fail", "hold", "pass"] = "hold"
+    """Fewer requests than this since a step began are no data."""
+    on_no_data: NoDataPolicy = "hold"
     """`hold` bakes on, up to `max_extensions` times, and then fails."""
+    metrics: dict[str, MetricSettings] = {}
+    """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
     max_extensions: int = Field(default=5, ge=0)
+    """How often the bake of a step may be extended by itself: for want of data, or of evidence in the last step."""
     metric_window_seconds: float = Field(default=60, gt=0)
+    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
     metric_delay_seconds: float = Field(default=0, ge=0)
     """How late the metric store publishes; the bake waits that much longer. About 120 s for an ALB's metrics in CloudWatch."""
     analysis_interval_seconds: float = Field(default=10, gt=0)
@@ -101,6 +118,11 @@ class RolloutSettings(Part):
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()
+
+    def metric(self, source: str, name: str) -> MetricSettings:
+        """The settings of one source's metric; the more specific key wins."""
+        found = self.metrics.get(f"{source}.{name}") or self.metrics.get(name) or MetricSettings()
+        return found if found.on_no_data else found.model_copy(update={"on_no_data": self.on_no_data})
 
 
 class Target(Part):

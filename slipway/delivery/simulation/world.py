@@ -23,7 +23,8 @@ class Behaviour:
     """How a release behaves once it runs."""
 
     error_ratio: float = 0.0
-    p99_seconds: float = 0.05
+    slow_ratio: float = 0.0
+    """Answers slower than any limit."""
     healthy: bool = True
     smoke_fault: str = ""
 
@@ -215,13 +216,15 @@ class _Cluster:
 
 
 class _Metrics:
+    source = "simulation"
+
     def __init__(self, environment: SimulatedEnvironment) -> None:
         self._environment = environment
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         seconds = (until - since).total_seconds()
         peer = self._sample(live, seconds) if live else None
-        return Comparison(source="simulation", candidate=self._sample(candidate, seconds), live=peer)
+        return Comparison(source=self.source, candidate=self._sample(candidate, seconds), live=peer)
 
     def _sample(self, colour: Colour, seconds: float) -> Sample:
         world = self._environment
@@ -231,7 +234,9 @@ class _Metrics:
             return Sample(requests=0, errors=0)
         behaviour = world.behaviour_of(world.running[colour][0])
         return Sample(
-            requests=requests, errors=int(requests * behaviour.error_ratio), p99_seconds=behaviour.p99_seconds
+            requests=requests,
+            errors=int(requests * behaviour.error_ratio),
+            slow=int(requests * behaviour.slow_ratio),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -56,7 +57,7 @@ class Values:
         self.set_bounds += other.set_bounds
 
     def statistic(self, name: str) -> float | None:
-        """`Sum`, `p99`, `p99.9` and the like; None when these values have no such statistic."""
+        """`Sum`, `p99`, `p99.9`, `TC(0.5:)` and the like; None when these values have no such statistic."""
         count = sum(self.counts.values()) + self.set_count
         total = sum(value * times for value, times in self.counts.items()) + self.set_sum
         if not count:
@@ -65,8 +66,13 @@ class Values:
             return (min if name == "Minimum" else max)([*self.counts, *self.set_bounds])
         if name in STATISTICS:
             return {"SampleCount": count, "Sum": total, "Average": total / count}[name]
+        if self.set_count:
+            return None
+        bounds = trimmed_count_of(name)
+        if bounds:
+            return sum(times for value, times in self.counts.items() if bounds[0] < value <= bounds[1])
         percent = percentile_of(name)
-        return None if percent is None or self.set_count else self._percentile(percent)
+        return None if percent is None else self._percentile(percent)
 
     def _percentile(self, percent: float) -> float:
         """Nearest rank: a value that really occurred, with at least `percent` % of all at or below it."""
@@ -86,6 +92,14 @@ def percentile_of(statistic: str) -> float | None:
         return None
     percent = float(statistic[1:])
     return percent if percent <= 100 else None
+
+
+def trimmed_count_of(statistic: str) -> tuple[float, float] | None:
+    """0.5 and infinity of `TC(0.5:)`: the lower bound is left out, the upper one is not; None when it is no trimmed count of values."""
+    found = re.fullmatch(r"TC\((\d+(?:\.\d+)?)?:(\d+(?:\.\d+)?)?\)", statistic)
+    if not found or not (found[1] or found[2]):
+        return None
+    return float(found[1] or -math.inf), float(found[2] or math.inf)
 
 
 class Metrics:

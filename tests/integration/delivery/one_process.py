@@ -42,6 +42,7 @@ class Machine:
 
     settings: dict[str, Any]
     version: str
+    source = "stand-in"
 
     @cached_property
     def ledger(self) -> DynamoLedger:
@@ -111,7 +112,7 @@ class Machine:
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         bad = self.running().get(candidate, "").endswith(self.settings.get("bad", "none"))
         return Comparison(
-            source="stand-in", candidate=Sample(requests=500, errors=200 if bad else 0, p99_seconds=0.01), live=None
+            source=self.source, candidate=Sample(requests=500, errors=200 if bad else 0, slow=0), live=None
         )
 
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:

@@ -108,11 +108,15 @@ def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
         "before-parameter-build.cloudwatch.GetMetricData", lambda params, **_: asked.update(params)
     )
     values = {
-        "candidate_requests": [40.0, 60.0],
-        "candidate_target_errors": [5.0, 10.0],
-        "candidate_connection_errors": [1.0],
-        "candidate_p99": [0.2, 0.9],
+        # 300 of 1,000 have no answer of a target: the load balancer said 502 or 504 in its stead (alb-cloudwatch-sns-alarms#13).
+        "candidate_requests": [400.0, 600.0],
+        "candidate_answers_2xx": [300.0, 300.0],
+        "candidate_answers_3xx": [40.0],
+        "candidate_answers_4xx": [60.0],
+        "candidate_timed": [340.0, 360.0],
+        "candidate_slow": [4.0, 3.0],
         "live_requests": [900.0],
+        "live_answers_2xx": [900.0],
     }
     with Stubber(client) as stub:
         moments = [NOW, NOW + timedelta(seconds=10)]
@@ -125,12 +129,12 @@ def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
             {"MetricDataResults": results},
             {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY},
         )
-        metrics = CloudWatchMetrics(reference, "us-east-1", client)
+        metrics = CloudWatchMetrics(reference, "us-east-1", client, slow_seconds=1.5)
         compared = metrics.compare(Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=12))
-    assert compared.candidate == Sample(requests=100, errors=16, p99_seconds=0.9)
-    assert compared.live == Sample(requests=900, errors=0, p99_seconds=None)
-    (query,) = [item for item in asked["MetricDataQueries"] if item["Id"] == "candidate_p99"]
-    assert query["MetricStat"]["Stat"] == "p99"
+    assert compared.candidate == Sample(requests=1000, errors=300, slow=7)
+    assert compared.live == Sample(requests=900, errors=0, slow=None)
+    (query,) = [item for item in asked["MetricDataQueries"] if item["Id"] == "candidate_slow"]
+    assert query["MetricStat"]["Stat"] == "TC(1.5:)"
     assert query["MetricStat"]["Period"] == 10
     assert query["MetricStat"]["Metric"]["MetricName"] == "TargetResponseTime"
     assert query["MetricStat"]["Metric"]["Dimensions"] == [
@@ -150,7 +154,8 @@ def test_series_has_a_point_for_each_period_whether_something_was_counted_or_not
         ]
     }
     since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
-    for minute, name, value in ((1, "RequestCount", 30), (1, "HTTPCode_Target_5XX_Count", 3), (3, "RequestCount", 5)):
+    counted = {(1, "RequestCount"): 30, (1, "HTTPCode_Target_2XX_Count"): 27, (3, "RequestCount"): 5}
+    for (minute, name), value in {**counted, (3, "HTTPCode_Target_4XX_Count"): 5}.items():
         data = {"MetricName": name, "Value": value, "Timestamp": since + timedelta(minutes=minute, seconds=7), **metric}
         client.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[data])  # type: ignore[list-item]
 

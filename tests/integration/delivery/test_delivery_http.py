@@ -121,11 +121,15 @@ def test_smoke_test_of_nobody_says_that_nobody_answers() -> None:
         HttpProbe(target(site.url)).smoke(live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3)
 
 
-def test_synthetic_requests_count_server_errors() -> None:
-    with serve(lambda path: (500, {}) if path == "/version" else (200, {})) as site:
+@pytest.mark.parametrize(
+    ("bad", "made"), [(2, Sample(requests=10, errors=2, slow=0)), (9, Sample(requests=3, errors=3, slow=0))]
+)
+def test_synthetic_requests_count_server_errors_and_stop_when_there_are_enough(bad: int, made: Sample) -> None:
+    answers = iter([(500, {})] * bad + [(200, {})] * 10)
+    with serve(lambda _path: next(answers)) as site:
         probe = HttpProbe(target(site.url, minimumRequests=10, analysisIntervalSeconds=5))
         compared = probe.compare(Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=5))
-    assert (compared.candidate, compared.live, compared.synthetic) == (Sample(requests=10, errors=5), None, True)
+    assert (compared.candidate, compared.live, compared.synthetic) == (made, None, True)
 
 
 def event() -> Notice:
@@ -180,7 +184,7 @@ def queries() -> PrometheusQueries:
     return PrometheusQueries(
         requests='sum(increase(requests{colour="{colour}"}[{window}]))',
         errors='sum(increase(errors{colour="{colour}"}[{window}]))',
-        p99_seconds='histogram_quantile(0.99, sum by (le) (rate(seconds{colour="{colour}"}[{window}])))',
+        slow='sum(increase(seconds_count{colour="{colour}"}[{window}]))',
     )
 
 
@@ -192,15 +196,20 @@ def vector(*values: str) -> Answer:
 
 
 def test_prometheus_is_asked_for_each_colour_and_window() -> None:
-    answers = iter([vector("100"), vector("3"), vector("0.25"), vector("900"), vector(), vector("NaN")])
+    answers = iter([vector("100"), vector("3"), vector("2"), vector("900"), vector(), vector("NaN")])
     with serve(lambda _path: next(answers)) as site:
         compared = PrometheusMetrics(site.url, queries()).compare(
             Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=30)
         )
         asked = httpx.URL(site.requests[0][0]).params["query"]
     assert asked == 'sum(increase(requests{colour="green"}[30s]))'
-    assert compared.candidate == Sample(requests=100, errors=3, p99_seconds=0.25)
-    assert compared.live == Sample(requests=900, errors=0, p99_seconds=None)
+    assert compared.candidate == Sample(requests=100, errors=3, slow=2)
+    assert compared.live == Sample(requests=900, errors=0, slow=None)
+
+
+def test_refuses_a_percentile_and_says_what_to_give_instead() -> None:
+    with pytest.raises(ValueError, match="p99_seconds` is not judged any more; give `slow`"):
+        PrometheusQueries.model_validate({"requests": "r", "errors": "e", "p99_seconds": "p"})
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_metrics_are_those_of_the_requests_also_across_a_daemon_restart(lab: Any
     # A minute may end between the requests.
     assert 1 <= max(_read(dimensions, "TargetResponseTime", "p99", 60)) < 10
     assert min(_read(dimensions, "TargetResponseTime", "p50", 60)) < 1
+    assert sum(_read(dimensions, "TargetResponseTime", "TC(0.9:)", 60)) == 2
     lab.wait(lambda: 1.0 in _read(dimensions, "HealthyHostCount", "Maximum"), "a healthy host")
     assert sum(_read(dimensions[1:], "RequestCount", "Sum", 10)) == 20
     listed = boto3.client("cloudwatch", "us-east-1").list_metrics(Namespace=NAMESPACE, MetricName="RequestCount")

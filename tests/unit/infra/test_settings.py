@@ -88,6 +88,8 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("network", {"cidr": "10.0.0.0/16", "zones": 1}, "slipway:network.zones"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
+        ("rollout", {"metrics": {"latencies": {}}}, "slipway:rollout.metrics.latencies"),
+        ("rollout", {"metrics": {"errors": {"dryrun": True}}}, "slipway:rollout.metrics.errors.dryrun: unknown key"),
         ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
         ("image", {}, "no release could ever come here"),
         ("network", {"cidr": "10.0.0.0/16", "zones": ["us-east-1a"]}, "slipway:network.zones"),

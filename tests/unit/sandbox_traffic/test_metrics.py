@@ -33,6 +33,17 @@ def test_percentile_is_a_value_that_occurred_when_asked_for_p99() -> None:
     assert values.statistic("Average") == 50.5
 
 
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("TC(97:)", 3), ("TC(97:99)", 2), ("TC(:2)", 2), ("TC(100:)", 0), ("TC(:)", None), ("TC(10%:)", None)],
+)
+def test_trimmed_count_leaves_out_its_lower_bound(name: str, count: float | None) -> None:
+    values = Values()
+    for value in range(1, 101):
+        values.add(float(value))
+    assert values.statistic(name) == count
+
+
 def test_percentile_is_unknown_when_a_statistic_set_hides_the_values() -> None:
     values = Values()
     values.add_set(3, 6.0, 1.0, 3.0)

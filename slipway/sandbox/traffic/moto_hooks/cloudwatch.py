@@ -14,7 +14,15 @@ from moto.cloudwatch.models import CloudWatchBackend, MetricAggregatedDatum, Met
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
-from slipway.sandbox.traffic.metrics import STATISTICS, Metrics, Series, Values, by_period, percentile_of
+from slipway.sandbox.traffic.metrics import (
+    STATISTICS,
+    Metrics,
+    Series,
+    Values,
+    by_period,
+    percentile_of,
+    trimmed_count_of,
+)
 from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 
 Named = Iterable[Mapping[str, Any]]
@@ -149,9 +157,10 @@ def _get_filtered(
 
 
 def _check_statistic(statistic: str) -> None:
-    if statistic not in STATISTICS and percentile_of(statistic) is None:
+    if statistic not in STATISTICS and percentile_of(statistic) is None and trimmed_count_of(statistic) is None:
         raise InvalidParameterValue(
-            f"The sandbox does not support the statistic '{statistic}'; it knows {', '.join(STATISTICS)} and percentiles as p99."
+            f"The sandbox does not support the statistic '{statistic}'; it knows {', '.join(STATISTICS)}, percentiles as p99,"
+            " and counts of values as TC(0.5:)."
         )
 
 

@@ -1,0 +1,77 @@
+"""From sources to one measurement of a step, and which measurements are kept with the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from slipway.delivery.model.analysis import Comparison, Measurement, Sample
+from slipway.delivery.model.rollout import Rollout, Step
+from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.ports import Metrics
+from slipway.errors import SlipwayError
+
+MAXIMUM_STRETCHES = 60
+"""Starts of the test in a rollout that never has more steps than that."""
+RECENT = 20
+"""Measurements that are kept beside the last one of each stretch."""
+
+
+def stretches_in_step(settings: RolloutSettings, steps: Sequence[Step]) -> int:
+    """Into how many parts a bake is divided; known before the first request, as the test's weights must be."""
+    analysed = max(1, sum(step.analyse for step in steps))
+    wanted = int(settings.bake_seconds // settings.metric_window_seconds)
+    return max(1, min(wanted, MAXIMUM_STRETCHES // analysed))
+
+
+def measure(rollout: Rollout, sources: Iterable[Metrics], now: datetime) -> Measurement | None:
+    """Ask every source about the step so far; None while it has no measurable time. A source that fails hides no other."""
+    settings, since = rollout.settings, rollout.baking_since
+    until = now - timedelta(seconds=settings.metric_delay_seconds)
+    if since is None or until <= since:
+        return None
+    before = [each for each in rollout.measurements if each.since == since]
+    last = {each.source: each for each in before[-1].comparisons} if before else {}
+    own = _synthetic([each for each in before if each.at <= until])
+    seconds = (until - since).total_seconds()
+    count = stretches_in_step(settings, rollout.steps)
+    length = max(rollout.steps[rollout.step].bake_seconds, 1.0) / count
+    return Measurement(
+        at=now,
+        since=since,
+        step=rollout.step,
+        seconds=seconds,
+        stretch=min(int(seconds / length), count - 1),
+        comparisons=tuple(_ask(source, rollout, (since, until), last.get(source.source), own) for source in sources),
+    )
+
+
+def with_measurement(rollout: Rollout, measurement: Measurement) -> Rollout:
+    """The rollout with one more measurement. Kept are the newest ones, and the last of each stretch, which later judgements need."""
+    known = (*rollout.measurements, measurement)
+    needed = {(each.since, each.stretch): each for each in known}
+    older = [each for each in known[:-RECENT] if needed[each.since, each.stretch] is each]
+    return replace(rollout, measurements=(*older, *known[-RECENT:]))
+
+
+def _ask(
+    source: Metrics, rollout: Rollout, span: tuple[datetime, datetime], last: Comparison | None, own: Sample
+) -> Comparison:
+    try:
+        found = source.compare(rollout.colour, rollout.original.live, *span)
+    except SlipwayError as error:
+        return replace(last or Comparison(source=source.source, candidate=Sample()), fault=error.what)
+    if found.synthetic:
+        # Made anew by each measurement: the step's are all of them together.
+        return replace(found, candidate=found.candidate.plus(last.candidate if last else Sample()))
+    return replace(found, candidate=found.candidate.minus(own)) if found.counts_synthetic else found
+
+
+def _synthetic(measurements: Sequence[Measurement]) -> Sample:
+    """Our own requests of this step that the metric store can have counted by now."""
+    found = Sample()
+    for comparison in measurements[-1].comparisons if measurements else ():
+        if comparison.synthetic:
+            found = found.plus(comparison.candidate)
+    return found
