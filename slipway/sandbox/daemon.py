@@ -101,6 +101,7 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
 def _moto_settings(options: DaemonOptions) -> dict[str, str]:
     return {
         "MOTO_PORT": str(options.port),
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # AttachRolePolicy knows arn:aws:iam::aws:policy/AmazonEKSClusterPolicy
         "AWS_ACCESS_KEY_ID": "test",  # moto's own boto3 sessions must never find a person's credentials
         "AWS_SECRET_ACCESS_KEY": "test",

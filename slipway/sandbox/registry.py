@@ -54,6 +54,7 @@ defaults
 frontend images
     bind 127.0.0.1:{registry_port}
     bind {host_address}:{registry_port}
+    http-request deny if {{ req.hdr(origin) -m found }}
     acl manifest path_sub /manifests/
     acl library path_beg /v2/library/
     acl reading method GET HEAD
@@ -65,6 +66,7 @@ backend registry
     server registry 127.0.0.1:{backend_port}
 backend daemon
     http-request set-path /_slipway/{route}%[path]
+    http-request set-header Host 127.0.0.1:{aws_port}
     server daemon 127.0.0.1:{aws_port} check inter 1s fall 1 rise 1
 """
 

@@ -18,6 +18,7 @@ from werkzeug.test import run_wsgi_app
 from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.faults import internal_failure, not_implemented
+from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, recognise_operation
 
@@ -66,13 +67,13 @@ class AwsApplication:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
-        path = str(environ.get("PATH_INFO", ""))
-        if path.startswith(OWN_PREFIX):
-            status, headers, chunks = self._serve_own(path, environ)
-        else:
-            status, headers, chunks = self._serve_aws(environ)
+        status, headers, chunks = page_refusal(environ) or self._serve(environ)
         start_response(status, headers)
         return chunks
+
+    def _serve(self, environ: Environ) -> Answer:
+        path = str(environ.get("PATH_INFO", ""))
+        return self._serve_own(path, environ) if path.startswith(OWN_PREFIX) else self._serve_aws(environ)
 
     def _serve_own(self, path: str, environ: Environ) -> Answer:
         route = self._routes.get(path.removeprefix(OWN_PREFIX).partition("/")[0])
@@ -83,6 +84,8 @@ class AwsApplication:
     def _serve_aws(self, environ: Environ) -> Answer:
         body = _buffer_body(environ)
         app: Any = self._dispatcher.get_application(environ)
+        if app.service in REFUSED_SERVICES:
+            return forbidden("the sandbox does not serve this")
         operation = recognise_operation(str(app.service), environ, body)
         started = time.monotonic()
         if operation.concurrent:
@@ -136,7 +139,7 @@ def _run(app: Any, environ: Environ, operation: Operation) -> Answer:
     answer = list(chunks)
     if status.startswith("404") and _is_flasks_own_page(headers.get("Content-Type", ""), answer):
         return _answer(*not_implemented(operation, ""))
-    return status, list(headers.items()), answer
+    return without_cors((status, list(headers.items()), answer))
 
 
 def _is_flasks_own_page(content_type: str, chunks: list[bytes]) -> bool:

@@ -1,0 +1,50 @@
+"""Who the AWS API answers: no web page, and nothing that comes under another name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize("path", ["/", "/_slipway/status", "/_slipway/token-review/dev"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:{port}"},  # a page's own name, rebound to 127.0.0.1
+        {"Host": "127.0.0.1"},
+        {"Host": "127.0.0.1.evil.example:{port}"},
+    ],
+)
+def test_refuses_web_pages_and_other_names(daemon: Any, path: str, headers: dict[str, str]) -> None:
+    port = daemon.url.rpartition(":")[2]
+    given = {name: value.format(port=port) for name, value in headers.items()}
+    for method in ("GET", "POST", "OPTIONS"):
+        answer = httpx.request(method, daemon.url + path, headers=given)
+        assert answer.status_code == 403
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.87.0.1"])
+def test_answers_to_its_own_names(daemon: Any, host: str) -> None:
+    port = daemon.url.rpartition(":")[2]
+    assert httpx.get(f"{daemon.url}/_slipway/status", headers={"Host": f"{host}:{port}"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/iam/", "/favicon.ico"])
+def test_refuses_motos_control_pages(daemon: Any, path: str) -> None:
+    assert httpx.post(daemon.url + path).status_code == 403
+
+
+def test_grants_nothing_to_web_pages_that_a_bucket_names(aws: Any, daemon: Any) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="shared")
+    rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]}
+    s3.put_bucket_cors(Bucket="shared", CORSConfiguration={"CORSRules": [rule]})
+    headers: dict[str, str] = s3.list_objects_v2(Bucket="shared")["ResponseMetadata"]["HTTPHeaders"]
+    assert not [name for name in headers if name.startswith("access-control")]
