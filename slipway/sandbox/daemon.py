@@ -20,6 +20,7 @@ import structlog
 
 from slipway.errors import SlipwayError
 from slipway.log import get_logger
+from slipway.sandbox.environment import aws_credentials
 from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS, SandboxPaths
 from slipway.sandbox.provider_process import ProviderProcess
 
@@ -59,7 +60,7 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     # moto reads its settings when it is imported, hence the imports below.
-    os.environ.update(_moto_settings(options))
+    os.environ.update(_moto_settings(paths, options))
     from slipway.sandbox.aws.answers import json_answer  # noqa: PLC0415
     from slipway.sandbox.aws.application import AwsApplication  # noqa: PLC0415
     from slipway.sandbox.aws.install import install_backends  # noqa: PLC0415
@@ -98,13 +99,12 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     state.stop()
 
 
-def _moto_settings(options: DaemonOptions) -> dict[str, str]:
+def _moto_settings(paths: SandboxPaths, options: DaemonOptions) -> dict[str, str]:
     return {
         "MOTO_PORT": str(options.port),
         "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # AttachRolePolicy knows arn:aws:iam::aws:policy/AmazonEKSClusterPolicy
-        "AWS_ACCESS_KEY_ID": "test",  # moto's own boto3 sessions must never find a person's credentials
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **aws_credentials(paths),  # moto's own boto3 sessions must never find a person's
     }
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import os
 import secrets
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from slipway.sandbox.docker_host import engine_host
@@ -25,8 +30,7 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
     return {
         "AWS_ENDPOINT_URL": ENDPOINT,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **aws_credentials(paths),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         **_pulumi_settings(paths, state),
@@ -59,16 +63,36 @@ def _pulumi_settings(paths: SandboxPaths, state: Path) -> dict[str, str]:
     }
 
 
+def aws_credentials(paths: SandboxPaths) -> dict[str, str]:
+    """The variables with the credentials of the sandbox's own AWS user. A reset keeps them: open shells have them."""
+
+    def make() -> str:
+        # AWS's own form: 20 characters of base32, 40 of base64.
+        key, secret = base64.b32encode(secrets.token_bytes(10)).decode(), secrets.token_urlsafe(30)
+        # An empty session token, since one of a person's may be set.
+        return json.dumps({"AWS_ACCESS_KEY_ID": f"AKIA{key}", "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""})
+
+    found: dict[str, str] = json.loads(
+        _ensure_secret(paths.home / "private" / "aws-credentials.json", make).read_text()
+    )
+    return found
+
+
 def ensure_passphrase(paths: SandboxPaths) -> Path:
-    """The file with the passphrase of the sandbox's stacks: random, readable by its owner only, made once.
+    """The file with the passphrase of the sandbox's stacks.
 
     Outside of what a reset removes: the CLI writes a salt that fits it into stack files, and those stay.
     """
-    path = paths.home / "passphrase"
+    return _ensure_secret(paths.home / "passphrase", lambda: secrets.token_urlsafe(32))
+
+
+def _ensure_secret(path: Path, make: Callable[[], str]) -> Path:
+    """A file with something random: readable by its owner only, made once, by the first of several processes."""
     if not path.exists():
-        paths.home.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.touch(mode=0o600)
-        temporary.write_text(secrets.token_urlsafe(32))
-        temporary.replace(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # 0600
+            made.write(make())
+            made.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(made.name, path)
     return path

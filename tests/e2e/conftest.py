@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import boto3
 import docker
 import pytest
 
 from slipway.sandbox import lifecycle
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
+from tests.aws import aws_client
 from tests.waiting import wait_until
 
 WAIT_SECONDS = 120
@@ -33,17 +33,8 @@ def environment(paths: SandboxPaths) -> dict[str, str]:
 
 
 @pytest.fixture
-def aws(environment: dict[str, str]) -> Callable[..., Any]:
-    def client(service: str) -> Any:
-        return boto3.client(
-            service,
-            environment["AWS_REGION"],
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-    return client
+def aws(paths: SandboxPaths) -> Callable[..., Any]:
+    return partial(aws_client, home=paths.home)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -17,10 +19,12 @@ from werkzeug.test import run_wsgi_app
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
-from slipway.sandbox.aws.faults import internal_failure, not_implemented
+from slipway.sandbox.aws.callers import caller_of
+from slipway.sandbox.aws.faults import internal_failure, not_authenticated, not_implemented
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
 from slipway.sandbox.aws.lock import API_LOCK
-from slipway.sandbox.aws.operations import Operation, recognise_operation
+from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
+from slipway.sandbox.aws.signatures import SignatureError, check_signature
 
 SLOW_REQUEST_SECONDS = 1.0
 """Requests that take longer are logged: a slow one keeps all others waiting."""
@@ -87,6 +91,8 @@ class AwsApplication:
         if app.service in REFUSED_SERVICES:
             return forbidden("the sandbox does not serve this")
         operation = recognise_operation(str(app.service), environ, body)
+        if refused := _refuse_caller(operation, environ, body):
+            return refused
         started = time.monotonic()
         if operation.concurrent:
             answer = _run(app, environ, operation)
@@ -119,6 +125,17 @@ class AwsApplication:
         return answer
 
 
+def _refuse_caller(operation: Operation, environ: Environ, body: bytes) -> Answer | None:
+    """The refusal of what no caller of the sandbox signed, except the few calls that AWS takes without credentials."""
+    if is_unsigned(operation, environ, body):
+        return None
+    try:
+        check_signature(environ, body, caller_of, datetime.now(UTC))
+    except SignatureError as error:
+        return _answer(*not_authenticated(operation, error.code, str(error)))
+    return None
+
+
 def _buffer_body(environ: Environ) -> bytes:
     """Read the body before the lock is taken: a slow sender must not keep the others waiting."""
     length = None if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
@@ -148,5 +165,4 @@ def _is_flasks_own_page(content_type: str, chunks: list[bytes]) -> bool:
 
 
 def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
-    phrase = "Not Implemented" if status == 501 else "Internal Server Error"
-    return f"{status} {phrase}", [*headers, ("Content-Length", str(len(body)))], [body]
+    return f"{status} {HTTPStatus(status).phrase}", [*headers, ("Content-Length", str(len(body)))], [body]

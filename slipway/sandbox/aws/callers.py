@@ -7,13 +7,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hmac
+import os
+from dataclasses import dataclass, field
 
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.utils import utcnow
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-DEFAULT_ACCESS_KEY = "test"
-DEFAULT_SECRET_KEY = "test"  # noqa: S105 - the sandbox's public dummy
+from slipway.sandbox.aws.lock import API_LOCK
+
 PARTITION = "aws"
 
 
@@ -22,21 +26,36 @@ class Caller:
     """A caller as STS names it."""
 
     arn: str
-    secret_key: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+    """Of a role session; a user has none."""
+
+    def has_token(self, token: str) -> bool:
+        """Whether a request came with this caller's session token."""
+        return hmac.compare_digest(self.session_token.encode(), token.encode())
 
 
 def find_caller(account_id: str, access_key: str) -> Caller | None:
-    """The user or role session that owns an access key; the sandbox's own user for `test`; None for a key nobody made."""
+    """The user or role session that owns an access key; None for one that nobody made, was deactivated or expired.
+
+    The sandbox's own user has the credentials in this process's environment.
+    """
     session = sts_backends[account_id][PARTITION].get_assumed_role_from_access_key(access_key)
-    if session is not None:
-        return Caller(arn=session.arn, secret_key=session.secret_access_key)
+    if session is not None and session.expiration > utcnow():
+        return Caller(arn=session.arn, secret_key=session.secret_access_key, session_token=session.session_token)
     for user in iam_backends[account_id][PARTITION].users.values():
         for key in user.access_keys:
-            if key.access_key_id == access_key:
+            if key.access_key_id == access_key and key.status == "Active":
                 return Caller(arn=user.arn, secret_key=key.secret_access_key)
-    if access_key == DEFAULT_ACCESS_KEY:
-        return Caller(arn=default_arn(account_id), secret_key=DEFAULT_SECRET_KEY)
+    if access_key == os.environ["AWS_ACCESS_KEY_ID"]:
+        return Caller(arn=default_arn(account_id), secret_key=os.environ["AWS_SECRET_ACCESS_KEY"])
     return None
+
+
+def caller_of(access_key: str) -> Caller | None:
+    """The caller in the sandbox's own account."""
+    with API_LOCK:
+        return find_caller(DEFAULT_ACCOUNT_ID, access_key)
 
 
 def caller_arn(account_id: str, access_key: str) -> str:

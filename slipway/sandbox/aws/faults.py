@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
 from slipway.sandbox.aws.operations import Operation
@@ -10,7 +11,14 @@ from slipway.sandbox.aws.operations import Operation
 NOT_IMPLEMENTED_STATUS = 501
 """Not retried by AWS SDKs, as 500 and 503 are."""
 INTERNAL_STATUS = 500
-REST_XML_SERVICES = frozenset({"s3", "s3bucket_path", "s3control", "route53", "cloudfront"})
+S3_SERVICES = frozenset({"s3", "s3bucket_path", "s3control"})
+REST_XML_SERVICES = S3_SERVICES | {"route53", "cloudfront"}
+AUTHENTICATION_CODES = {
+    "AccessDenied": ("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+    "InvalidAccessKeyId": ("InvalidClientTokenId", "UnrecognizedClientException"),
+    "SignatureDoesNotMatch": ("SignatureDoesNotMatch", "InvalidSignatureException"),
+}
+"""From S3's code to those of the query and the JSON protocols."""
 Fault = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -25,6 +33,18 @@ def internal_failure(operation: Operation, error: Exception) -> Fault:
     """The operation broke inside the sandbox; the daemon's log has the traceback."""
     message = f"The sandbox failed in {operation.service} {operation.name}: {type(error).__name__}: {error}"
     return _fault(operation, INTERNAL_STATUS, "InternalFailure", message)
+
+
+def not_authenticated(operation: Operation, code: str, message: str) -> Fault:
+    """The refusal of a signature, by S3's code, in the words of the operation's service. Source: "Common errors" of each API."""
+    if operation.service in S3_SERVICES:
+        if " " in operation.name:
+            return _fault(operation, 403, code, message)
+        operation = replace(operation, service="")  # unsigned, and so taken for S3, whose operations have no names
+    if operation.service == "ec2":
+        return _fault(operation, 401, "AuthFailure", message)
+    query_code, json_code = AUTHENTICATION_CODES[code]
+    return _fault(operation, 403, query_code if operation.protocol == "xml" else json_code, message)
 
 
 def _fault(operation: Operation, status: int, code: str, message: str) -> Fault:

@@ -38,6 +38,11 @@ UNSAVED_NAMES = frozenset({"PutMetricData", "PutLogEvents", "ReceiveMessage"})
 """Changes that come many times a second and are saved within half a second instead of before the answer."""
 CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch"})
 """Operations that wait (long polling) or call out (HTTP subscriptions): they must not hold the lock that all others take."""
+UNSIGNED_NAMES = {
+    "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
+    "sts": frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}),
+}
+"""Operations whose caller needs no credentials: a token in them is the proof."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -76,6 +81,15 @@ def recognise_operation(service: str, environ: Mapping[str, object], body: bytes
         return Operation(service, name, mutates, protocol)
     method = str(environ.get("REQUEST_METHOD", "GET"))
     return Operation(service, f"{method} {environ.get('PATH_INFO', '/')}", method not in READ_METHODS, protocol)
+
+
+def is_unsigned(operation: Operation, environ: Mapping[str, object], body: bytes) -> bool:
+    """Whether AWS takes this without credentials. Every place that may name an operation must name the same."""
+    if "HTTP_X_AMZ_TARGET" in environ or "HTTP_SMITHY_PROTOCOL" in environ or "HTTP_AUTHORIZATION" in environ:
+        return False
+    asked = parse_qs(str(environ.get("QUERY_STRING", ""))), parse_qs(body.decode(errors="replace"))
+    names = {name for fields in asked for name in fields.get("Action", [])}
+    return len(names) == 1 and names <= UNSIGNED_NAMES.get(operation.service, frozenset())
 
 
 def _operation_name(environ: Mapping[str, object], body: bytes) -> str:

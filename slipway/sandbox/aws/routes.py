@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from moto.core import DEFAULT_ACCOUNT_ID
-
 from slipway.sandbox.aws.answers import Answer, Environ, json_answer, manifest_error, passed_on
-from slipway.sandbox.aws.callers import find_caller
+from slipway.sandbox.aws.callers import caller_of
 from slipway.sandbox.aws.eks.access import same_principal
 from slipway.sandbox.aws.eks.models import find_cluster
 from slipway.sandbox.aws.lock import API_LOCK
@@ -33,7 +31,7 @@ def token_review_route(environ: Environ) -> Answer:
     body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_REVIEW_BYTES))
     with API_LOCK:
         answer = review(
-            decode_request(body), cluster, secret_of=_secret_of, identity_of=cluster_identity, now=datetime.now(UTC)
+            decode_request(body), cluster, caller_of=caller_of, identity_of=cluster_identity, now=datetime.now(UTC)
         )
     return json_answer(answer)
 
@@ -74,8 +72,3 @@ def registry_route(
         return passed_on(found, with_body=method != "HEAD")
 
     return route
-
-
-def _secret_of(access_key: str) -> tuple[str, str] | None:
-    caller = find_caller(DEFAULT_ACCOUNT_ID, access_key)
-    return (caller.arn, caller.secret_key) if caller else None

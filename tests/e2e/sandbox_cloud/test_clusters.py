@@ -11,6 +11,9 @@ from uuid import uuid4
 
 import pytest
 
+from slipway.sandbox.paths import SandboxPaths
+from tests.aws import aws_client
+
 Eventually = Callable[[Callable[[], bool], str], None]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -28,16 +31,13 @@ def eks(aws: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(name: str, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def kubeconfig(
+    name: str, paths: SandboxPaths, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """Of a cluster with one node group; made once for this module."""
-    import boto3  # noqa: PLC0415
-
-    def client(service: str) -> Any:
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, "us-east-1", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
-
-    eks, role = client("eks"), "arn:aws:iam::123456789012:role/cluster"
-    subnets = [subnet["SubnetId"] for subnet in client("ec2").describe_subnets()["Subnets"][:2]]
+    eks, ec2 = aws_client("eks", paths.home), aws_client("ec2", paths.home)
+    role = "arn:aws:iam::123456789012:role/cluster"
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"][:2]]
     eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={"subnetIds": subnets})
     patience = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 180}}
     eks.get_waiter("cluster_active").wait(name=name, **patience)

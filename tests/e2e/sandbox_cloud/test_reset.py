@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import psutil
 import pytest
 
@@ -16,9 +15,9 @@ from slipway.sandbox import lifecycle
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.requirements import CLAIM
+from tests.aws import aws_client
 
 PATIENCE = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 180}}
-KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
 
 def silent(_text: str) -> None:
@@ -53,12 +52,9 @@ def leave_like_a_killed_sandbox() -> None:
         subprocess.run(command.split(), timeout=20, check=True)
 
 
-def use_everything(endpoint: str) -> None:
-    rds, eks = (boto3.client(service, endpoint_url=endpoint, **KEYS) for service in ("rds", "eks"))
-    subnets = [
-        each["SubnetId"]
-        for each in boto3.client("ec2", endpoint_url=endpoint, **KEYS).describe_subnets()["Subnets"][:2]
-    ]
+def use_everything(home: Path) -> None:
+    rds, eks, ec2 = (aws_client(service, home) for service in ("rds", "eks", "ec2"))
+    subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
     role = "arn:aws:iam::123456789012:role/cluster"
     rds.create_db_instance(
         DBInstanceIdentifier="gone",
@@ -93,7 +89,7 @@ def remains(folder: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("clusters", ["listed", "not a list"])
 def test_nothing_is_left_when_a_sandbox_with_everything_is_reset(own_sandbox: SandboxPaths, clusters: str) -> None:
-    use_everything("http://127.0.0.1:4566")
+    use_everything(own_sandbox.home)
     before = remains(own_sandbox.sandbox)
     assert before["processes"]
     assert before["namespaces"] == ["slipway-0"]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import httpx
 import pytest
 import yaml
@@ -22,6 +21,7 @@ import yaml
 from slipway.sandbox import lifecycle
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
+from tests.aws import aws_client
 
 PORT = 18081
 PATIENCE = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 180}}
@@ -41,9 +41,7 @@ class Sandbox:
         self.elbv2 = self.client("elbv2")
 
     def client(self, service: str) -> Any:
-        url = self.environment["AWS_ENDPOINT_URL"]
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, "us-east-1", endpoint_url=url, **keys)
+        return aws_client(service, self.paths.home)
 
     def kubectl(self, *argv: str, given: str = "") -> str:
         command = ["kubectl", "--kubeconfig", str(self.kubeconfig), *argv]

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import psutil
 import pytest
+
+from tests.aws import aws_client
 
 START_TIMEOUT_SECONDS = 60
 
@@ -55,9 +56,7 @@ class ApiDaemon:
         self._process.wait(120)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        return boto3.client(
-            service, region, endpoint_url=self.url, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        return aws_client(service, self.home, self.url, region)
 
 
 @pytest.fixture(scope="module")

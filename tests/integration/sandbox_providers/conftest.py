@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from stack_kit import served
+from stack_kit import Daemon, served
 
 from slipway.providers.provider import CallContext, Caller
 from slipway.sandbox.providers.aws import AwsProvider
@@ -24,14 +24,14 @@ DEFAULT_TAGS = {"environment": "dev", "managed-by": "slipway"}
 def served_provider(home: Path) -> Generator[AwsProvider]:
     """A daemon of its own, and the provider as the program configures it: default tags as JSON text."""
     with served(home) as daemon:
-        yield configured_provider(daemon.url)
+        yield configured_provider(daemon)
 
 
-def configured_provider(url: str) -> AwsProvider:
-    """The provider, with its endpoint from the environment."""
+def configured_provider(daemon: Daemon) -> AwsProvider:
+    """The provider, with endpoint and credentials from the environment."""
     inputs = {"region": "us-east-1", "defaultTags": json.dumps({"tags": DEFAULT_TAGS})}
     ctx = CallContext(urn="urn:pulumi:dev::shop::pulumi:providers:aws::aws", type="pulumi:providers:aws", name="aws")
-    provider = AwsProvider(Caller(environ={"AWS_ENDPOINT_URL": url}))
+    provider = AwsProvider(Caller(environ=daemon.environ))
     checked = provider.check_config(ctx, {}, inputs)
     assert not checked.failures
     provider.configure(ctx, checked.inputs)

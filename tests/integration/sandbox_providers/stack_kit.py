@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 
-from slipway.sandbox.paths import debug_providers
+from slipway.sandbox.environment import aws_credentials
+from slipway.sandbox.paths import SandboxPaths, debug_providers
+from tests.aws import aws_client
 from tests.waiting import wait_until
 
 START_TIMEOUT_SECONDS = 180
@@ -71,9 +72,12 @@ class Daemon:
             self.kill()
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """boto3's own."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, region_name=region, endpoint_url=self.url, **keys)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return aws_client(service, self.home, self.url, region)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a command needs to reach its AWS API."""
+        return {"AWS_ENDPOINT_URL": self.url, **aws_credentials(SandboxPaths(self.home))}
 
 
 @contextmanager
@@ -170,6 +174,7 @@ class Project:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            **self.daemon.environ,
             "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
             **self.environ,

@@ -21,7 +21,7 @@ def caller_arn(provider: AwsProvider, **settings: object) -> str:
     given = provider._configured().settings  # pyright: ignore[reportPrivateUsage]
     other = AwsProvider(Caller(environ={"AWS_ENDPOINT_URL": given.endpoint_url}))
     ctx = context("pulumi:providers:aws", "other")
-    inputs = {"region": "us-east-1", **settings}
+    inputs = {"region": "us-east-1", "accessKey": given.access_key, "secretKey": given.secret_key, **settings}
     assert not other.check_config(ctx, {}, inputs).failures
     other.configure(ctx, inputs)
     return other.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, preview=False).outputs["arn"]

@@ -146,7 +146,7 @@ def test_command_killed_in_the_middle_of_a_create(
 
     def make(caller: Caller) -> Provider:
         return AwsProvider(
-            Caller(folder=caller.folder, environ={"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": project.daemon.url}),
+            Caller(folder=caller.folder, environ={"AWS_REGION": "us-east-1", **project.daemon.environ}),
             journal,
         )
 

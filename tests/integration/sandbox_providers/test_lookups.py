@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +11,11 @@ from provider_kit import made
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import Secret
+from slipway.sandbox.aws.callers import Caller
 from slipway.sandbox.aws.token_review import TokenError, verify_token
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.schema import function_schema
 
-SECRETS = {os.environ.get("AWS_ACCESS_KEY_ID") or "test": os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -70,8 +69,11 @@ def test_lookups_answer_what_the_resources_say(provider: AwsProvider) -> None:
 
 
 def test_cluster_token_opens_its_own_cluster_only(provider: AwsProvider) -> None:
+    keys = provider._configured().settings  # pyright: ignore[reportPrivateUsage]
+    callers = {keys.access_key: Caller(arn="arn:me", secret_key=keys.secret_key)}
+
     def caller(token: Any, cluster: str) -> str:
-        return verify_token(token.value, cluster, secret_of=lambda key: ("arn:me", SECRETS[key]), now=datetime.now(UTC))
+        return verify_token(token.value, cluster, caller_of=callers.get, now=datetime.now(UTC))
 
     tokens = {
         name: ask(provider, "aws:eks/getClusterAuth:getClusterAuth", name=name)["token"] for name in ("one", "two")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slipway.sandbox.environment import (
+    aws_credentials,
     engine_host,
     ensure_passphrase,
     sandbox_environment,
@@ -24,6 +25,15 @@ def test_passphrase_is_random_private_and_made_once(tmp_path: Path) -> None:
     assert first.read_text() != second.read_text()
     before = first.read_text()
     assert ensure_passphrase(SandboxPaths(tmp_path / "a")).read_text() == before
+
+
+def test_credentials_are_random_private_and_made_once(tmp_path: Path) -> None:
+    first, second, again = (aws_credentials(SandboxPaths(tmp_path / home)) for home in ("a", "b", "a"))
+    assert first == again
+    assert not {name for name in first if first[name] and first[name] == second[name]}
+    file = tmp_path / "a/private/aws-credentials.json"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)] == [0o600, 0o700]
+    assert first.items() <= sandbox_environment(SandboxPaths(tmp_path / "a")).items()
 
 
 def test_kubectl_and_the_environments_python_come_first_on_path(

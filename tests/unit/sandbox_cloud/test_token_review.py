@@ -11,11 +11,12 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from slipway.sandbox.aws.callers import Caller
 from slipway.sandbox.aws.token_review import Identity, review
 
 SECRET = "ada's secret"
 CALLER = "arn:aws:iam::123456789012:user/ada"
-SECRETS = {"AKIAADA": (CALLER, SECRET)}
+CALLERS = {"AKIAADA": Caller(arn=CALLER, secret_key=SECRET)}
 
 
 def token(
@@ -37,7 +38,7 @@ def status_of(text: str, *, cluster: str = "dev", minutes_later: float = 0, admi
         return Identity(username=caller, groups=("eks:access:view",), arn=caller) if admitted else None
 
     now = datetime.now(UTC) + timedelta(minutes=minutes_later)  # botocore signs with the real time
-    answer = review({"spec": {"token": text}}, cluster, secret_of=SECRETS.get, identity_of=identity_of, now=now)
+    answer = review({"spec": {"token": text}}, cluster, caller_of=CALLERS.get, identity_of=identity_of, now=now)
     return answer["status"]
 
 

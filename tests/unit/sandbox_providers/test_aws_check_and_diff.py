@@ -21,7 +21,9 @@ from slipway.sandbox.providers.framework.settings import Settings
 from slipway.sandbox.providers.services import registry
 
 RESOURCES = registry.all_resources()
-SETTINGS = Settings(region="eu-west-1", endpoint_url="http://127.0.0.1:1", default_tags={"team": "shop"})
+SETTINGS = Settings(
+    region="eu-west-1", endpoint_url="http://127.0.0.1:1", access_key="a", secret_key="b", default_tags={"team": "shop"}
+)
 VPC = "aws:ec2/vpc:Vpc"
 LISTENER = "aws:lb/listener:Listener"
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}

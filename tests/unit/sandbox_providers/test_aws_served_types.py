@@ -110,10 +110,13 @@ def test_refuses_a_type_by_name_when_it_is_not_served() -> None:
         AwsProvider().check(ctx, {}, {})
 
 
-def test_refuses_to_start_when_no_endpoint_is_given() -> None:
+@pytest.mark.parametrize(
+    ("environ", "why"), [({}, "no endpoint"), ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "no credentials")]
+)
+def test_refuses_to_start_when_endpoint_or_credentials_are_missing(environ: dict[str, str], why: str) -> None:
     ctx = CallContext(urn="urn", type="pulumi:providers:aws", name="aws")
-    with pytest.raises(ProviderError, match="no endpoint"):
-        AwsProvider(Caller(environ={})).configure(ctx, {"region": "us-east-1"})
+    with pytest.raises(ProviderError, match=why):
+        AwsProvider(Caller(environ=environ)).configure(ctx, {"region": "us-east-1"})
 
 
 def test_diff_ignores_the_order_of_target_groups_but_not_their_weights() -> None:

@@ -20,8 +20,8 @@ class Settings:
     endpoint_url: str
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """Endpoint per service, as the `endpoints` property names them; the rest use `endpoint_url`."""
-    access_key: str = "test"
-    secret_key: str = field(default="test", repr=False)
+    access_key: str
+    secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     default_tags: Mapping[str, str] = field(default_factory=dict)
     ignored_tag_keys: frozenset[str] = frozenset()
@@ -40,9 +40,7 @@ def nested(value: object) -> Any:
 def parse_settings(inputs: PropertyMap, environ: Mapping[str, str]) -> Settings:
     """Settings from the provider's inputs and, where they say nothing, the usual AWS variables of the `pulumi` command.
 
-    The sandbox takes any credentials, and a machine without any must work, too.
-
-    Raises ProviderError without an endpoint: this provider must never reach the real AWS by accident.
+    Raises ProviderError without an endpoint, as this provider must never reach the real AWS by accident, and without credentials.
     """
     region = inputs.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
@@ -55,13 +53,19 @@ def parse_settings(inputs: PropertyMap, environ: Mapping[str, str]) -> Settings:
         raise ProviderError(
             "the sandbox's AWS provider has no endpoint; set AWS_ENDPOINT_URL to the sandbox's address (`slipway sandbox env`)"
         )
+    access_key = inputs.get("accessKey") or environ.get("AWS_ACCESS_KEY_ID")
+    secret_key = inputs.get("secretKey") or environ.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key or not secret_key:
+        raise ProviderError(
+            "aws: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (`slipway sandbox env`)"
+        )
     ignored = nested(inputs.get("ignoreTags")) or {}
     return Settings(
         region=str(region),
         endpoint_url=endpoint_url,
         endpoints=endpoints,
-        access_key=inputs.get("accessKey") or environ.get("AWS_ACCESS_KEY_ID") or "test",
-        secret_key=inputs.get("secretKey") or environ.get("AWS_SECRET_ACCESS_KEY") or "test",
+        access_key=access_key,
+        secret_key=secret_key,
         token=inputs.get("token") or environ.get("AWS_SESSION_TOKEN") or None,
         default_tags={str(k): str(v) for k, v in ((nested(inputs.get("defaultTags")) or {}).get("tags") or {}).items()},
         ignored_tag_keys=frozenset(ignored.get("keys") or ()),
