@@ -6,6 +6,7 @@ Nothing here touches the machine. All of it is a promise to running clusters: ch
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,17 @@ ETCD_CLIENT_PORT = 23790
 ETCD_PEER_PORT = 23791
 
 
+CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+"""Source: CreateCluster, Amazon EKS API reference."""
+
+
+def check_cluster_name(name: str) -> str:
+    """The name of a cluster, which also names its folder. Raises UsageError for one that EKS would refuse."""
+    if not CLUSTER_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a cluster: 1 to 100 letters, digits, hyphens and underscores")
+    return name
+
+
 def kubernetes_folder(paths: SandboxPaths) -> Path:
     """Everything persistent of all clusters."""
     return paths.sandbox / "kubernetes"
@@ -44,7 +56,7 @@ class ClusterLayout:
         """The layout of cluster number `index`, 0 to 15."""
         if not 0 <= index < MAXIMUM_CLUSTERS:
             raise UsageError(f"cluster number {index} is outside 0 to {MAXIMUM_CLUSTERS - 1}")
-        return cls(name, index, kubernetes_folder(paths) / "clusters" / name)
+        return cls(name, index, kubernetes_folder(paths) / "clusters" / check_cluster_name(name))
 
     @property
     def api_port(self) -> int:

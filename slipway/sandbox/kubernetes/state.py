@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from slipway.errors import MachineError, NotFoundError, OperationError
-from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, kubernetes_folder
+from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, check_cluster_name, kubernetes_folder
 from slipway.sandbox.paths import SandboxPaths
 
 
@@ -117,7 +117,7 @@ class ClusterBook:
     @contextmanager
     def lock(self, name: str) -> Generator[None]:
         """One change of a cluster at a time, among all threads and processes; freed by the kernel when its holder dies."""
-        with _locked(self._folder / "locks" / name):
+        with _locked(self._folder / "locks" / check_cluster_name(name)):
             yield
 
     @contextmanager

@@ -11,9 +11,15 @@ from slipway.sandbox.traffic.model import Condition
 
 def quote(text: str) -> str:
     """`text` as one word of an HAProxy configuration file, whatever is in it."""
-    if any(ord(character) < 32 for character in text):
-        raise UsageError(f"a load balancer rule holds a control character: {text!r}", remedy="remove it from the rule")
+    one_line(text)
     return "'" + text.replace("'", "'\\''") + "'"
+
+
+def one_line(value: object) -> object:
+    """The value itself, of everything that is written into a configuration file: none may begin another line there."""
+    if any(ord(character) < 32 for character in str(value)):
+        raise UsageError(f"a load balancer's value holds a control character: {value!r}", remedy="remove it")
+    return value
 
 
 def wildcard_regex(pattern: str) -> str:

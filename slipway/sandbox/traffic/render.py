@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.traffic.conditions import quote, render_conditions
+from slipway.sandbox.traffic.conditions import one_line, quote, render_conditions
 from slipway.sandbox.traffic.model import FixedResponse, Listener, Plan, Redirect, Rule, Target, TargetGroup
 from slipway.sandbox.traffic.weights import SLOTS, STRIDE, assign_slots
 
@@ -207,6 +207,7 @@ _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     trim_blocks=True,
     undefined=jinja2.StrictUndefined,
+    finalize=one_line,
     autoescape=False,  # noqa: S701 - a configuration file, not HTML; every foreign text goes through quote()
 )
 _TEMPLATE = _ENVIRONMENT.get_template(

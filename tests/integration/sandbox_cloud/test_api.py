@@ -47,6 +47,13 @@ def test_creator_is_administrator_unless_the_cluster_was_made_without(aws: Calla
     assert arns == ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"]
 
 
+@pytest.mark.parametrize("name", ["../../../etc", "a/../../b", "..", "a" * 101])
+def test_refuses_a_cluster_name_that_eks_would_refuse(aws: Callable[..., Any], name: str) -> None:
+    create = aws("eks").create_cluster
+    code, _ = refusal(create, name=name, roleArn=ROLE, resourcesVpcConfig={"subnetIds": []})
+    assert code == "InvalidParameterException"
+
+
 def test_access_entry_lives_from_create_to_delete(aws: Callable[..., Any], cluster: str) -> None:
     eks, principal = aws("eks"), "arn:aws:iam::123456789012:role/teams/orders"
     made = eks.create_access_entry(clusterName=cluster, principalArn=principal, kubernetesGroups=["orders"])[

@@ -63,6 +63,14 @@ def test_no_request_fails_and_none_reaches_a_group_of_weight_zero_when_weights_f
     assert slowest < 2
 
 
+@pytest.mark.parametrize("target", [{"Id": "127.0.0.1:80\n  x"}, {"Id": "::1"}, {"Id": "127.0.0.1", "Port": 65536}])
+def test_refuses_a_target_that_is_no_address_and_port(lab: Any, target: dict[str, Any]) -> None:
+    group = lab.target_group("blue")
+    for call in (lab.elbv2.register_targets, lab.elbv2.describe_target_health):
+        with pytest.raises(ClientError, match="ValidationError"):
+            call(TargetGroupArn=group, Targets=[target])
+
+
 def test_no_request_fails_when_targets_come_and_go_under_load(lab: Any) -> None:
     balancer = lab.load_balancer()
     first, second = lab.serve("first"), lab.serve("second")

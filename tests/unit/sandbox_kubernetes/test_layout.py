@@ -56,6 +56,12 @@ def test_refuses_a_cluster_number_outside_the_ranges(index: int) -> None:
         ClusterLayout.of(PATHS, "a", index)
 
 
+@pytest.mark.parametrize("name", ["", "..", "../a", "a/../../b", "a\n"])
+def test_refuses_a_name_that_leaves_the_folder(name: str) -> None:
+    with pytest.raises(UsageError, match="no name of a cluster"):
+        ClusterLayout.of(PATHS, name, 0)
+
+
 def test_sockets_of_the_kubelet_have_short_paths_however_deep_the_home_is() -> None:
     deep = SandboxPaths(Path("/" + "x" * 200))
     node = ClusterLayout.of(deep, "orders-staging-1a2b3c4", MAXIMUM_CLUSTERS - 1).node(MAXIMUM_NODES - 1)

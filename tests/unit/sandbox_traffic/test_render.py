@@ -80,6 +80,12 @@ def test_refuses_a_control_character_in_a_rule() -> None:
         quote("/x\nfrontend evil")
 
 
+def test_refuses_a_target_that_would_begin_another_line() -> None:
+    evil = Target("127.0.0.1:80\n  external-check command", 80)
+    with pytest.raises(UsageError, match="control character"):
+        render(_plan(100, 0), {BLUE: [evil]}, Path("/t"))
+
+
 def test_redirect_keeps_the_query_only_when_there_is_one() -> None:
     listener = Listener(arn="l", port=80)
     locations = redirect_locations(Redirect(status=301, protocol="HTTPS", port="443"), listener)

@@ -34,6 +34,7 @@ from slipway.sandbox.aws.eks.access import (
 )
 from slipway.sandbox.aws.eks.tags import tags_of
 from slipway.sandbox.aws.world import in_background, world
+from slipway.sandbox.kubernetes.layout import CLUSTER_NAME
 
 CREATING, ACTIVE, DELETING, UPDATING = "CREATING", "ACTIVE", "DELETING", "UPDATING"
 FAILED, CREATE_FAILED, DELETE_FAILED = "FAILED", "CREATE_FAILED", "DELETE_FAILED"
@@ -127,6 +128,8 @@ class RealEksBackend(EKSBackend):
     def begin_cluster(self, wanted: dict[str, Any], access_config: dict[str, Any], creator_arn: str) -> RealCluster:
         """Start a control plane in the background; the cluster is `CREATING` until it answers."""
         name = str(wanted["name"])
+        if not CLUSTER_NAME.fullmatch(name):
+            raise InvalidParameterException(message=f"The cluster name {name!r} must match {CLUSTER_NAME.pattern}")
         _refuse_name_of_other_region(name, self)
         made = super().create_cluster(**wanted)
         # moto names its class inside; the attributes are the same.

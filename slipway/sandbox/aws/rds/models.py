@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import secrets
 from typing import Any, cast
+from urllib.parse import quote
 
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend, rds_backends
@@ -225,7 +226,7 @@ class PostgresBackend(RDSBackend):
         postgres.reload(spec.name)
 
     def _copy_name(self, snapshot: str) -> str:
-        return f"{self.region_name}-{snapshot}"
+        return f"{self.region_name}-{quote(snapshot, safe='')}"  # names a folder
 
 
 def replace_secret_text() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from moto.elbv2.exceptions import (
@@ -137,6 +138,8 @@ def _register_targets(original: Method, self: ELBv2Backend, target_group_arn: st
     group = self.target_groups.get(target_group_arn)
     if group is not None and group.target_type != "ip":
         raise refuse(f"targets of type '{group.target_type}'; create the target group with target type 'ip'")
+    for target in instances:
+        _parse_target(target, 1)
     original(self, target_group_arn, instances)
 
 
@@ -161,7 +164,7 @@ def _describe_target_health(
     group = self.target_groups.get(target_group_arn)
     if group is None:
         raise TargetGroupNotFoundError
-    asked = [Target(target["Id"], int(target.get("Port") or group.port)) for target in targets or []]
+    asked = [_parse_target(target, int(group.port or 1)) for target in targets or []]
     statuses: list[Any] = [
         FakeHealthStatus(
             row.target.address,
@@ -174,6 +177,18 @@ def _describe_target_health(
         for row in traffic.target_rows(target_group_arn, asked)
     ]
     return statuses
+
+
+def _parse_target(target: Mapping[str, Any], default_port: int) -> Target:
+    try:
+        address, port = IPv4Address(target["Id"]), int(target.get("Port") or default_port)
+    except ValueError as error:
+        raise ELBClientError(
+            "ValidationError", f"The target '{target['Id']}' is not an IPv4 address and a port"
+        ) from error
+    if not 1 <= port <= 65535:
+        raise ELBClientError("ValidationError", f"Port '{port}' is not between 1 and 65535")
+    return Target(str(address), port)
 
 
 def _register(self: FakeTargetGroup, targets: Sequence[Mapping[str, Any]]) -> None:
