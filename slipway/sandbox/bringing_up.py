@@ -24,7 +24,7 @@ from slipway.sandbox.kubernetes import ClusterManager, get_token
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.kubernetes.sweep import sweep
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
 from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, install_kubernetes_plugin
 from slipway.sandbox.registry import BACKEND_URL, Registry
@@ -32,6 +32,8 @@ from slipway.sandbox.requirements import check_machine, claim_machine, ensure_pa
 from slipway.sandbox.running import DAEMON, ask_daemon
 
 DAEMON_READY_SECONDS = 60
+DAEMON_VARIABLES = r"SLIPWAY_\w+|PYTHON\w+|PIP_\w+|UV_\w+|DOCKER_\w+|REQUESTS_CA_BUNDLE"
+"""Settings that the daemon reads, and those of the tools with which it builds images."""
 RESUME_TIMEOUT_SECONDS = 300
 PREPARED_IMAGE = "python:3.11-slim-bookworm"
 """Made at `up`, because the first image build would otherwise seem to hang for a minute."""
@@ -131,7 +133,7 @@ def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
         ProcessSpec(
             name=DAEMON,
             argv=[sys.executable, "-m", "slipway.sandbox.daemon", "--code", code],
-            env={"SLIPWAY_HOME": str(paths.home)},
+            env={**inherited(DAEMON_VARIABLES), "SLIPWAY_HOME": str(paths.home)},
             cwd=Path("/"),
             ready=lambda: ask_daemon() is not None,
             ready_timeout_seconds=DAEMON_READY_SECONDS,

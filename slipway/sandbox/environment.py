@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slipway.sandbox.docker_host import engine_host
-from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, SandboxPaths, debug_providers
+from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, SandboxPaths, debug_providers, private_folder
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"
@@ -23,8 +23,8 @@ AWS_VARIABLE = "SLIPWAY_SANDBOX_AWS"
 
 def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
     """What a user of the sandbox sets; the passphrase file and the state folder are made when they are not there."""
-    state = paths.sandbox / "pulumi" / "state"
-    state.mkdir(parents=True, exist_ok=True)
+    state = private_folder(paths.sandbox / "pulumi") / "state"
+    state.mkdir(exist_ok=True)
     # First, so that the kubeconfig's `aws eks get-token` is the sandbox's.
     folders = [str(paths.programs), str(Path(sys.executable).parent)]
     path = [*folders, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
@@ -73,7 +73,7 @@ def aws_credentials(paths: SandboxPaths) -> dict[str, str]:
         return json.dumps({"AWS_ACCESS_KEY_ID": f"AKIA{key}", "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""})
 
     found: dict[str, str] = json.loads(
-        _ensure_secret(paths.home / "private" / "aws-credentials.json", make).read_text()
+        _ensure_secret(private_folder(paths.home / "private") / "aws-credentials.json", make).read_text()
     )
     return found
 
@@ -89,7 +89,7 @@ def ensure_passphrase(paths: SandboxPaths) -> Path:
 def _ensure_secret(path: Path, make: Callable[[], str]) -> Path:
     """A file with something random: readable by its owner only, made once, by the first of several processes."""
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # 0600
             made.write(make())
             made.flush()

@@ -21,6 +21,13 @@ def debug_providers(ports: Mapping[str, int] = PROVIDER_PORTS) -> str:
     return ",".join(f"{package}:{port}" for package, port in ports.items())
 
 
+def private_folder(path: Path) -> Path:
+    """The folder, which only its owner can enter; made if it is not there."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
 @dataclass(frozen=True)
 class SandboxPaths:
     """`$SLIPWAY_HOME` (default `~/.slipway`) and the folders in it."""

@@ -24,7 +24,7 @@ from psycopg import sql
 from slipway.errors import MachineError, OperationError
 from slipway.log import get_logger
 from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
-from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
 
 FIRST_PORT = 15432
 ACCOUNT = "postgres"
@@ -323,7 +323,7 @@ def _run(argv: list[str], what: str, environment: Mapping[str, str] | None = Non
             text=True,
             timeout=COMMAND_TIMEOUT_SECONDS,
             cwd="/",
-            env={**os.environ, **(environment or {})},
+            env={**inherited(), **(environment or {})},
         )
     except subprocess.CalledProcessError as error:
         raise OperationError(f"{what} failed: {str(error.stderr).strip()[-500:]}") from error

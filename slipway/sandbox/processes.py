@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from slipway.errors import OperationError
-from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.paths import SandboxPaths, private_folder
 
 READY_POLL_SECONDS = 0.1
 END_POLL_SECONDS = 0.02
@@ -31,6 +31,18 @@ EXITING = 0x4
 """PF_EXITING of the kernel's flags of a process: it runs none of its own code any more. Source: include/linux/sched.h"""
 
 
+INHERITED = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SSL_CERT_(FILE|DIR)|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy"
+)
+"""What every child gets of the caller's variables: the rest may be secrets, and is readable in /proc by the child's account."""
+
+
+def inherited(more: str = "") -> dict[str, str]:
+    """The INHERITED variables of this process, and those whose names match `more` as a whole."""
+    wanted = re.compile(f"{INHERITED.pattern}|{more}" if more else INHERITED.pattern)
+    return {name: value for name, value in os.environ.items() if wanted.fullmatch(name)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
     """One process to keep."""
@@ -39,7 +51,7 @@ class ProcessSpec:
     """Unique in the sandbox; also names its log: `dev-kubelet`."""
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Added to the environment of the caller."""
+    """Added to the few INHERITED variables of the caller."""
     cwd: Path | None = None
     network_namespace: str = ""
     """Name under /run/netns; entered with nsenter, because `ip netns exec` hides the cgroup mounts."""
@@ -137,7 +149,7 @@ class ProcessTable:
 
     def _start(self, spec: ProcessSpec) -> ProcessRecord:
         for folder in (self._paths.run, self._paths.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         argv = list(spec.argv)
         if spec.network_namespace:
             argv = ["nsenter", f"--net=/run/netns/{spec.network_namespace}", "--", *argv]
@@ -148,7 +160,7 @@ class ProcessTable:
                 stdout=log,
                 stderr=log,
                 cwd=spec.cwd,
-                env={**os.environ, **spec.env},
+                env={**inherited(), **spec.env},
                 user=spec.user or None,
                 group=spec.user or None,
                 extra_groups=[] if spec.user else None,

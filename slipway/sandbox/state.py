@@ -25,6 +25,7 @@ from slipway.errors import MachineError
 from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catalogues, backend_of
+from slipway.sandbox.paths import private_folder
 
 SAVE_SOON_SECONDS = 0.4
 UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "paged_metric_data")}
@@ -40,7 +41,7 @@ class MotoState:
     """Saves and restores all of moto's backends in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = private_folder(folder)  # the pickles hold passwords
         self._digests: dict[Path, bytes] = {}
         self._catalogues = Catalogues()
         self._wanted = threading.Event()

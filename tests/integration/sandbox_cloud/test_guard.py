@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from typing import Any
 
 import httpx
@@ -39,6 +40,11 @@ def test_answers_to_its_own_names(daemon: Any, host: str) -> None:
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/iam/", "/favicon.ico"])
 def test_refuses_motos_control_pages(daemon: Any, path: str) -> None:
     assert httpx.post(daemon.url + path).status_code == 403
+
+
+def test_state_is_for_its_owner_only(daemon: Any) -> None:
+    for folder in ("sandbox/aws", "private"):
+        assert stat.S_IMODE((daemon.home / folder).stat().st_mode) == 0o700
 
 
 def test_grants_nothing_to_web_pages_that_a_bucket_names(aws: Any, daemon: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 import time
 from pathlib import Path
@@ -50,6 +51,22 @@ def test_stopping_a_process_ends_its_children_but_not_those_with_a_record(tmp_pa
     finally:
         table.stop("kept")
     assert kept.process() is None
+
+
+def test_process_gets_a_few_variables_of_its_caller_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "http_proxy"):
+        monkeypatch.setenv(name, "http://from-the-caller")
+    table = ProcessTable(SandboxPaths(tmp_path))
+    argv = ["sh", "-c", "env; exec sleep 60"]
+    ready = lambda: "OWN=1" in table.log_path("one").read_text()  # noqa: E731
+    table.ensure(ProcessSpec(name="one", argv=argv, env={"OWN": "1"}, ready=ready))
+    table.stop("one")
+    names = {line.partition("=")[0] for line in table.log_path("one").read_text().splitlines()}
+    assert {"PATH", "http_proxy", "OWN"} <= names
+    assert not {"AWS_SECRET_ACCESS_KEY", "DATABASE_URL"} & names
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "sandbox").iterdir()} == {0o700}
 
 
 def test_running_process_is_found_again_and_not_started_twice(tmp_path: Path) -> None:
