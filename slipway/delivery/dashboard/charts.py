@@ -17,23 +17,17 @@ from slipway.delivery.model.target import RolloutSettings
 
 LIMIT_COLOUR = "#d4453c"
 COLOURS = {Colour.BLUE: "#4080ee", Colour.GREEN: "#22a35f"}
+GREY = "#7d8896"
 STYLE = Style(
-    background="transparent",
-    plot_background="transparent",
-    foreground="#7d8896",
-    foreground_strong="#7d8896",
-    foreground_subtle="#7d8896",
-    guide_stroke_color="#7d889633",
-    major_guide_stroke_color="#7d889633",
+    **dict.fromkeys(("background", "plot_background"), "transparent"),
+    **dict.fromkeys(("foreground", "foreground_strong", "foreground_subtle"), GREY),
+    **dict.fromkeys(("guide_stroke_color", "major_guide_stroke_color"), f"{GREY}33"),
+    **dict.fromkeys(("label_font_size", "major_label_font_size"), 11),
+    **dict.fromkeys(("title_font_size", "no_data_font_size"), 13),
     colors=(*COLOURS.values(), LIMIT_COLOUR),
     stroke_width=2,
     stroke_opacity=1,
     font_family="system-ui, sans-serif",
-    label_font_size=11,
-    major_label_font_size=11,
-    legend_font_size=11,
-    title_font_size=13,
-    no_data_font_size=13,
 )
 LABELS = 4
 ABOVE_LIMIT = f"inline:.title{{fill:{LIMIT_COLOUR} !important}}"
@@ -108,13 +102,4 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series], settings: Rollou
         drawn.add(colour.value, values.get(colour, [None]))
     if limit is not None and limit < top and known:
         drawn.add("limit", [limit] * len(drawn.x_labels), stroke_style={"dasharray": "5, 4"})
-    drawn.add_xml_filter(_without_scripts)
     return drawn.render()
-
-
-def _without_scripts(root: Any) -> Any:
-    """pygal gives every drawing its settings as a script, which a picture has no use for."""
-    for parent in root.iter():
-        for child in [each for each in parent if str(each.tag).endswith("script")]:
-            parent.remove(child)
-    return root
