@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -37,12 +38,13 @@ class Page:
     """One page, driven by Chromium's protocol."""
 
     def __init__(self, socket: websocket.WebSocket) -> None:
-        self._socket = socket
+        self._socket, self._numbers = socket, itertools.count(1)
 
     def send(self, method: str, **parameters: Any) -> Any:
         """One command; its result."""
-        self._socket.send(json.dumps({"id": 1, "method": method, "params": parameters}))
-        while (answer := json.loads(self._socket.recv())).get("id") != 1:
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while (answer := json.loads(self._socket.recv())).get("id") != number:
             pass
         return answer["result"]
 
@@ -67,7 +69,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
             wait_until(lambda: port.exists() and "\n" in port.read_text(), "Chromium's start")
             found = httpx.get(f"http://127.0.0.1:{port.read_text().split()[0]}/json/list").json()
             (address,) = (each["webSocketDebuggerUrl"] for each in found if each["type"] == "page")
-            with contextlib.closing(websocket.create_connection(address, suppress_origin=True, timeout=60)) as socket:
+            with contextlib.closing(websocket.create_connection(address, suppress_origin=True, timeout=120)) as socket:
                 yield Page(socket)
         finally:
             chromium.terminate()
