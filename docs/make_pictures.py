@@ -29,7 +29,7 @@ PICTURE = ROOT / "docs" / "images" / "dashboard.png"
 ENVIRONMENT = "dev"
 PACE = ("--bake", "45", "--window", "6", "--minimum-requests", "10")
 """Steps that are long enough for the charts to show each of them."""
-WIDTH, HEIGHT = 1440, 760
+WIDTH, HEIGHT = 1440, 1000
 LARGEST_BYTES = 200_000
 POLL_SECONDS = 1.0
 CHROMIUM_SECONDS = 60

@@ -32,7 +32,9 @@ SYNTHETIC_LIMIT_RATIO = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Metric:
+class Metric:
+    """One of the numbers of one source, and its limit."""
+
     comparison: Comparison
     name: str
     limit: float
@@ -43,10 +45,18 @@ class _Metric:
         """How many requests were bad."""
         return min((sample.slow or 0) if self.name == "latency" else sample.errors, sample.requests)
 
+    def ratio(self, sample: Sample | None) -> float | None:
+        """The share of bad requests; None: there were none at all, or it was not measured."""
+        if sample is None or not sample.requests or (self.name == "latency" and sample.slow is None):
+            return None
+        return self.bad(sample) / sample.requests
+
 
 @dataclass(frozen=True, kw_only=True)
-class _Finding:
-    metric: _Metric
+class Finding:
+    """What is said of one metric."""
+
+    metric: Metric
     kind: VerdictKind
     text: str
 
@@ -64,12 +74,16 @@ class _Case:
 
 def judge(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Verdict:
     """The verdict on the last measurement: the same ones always give the same verdict."""
-    latest = measurements[-1]
-    metrics = [metric for comparison in latest.comparisons for metric in _metrics(comparison, settings)]
+    return _join(find(measurements, settings, steps), _numbers(measurements[-1]))
+
+
+def find(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Sequence[Finding]:
+    """What the verdict on the last measurement is joined from: one finding for each metric."""
+    metrics = [metric for comparison in measurements[-1].comparisons for metric in _metrics(comparison, settings)]
     judged = max(1, sum(not metric.settings.dry_run for metric in metrics))
     case = _Case(measurements=measurements, settings=settings, steps=steps, risk=RISK / judged)
     findings = [_judge_metric(metric, case) for metric in metrics]
-    return _join([_stand_in(finding, findings, settings) for finding in findings], _numbers(latest))
+    return [_stand_in(finding, findings, settings) for finding in findings]
 
 
 def replay(rollout: Rollout) -> Iterator[tuple[Measurement, Verdict]]:
@@ -78,13 +92,13 @@ def replay(rollout: Rollout) -> Iterator[tuple[Measurement, Verdict]]:
         yield measurement, judge(rollout.measurements[:number], rollout.settings, rollout.steps)
 
 
-def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[_Metric]:
+def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[Metric]:
     limits = {
         "errors": (settings.max_error_ratio, Reason.ERRORS_ABOVE_LIMIT),
         "latency": (SLOW_RATIO, Reason.LATENCY_ABOVE_LIMIT),
     }
     for name, (limit, reason) in limits.items():
-        yield _Metric(
+        yield Metric(
             comparison=comparison,
             name=name,
             limit=max(limit, SYNTHETIC_LIMIT_RATIO) if comparison.synthetic else limit,
@@ -93,7 +107,7 @@ def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[_Met
         )
 
 
-def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
+def _judge_metric(metric: Metric, case: _Case) -> Finding:
     settings, latest = case.settings, case.measurements[-1]
     rule = Rule(
         limit=metric.limit,
@@ -107,29 +121,29 @@ def _judge_metric(metric: _Metric, case: _Case) -> _Finding:
         starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
         against, loudest = evidence_against(stretches, rule, starts)
         if against >= -math.log(case.risk):
-            return _Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
+            return Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
     missing = _missing(metric, settings)
     if missing:
-        return _Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")
+        return Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")
     text = _text(metric, whole, settings)
     proof_due = latest.step == len(case.steps) - 1 and not metric.comparison.synthetic
     if not proof_due or _proves(whole, rule):
-        return _Finding(metric=metric, kind=VerdictKind.PASS, text=text)
+        return Finding(metric=metric, kind=VerdictKind.PASS, text=text)
     # What a flawless release could have shown when the last extension ends; waiting for less is in vain.
     step = case.steps[latest.step]
     longest = step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
     coming = metric.comparison.candidate.requests * max(longest / max(latest.seconds, 1.0) - 1, 0)
     if _proves(Counts(requests=whole.requests + int(coming)), rule):
-        return _Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, not enough to be sure")
+        return Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, not enough to be sure")
     few = f"too few requests to tell it from {settings.detect_factor:g} times as many"
-    return _Finding(metric=metric, kind=VerdictKind.PASS, text=f"{text}; {few}")
+    return Finding(metric=metric, kind=VerdictKind.PASS, text=f"{text}; {few}")
 
 
 def _proves(counts: Counts, rule: Rule) -> bool:
     return evidence_for(counts, rule) >= -math.log(MISS_RISK)
 
 
-def _stretches(metric: _Metric, measurements: Sequence[Measurement]) -> list[Counts]:
+def _stretches(metric: Metric, measurements: Sequence[Measurement]) -> list[Counts]:
     """What this metric counted in each stretch, apart from the stretches before it."""
     ends = {(each.since, each.stretch): each for each in measurements}
     counts: list[Counts] = []
@@ -154,7 +168,7 @@ def _stretches(metric: _Metric, measurements: Sequence[Measurement]) -> list[Cou
     return counts
 
 
-def _missing(metric: _Metric, settings: RolloutSettings) -> str:
+def _missing(metric: Metric, settings: RolloutSettings) -> str:
     """What this metric lacks in the current step; "" when nothing."""
     comparison = metric.comparison
     if comparison.fault:
@@ -166,7 +180,7 @@ def _missing(metric: _Metric, settings: RolloutSettings) -> str:
     return ""
 
 
-def _stand_in(finding: _Finding, findings: Sequence[_Finding], settings: RolloutSettings) -> _Finding:
+def _stand_in(finding: Finding, findings: Sequence[Finding], settings: RolloutSettings) -> Finding:
     """A service that few visit is judged by our own requests, and that is said."""
     users = finding.metric.comparison
     own = [each.metric.comparison.candidate.requests for each in findings if each.metric.comparison.synthetic]
@@ -176,7 +190,7 @@ def _stand_in(finding: _Finding, findings: Sequence[_Finding], settings: Rollout
     return finding
 
 
-def _join(findings: Sequence[_Finding], numbers: dict[str, float]) -> Verdict:
+def _join(findings: Sequence[Finding], numbers: dict[str, float]) -> Verdict:
     """Any failure fails; then what lacks data, by its policy; then what is not certain yet. Dry runs are only told."""
     dry = [f"dry run, {each.kind}: {each.text}" for each in findings if each.metric.settings.dry_run]
     judged = [each for each in findings if not each.metric.settings.dry_run]
@@ -214,7 +228,7 @@ def _numbers(measurement: Measurement) -> dict[str, float]:
     return numbers
 
 
-def _text(metric: _Metric, counts: Counts, settings: RolloutSettings) -> str:
+def _text(metric: Metric, counts: Counts, settings: RolloutSettings) -> str:
     what = f"took longer than {settings.max_p99_seconds:g} s" if metric.name == "latency" else "failed"
     peer = ""
     if counts.live_requests:

@@ -2,5 +2,6 @@
 
 from slipway.delivery.dashboard.app import build_app
 from slipway.delivery.dashboard.overview import Overview
+from slipway.delivery.dashboard.serving import build_server
 
-__all__ = ["Overview", "build_app"]
+__all__ = ["Overview", "build_app", "build_server"]

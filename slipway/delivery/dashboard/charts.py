@@ -13,25 +13,24 @@ from pygal.style import Style
 
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.series import Point, Series
+from slipway.delivery.model.target import RolloutSettings
 
-COLOURS = {Colour.BLUE: "#2f6fde", Colour.GREEN: "#1f9254"}
+LIMIT_COLOUR = "#d4453c"
+COLOURS = {Colour.BLUE: "#4080ee", Colour.GREEN: "#22a35f"}
+GREY = "#7d8896"
 STYLE = Style(
-    background="transparent",
-    plot_background="transparent",
-    foreground="#7d8896",
-    foreground_strong="#7d8896",
-    foreground_subtle="#7d8896",
-    guide_stroke_color="#7d889633",
-    major_guide_stroke_color="#7d889633",
-    colors=tuple(COLOURS.values()),
+    **dict.fromkeys(("background", "plot_background"), "transparent"),
+    **dict.fromkeys(("foreground", "foreground_strong", "foreground_subtle"), GREY),
+    **dict.fromkeys(("guide_stroke_color", "major_guide_stroke_color"), f"{GREY}33"),
+    **dict.fromkeys(("label_font_size", "major_label_font_size"), 11),
+    **dict.fromkeys(("title_font_size", "no_data_font_size"), 13),
+    colors=(*COLOURS.values(), LIMIT_COLOUR),
+    stroke_width=2,
+    stroke_opacity=1,
     font_family="system-ui, sans-serif",
-    label_font_size=11,
-    major_label_font_size=11,
-    legend_font_size=11,
-    title_font_size=13,
-    no_data_font_size=13,
 )
 LABELS = 4
+ABOVE_LIMIT = f"inline:.title{{fill:{LIMIT_COLOUR} !important}}"
 
 
 @dataclass(frozen=True)
@@ -41,25 +40,45 @@ class Chart:
     title: str
     value: Callable[[Point, int], float | None]
     """Of a point and the period's seconds; None: a gap."""
+    limit: Callable[[RolloutSettings], float | None] = lambda _: None
+    """What a release is judged by, in the chart's unit."""
 
 
 CHARTS: Mapping[str, Chart] = {
     "requests": Chart("requests a second", lambda point, seconds: point.requests / seconds),
     "errors": Chart(
-        "errors, in percent", lambda point, _: None if point.error_ratio is None else 100 * point.error_ratio
+        "errors, in percent",
+        lambda point, _: None if point.error_ratio is None else 100 * point.error_ratio,
+        lambda settings: 100 * settings.max_error_ratio,
     ),
     "latency": Chart(
-        "99th percentile, in ms", lambda point, _: None if point.p99_seconds is None else 1000 * point.p99_seconds
+        "99th percentile, in ms",
+        lambda point, _: None if point.p99_seconds is None else 1000 * point.p99_seconds,
+        lambda settings: 1000 * settings.max_p99_seconds,
     ),
 }
 
 
-def render_chart(chart: Chart, series: Mapping[Colour, Series]) -> bytes:
-    """One SVG document with a line for each colour; nothing in it is loaded from elsewhere."""
+def render_chart(chart: Chart, series: Mapping[Colour, Series], settings: RolloutSettings | None) -> bytes:
+    """One SVG document with a line for each colour and one for the limit; nothing in it is loaded from elsewhere.
+
+    The title is red while the newest value of a colour is above the limit.
+    """
+    limit = chart.limit(settings) if settings else None
+    values = {
+        colour: [chart.value(point, found.period_seconds) for point in found.points] for colour, found in series.items()
+    }
+    known = [value for each in values.values() for value in each if value is not None]
+    newest = [next((value for value in reversed(each) if value is not None), 0.0) for each in values.values()]
+    above = limit is not None and max(newest, default=0.0) > limit
+    top = 1.1 * max(known, default=0.0)
+    if (limit is not None and limit < 4 * top) or not top:  # further away, the limit would press the lines flat
+        top = max(top, 1.1 * (limit or 1.0))
     drawn: Any = pygal.Line(
         style=STYLE,
         js=(),
-        title=chart.title,
+        css=("file://style.css", "file://graph.css", *([ABOVE_LIMIT] if above else [])),
+        title=chart.title if limit is None else f"{chart.title} (limit {limit:g})",
         width=420,
         height=170,
         explicit_size=True,
@@ -72,8 +91,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series]) -> bytes:
         y_labels_major_count=LABELS,
         show_minor_y_labels=False,
         truncate_label=-1,
-        stroke_style={"width": 2},
-        range=(0, _top(chart, series)),
+        range=(0, top),
         value_formatter="{:.3g}".format,
         no_data_text="no requests",
     )
@@ -81,23 +99,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series]) -> bytes:
     form = "%H:%M" if longest and longest.period_seconds >= 60 else "%H:%M:%S"
     drawn.x_labels = [point.at.astimezone().strftime(form) for point in longest.points] if longest else []
     for colour in COLOURS:
-        found = series.get(colour)
-        drawn.add(
-            colour.value, [chart.value(point, found.period_seconds) for point in found.points] if found else [None]
-        )
-    drawn.add_xml_filter(_without_scripts)
+        drawn.add(colour.value, values.get(colour, [None]))
+    if limit is not None and limit < top and known:
+        drawn.add("limit", [limit] * len(drawn.x_labels), stroke_style={"dasharray": "5, 4"})
     return drawn.render()
-
-
-def _without_scripts(root: Any) -> Any:
-    """pygal gives every drawing its settings as a script, which a picture has no use for."""
-    for parent in root.iter():
-        for child in [each for each in parent if str(each.tag).endswith("script")]:
-            parent.remove(child)
-    return root
-
-
-def _top(chart: Chart, series: Mapping[Colour, Series]) -> float:
-    """The upper end of the scale; a flat line of zeros needs one, too."""
-    values = [chart.value(point, each.period_seconds) for each in series.values() for point in each.points]
-    return max((value for value in values if value is not None), default=0.0) * 1.1 or 1.0

@@ -12,7 +12,7 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.series import Series, period_seconds
 from slipway.delivery.model.status import PlaceStatus
-from slipway.delivery.model.target import Target
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.ports import Ledger, Place
 from slipway.errors import NotFoundError
 
@@ -48,7 +48,7 @@ class Overview:
         self._ledger = ledger
         self._read_places = read_places
         self._source_of = source_of
-        self._now = now
+        self.now = now
         self._kept: dict[Hashable, tuple[float, object]] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Overview:
         def read() -> Mapping[Colour, Series]:
             for target in self._ledger.targets():
                 if (target.environment, target.service) == (environment, service):
-                    until = self._now()
+                    until = self.now()
                     until -= timedelta(seconds=until.timestamp() % period)  # a period that goes on looks like a fall
                     return self._source_of(target).series(until - timedelta(seconds=PERIODS * period), until, period)
             raise NotFoundError(f"{service} in {environment} has no load balancer any more")
@@ -99,8 +99,14 @@ class Overview:
             return cast("Any", kept[1])
 
 
+def settings_of(place: PlaceStatus) -> RolloutSettings | None:
+    """Of the rollout under way, or of the last one; None before the first."""
+    rollout = place.rollout or next(iter(place.history), None)
+    return rollout.settings if rollout else None
+
+
 def period_of(place: PlaceStatus) -> int:
     """Seconds: a minute, or less where rollouts are judged by less."""
-    rollout = place.rollout or next(iter(place.history), None)
-    window = rollout.settings.metric_window_seconds if rollout else MINUTE
+    settings = settings_of(place)
+    window = settings.metric_window_seconds if settings else MINUTE
     return min(max(period_seconds(window), SHORTEST_PERIOD_SECONDS), MINUTE)

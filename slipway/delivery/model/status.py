@@ -33,7 +33,11 @@ class PlaceStatus:
     environment: str
     service: str
     url: str
+    promote_from: str | None
+    """The environment its releases come from; None: they begin here."""
     live: Colour | None
+    commit: str
+    """Of the live release; "" when there is none."""
     colours: Mapping[Colour, ColourStatus]
     rollout: Rollout | None
     """The one under way; None: nothing is."""
@@ -50,3 +54,8 @@ class PlaceStatus:
     history: tuple[Rollout, ...]
     problem: str
     """Why some of this could not be read; "" when all could."""
+
+    @property
+    def running(self) -> ColourRelease | None:
+        """What is live; None before the first release."""
+        return self.colours[self.live].running if self.live else None
