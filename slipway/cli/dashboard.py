@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import ERR
+from slipway.cli.output import err
 from slipway.cli.session import session_of
 from slipway.errors import MachineError
 
@@ -42,7 +42,7 @@ def dashboard(
     hosts = LOOPBACK if host in LOOPBACK else ("*",)
     with listening(host, port) as listener:
         address = f"http://{host}:{listener.getsockname()[1]}/"
-        ERR.print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)
+        err().print(f"dashboard: {address} (Ctrl-C ends it)", markup=False)
         config = uvicorn.Config(build_app(overview, hosts=hosts), log_level="warning", access_log=False, lifespan="off")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends first, then raises it again
             uvicorn.Server(config).run(sockets=[listener])
