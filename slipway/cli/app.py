@@ -11,7 +11,7 @@ import typer
 from slipway.cli import delivery, sandbox, stacks
 from slipway.cli.dashboard import dashboard
 from slipway.cli.demo.command import demo
-from slipway.cli.output import ERR, OUT, print_error
+from slipway.cli.output import err, out, print_error
 from slipway.cli.session import Session
 from slipway.errors import SlipwayError
 
@@ -46,7 +46,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # noqa: PLC0415 - it reads mail headers: 30 ms of imports
 
-        OUT.print(f"slipway {version('slipway')}")
+        out().print(f"slipway {version('slipway')}")
         raise typer.Exit
 
 
@@ -85,7 +85,7 @@ def run() -> None:
         cast("typer.BadParameter", error).show()
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        ERR.print("interrupted", style="yellow")
+        err().print("interrupted", style="yellow")
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is told in one line too
         sys.exit(_report_bug(error))

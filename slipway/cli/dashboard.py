@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import ERR
+from slipway.cli.output import err
 from slipway.cli.session import session_of
 from slipway.errors import MachineError, UsageError
 
@@ -48,7 +48,7 @@ def dashboard(
     session.activate()
     overview = build_overview(session.require_project(), session.require_stack(environment))
     with listening(address, port) as listener:
-        ERR.print(f"dashboard: http://{hosts[0]}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", markup=False)
+        err().print(f"dashboard: http://{hosts[0]}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", markup=False)
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends first, then raises it again
             build_server(build_app(overview, hosts=hosts)).run(sockets=[listener])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipway.cli.asking import YesOption, confirm
-from slipway.cli.output import OUT, print_json
+from slipway.cli.output import out, print_json
 from slipway.cli.rollout_display import RolloutDisplay
 from slipway.cli.session import Session, session_of
 
@@ -74,7 +74,7 @@ def bootstrap(
             deletion_protection=protected,
             state_bucket=state_bucket,
         )
-        OUT.print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}", markup=False)
+        out().print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}", markup=False)
 
 
 def release(
@@ -195,9 +195,9 @@ def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOpt
     confirm(f"Forget what the ledger says of {environment}?", yes=yes)
     beliefs = delivery.forget_destroyed(_connect(session_of(context), environment)).texts
     for text in beliefs:
-        OUT.print(f"{environment}: forgotten: {text}", markup=False)
+        out().print(f"{environment}: forgotten: {text}", markup=False)
     if not beliefs:
-        OUT.print(f"{environment}: there was nothing to forget", markup=False)
+        out().print(f"{environment}: there was nothing to forget", markup=False)
 
 
 def status(
@@ -231,7 +231,7 @@ def status(
                 "?" if row.healthy is None else str(row.healthy),
                 state,
             )
-    OUT.print(table if places else "nothing was released yet: slipway release dev")
+    out().print(table if places else "nothing was released yet: slipway release dev")
     for place in places:
         _print_remarks(place)
 
@@ -246,7 +246,7 @@ def _print_remarks(place: Any) -> None:
     }
     for what, text in remarks.items():
         if text:
-            OUT.print(f"{place.environment}: {what}: {text}", markup=False)
+            out().print(f"{place.environment}: {what}: {text}", markup=False)
 
 
 def history(
@@ -276,7 +276,7 @@ def history(
             rollout.reason_text,
             rollout.actor,
         )
-    OUT.print(table)
+    out().print(table)
 
 
 def judge(
@@ -335,10 +335,10 @@ def _print(outcome: Outcome, *, json: bool) -> None:
     if json:
         print_json(delivery.as_json(outcome))
         return
-    OUT.print(outcome.text, markup=False)
+    out().print(outcome.text, markup=False)
     if outcome.plan:
         for line in plan_lines(outcome.plan):
-            OUT.print(f"  {line}", markup=False)
+            out().print(f"  {line}", markup=False)
 
 
 def plan_lines(plan: Plan) -> list[str]:

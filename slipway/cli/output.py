@@ -6,35 +6,47 @@ import json
 import sys
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from slipway.errors import SlipwayError
+
+if TYPE_CHECKING:
+    from rich.console import Console  # at the first use: a preview of what has no errors prints nothing by it
 
 WIDE = 200
 """Columns without a terminal: a program that reads a pipe gets whole names."""
 
-OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-"""Results."""
 
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress and errors."""
+@cache
+def out() -> Console:
+    """Where results go."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+
+
+@cache
+def err() -> Console:
+    """Where progress and errors go."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """One line of progress."""
-    ERR.print(f"• {text}", markup=False)
+    err().print(f"• {text}", markup=False)
 
 
 def print_error(error: SlipwayError) -> None:
     """What, where and how to fix it."""
     where = f"{error.where}: " if error.where else ""
-    ERR.print("[bold red]error:[/bold red]", end=" ")
-    ERR.print(f"{where}{error.what}", markup=False)
+    err().print("[bold red]error:[/bold red]", end=" ")
+    err().print(f"{where}{error.what}", markup=False)
     if error.remedy:
-        ERR.print("  →", error.remedy, style="yellow", markup=False)
+        err().print("  →", error.remedy, style="yellow", markup=False)
 
 
 def print_json(value: Any) -> None:

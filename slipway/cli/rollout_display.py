@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from slipway.cli.output import ERR
+from slipway.cli.output import err
 
 if TYPE_CHECKING:
     from slipway.delivery.events import Event
@@ -34,4 +34,4 @@ class RolloutDisplay:
         self._last_text = event.text
         self._last_told_at = time.monotonic()
         indent = "    " if isinstance(event, (LogLine, Waiting, Analysed)) else "  "
-        ERR.print(f"{indent}{event.at.astimezone():%H:%M:%S} {event.environment}: {event.text}", markup=False)
+        err().print(f"{indent}{event.at.astimezone():%H:%M:%S} {event.environment}: {event.text}", markup=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import OUT, print_json, say
+from slipway.cli.output import out, print_json, say
 from slipway.cli.session import session_of
 from slipway.errors import UsageError
 
@@ -65,11 +65,11 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
     for row in found.rows:
         if row not in faults and row not in quiet:
             table.add_row(row.name, row.kind, row.address, row.state, row.detail)
-    OUT.print(table)
+    out().print(table)
     if quiet:
-        OUT.print(f"{len(quiet)} processes run; `slipway --verbose sandbox status` lists them", markup=False)
+        out().print(f"{len(quiet)} processes run; `slipway --verbose sandbox status` lists them", markup=False)
     for row in faults:
-        OUT.print(f"{row.name} {row.state}: {row.detail}", markup=False)
+        out().print(f"{row.name} {row.state}: {row.detail}", markup=False)
 
 
 @app.command()
@@ -78,7 +78,7 @@ def env(context: typer.Context) -> None:
     from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
 
     for name, value in sandbox_environment(session_of(context).paths).items():
-        OUT.print(f"export {name}={shlex.quote(value)}", markup=False)
+        out().print(f"export {name}={shlex.quote(value)}", markup=False)
 
 
 @app.command()
@@ -86,7 +86,7 @@ def pulumi(context: typer.Context) -> None:
     """Print the path of a Pulumi CLI: the one on PATH, or one built once from its source (about 6 minutes)."""
     from slipway.sandbox.pulumi.cli import have_cli  # noqa: PLC0415
 
-    OUT.print(str(have_cli(session_of(context).paths, say)), markup=False)
+    out().print(str(have_cli(session_of(context).paths, say)), markup=False)
 
 
 @app.command()
@@ -97,4 +97,4 @@ def kubeconfig(
     """Print the path of a kubeconfig: kubectl --kubeconfig $(slipway sandbox kubeconfig dev) get pods -A."""
     from slipway.sandbox import lifecycle  # noqa: PLC0415
 
-    OUT.print(str(lifecycle.kubeconfig(session_of(context).paths, cluster)), markup=False)
+    out().print(str(lifecycle.kubeconfig(session_of(context).paths, cluster)), markup=False)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from slipway.cli.asking import YesOption
-from slipway.cli.output import OUT, print_json
+from slipway.cli.output import out, print_json
 from slipway.cli.session import session_of
 from slipway.errors import UsageError
 
@@ -135,7 +135,7 @@ def outputs(
         return
     for key, value in values.items():
         text = value if isinstance(value, str) else jsonlib.dumps(value)
-        OUT.print(text if name else f"{key}: {text}", markup=False)
+        out().print(text if name else f"{key}: {text}", markup=False)
 
 
 def flags(**switches: bool) -> list[str]:

@@ -20,6 +20,7 @@ from slipway.stack.locks import COLOURS, LOCKED
 from slipway.stack.process import Finished
 
 SHOWN_CHARACTERS = 2000
+NO_STACK = "no stack named"
 INTERRUPTED_CODES = frozenset({8, 130})
 """The CLI's own code for a cancelled operation, and ours for one that a signal ended."""
 
@@ -70,7 +71,7 @@ _SIGNS = (
     ),
     _Sign(
         kind=NotFoundError,
-        texts=("no stack named",),
+        texts=(NO_STACK,),
         code=6,
         what="there is no stack {stack} yet",
         remedy="`slipway up {stack}` makes it",

@@ -7,8 +7,6 @@ import re
 import socket
 from dataclasses import dataclass
 
-import psutil
-
 from slipway.stack.backend import backend_folder
 
 LOCKED = "the stack is currently locked"
@@ -28,6 +26,8 @@ class LockHolder:
         """It ran on this machine and runs no more; numbers are used again, and a killed process stays until it is waited for."""
         if self.host != socket.gethostname():
             return False
+        import psutil  # noqa: PLC0415 - for stacks that are locked
+
         try:
             process = psutil.Process(self.pid)
             return process.status() == psutil.STATUS_ZOMBIE or process.name() != "pulumi"

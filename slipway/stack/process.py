@@ -35,14 +35,17 @@ class Finished:
     """We were asked to end while it ran."""
 
 
-def run_shown(argv: Sequence[str], environ: Mapping[str, str]) -> Finished:
-    """Run with our standard input and output, however long it takes; error output is shown and kept."""
+def run_shown(argv: Sequence[str], environ: Mapping[str, str], *, withheld: str = "") -> Finished:
+    """Run with our standard input and output, however long it takes; error output is shown and kept.
+
+    `withheld`: a message with this text is kept only, because the caller acts on it.
+    """
     with (
         subprocess.Popen(_dying_with_parent(argv), env=environ, stderr=subprocess.PIPE) as child,
         _passing_on_signals(child) as asked,
     ):
         assert child.stderr is not None  # noqa: S101 - given as a pipe above
-        tail = _Tail(child.stderr, sys.stderr.buffer)
+        tail = _Tail(child.stderr, sys.stderr.buffer, withheld.encode())
         code = child.wait()
         return Finished(code=_code(code), stderr=tail.text(), interrupted=bool(asked))
 
@@ -79,9 +82,9 @@ def run_quietly(
 class _Tail:
     """Copies a stream to another and keeps its end."""
 
-    def __init__(self, source: IO[bytes], target: IO[bytes]) -> None:
+    def __init__(self, source: IO[bytes], target: IO[bytes], withheld: bytes) -> None:
         self._kept = b""
-        self._thread = threading.Thread(target=self._copy, args=(source, target), daemon=True)
+        self._thread = threading.Thread(target=self._copy, args=(source, target, withheld), daemon=True)
         self._thread.start()
 
     def text(self) -> str:
@@ -89,10 +92,11 @@ class _Tail:
         self._thread.join(timeout=5)  # a grandchild may hold the pipe open
         return self._kept.decode(errors="replace")
 
-    def _copy(self, source: IO[bytes], target: IO[bytes]) -> None:
-        while data := os.read(source.fileno(), 65536):
-            target.write(data)
-            target.flush()
+    def _copy(self, source: IO[bytes], target: IO[bytes], withheld: bytes) -> None:
+        while data := os.read(source.fileno(), 65536):  # the CLI writes a message at once
+            if not withheld or withheld not in data:
+                target.write(data)
+                target.flush()
             self._kept = (self._kept + data)[-KEPT_CHARACTERS:]
 
 

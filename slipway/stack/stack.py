@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from slipway.errors import NotFoundError, OperationError
 from slipway.stack.backend import remove_torn_sidecars
 from slipway.stack.cli import PulumiCli
 from slipway.stack.event_log import EventLog, read_event_log
-from slipway.stack.failures import failure
+from slipway.stack.failures import NO_STACK, failure
 from slipway.stack.locks import LockHolder, file_holders, named_holders
 from slipway.stack.pending import interrupted_creates, refusal, without_interrupted_creates
 from slipway.stack.process import Finished, run_quietly, run_shown
@@ -135,7 +135,7 @@ class PulumiStack:
     def _run(self, arguments: list[str], *, shown: bool = False, making: bool = False) -> Finished:
         """Run a command; where a dead process left its lock or the stack was never made, put that right and run it again."""
         remove_torn_sidecars(os.environ.get(BACKEND_VARIABLE, ""))
-        run = run_shown if shown else _run_operation
+        run = partial(run_shown, withheld=NO_STACK if making else "") if shown else _run_operation
         finished = run(self._argv(arguments), self._environ())
         if finished.code and self._unlocked(named_holders(finished.stderr)):
             finished = run(self._argv(arguments), self._environ())

@@ -16,12 +16,12 @@ from rich.table import Table
 
 from slipway.cli.demo.checkout import Checkout
 from slipway.cli.demo.sending import Load, sending
-from slipway.cli.output import ERR, OUT, print_json
+from slipway.cli.output import err, out, print_json
 from slipway.errors import OperationError, RolledBackError
 from slipway.sandbox.paths import SandboxPaths
 
 ENVIRONMENTS = ("dev", "staging", "prod")
-PACE = ("--bake", "6", "--window", "6", "--minimum-requests", "10")
+PACE = ("--bake", "4", "--window", "4", "--minimum-requests", "6")
 """Bakes of seconds instead of minutes: the demo shows the way, not the patience."""
 
 
@@ -45,7 +45,7 @@ class Story:
     @contextmanager
     def phase(self, name: str) -> Generator[Phase]:
         """Announce a phase and take its time."""
-        ERR.rule(f"[bold]{name}", align="left")
+        err().rule(f"[bold]{name}", align="left")
         phase = Phase(name, 0.0)
         started = time.monotonic()
         try:
@@ -65,7 +65,7 @@ class Commands:
 
     def run(self, *arguments: str, allowed: Sequence[int] = (0,), folder: Path | None = None) -> int:
         """Run one command with its output shown; OperationError when its exit code is none of `allowed`."""
-        ERR.print(f"[bold cyan]$ slipway {' '.join(arguments)}")
+        err().print(f"[bold cyan]$ slipway {' '.join(arguments)}")
         sys.stdout.flush()
         code = subprocess.run(self._argv(arguments, folder), stdout=self._stdout, check=False).returncode
         if code not in allowed:
@@ -135,7 +135,8 @@ def _require_all_answered(phase: Phase) -> None:
 def _promote(commands: Commands, story: Story, paths: SandboxPaths) -> None:
     for source, target in (("dev", "staging"), ("staging", "prod")):
         with story.phase(f"Promote {source} to {target}") as phase:
-            commands.run("up", target, "--yes")
+            if not _url(commands, target):
+                commands.run("up", target, "--yes")
             with _load(commands, paths, phase, target):
                 commands.run("promote", source, target, *PACE)
             phase.result = "live"
@@ -157,13 +158,19 @@ def _broken(checkout: Checkout, commands: Commands, story: Story, paths: Sandbox
         commands.run("up", "dev", "--yes")
 
 
+def _url(commands: Commands, environment: str) -> str:
+    """Where the environment is served; empty where nothing is live yet."""
+    places = commands.ask("status", "--json")
+    return next((place["url"] for place in places if place["environment"] == environment and place["live"]), "")
+
+
 @contextmanager
 def _load(commands: Commands, paths: SandboxPaths, phase: Phase, environment: str = "dev") -> Generator[None]:
     """Constant requests on the live address meanwhile, counted into the phase; none where nothing runs yet."""
-    if not any(place["environment"] == environment and place["live"] for place in commands.ask("status", "--json")):
+    url = _url(commands, environment)
+    if not url:
         yield
         return
-    url = commands.ask("outputs", environment, "url", "--json")["url"]
     load = Load()
     try:
         with sending(load, url, paths.sandbox / "demo-load.json"):
@@ -171,7 +178,7 @@ def _load(commands: Commands, paths: SandboxPaths, phase: Phase, environment: st
     finally:
         phase.sent, phase.failed = load.sent, load.failed
         if load.sent is not None:
-            ERR.print(f"  requests: {load.sent} sent, {load.failed} failed {load.faults or ''}")
+            err().print(f"  requests: {load.sent} sent, {load.failed} failed {load.faults or ''}")
 
 
 def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:
@@ -185,10 +192,10 @@ def _print_report(story: Story, places: Sequence[dict[str, Any]]) -> None:
         digest = live["running"]["image"].rsplit("@", 1)[-1]
         share = f"{live['actual_percent']} % {place['live']}"
         where.add_row(place["environment"], live["running"]["version"], digest[:19] + "…", share, place["url"])
-    OUT.print(phases)
-    OUT.print(where)
+    out().print(phases)
+    out().print(where)
     dev = next(place for place in places if place["environment"] == "dev")
-    OUT.print(f"Open {dev['url']}/ in a browser, or: curl {dev['url']}/version", markup=False)
+    out().print(f"Open {dev['url']}/ in a browser, or: curl {dev['url']}/version", markup=False)
 
 
 def _require_one_image(places: Sequence[dict[str, Any]]) -> None:

@@ -24,7 +24,7 @@ def compile_group(group: Group, sources: Path, output: Path, tell: Progress) -> 
         output,
         ldflags=group.ldflags,
         progress=lambda done, seconds: tell(
-            f"{group.name}: {done} of about {group.compiled} packages after {seconds:.0f} s"
+            f"{group.name}: {done} of about {max(done, group.compiled)} packages after {seconds:.0f} s"
         ),
     )
     first, *_ = group.programs
@@ -53,15 +53,18 @@ def _apply(patch: Patch, sources: Path) -> None:
     if not copy.exists():
         original = module_folder(sources, patch.module)
         # The module cache is read-only, and its modes would be copied along.
-        shutil.copytree(original / patch.folder, copy / patch.folder, copy_function=shutil.copyfile)
+        tests = shutil.ignore_patterns("testdata", "*_test.go")
+        shutil.copytree(original / patch.folder, copy / patch.folder, copy_function=shutil.copyfile, ignore=tests)
         shutil.copyfile(original / "go.mod", copy / "go.mod")
         replace_module(sources, patch.module, copy)
     path = copy / patch.folder / patch.path
     text = path.read_text()
-    if text.count(patch.before) != 1:
+    head, _, tail = text.partition(patch.before)
+    rest = patch.until + tail.partition(patch.until)[2] if patch.until else tail
+    if text.count(patch.before) != 1 or patch.until not in tail:
         raise OperationError(
-            f"{patch.before!r} occurs {text.count(patch.before)} times",
+            f"the text at {patch.before!r} is not as the patch expects",
             where=f"{patch.module}/{patch.folder}/{patch.path}",
             remedy="The module's version has changed: look whether the patch is still needed.",
         )
-    path.write_text(text.replace(patch.before, patch.after))
+    path.write_text(f"{head}{patch.after}{rest}")

@@ -146,7 +146,8 @@ def test_outputs_are_printed_for_people_and_for_programs(slipway: Slipway) -> No
 
 
 def test_stack_is_made_when_there_is_none(slipway: Slipway, told: Callable[[], list[str]]) -> None:
-    assert slipway("preview", "dev", new=True).returncode == 0
+    done = slipway("preview", "dev", new=True)
+    assert (done.returncode, "no stack named" in done.stderr) == (0, False)
     preview = f"preview {PACK} --stack dev"
     assert told() == [preview, "stack init dev --no-select --non-interactive --color never", preview]
 

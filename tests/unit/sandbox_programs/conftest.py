@@ -19,8 +19,9 @@ env) cat "$FAKE/version"; exit ;;
 list) exit ;;
 mod)
     # A module that a folder stands for is not downloaded.
-    if [ "$2" = edit ]; then touch replaced; exit; fi
-    if [ ! -f replaced ]; then echo "{\\"Dir\\": \\"$FAKE/modules/$(echo "$4" | tr / -)\\"}"; fi
+    module=$(echo "${4%%=*}" | tr / -)
+    if [ "$2" = edit ]; then touch "replaced-$module"; exit; fi
+    if [ ! -f "replaced-$module" ]; then echo "{\\"Dir\\": \\"$FAKE/modules/$module\\"}"; fi
     exit ;;
 esac
 if [ -p "$FAKE/held" ]; then echo $$ > "$FAKE/held"; read -r _ < "$FAKE/release"; fi
@@ -72,7 +73,8 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGo:
         for patch in group.patches:
             module = folder / "modules" / patch.module.replace("/", "-")
             (module / patch.folder / patch.path).parent.mkdir(parents=True, exist_ok=True)
-            (module / patch.folder / patch.path).write_text(f"x := {patch.before}\n")
+            with (module / patch.folder / patch.path).open("a") as source:  # several patches may be of one file
+                source.write(f"x := {patch.before}{patch.until}\n")
             (module / "go.mod").write_text(f"module {patch.module}\n")
     monkeypatch.setenv("FAKE", str(folder))
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")

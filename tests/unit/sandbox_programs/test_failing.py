@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from slipway.errors import MachineError, OperationError, SlipwayError
-from slipway.sandbox.go_programs import GROUPS, KUBERNETES_PLUGIN, Binaries
+from slipway.sandbox.go_programs import GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
 from slipway.sandbox.go_programs import binaries as binaries_module
 from slipway.sandbox.go_programs.groups import PAUSE, required_version
 from slipway.sandbox.paths import SandboxPaths
@@ -140,11 +140,12 @@ def test_refuses_a_build_that_made_no_program(go: FakeGo, paths: SandboxPaths) -
     assert not Binaries(paths).folder(PAUSE).exists()
 
 
-def test_refuses_a_patch_whose_text_is_not_there(go: FakeGo, paths: SandboxPaths) -> None:
-    patch, *_ = KUBERNETES_PLUGIN.patches
+@pytest.mark.parametrize(("group", "half"), [(KUBERNETES_PLUGIN, False), (PULUMI, False), (PULUMI, True)])
+def test_refuses_a_patch_whose_text_is_not_there(go: FakeGo, paths: SandboxPaths, group: Group, half: bool) -> None:
+    patch, *_ = group.patches
     source = go.folder / "modules" / patch.module.replace("/", "-") / patch.folder / patch.path
-    source.write_text("another version of it\n")
-    with pytest.raises(OperationError, match="occurs 0 times") as caught:
-        Binaries(paths).prepare(quietly, only=(KUBERNETES_PLUGIN,))
-    assert caught.value.where.endswith("pkg/gen/schema.go")
+    source.write_text(patch.before if half else "another version of it\n")
+    with pytest.raises(OperationError, match="not as the patch expects") as caught:
+        Binaries(paths).prepare(quietly, only=(group,))
+    assert caught.value.where.endswith(patch.path)
     assert not go.calls("build")
