@@ -297,9 +297,9 @@ def judge(
     for measured, verdict in looks:
         then = "" if verdict.kind is measured.verdict else f" (then: {measured.verdict})"
         look = f"{measured.at:%Y-%m-%d %H:%M:%S} step {measured.step + 1} after {measured.seconds:.0f} s"
-        OUT.print(f"{look}: {verdict.kind}{then}: {verdict.text}", markup=False)
+        out().print(f"{look}: {verdict.kind}{then}: {verdict.text}", markup=False)
     if not looks:
-        OUT.print(f"{environment}: nothing was analysed", markup=False)
+        out().print(f"{environment}: nothing was analysed", markup=False)
 
 
 def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:
