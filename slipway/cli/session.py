@@ -45,14 +45,9 @@ class Session:
 
     def require_stack(self, stack: str) -> str:
         """`stack`, if it has a stack file; UsageError naming those there are otherwise."""
-        project = self.require_project()
-        if not (project / f"Pulumi.{stack}.yaml").is_file():
-            known = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
-            raise UsageError(
-                f"no environment {stack!r}",
-                where=str(project / f"Pulumi.{stack}.yaml"),
-                remedy=f"there are: {', '.join(known) or 'none'}; an empty file of that name makes one",
-            )
+        from slipway.documents import find_stack_file  # noqa: PLC0415 - a parser that few verbs need
+
+        find_stack_file(self.require_project(), stack)
         return stack
 
     def activate(self) -> None:

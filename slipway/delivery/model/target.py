@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.faults import describe_faults
 from slipway.errors import UsageError
 
 NoDataPolicy = Literal["fail", "hold", "pass"]
@@ -150,10 +151,7 @@ def parse_target(outputs: Mapping[str, Any]) -> Target:
     try:
         return Target.model_validate(outputs["delivery"])
     except ValidationError as error:
-        faults = "; ".join(
-            f"delivery.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
-        )
         raise UsageError(
-            f"the stack's output cannot be used: {faults}", remedy="compare it with the delivery reference"
+            f"the stack's output cannot be used: {describe_faults(error, 'delivery.')}",
+            remedy="compare it with the delivery reference",
         ) from None
