@@ -97,6 +97,8 @@ class ServiceSettings(_Settings):
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
     replicas: ReplicaSettings = ReplicaSettings()
     port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
+    metrics_port: Annotated[int, Field(gt=0, lt=65_536)] = 9090
+    """Where pods answer Prometheus; no load balancer has it."""
     cpu_millicores: Annotated[int, Field(ge=10)] = 100
     memory_mib: Annotated[int, Field(ge=32)] = 192
     drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
