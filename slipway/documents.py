@@ -16,6 +16,8 @@ from slipway.errors import UsageError
 MAX_BYTES = 2**20
 """Of one file."""
 MAX_DEPTH = 50
+MAX_DIGITS = 1000
+"""Of a number: 1:59:59… is one of base 60, and takes the square of its length to read."""
 MAX_VALUES = 50_000
 """What stands behind an alias counts at each use: nine lines of aliases can mean a billion values."""
 ENVIRONMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -139,6 +141,8 @@ def _check_nodes(root: yaml.Node, where: str) -> None:
                 f"{path or 'line 1'}: aliases and values come to more than {MAX_VALUES} values or {MAX_DEPTH} levels",
                 where=where,
             )
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float")) and len(node.value) > MAX_DIGITS:
+            raise UsageError(f"{path or 'line 1'}: want a number of at most {MAX_DIGITS} characters", where=where)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:

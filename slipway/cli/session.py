@@ -35,7 +35,8 @@ class Session:
 
     def require_project(self) -> Path:
         """The project's folder; UsageError when it holds none."""
-        if not (self.project_dir / PROJECT_FILE).is_file():
+        # os.path, because Path.is_file raises an error for a name that is too long.
+        if not os.path.isfile(self.project_dir / PROJECT_FILE):  # noqa: PTH113
             raise UsageError(
                 f"no {PROJECT_FILE} here",
                 where=str(self.project_dir),

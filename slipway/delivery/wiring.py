@@ -144,7 +144,7 @@ def connect(target: Target) -> World:
 
 
 class _ServiceBlock(BaseModel):
-    name: str
+    name: str = Field(pattern=r"^[a-z][-a-z0-9]{0,62}$")
 
 
 class _ImageBlock(BaseModel):
@@ -156,8 +156,10 @@ class _StackConfig(BaseModel):
 
     service: _ServiceBlock = Field(alias="slipway:service")
     image: _ImageBlock = Field(default=_ImageBlock(), alias="slipway:image")
-    ledger_table: str = Field(default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable")
-    region: str = Field(alias="aws:region")
+    ledger_table: str = Field(
+        default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable", pattern="^[A-Za-z0-9_.-]{3,255}$"
+    )
+    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
 
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
