@@ -214,8 +214,8 @@ def parse_settings(raw: Mapping[str, str], *, environment: str) -> StackSettings
         annotation = fields[key].annotation if key in fields else None
         try:
             document[key] = text if annotation is str else json.loads(text)
-        except json.JSONDecodeError:
-            # A key that wants a block but holds a word: the validation below says what it wants.
+        except (ValueError, RecursionError):
+            # A key that wants a block but holds a word, or a number or a nesting beyond reading: the validation below says what it wants.
             document[key] = text
     settings: StackSettings | None = None
     try:

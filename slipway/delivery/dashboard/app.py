@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -34,6 +35,15 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 CHART_HEADERS = HEADERS | {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+class NameConvertor(StringConvertor):
+    """A stack's or service's name, or a rollout's id; a longer one would be no key of the ledger's."""
+
+    regex = "[^/]{1,100}"
+
+
+register_url_convertor("name", NameConvertor())
 
 
 class Dashboard:
@@ -105,12 +115,12 @@ class Dashboard:
 def build_app(overview: Overview, *, hosts: Sequence[str] = ("*",)) -> Starlette:
     """The application; it answers requests that name one of `hosts` only, so that no foreign page reads it through a name of its own."""
     pages = Dashboard(overview)
-    place = "{environment}/{service}"
+    place = "{environment:name}/{service:name}"
     routes = [
         Route("/", pages.page),
         Route("/places", pages.fragment),
         Route("/status.json", pages.data),
-        Route(f"/rollouts/{place}/{{rollout}}", pages.rollout),
+        Route(f"/rollouts/{place}/{{rollout:name}}", pages.rollout),
         Route(f"/charts/{place}/{{chart}}.svg", pages.chart),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
