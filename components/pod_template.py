@@ -14,6 +14,8 @@ class PodSettings:
 
     port: int = 8080
     """Where the container listens for HTTP."""
+    metrics_port: int = 9090
+    """Where the container answers Prometheus, which finds it by the port's name, `metrics`. No Service has it, so no load balancer."""
     cpu_millicores: int = 100
     """Requested CPU, in thousandths of a core; there is no CPU limit, because a limit throttles below the node's real load."""
     memory_mib: int = 192
@@ -31,6 +33,8 @@ class PodSettings:
     def __post_init__(self) -> None:
         if not 0 < self.port < 65_536:
             raise ArgsError("port", got=self.port, want="1 to 65535")
+        if not 0 < self.metrics_port < 65_536 or self.metrics_port == self.port:
+            raise ArgsError("metrics_port", got=self.metrics_port, want="1 to 65535, and not the port of the service")
         if self.cpu_millicores < 10 or self.memory_mib < 32:
             raise ArgsError(
                 "cpu_millicores, memory_mib", got=(self.cpu_millicores, self.memory_mib), want="10 or more, 32 or more"
@@ -60,11 +64,18 @@ def render_pod_template(
     pod: PodSettings,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """The template of one colour's pods."""
-    plain = {"APP_COLOUR": colour, "APP_RELEASE": release, "APP_VERSION": version, "PORT": str(pod.port)}
+    ports = {"http": pod.port, "metrics": pod.metrics_port}
+    plain = {
+        "APP_COLOUR": colour,
+        "APP_RELEASE": release,
+        "APP_VERSION": version,
+        "PORT": str(pod.port),
+        "METRICS_PORT": str(pod.metrics_port),
+    }
     container = k8s.core.v1.ContainerArgs(
         name=service,
         image=image,
-        ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=pod.port)],
+        ports=[k8s.core.v1.ContainerPortArgs(name=name, container_port=port) for name, port in ports.items()],
         env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in plain.items()],
         env_from=[k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret_name))],
         resources=k8s.core.v1.ResourceRequirementsArgs(

@@ -136,6 +136,7 @@ def deploy() -> None:
             maximum_replicas=service.replicas.maximum,
             pod=PodSettings(
                 port=service.port,
+                metrics_port=service.metrics_port,
                 cpu_millicores=service.cpu_millicores,
                 memory_mib=service.memory_mib,
                 drain_seconds=service.drain_seconds,

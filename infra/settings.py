@@ -97,6 +97,8 @@ class ServiceSettings(_Settings):
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
     replicas: ReplicaSettings = ReplicaSettings()
     port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
+    metrics_port: Annotated[int, Field(gt=0, lt=65_536)] = 9090
+    """Where pods answer Prometheus; no load balancer has it."""
     cpu_millicores: Annotated[int, Field(ge=10)] = 100
     memory_mib: Annotated[int, Field(ge=32)] = 192
     drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
@@ -212,8 +214,8 @@ def parse_settings(raw: Mapping[str, str], *, environment: str) -> StackSettings
         annotation = fields[key].annotation if key in fields else None
         try:
             document[key] = text if annotation is str else json.loads(text)
-        except json.JSONDecodeError:
-            # A key that wants a block but holds a word: the validation below says what it wants.
+        except (ValueError, RecursionError):
+            # A key that wants a block but holds a word, or a number or a nesting beyond reading: the validation below says what it wants.
             document[key] = text
     settings: StackSettings | None = None
     try:

@@ -1,6 +1,7 @@
 """Serve the API until SIGTERM, then drain."""
 
 import uvicorn
+from prometheus_client import start_http_server
 
 from orders.api import Service
 from orders.draining import DrainingServer
@@ -27,6 +28,7 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+    start_http_server(settings.metrics_port)
     DrainingServer(config, service, settings.drain_seconds).run()
 
 

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -21,6 +22,17 @@ from orders.settings import Settings
 
 LOG = structlog.get_logger()
 PAGE_SIZE = 20
+MAX_BODY_BYTES = 16 * 1024
+"""An order of 200 characters, each escaped, is a tenth of it."""
+
+
+class OrderIdConvertor(IntegerConvertor):
+    """As many digits as are sure to fit PostgreSQL's bigint. Anything else is the address of nothing."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("order_id", OrderIdConvertor())
 
 
 class Store(Protocol):
@@ -47,13 +59,12 @@ class Service:
             Route("/", self.page),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
-            Route("/metrics", self.metrics),
             Route("/version", self.version),
             Route("/orders", self.list_orders, methods=["GET"]),
             Route("/orders", self.add_order, methods=["POST"]),
-            Route("/orders/{order_id:int}", self.get_order),
+            Route("/orders/{order_id:order_id}", self.get_order),
         ]
-        handlers = {SQLAlchemyError: self.on_database_error}
+        handlers = {SQLAlchemyError: self.on_database_error, ClientDisconnect: self.on_disconnect}
         return Starlette(
             routes=routes, middleware=[Middleware(RequestMetrics)], lifespan=self._lifespan, exception_handlers=handlers
         )
@@ -88,10 +99,6 @@ class Service:
             LOG.warning("database not reachable", error=type(error).__name__)
             return JSONResponse({"status": "database not reachable"}, 503)
 
-    async def metrics(self, _: Request) -> Response:
-        """Prometheus' text format."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
     async def version(self, _: Request) -> Response:
         """Who answers: version, release, colour, and the schema it sees."""
         settings = self._settings
@@ -112,7 +119,7 @@ class Service:
     async def add_order(self, request: Request) -> Response:
         """Store one order; 422 names each field that is wrong."""
         try:
-            order = NewOrder.model_validate_json(await request.body())
+            order = NewOrder.model_validate_json(await _read_body(request))
         except ValidationError as error:
             return JSONResponse(
                 {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
@@ -128,3 +135,17 @@ class Service:
         """A database failure is the server's fault and tells the client nothing of the database."""
         LOG.error("database error", path=request.url.path, error=type(error).__name__)
         return JSONResponse({"error": "the database did not answer"}, 503)
+
+    async def on_disconnect(self, _: Request, __: Exception) -> Response:
+        """Sent to no one: a client that leaves in the middle must not count as a failure of ours."""
+        return Response(status_code=400)
+
+
+async def _read_body(request: Request) -> bytes:
+    """The body, or 413 as soon as it is too large, whatever its headers say."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413)
+    return body

@@ -9,6 +9,8 @@ REQUESTS = Counter("http_requests_total", "Requests answered.", ["method", "rout
 SECONDS = Histogram(
     "http_request_duration_seconds", "Seconds from request to the last byte of the response.", ["method", "route"]
 )
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+"""A client may send any word: each would be a series for ever."""
 
 
 class RequestMetrics:
@@ -35,5 +37,6 @@ class RequestMetrics:
             await self._app(scope, receive, observe)
         finally:
             route = getattr(scope.get("endpoint"), "__name__", "none")
-            REQUESTS.labels(scope["method"], route, status).inc()
-            SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(method, route, status).inc()
+            SECONDS.labels(method, route).observe(time.perf_counter() - started)

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     app_release: str = "none"
     app_version: str = VERSION_FILE.read_text().strip()
     port: int = 8080
+    metrics_port: int = 9090
+    """For Prometheus alone: no Service and no load balancer has it."""
     drain_seconds: float = 3
     """Answering goes on for so long after SIGTERM, while /readyz says "not ready" and load balancers turn away."""
 

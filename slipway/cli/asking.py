@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -17,7 +16,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Return if the user agrees, or passed `--yes`. UsageError if they do not, or if there is no terminal to ask on."""
     if yes:
         return
-    if not os.isatty(sys.stdin.fileno()):
+    if not (sys.stdin and sys.stdin.isatty()):  # None where it is closed
         raise UsageError("this changes things, and there is no terminal to ask on", remedy="add --yes")
     if not typer.confirm(question, err=True):
         raise UsageError("not changed")

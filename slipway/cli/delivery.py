@@ -24,7 +24,9 @@ ForceOption = Annotated[
     bool,
     typer.Option(help="Override freeze windows, holds and the program check. Schema and promotion checks cannot be."),
 ]
-WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for another release to end here.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, max=86_400, help="Seconds to wait for another release to end here.")
+]
 BakeOption = Annotated[float | None, typer.Option("--bake", help="Seconds at each step, instead of the stack's.")]
 WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that each check looks at.")]
 

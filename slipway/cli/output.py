@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import datetime
 from enum import Enum
@@ -34,6 +35,9 @@ def err() -> Console:
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a file or an argument could tell the terminal to do."""
+
 
 def say(text: str) -> None:
     """One line of progress."""
@@ -44,9 +48,9 @@ def print_error(error: SlipwayError) -> None:
     """What, where and how to fix it."""
     where = f"{error.where}: " if error.where else ""
     err().print("[bold red]error:[/bold red]", end=" ")
-    err().print(f"{where}{error.what}", markup=False)
+    err().print(_CONTROLS.sub("\ufffd", f"{where}{error.what}"), markup=False)
     if error.remedy:
-        err().print("  →", error.remedy, style="yellow", markup=False)
+        err().print("  →", _CONTROLS.sub("\ufffd", error.remedy), style="yellow", markup=False)
 
 
 def print_json(value: Any) -> None:

@@ -35,7 +35,8 @@ class Session:
 
     def require_project(self) -> Path:
         """The project's folder; UsageError when it holds none."""
-        if not (self.project_dir / PROJECT_FILE).is_file():
+        # os.path, because Path.is_file raises an error for a name that is too long.
+        if not os.path.isfile(self.project_dir / PROJECT_FILE):  # noqa: PTH113
             raise UsageError(
                 f"no {PROJECT_FILE} here",
                 where=str(self.project_dir),
@@ -45,14 +46,9 @@ class Session:
 
     def require_stack(self, stack: str) -> str:
         """`stack`, if it has a stack file; UsageError naming those there are otherwise."""
-        project = self.require_project()
-        if not (project / f"Pulumi.{stack}.yaml").is_file():
-            known = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
-            raise UsageError(
-                f"no environment {stack!r}",
-                where=str(project / f"Pulumi.{stack}.yaml"),
-                remedy=f"there are: {', '.join(known) or 'none'}; an empty file of that name makes one",
-            )
+        from slipway.documents import find_stack_file  # noqa: PLC0415 - a parser that few verbs need
+
+        find_stack_file(self.require_project(), stack)
         return stack
 
     def activate(self) -> None:

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from slipway.delivery.adapters.checkout import Checkout
@@ -24,10 +23,12 @@ from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
+from slipway.documents import find_stack_file, mapping_in, parse_json, read_yaml
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def connect(target: Target) -> World:
 
 
 class _ServiceBlock(BaseModel):
-    name: str
+    name: str = Field(pattern=r"^[a-z][-a-z0-9]{0,62}$")
 
 
 class _ImageBlock(BaseModel):
@@ -155,29 +156,21 @@ class _StackConfig(BaseModel):
 
     service: _ServiceBlock = Field(alias="slipway:service")
     image: _ImageBlock = Field(default=_ImageBlock(), alias="slipway:image")
-    ledger_table: str = Field(default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable")
-    region: str = Field(alias="aws:region")
+    ledger_table: str = Field(
+        default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable", pattern="^[A-Za-z0-9_.-]{3,255}$"
+    )
+    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
 
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
     """Service, ledger and region from `Pulumi.<environment>.yaml`, with the defaults of `Pulumi.yaml`."""
-    file = project_dir / f"Pulumi.{environment}.yaml"
-    if not file.is_file():
-        names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project_dir.glob("Pulumi.*.yaml"))
-        raise UsageError(
-            f"no environment {environment!r}",
-            where=str(file),
-            remedy=f"there are: {', '.join(sorted(names)) or 'none'}; copy one of them to make another",
-        )
+    file = find_stack_file(project_dir, environment)
     defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
     merged = {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
     try:
         config = _StackConfig.model_validate(merged)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}" for fault in error.errors()
-        )
-        raise UsageError(faults, where=file.name) from None
+        raise UsageError(describe_faults(error), where=file.name) from None
     return ProjectFacts(
         service=config.service.name,
         ledger_table=config.ledger_table,
@@ -203,20 +196,16 @@ def _channels(target: Target) -> list[Channel]:
 
 
 def _prometheus() -> PrometheusMetrics:
-    text = os.environ.get(PROMETHEUS_QUERIES_VARIABLE, "")
+    document = parse_json(os.environ.get(PROMETHEUS_QUERIES_VARIABLE, ""), where=PROMETHEUS_QUERIES_VARIABLE)
     try:
-        queries = PrometheusQueries.model_validate_json(text)
-    except ValueError as error:
-        raise UsageError(f"cannot be used: {error}", where=PROMETHEUS_QUERIES_VARIABLE) from None
+        queries = PrometheusQueries.model_validate(document)
+    except ValidationError as error:
+        raise UsageError(describe_faults(error), where=PROMETHEUS_QUERIES_VARIABLE) from None
     return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)
 
 
 def _load_config(file: Path) -> dict[str, Any]:
-    try:
-        document: Any = yaml.safe_load(file.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(file)) from None
-    return cast("dict[str, Any]", document.get("config") or {})
+    return mapping_in(read_yaml(file), "config", where=str(file))
 
 
 def _default(value: Any) -> Any:

@@ -18,6 +18,7 @@ import yaml
 from pulumi.runtime.proto.language_pb2_grpc import add_LanguageRuntimeServicer_to_server
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
+from slipway.documents import read_yaml
 from slipway.providers.schema import installed_packages
 from slipway.providers.server import CHANNEL_OPTIONS, ProviderServicer
 from slipway.providers.values import Secret
@@ -143,7 +144,7 @@ class Workspace:
     def launcher_of(self, policy_pack: Path) -> Path:
         """What `--policy-pack` gets: for a pack in Python a program that runs it with this Python. The CLI's own way needs Pulumi's
         language host, which a machine need not have."""
-        settings = yaml.safe_load((policy_pack / "PulumiPolicy.yaml").read_text())
+        settings = read_yaml(policy_pack / "PulumiPolicy.yaml")
         if _runtime_name(settings) != "python":
             return policy_pack
         launcher = self.folder / "bin" / "-".join(policy_pack.parts[1:])

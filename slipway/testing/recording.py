@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from slipway.documents import read_json
 from slipway.providers.wire import SECRET_SIGNATURE, SIGNATURE_KEY
 from slipway.testing.replacement import RECORDED_SECRET
 
+_LARGEST_STATE_BYTES = 2**28
 _CHANGING = ("created", "modified", "sourcePosition", "stackTrace")
 """What differs in each recording of one program."""
 
@@ -33,7 +35,7 @@ def load_state(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(
             f"{path}: no state is recorded there; `pytest --slipway-record` with this test writes it"
         )
-    content = json.loads(path.read_text())
+    content = read_json(path, limit=_LARGEST_STATE_BYTES)
     return cast("dict[str, Any]", blank_secrets(content.get("deployment", content)))
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
+from slipway.documents import mapping_in, read_yaml
 from slipway.providers.schema import find_class, function_schema, installed_packages
 from slipway.testing.checks import choose_checks, run_checks
 from slipway.testing.engine import Outcome, Workspace
@@ -84,8 +83,9 @@ class Session:
         root = None
         if isinstance(options.project, Path):
             root = options.project.resolve()
-            settings = _read_yaml(root / "Pulumi.yaml")
-            config = _read_yaml(root / f"Pulumi.{options.stack}.yaml").get("config") or {}
+            file = root / f"Pulumi.{options.stack}.yaml"
+            settings = read_yaml(root / "Pulumi.yaml")
+            config = mapping_in(read_yaml(file) if file.exists() else {}, "config", where=str(file))
             config = {key: value for key, value in config.items() if not _is_encrypted(value)}
         return Workspace(
             folder=self._folder / f"stack-{self._stacks}",
@@ -171,10 +171,6 @@ def _is_type(token: str) -> bool:
         return getattr(find_class(token), "pulumi_type", None) == token
     except LookupError:
         return False
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    return cast("dict[str, Any]", yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
 
 
 def _is_encrypted(value: Any) -> bool:

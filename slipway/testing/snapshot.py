@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import yaml
 
+from slipway.documents import read_yaml
 from slipway.providers.values import UNKNOWN, Archive, Asset, Secret
 from slipway.testing.result import Deployment, Resource
 
@@ -82,7 +83,7 @@ def differences(deployment: Deployment, base: Path) -> dict[str, Any]:
     The file is named after its stack: `dev.yaml`. Changed properties stand under their paths, missing ones as `<absent>`; a string that
     is JSON is compared part by part.
     """
-    before = _for_any_stack(yaml.safe_load(base.read_text()), base.stem)
+    before = _for_any_stack(read_yaml(base), base.stem)
     after = _for_any_stack(describe(deployment), deployment.stack)
     old, new = _ungrouped(before["resources"]), _ungrouped(after["resources"])
     changed = {name: dict(_changes("", old[name], new[name])) for name in new if name in old}

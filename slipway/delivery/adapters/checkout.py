@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from slipway.delivery.migrations.history import load_revisions
 from slipway.delivery.ports import SourceFacts
+from slipway.documents import mapping_in, read_text, read_toml, read_yaml
 from slipway.errors import UsageError
 
 PROGRAM_FOLDERS = ("infra", "components")
@@ -21,6 +19,8 @@ LOCK_FILE = "requirements.lock"
 GIT_TIMEOUT_SECONDS = 20
 UNVERSIONED = "none"
 STACK_FILES = "Pulumi.*.yaml"
+LONGEST_VERSION = 100
+VERSION = re.compile(rf"[!-~]{{1,{LONGEST_VERSION}}}")
 SALT = re.compile(rb"^encryptionsalt:.*\n?", re.MULTILINE)
 """The CLI writes it when it first runs `up` with a passphrase. It says nothing about the environment."""
 
@@ -62,16 +62,17 @@ def hash_files(root: Path, files: Iterable[Path], *, without: re.Pattern[bytes] 
 
 
 def _version(app: Path) -> str:
-    plain = app / "VERSION"
-    if plain.is_file() and plain.read_text().strip():
-        return plain.read_text().strip()
-    project = app / "pyproject.toml"
-    version = tomllib.loads(project.read_text()).get("project", {}).get("version") if project.is_file() else None
-    if not version:
+    plain, project = app / "VERSION", app / "pyproject.toml"
+    version: Any = read_text(plain).strip() if plain.is_file() else None
+    if not version and project.is_file():
+        version = mapping_in(read_toml(project), "project", where=str(project)).get("version")
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
         raise UsageError(
-            "the service has no version", where=str(plain), remedy="write it into that file, for example 1.4.0"
+            f"the service has no version, in one word of at most {LONGEST_VERSION} characters",
+            where=str(plain),
+            remedy="write it into that file, for example 1.4.0",
         )
-    return str(version)
+    return version
 
 
 def git_commit(project: Path) -> str:
@@ -98,7 +99,7 @@ def _unsalted(text: str) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""
+    return read_text(path) if path.is_file() else ""
 
 
 def _git(project: Path, *arguments: str) -> str:
@@ -120,6 +121,5 @@ def _policy_version(policies: Path) -> str:
     pack = policies / "PulumiPolicy.yaml"
     if not pack.is_file():
         return UNVERSIONED
-    document: dict[str, Any] = yaml.safe_load(pack.read_text()) or {}
-    version = document.get("version", "0")
+    version = read_yaml(pack).get("version", "0")
     return f"{version}+{hash_files(policies, policies.rglob('*.py'))[:8]}"

@@ -21,11 +21,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from slipway.delivery.adapters.table import Item, Table
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.gates.facts import Hold
+from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
@@ -57,12 +58,7 @@ class DynamoLedger:
         item = self._table.get(_pk(place), "wanted")
         if item is None:
             raise NotFoundError(f"the ledger knows no {place}", remedy=f"run `slipway bootstrap {place.environment}`")
-        try:
-            return load_wanted(item.document)
-        except (ValueError, KeyError, TypeError) as error:
-            raise OperationError(
-                f"the wanted state cannot be read: {error}", where=f"{self._table.name}: {_pk(place)} wanted"
-            ) from None
+        return _read(load_wanted, item)
 
     def write_wanted(self, place: Place, wanted: Wanted, lease: Lease) -> Wanted:
         """See `Ledger.write_wanted`."""
@@ -237,7 +233,7 @@ class DynamoLedger:
         """See `Ledger.abort_request`."""
         item = self._table.get(_pk(place), "abort")
         asked: dict[str, str] = _read(_adapter(dict[str, str]).validate_json, item) if item else {}
-        return asked["text"] if asked.get("rollout") == rollout_id else None
+        return asked.get("text", "") if asked.get("rollout") == rollout_id else None
 
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""
@@ -258,11 +254,15 @@ VERIFIED = "verified:"
 
 
 def _release(item: Item) -> Release:
-    release = _read(_adapter(Release).validate_json, item)
-    for name, value in item.attributes.items():
-        if name.startswith(VERIFIED):
-            release = release.verified(name.removeprefix(VERIFIED), datetime.fromisoformat(value["S"]))
-    return release
+    def load(document: str) -> Release:
+        release: Release = _adapter(Release).validate_json(document)
+        for name, value in item.attributes.items():
+            if name.startswith(VERIFIED):
+                at = datetime.fromisoformat(value.get("S", ""))
+                release = release.verified(name.removeprefix(VERIFIED), at)
+        return release
+
+    return _read(load, item)
 
 
 def _pk(place: Place) -> str:
@@ -282,8 +282,9 @@ def _read(load: Any, item: Item) -> Any:
     try:
         return load(item.document)
     except ValueError as error:
+        what = describe_faults(error) if isinstance(error, ValidationError) else error
         raise OperationError(
-            f"the ledger's item {item.sk} cannot be read: {error}", remedy="was it written by a newer slipway?"
+            f"the ledger's item {item.sk} cannot be read: {what}", remedy="was it written by a newer slipway?"
         ) from None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -30,6 +31,15 @@ SHOWN = {
     **{name: value for name, value in vars(wording).items() if name.islower() and callable(value)},
 }
 """What every template may use."""
+
+
+class NameConvertor(StringConvertor):
+    """A stack's or service's name, or a rollout's id; a longer one would be no key of the ledger's."""
+
+    regex = "[^/]{1,100}"
+
+
+register_url_convertor("name", NameConvertor())
 
 
 class Dashboard:
@@ -94,11 +104,11 @@ class Dashboard:
 def build_app(overview: Overview, *, hosts: Sequence[str]) -> ASGIApp:
     """The application; it answers requests that name one of `hosts` only, so that no foreign page reads it through a name of its own."""
     pages = Dashboard(overview)
-    place = "{environment}/{service}"
+    place = "{environment:name}/{service:name}"
     routes = [
         Route("/", pages.page),
         Route("/status.json", pages.data),
-        Route(f"/rollouts/{place}/{{rollout}}", pages.rollout),
+        Route(f"/rollouts/{place}/{{rollout:name}}", pages.rollout),
         Route(f"/charts/{place}/{{chart}}.svg", pages.chart),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]

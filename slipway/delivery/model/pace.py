@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from pydantic import ValidationError
+
+from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.target import RolloutSettings
+from slipway.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,9 @@ class Pace:
     rollback_window_seconds: float | None = None
 
     def applied_to(self, settings: RolloutSettings) -> RolloutSettings:
-        """The settings with this pace; an override is checked like the stack's own value."""
+        """The settings with this pace; an override is checked like the stack's own value, and UsageError says what is wrong."""
         changes = {item.name: value for item in fields(self) if (value := getattr(self, item.name)) is not None}
-        return RolloutSettings.model_validate(settings.model_dump() | changes)
+        try:
+            return RolloutSettings.model_validate(settings.model_dump() | changes)
+        except ValidationError as error:
+            raise UsageError(describe_faults(error)) from None

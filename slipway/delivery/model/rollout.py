@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour, Weights
@@ -201,8 +201,5 @@ def dump_rollout(rollout: Rollout) -> str:
 
 
 def load_rollout(document: str) -> Rollout:
-    """The reverse of `dump_rollout`; raises ValueError on anything else."""
-    try:
-        return _adapter().validate_json(document)
-    except ValidationError as error:
-        raise ValueError(f"the ledger's rollout cannot be read: {error}") from None
+    """The reverse of `dump_rollout`; raises ValidationError on anything else."""
+    return _adapter().validate_json(document)

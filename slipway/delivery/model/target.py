@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.faults import describe_faults
 from slipway.errors import UsageError
 
 NoDataPolicy = Literal["fail", "hold", "pass"]
 Percent = Annotated[int, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
+"""Bounded, so that it can be added to any time."""
 
 
 class Part(BaseModel):
@@ -85,11 +88,11 @@ class RolloutSettings(Part):
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
     steps: tuple[Percent, ...] = (10, 50, 100)
     """Canary: the shares; linear: the first is the increment. The other strategies go to 100 at once."""
-    bake_seconds: float = Field(default=60, ge=0)
+    bake_seconds: Seconds = 60
     max_error_ratio: float = Field(default=0.01, ge=0, le=1)
     error_factor: float = Field(default=2.0, ge=1)
     """A candidate above `max_error_ratio` is still tolerated while the live colour is as bad, up to this factor."""
-    max_p99_seconds: float = Field(default=1.0, gt=0)
+    max_p99_seconds: Seconds = Field(default=1.0, gt=0)
     """At most one request in a hundred may take longer."""
     detect_factor: float = Field(default=2.0, gt=1)
     """The last step bakes on until a release this many times worse than a limit would have been caught, in 99 of 100 rollouts."""
@@ -101,19 +104,19 @@ class RolloutSettings(Part):
     """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
     max_extensions: int = Field(default=5, ge=0)
     """How often the bake of a step may be extended by itself: for want of data, or of evidence in the last step."""
-    metric_window_seconds: float = Field(default=60, gt=0)
+    metric_window_seconds: Seconds = Field(default=60, gt=0)
     """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
-    metric_delay_seconds: float = Field(default=0, ge=0)
+    metric_delay_seconds: Seconds = 0
     """How late the metric store publishes; the bake waits that much longer. About 120 s for an ALB's metrics in CloudWatch."""
-    analysis_interval_seconds: float = Field(default=10, gt=0)
+    analysis_interval_seconds: Seconds = Field(default=10, gt=0)
     """A bad window is looked for this often during a bake, not only at its end."""
     synthetic_requests: bool = True
     """Ask the candidate over the test listener during the bake, so that a quiet service has numbers too."""
-    rollback_window_seconds: float = Field(default=3600, ge=0)
+    rollback_window_seconds: Seconds = 3600
     smoke_paths: tuple[str, ...] = ("/healthz", "/version")
-    smoke_seconds: float = Field(default=30, gt=0)
+    smoke_seconds: Seconds = Field(default=30, gt=0)
     """The smoke test must have passed after this long."""
-    health_seconds: float = Field(default=300, gt=0)
+    health_seconds: Seconds = Field(default=300, gt=0)
     """All targets of the idle colour must be healthy at the load balancer after this long."""
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
@@ -150,10 +153,7 @@ def parse_target(outputs: Mapping[str, Any]) -> Target:
     try:
         return Target.model_validate(outputs["delivery"])
     except ValidationError as error:
-        faults = "; ".join(
-            f"delivery.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
-        )
         raise UsageError(
-            f"the stack's output cannot be used: {faults}", remedy="compare it with the delivery reference"
+            f"the stack's output cannot be used: {describe_faults(error, 'delivery.')}",
+            remedy="compare it with the delivery reference",
         ) from None

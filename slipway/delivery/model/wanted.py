@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cache
+
+from pydantic import TypeAdapter
 
 from slipway.delivery.model.colour import Colour, Weights
 
@@ -64,32 +66,33 @@ class Wanted:
         return replace(self, revision=0) == replace(other, revision=0)
 
 
-def dump_wanted(wanted: Wanted) -> str:
+@dataclass(frozen=True, kw_only=True)
+class _Document:
     """The ledger's document. Its layout is read by the Pulumi program: a change of it is a change of an interface."""
-    running = {
-        colour: (asdict(release) if release else None) for colour in Colour for release in (wanted.colour(colour),)
-    }
-    document = {
-        "live": wanted.live,
-        "test": wanted.test,
-        "colours": running,
-        "weights": {"blue": wanted.weights.blue, "green": wanted.weights.green},
-        "revision": wanted.revision,
-    }
-    return json.dumps(document)
+
+    live: Colour | None
+    test: Colour
+    colours: Mapping[Colour, ColourRelease | None]
+    weights: Weights
+    revision: int
+
+
+@cache
+def _adapter() -> TypeAdapter[_Document]:
+    return TypeAdapter(_Document)
+
+
+def dump_wanted(wanted: Wanted) -> str:
+    """The ledger's document."""
+    running = {colour: wanted.colour(colour) for colour in Colour}
+    document = _Document(
+        live=wanted.live, test=wanted.test, colours=running, weights=wanted.weights, revision=wanted.revision
+    )
+    return _adapter().dump_json(document).decode()
 
 
 def load_wanted(document: str) -> Wanted:
-    """The reverse of `dump_wanted`; raises ValueError or KeyError on anything else."""
-    raw = json.loads(document)
-    running = {
-        colour: (ColourRelease(**raw["colours"][colour]) if raw["colours"][colour] else None) for colour in Colour
-    }
-    return Wanted(
-        live=Colour(raw["live"]) if raw["live"] else None,
-        test=Colour(raw["test"]),
-        blue=running[Colour.BLUE],
-        green=running[Colour.GREEN],
-        weights=Weights(blue=int(raw["weights"]["blue"]), green=int(raw["weights"]["green"])),
-        revision=int(raw["revision"]),
-    )
+    """The reverse of `dump_wanted`; raises ValueError on anything else."""
+    raw = _adapter().validate_json(document)
+    blue, green = (raw.colours.get(colour) for colour in Colour)
+    return Wanted(live=raw.live, test=raw.test, blue=blue, green=green, weights=raw.weights, revision=raw.revision)

@@ -1,11 +1,17 @@
 """What the orders service answers. Not proven here: its SQL; see the end-to-end tests, which run it on PostgreSQL."""
 
 import asyncio
-import re
+import socket
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from prometheus_client import REGISTRY, generate_latest
+from starlette.types import Message
 
-from tests.unit.app.orders_fakes import MADE_AT, Site
+from orders import __main__ as service
+from orders.api import MAX_BODY_BYTES
+from tests.unit.app.orders_fakes import MADE_AT, Site, settings
 
 
 @pytest.fixture
@@ -71,6 +77,9 @@ def test_unknown_order_is_not_found(site: Site) -> None:
         ({"item": "tea", "quantity": 0}, "quantity"),
         ({"item": "tea", "quantity": 10_001}, "quantity"),
         ({"item": "tea"}, "quantity"),
+        ({"item": "tea", "quantity": "3"}, "quantity"),
+        ({"item": "tea", "quantity": True}, "quantity"),
+        ({"item": ["tea"], "quantity": 1}, "item"),
         ({"item": "tea", "quantity": 1, "price": 2}, "price"),
     ],
 )
@@ -85,6 +94,24 @@ def test_refuses_a_body_that_is_not_json(site: Site) -> None:
     assert site.request("POST", "/orders", content=b"tea, please").status_code == 422
 
 
+def test_refuses_a_body_beyond_the_limit_before_it_is_read_whole(site: Site) -> None:
+    sent = 0
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1024
+            yield b" " * 1024
+
+    assert site.request("POST", "/orders", content=flood()).status_code == 413
+    assert sent <= MAX_BODY_BYTES + 2048
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 4301, "-1", "1e3", "%D9%A1"])
+def test_what_can_be_no_order_s_number_is_not_found(site: Site, number: str) -> None:
+    assert site.get(f"/orders/{number}").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/orders", "/orders/1", "/version"])
 def test_database_failure_is_the_servers_and_tells_nothing_of_it(site: Site, path: str) -> None:
     site.store.down = True
@@ -93,20 +120,44 @@ def test_database_failure_is_the_servers_and_tells_nothing_of_it(site: Site, pat
 
 
 def test_metrics_count_requests_by_route_and_status(site: Site) -> None:
-    def counted(route: str, status: int) -> float:
-        found = re.search(
-            rf'^http_requests_total{{method="GET",route="{route}",status="{status}"}} (\S+)$',
-            site.get("/metrics").text,
-            re.MULTILINE,
-        )
-        return float(found[1]) if found else 0.0
+    def counted(method: str, route: str, status: int) -> float:
+        labels = {"method": method, "route": route, "status": str(status)}
+        return REGISTRY.get_sample_value("http_requests_total", labels) or 0.0
 
-    before = counted("get_order", 404)
+    before, others = counted("GET", "get_order", 404), counted("other", "none", 404)
     site.get("/orders/1")
     site.get("/orders/2")
-    assert counted("get_order", 404) == before + 2
-    assert "/orders/1" not in site.get("/metrics").text
-    assert "http_request_duration_seconds_bucket" in site.get("/metrics").text
+    site.request("BREW", "/coffee")
+    assert (counted("GET", "get_order", 404), counted("other", "none", 404)) == (before + 2, others + 1)
+    assert b"/orders/1" not in generate_latest()
+    assert b"BREW" not in generate_latest()
+
+
+def test_client_that_leaves_in_the_middle_is_no_failure_of_the_service(site: Site) -> None:
+    answers: list[Message] = []
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/orders", "query_string": b"", "headers": []}
+    asyncio.run(site.service.application()(scope, leave, send))
+    assert answers[0]["status"] == 400
+
+
+def test_metrics_are_served_on_a_port_of_their_own(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setattr(service, "load_settings", lambda: settings(metrics_port=port))
+    answers: list[httpx.Response] = []
+    monkeypatch.setattr(
+        service.DrainingServer, "run", lambda _: answers.append(httpx.get(f"http://127.0.0.1:{port}/metrics"))
+    )
+    service.main()
+    assert "http_request_duration_seconds_bucket" in answers[0].text
+    assert site.get("/metrics").status_code == 404
 
 
 def test_store_is_closed_when_the_service_ends(site: Site) -> None:

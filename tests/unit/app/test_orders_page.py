@@ -51,7 +51,7 @@ def test_page_shows_who_answers_and_the_newest_orders() -> None:
 def test_page_links_to_everything_else_that_answers_and_loads_nothing() -> None:
     answer = Site().get("/")
     document = Document(answer.text)
-    assert {"/orders", "/healthz", "/readyz", "/metrics", "/version"} <= set(document.addresses)
+    assert {"/orders", "/healthz", "/readyz", "/version"} <= set(document.addresses)
     assert all(address.startswith("/") or address == "data:," for address in document.addresses)
     assert not {"script", "img", "iframe"} & set(document.tags)
     assert "url(" not in answer.text

@@ -72,6 +72,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: check_name("recommendations-staging-2"), "name"),
         (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
         (lambda: service(colours={"red": None}), "colours"),
+        (lambda: PodSettings(port=9090), "metrics_port"),
         (lambda: service(minimum_replicas=0), "minimum_replicas, maximum_replicas"),
         (lambda: ColourRelease(release="r-1", version="1", image="orders:latest"), "image"),
         (lambda: PodSettings(port=0), "port"),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import psutil
-import yaml
 
+from slipway.documents import read_yaml
+from slipway.errors import UsageError
 from slipway.providers.provider import Caller, ProviderError
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
@@ -81,7 +81,7 @@ def caller_of(process: psutil.Process) -> Caller:
     """The folder that the process's program runs in, and the process's environment."""
     try:
         return Caller(folder=program_folder(Path(process.cwd())), environ=process.environ())
-    except psutil.Error as error:
+    except (psutil.Error, UsageError) as error:
         raise ProviderError(f"cannot read the working directory of the command that connects: {error}") from error
 
 
@@ -95,7 +95,5 @@ def program_folder(folder: Path) -> Path:
 
 
 def _main(root: Path, project: Path) -> Path:
-    settings: Any = yaml.safe_load(project.read_text())
-    named = cast("dict[str, Any]", settings).get("main") if isinstance(settings, dict) else None
-    main = root / str(named or ".")
+    main = root / str(read_yaml(project).get("main") or ".")
     return main.resolve() if main.is_dir() else main.parent.resolve()
