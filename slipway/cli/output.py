@@ -35,6 +35,7 @@ def err() -> Console:
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
+
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a file or an argument could tell the terminal to do."""
 
