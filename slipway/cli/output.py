@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
-    from rich.console import Console  # at the first use: a preview of what has no errors prints nothing by it
+    from rich.console import Console
 
 WIDE = 200
 """Columns without a terminal: a program that reads a pipe gets whole names."""
@@ -22,7 +22,7 @@ WIDE = 200
 
 @cache
 def out() -> Console:
-    """Where results go."""
+    """Where results go. Imported at the first use: most commands of a stack print nothing by it."""
     from rich.console import Console  # noqa: PLC0415
 
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)

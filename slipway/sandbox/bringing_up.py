@@ -28,7 +28,7 @@ from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
 from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, install_kubernetes_plugin
 from slipway.sandbox.registry import BACKEND_URL, Registry
-from slipway.sandbox.requirements import check_machine, claim_machine, ensure_packages
+from slipway.sandbox.requirements import check_machine, claim_machine, dead_owner, ensure_packages
 from slipway.sandbox.running import DAEMON, ask_daemon
 
 DAEMON_READY_SECONDS = 60
@@ -49,9 +49,10 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     started = time.monotonic()
     check_machine(paths)
     _refuse_other_clusters(paths)
-    if dead := claim_machine(paths):
+    if dead := dead_owner(paths):
         progress(f"taking away what the sandbox in {dead} left: it was killed")
         sweep(paths)
+    claim_machine(paths)  # only now: a sweep that is cut short is made again
     paths.sandbox.mkdir(parents=True, exist_ok=True)
     paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
     ensure_passphrase(paths)

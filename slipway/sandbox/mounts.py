@@ -11,7 +11,10 @@ COMMAND_TIMEOUT_SECONDS = 30
 
 
 def unmount_below(folder: Path) -> None:
-    """Unmount all below `folder`, also what is in use; the last mounted first, as mounts are stacked. Needs root."""
+    """Unmount all below `folder`, also what is in use; the last mounted first, as mounts are stacked. Needs root.
+
+    The folder itself stays mounted: it may be a disk of its own.
+    """
     mounts = [Path(each.mountpoint) for each in psutil.disk_partitions(all=True)]
-    for mount in reversed([each for each in mounts if each.is_relative_to(folder)]):
+    for mount in reversed([each for each in mounts if folder in each.parents]):
         subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from slipway.sandbox.registry import BACKEND_PORT
 
 NEEDED_FREE_GIB = 8
 """Kubernetes' sources and build cache take 3 GiB, images and clusters 3 more."""
+PORT_RELEASE_SECONDS = 5
 CLAIM = Path("/run/slipway-sandbox.json")
 """Names the one sandbox of this machine: addresses, ports and network namespaces exist once."""
 PORTS = {
@@ -89,11 +91,21 @@ def check_ports(processes: ProcessTable) -> None:
         record = processes.find(name)
         if record is not None and record.process() is not None:
             continue
-        if _listens(port):
+        if not _is_free(port, PORT_RELEASE_SECONDS if record else 0):
             raise MachineError(
                 f"port {port} is in use by another program",
                 remedy=f"stop it (`ss -ltnp 'sport = :{port}'` names it) and start again",
             )
+
+
+def _is_free(port: int, patience_seconds: float) -> bool:
+    """A process of ours that was killed leaves its ports to its children until they have seen it."""
+    deadline = time.monotonic() + patience_seconds
+    while _listens(port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def refuse_second_sandbox(paths: SandboxPaths) -> None:
@@ -106,14 +118,19 @@ def refuse_second_sandbox(paths: SandboxPaths) -> None:
         )
 
 
-def claim_machine(paths: SandboxPaths) -> Path | None:
-    """Make this the machine's sandbox; raise MachineError while there is another. Returns the home of one that died on it."""
+def dead_owner(paths: SandboxPaths) -> Path | None:
+    """The home of another sandbox that was killed on this machine; raise MachineError while it lives."""
     refuse_second_sandbox(paths)
-    before = _claimed_by()
+    other = _claimed_by()
+    return other if other != paths.home else None
+
+
+def claim_machine(paths: SandboxPaths) -> None:
+    """Make this the machine's sandbox; raise MachineError while there is another."""
+    refuse_second_sandbox(paths)
     temporary = CLAIM.with_suffix(".tmp")
     temporary.write_text(json.dumps({"home": str(paths.home)}))
     temporary.replace(CLAIM)
-    return before if before != paths.home else None
 
 
 def release_machine(paths: SandboxPaths) -> None:

@@ -70,7 +70,7 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
 
 
 def _names(clusters: ClusterManager, progress: Progress) -> list[str]:
-    """None when the list is damaged: then the sweep at the end removes them without their names."""
+    """Their names. Empty when the list is damaged: the sweep at the end needs none."""
     try:
         return clusters.names()
     except MachineError as error:

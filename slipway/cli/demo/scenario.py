@@ -121,7 +121,7 @@ def _dev(checkout: Checkout, commands: Commands, story: Story, paths: SandboxPat
     else:
         checkout.bump()
     with story.phase(f"Release {checkout.version} to dev under load") as phase:
-        with _load(commands, paths, phase):
+        with _load(_url(commands, "dev"), paths, phase):
             commands.run("release", "dev", *PACE)
         phase.result = "live"
     _require_all_answered(phase)
@@ -135,9 +135,10 @@ def _require_all_answered(phase: Phase) -> None:
 def _promote(commands: Commands, story: Story, paths: SandboxPaths) -> None:
     for source, target in (("dev", "staging"), ("staging", "prod")):
         with story.phase(f"Promote {source} to {target}") as phase:
-            if not _url(commands, target):
+            url = _url(commands, target)
+            if not url:
                 commands.run("up", target, "--yes")
-            with _load(commands, paths, phase, target):
+            with _load(url, paths, phase):
                 commands.run("promote", source, target, *PACE)
             phase.result = "live"
             _require_all_answered(phase)
@@ -147,7 +148,7 @@ def _broken(checkout: Checkout, commands: Commands, story: Story, paths: Sandbox
     checkout.break_it()
     try:
         with story.phase(f"Release {checkout.version}, broken on purpose, to dev under load") as phase:
-            with _load(commands, paths, phase):
+            with _load(_url(commands, "dev"), paths, phase):
                 code = commands.run("release", "dev", *PACE, allowed=(0, RolledBackError.exit_code))
             phase.result = "rolled back by itself" if code else "NOT rolled back"
     finally:
@@ -165,9 +166,8 @@ def _url(commands: Commands, environment: str) -> str:
 
 
 @contextmanager
-def _load(commands: Commands, paths: SandboxPaths, phase: Phase, environment: str = "dev") -> Generator[None]:
+def _load(url: str, paths: SandboxPaths, phase: Phase) -> Generator[None]:
     """Constant requests on the live address meanwhile, counted into the phase; none where nothing runs yet."""
-    url = _url(commands, environment)
     if not url:
         yield
         return

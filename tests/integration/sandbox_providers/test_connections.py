@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,45 @@ def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[
     assert caller.folder == tmp_path / "site"
     assert caller.environ["OF_THE_COMMAND"] == "yes"
     assert caller.path("www/a.html") == tmp_path / "site/www/a.html"
+
+
+def test_caller_is_the_command_not_a_child_that_it_is_starting(
+    listener: socket.socket,
+) -> None:
+    with connect(listener) as connection:
+        child = os.fork()
+        if child == 0:  # as between fork and exec: every file of the parent, maybe another folder
+            os.chdir("/")
+            signal.pause()
+        try:
+            assert find_process(peer_of(connection)).pid == os.getpid()
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def test_folder_is_the_commands_even_where_psutil_has_none(
+    command: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "cwd", lambda _: "")  # as of a process that is ending
+    process, peer = command
+    found = find_process(peer)
+    assert caller_of(found).folder == tmp_path / "site"
+    process.kill()
+    process.wait()
+    with pytest.raises(ProviderError, match="cannot read the working directory"):
+        caller_of(found)
+
+
+def test_port_of_a_command_that_ended_is_the_next_ones(listener: socket.socket) -> None:
+    connections = Connections(Provider)
+    with connect(listener) as connection:
+        peer = peer_of(connection)
+        connections.open(peer, "127.0.0.1:1")
+        second = connections.open(peer, "127.0.0.1:1")
+        assert connections.find(peer) is second
+        assert len(connections) == 1
+    connections.close()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     nothing = (
         "check_machine",
         "claim_machine",
+        "dead_owner",
         "_start_daemon",
         "_wait_resumed",
         "_start_services",
@@ -65,9 +66,23 @@ def test_what_a_killed_sandbox_left_is_taken_away_and_nothing_else(
     replace(sweep=swept.append)
     bringing_up.up(SandboxPaths(tmp_path), quietly)
     assert not swept
-    replace(claim_machine=lambda *_arguments: tmp_path / "another")
+    replace(dead_owner=lambda *_arguments: tmp_path / "another")
     bringing_up.up(SandboxPaths(tmp_path), quietly)
     assert swept == [SandboxPaths(tmp_path)]
+
+
+def test_machine_is_not_taken_over_when_the_dead_sandbox_could_not_be_taken_away(
+    replace: Callable[..., None], tmp_path: Path
+) -> None:
+    claimed: list[str] = []
+
+    def fail(_paths: SandboxPaths) -> None:
+        raise OperationError("`ip netns delete` failed")
+
+    replace(dead_owner=lambda *_arguments: tmp_path, sweep=fail, claim_machine=lambda *_arguments: claimed.append("x"))
+    with pytest.raises(OperationError, match="ip netns"):
+        bringing_up.up(SandboxPaths(tmp_path), quietly)
+    assert not claimed
 
 
 @pytest.mark.parametrize("part", ["_start_services", "_prepare_programs"])

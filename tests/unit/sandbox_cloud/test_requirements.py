@@ -55,6 +55,19 @@ def _record_process(paths: SandboxPaths, pid: int) -> None:
     (paths.run / "daemon.json").write_text(json.dumps({"pid": pid, "created": created, "argv": ["x"]}))
 
 
+def test_waits_for_a_port_that_the_children_of_a_dead_process_of_ours_still_hold(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    paths = SandboxPaths(tmp_path)
+    paths.run.mkdir(parents=True)
+    (paths.run / "daemon.json").write_text(json.dumps({"pid": os.getpid(), "created": 1.0, "argv": ["x"]}))
+    asked: list[int] = []
+    monkeypatch.setattr(requirements, "PORTS", {4567: "daemon"})
+    monkeypatch.setattr(requirements, "_listens", lambda port: asked.append(port) or len(asked) < 3)
+    requirements.check_ports(ProcessTable(paths))
+    assert asked == [4567] * 3
+
+
 def test_refuses_a_second_sandbox_while_the_first_one_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
     first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
@@ -70,9 +83,12 @@ def test_second_sandbox_takes_the_machine_when_the_first_one_died(
 ) -> None:
     monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
     first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
-    assert requirements.claim_machine(first) is None
-    assert requirements.claim_machine(first) is None
-    assert requirements.claim_machine(second) == first.home
+    assert requirements.dead_owner(first) is None
+    requirements.claim_machine(first)
+    assert requirements.dead_owner(first) is None
+    assert requirements.dead_owner(second) == first.home
+    requirements.claim_machine(second)
+    assert requirements.dead_owner(second) is None
     requirements.release_machine(first)  # not its own any more
     assert json.loads((tmp_path / "claim.json").read_text()) == {"home": str(second.home)}
 

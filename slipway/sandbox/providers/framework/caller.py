@@ -6,6 +6,7 @@ other end of the connection has a working directory and an environment. Linux on
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,16 @@ def find_process(peer: str) -> psutil.Process:
     wanted = f"socket:[{connection.inode}]"
     for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()), reverse=True):
         if _holds(pid, wanted):
-            return psutil.Process(pid)
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child that was not begun: its parent comes next
+                return _owner(psutil.Process(pid), wanted)
     raise ProviderError(f"cannot tell which process connects from {peer}")
+
+
+def _owner(process: psutil.Process, socket: str) -> psutil.Process:
+    """The eldest of the line that holds the socket: a child holds all that its parent does until its own program begins."""
+    while (parent := process.parent()) is not None and _holds(parent.pid, socket):
+        process = parent
+    return process
 
 
 def _holds(pid: int, socket: str) -> bool:
@@ -80,8 +89,10 @@ def _target(link: str) -> str:
 def caller_of(process: psutil.Process) -> Caller:
     """The folder that the process's program runs in, and the process's environment."""
     try:
-        return Caller(folder=program_folder(Path(process.cwd())), environ=process.environ())
-    except (psutil.Error, UsageError) as error:
+        # psutil answers "" for a process that is ending, and "" would be the daemon's own folder.
+        folder = Path(f"/proc/{process.pid}/cwd").readlink()
+        return Caller(folder=program_folder(folder), environ=process.environ())
+    except (OSError, psutil.Error, UsageError) as error:
         raise ProviderError(f"cannot read the working directory of the command that connects: {error}") from error
 
 

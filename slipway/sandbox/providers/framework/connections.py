@@ -80,7 +80,11 @@ class Connections:
         process = find_process(peer)
         instance = Instance(self._make(caller_of(process)), process, peer, engine_address)
         with self._lock:
-            self._instances.append(instance)
+            # A port of a command that has just ended can be the next one's.
+            stale = [each for each in self._instances if each.peer == peer]
+            self._instances = [*(each for each in self._instances if each.peer != peer), instance]
+        for each in stale:
+            each.close()
         return instance.provider
 
     def find(self, peer: str) -> Provider:
