@@ -83,6 +83,17 @@ pulumi.CustomResource("shop:index:Thing", "bad", {"size": 1, "fails": True}, pul
 """
 
 
+def test_program_that_a_failure_ends_tells_no_error_of_its_own(project: Project) -> None:
+    project.write(
+        PROGRAM_THAT_FAILS + "import asyncio\npulumi.export('late', pulumi.Output.from_input(asyncio.sleep(60)))\n"
+    )
+    argv = ["pulumi", "--cwd", str(project.folder), "up", "--stack", "dev", "--yes", "--skip-preview"]
+    subprocess.run(["pulumi", "--cwd", str(project.folder), "stack", "init", "dev"], check=True, capture_output=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert "no more things" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_programs_own_error_is_told(project: Project) -> None:
     project.write("raise ValueError('the shop is closed')")
     with pytest.raises(OperationError, match="the shop is closed"):

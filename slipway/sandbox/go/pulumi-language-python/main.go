@@ -413,7 +413,8 @@ func (h *host) interrupt() {
 		h.waiting = nil
 	}
 	for child := range h.children {
-		_ = child.Process.Signal(syscall.SIGINT)
+		// Not SIGINT, of which Python would tell by a traceback.
+		_ = child.Process.Signal(syscall.SIGTERM)
 	}
 }
 
