@@ -1,17 +1,14 @@
 """What the orders service answers. Not proven here: its SQL; see the end-to-end tests, which run it on PostgreSQL."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from prometheus_client import REGISTRY, generate_latest
 from starlette.types import Message
 
-from orders import __main__ as service
 from orders.api import MAX_BODY_BYTES
-from tests.unit.app.orders_fakes import MADE_AT, Site, settings
+from tests.unit.app.orders_fakes import MADE_AT, Site
 
 
 @pytest.fixture
@@ -145,19 +142,6 @@ def test_client_that_leaves_in_the_middle_is_no_failure_of_the_service(site: Sit
     scope = {"type": "http", "method": "POST", "path": "/orders", "query_string": b"", "headers": []}
     asyncio.run(site.service.application()(scope, leave, send))
     assert answers[0]["status"] == 400
-
-
-def test_metrics_are_served_on_a_port_of_their_own(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    monkeypatch.setattr(service, "load_settings", lambda: settings(metrics_port=port))
-    answers: list[httpx.Response] = []
-    monkeypatch.setattr(
-        service.DrainingServer, "run", lambda _: answers.append(httpx.get(f"http://127.0.0.1:{port}/metrics"))
-    )
-    service.main()
-    assert "http_request_duration_seconds_bucket" in answers[0].text
-    assert site.get("/metrics").status_code == 404
 
 
 def test_store_is_closed_when_the_service_ends(site: Site) -> None:

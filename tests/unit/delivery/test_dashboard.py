@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -135,7 +136,8 @@ def test_chart_is_a_drawing_that_loads_nothing(page: Browser, source: Counted, n
     assert asked[1] - asked[0] == timedelta(seconds=120 * asked[2])
 
 
-def test_many_who_look_cost_one_reading(page: Browser, source: Counted) -> None:
+def test_many_who_look_cost_one_reading(page: Browser, source: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slipway.delivery.dashboard.overview.time", SimpleNamespace(monotonic=lambda: 0.0))
     for name in CHARTS:
         for _ in range(3):
             page.get(f"/charts/dev/orders/{name}.svg")
