@@ -84,8 +84,8 @@ def _run(command: Sequence[str], environ: dict[str, str]) -> tuple[float, float]
     )
     seconds = time.perf_counter() - started
     if done.returncode:
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
-        raise NotMeasurableError(words[-1])
+        words = f"{done.stdout}\n{done.stderr}".strip().splitlines() or ["it said nothing"]
+        raise NotMeasurableError("\n".join(words[-20:]))
     return seconds, _children_cpu_seconds() - cpu
 
 

@@ -65,7 +65,10 @@ def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subproces
     process.stdin.close()
 
 
-def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+def test_caller_is_the_process_at_the_other_end(
+    command: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "cwd", lambda _: "")  # psutil's answer for a process that is ending
     process, peer = command
     found = find_process(peer)
     assert found.pid == process.pid
@@ -88,19 +91,6 @@ def test_caller_is_the_command_not_a_child_that_it_is_starting(
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-
-
-def test_folder_is_the_commands_even_where_psutil_has_none(
-    command: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(psutil.Process, "cwd", lambda _: "")  # as of a process that is ending
-    process, peer = command
-    found = find_process(peer)
-    assert caller_of(found).folder == tmp_path / "site"
-    process.kill()
-    process.wait()
-    with pytest.raises(ProviderError, match="cannot read the working directory"):
-        caller_of(found)
 
 
 def test_port_of_a_command_that_ended_is_the_next_ones(listener: socket.socket) -> None:

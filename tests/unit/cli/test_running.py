@@ -1,4 +1,4 @@
-"""What becomes of a command line that ends early: exit codes, messages, and where bytecode goes."""
+"""What becomes of a command line that ends early: exit codes, messages, and where bytecode and the parts' own messages go."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 import slipway.cli
 from slipway.cli import app
+from slipway.log import get_logger
 from tests.command import run_slipway
 
 
@@ -53,3 +54,11 @@ def test_bytecode_is_kept_outside_the_clone_also_for_child_processes(
     assert (sys.dont_write_bytecode, sys.pycache_prefix) == (False, str(tmp_path / "cache" / "bytecode"))
     assert os.environ["PYTHONPYCACHEPREFIX"] == sys.pycache_prefix
     assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+
+
+def test_messages_leave_alone_what_a_command_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in `PATH="$(dirname "$(slipway sandbox pulumi)"):$PATH"`, where the CLI is built first."""
+    get_logger("slipway.sandbox").info("built", group="pulumi")
+
+    said = capsys.readouterr()
+    assert (said.out, "built" in said.err) == ("", True)

@@ -18,7 +18,6 @@ type PostRenderer struct {
 type PostRendererInput interface {
 	pulumi.Input
 
-	ToPostRendererOutput() PostRendererOutput
 	ToPostRendererOutputWithContext(ctx context.Context) PostRendererOutput
 }
 
@@ -31,11 +30,6 @@ type PostRendererArgs struct {
 // ElementType is what the inputs resolve to.
 func (PostRendererArgs) ElementType() reflect.Type { return reflect.TypeFor[PostRenderer]() }
 
-// ToPostRendererOutput waits for the fields.
-func (i PostRendererArgs) ToPostRendererOutput() PostRendererOutput {
-	return i.ToPostRendererOutputWithContext(context.Background())
-}
-
 // ToPostRendererOutputWithContext waits for the fields.
 func (i PostRendererArgs) ToPostRendererOutputWithContext(ctx context.Context) PostRendererOutput {
 	return pulumi.ToOutputWithContext(ctx, i).(PostRendererOutput)
@@ -46,9 +40,6 @@ type PostRendererOutput struct{ *pulumi.OutputState }
 
 // ElementType is what the output resolves to.
 func (PostRendererOutput) ElementType() reflect.Type { return reflect.TypeFor[PostRenderer]() }
-
-// ToPostRendererOutput is the output itself.
-func (o PostRendererOutput) ToPostRendererOutput() PostRendererOutput { return o }
 
 // ToPostRendererOutputWithContext is the output itself.
 func (o PostRendererOutput) ToPostRendererOutputWithContext(context.Context) PostRendererOutput {
@@ -69,7 +60,6 @@ type RepositoryOpts struct {
 type RepositoryOptsInput interface {
 	pulumi.Input
 
-	ToRepositoryOptsOutput() RepositoryOptsOutput
 	ToRepositoryOptsOutputWithContext(ctx context.Context) RepositoryOptsOutput
 }
 
@@ -86,11 +76,6 @@ type RepositoryOptsArgs struct {
 // ElementType is what the inputs resolve to.
 func (RepositoryOptsArgs) ElementType() reflect.Type { return reflect.TypeFor[RepositoryOpts]() }
 
-// ToRepositoryOptsOutput waits for the fields.
-func (i RepositoryOptsArgs) ToRepositoryOptsOutput() RepositoryOptsOutput {
-	return i.ToRepositoryOptsOutputWithContext(context.Background())
-}
-
 // ToRepositoryOptsOutputWithContext waits for the fields.
 func (i RepositoryOptsArgs) ToRepositoryOptsOutputWithContext(ctx context.Context) RepositoryOptsOutput {
 	return pulumi.ToOutputWithContext(ctx, i).(RepositoryOptsOutput)
@@ -101,9 +86,6 @@ type RepositoryOptsOutput struct{ *pulumi.OutputState }
 
 // ElementType is what the output resolves to.
 func (RepositoryOptsOutput) ElementType() reflect.Type { return reflect.TypeFor[RepositoryOpts]() }
-
-// ToRepositoryOptsOutput is the output itself.
-func (o RepositoryOptsOutput) ToRepositoryOptsOutput() RepositoryOptsOutput { return o }
 
 // ToRepositoryOptsOutputWithContext is the output itself.
 func (o RepositoryOptsOutput) ToRepositoryOptsOutputWithContext(context.Context) RepositoryOptsOutput {

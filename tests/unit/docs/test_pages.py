@@ -1,0 +1,66 @@
+"""The pages say what the code does, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components import ColourRelease, PodSettings
+from components.hosting import OFFERED
+from docs.generate_components import PAGE, args_type, attributes, render
+from infra.settings import parse_settings
+from slipway.sandbox.providers.services import registry
+
+ROOT = Path(__file__).parents[3]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+SERVED_ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_files_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_components_page_is_current() -> None:
+    assert PAGE.read_text() == render(), "run python -m docs.generate_components"
+
+
+@pytest.mark.parametrize(
+    "owner", [*map(args_type, OFFERED), ColourRelease, PodSettings], ids=lambda owner: owner.__name__
+)
+def test_every_argument_has_a_docstring(owner: type) -> None:
+    assert [each.name for each in attributes(owner) if not each.doc] == []
+
+
+def by_module(tokens: Iterable[str]) -> set[tuple[str, str]]:
+    """`aws:s3/bucket:Bucket` as `s3` and `Bucket`."""
+    return {(token.split(":")[1].split("/")[0], token.split(":")[2]) for token in tokens}
+
+
+def test_page_for_programs_of_ones_own_lists_what_is_served() -> None:
+    rows = SERVED_ROW.findall((ROOT / "docs" / "your-own-program.md").read_text())
+    names = [
+        {(module, name.strip(" `")) for module, *cells in rows for name in cells[column].split(",") if name.strip()}
+        for column in (0, 1)
+    ]
+    assert names == [by_module(registry.all_resources()), by_module(registry.all_functions())]
+
+
+def test_stack_file_of_the_readme_is_short_and_accepted() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(text.splitlines()) <= 10
+    config = yaml.safe_load(text)["config"]
+    raw = {
+        key.removeprefix("slipway:"): value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+        if key.startswith("slipway:")
+    }
+    assert len(raw) == len(config) - 1, "all but aws:region are ours"
+    assert parse_settings(raw, environment="dev").service.name == "orders"
