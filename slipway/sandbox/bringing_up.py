@@ -54,7 +54,7 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         sweep(paths)
     claim_machine(paths)  # only now: a sweep that is cut short is made again
     paths.sandbox.mkdir(parents=True, exist_ok=True)
-    paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
+    paths.sandbox.chmod(0o711)  # whatever a umask says; all in it is private
     ensure_passphrase(paths)
     processes = ProcessTable(paths)
     wanted = _wanted_programs(paths)

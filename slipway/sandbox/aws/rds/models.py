@@ -21,7 +21,7 @@ from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.world import in_background, world
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 
 ENGINE = "postgres"
