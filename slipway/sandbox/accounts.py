@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slipway.sandbox.administration import run
-from slipway.sandbox.mounts import unmount_below
 
 SERVICES = Path("/run/slipway-services")
 """Folders of the services, mounted a second time."""
@@ -27,19 +26,23 @@ def as_account(account: str, argv: Sequence[str]) -> list[str]:
 
 def reachable(folder: Path) -> Path:
     """The folder by a path that every account can walk: its home folder may be closed, as /root is. Mounts it there."""
-    mounted = SERVICES / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    mounted = _second_mount(folder)
     if not (mounted.exists() and mounted.samefile(folder)):
         mounted.mkdir(parents=True, exist_ok=True)
         run("mount", "--bind", str(folder), str(mounted))
     return mounted
 
 
-def unmount_services() -> None:
-    """Take the second mounts away; nobody may use them."""
-    unmount_below(SERVICES)
-    for mounted in SERVICES.glob("*"):
+def unreachable(*folders: Path) -> None:
+    """Take the second mounts away, of all services unless folders are named."""
+    for mounted in map(_second_mount, folders) if folders else SERVICES.glob("*"):
+        run("umount", "--lazy", str(mounted), check=False)
         with contextlib.suppress(OSError):  # never more than an empty folder: it might be mounted still
             mounted.rmdir()
+
+
+def _second_mount(folder: Path) -> Path:
+    return SERVICES / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def hand_over(folder: Path, account: str) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 from slipway.errors import MachineError, OperationError, SlipwayError
-from slipway.sandbox.accounts import unmount_services
+from slipway.sandbox.accounts import unreachable
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
 from slipway.sandbox.kubernetes import ClusterManager
@@ -37,7 +37,7 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
         if record.process() is not None:
             progress(f"stopping {record.name}")
         processes.stop(record.name, timeout_seconds=20)
-    unmount_services()
+    unreachable()
     remove_host_address()
     release_machine(paths)
 

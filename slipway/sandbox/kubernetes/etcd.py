@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from slipway.sandbox.accounts import let_read, reachable
+from slipway.sandbox.accounts import let_read, reachable, unreachable
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.layout import ClusterLayout, kubernetes_folder
 from slipway.sandbox.kubernetes.pki import write_shared_identity
@@ -78,6 +78,7 @@ class Etcd:
     def stop(self) -> None:
         """End it; its data stays."""
         self._processes.stop(PROCESS)
+        unreachable(self._folder)
 
     def forget(self, layout: ClusterLayout) -> None:
         """Delete all keys of a cluster."""

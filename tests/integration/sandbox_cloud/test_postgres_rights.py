@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from slipway.sandbox.accounts import reachable
+from slipway.sandbox.accounts import reachable, unreachable
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 from slipway.sandbox.processes import ProcessTable
@@ -71,7 +71,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.instances.create(made.spec())
     yield made
     made.instances.delete(NAME)
-    subprocess.run(["umount", reachable(made.paths.sandbox / "postgres")], check=True)
+    unreachable(made.paths.sandbox / "postgres")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.listening import listening
+
 PORT = 18080
 # HAProxy is meant to outlive the object that started it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -312,10 +314,7 @@ def test_refused_nonsense_keeps_no_later_change_from_taking_effect(lab: Any) -> 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root cannot become another account")
 def test_workers_are_an_account_of_their_own(lab: Any) -> None:
     lab.listener(lab.load_balancer(), {lab.target_group("web"): 1})
-    record = lab.processes.find("haproxy")
-    workers = record.process().children()
-    assert workers
-    assert {worker.username() for worker in workers} == {"haproxy"}
+    assert {(each.account, each.port) for each in listening(lab.processes)} == {("haproxy", PORT)}
 
 
 def test_ports_close_and_address_is_free_when_the_load_balancer_is_deleted(lab: Any) -> None:

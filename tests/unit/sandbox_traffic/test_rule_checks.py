@@ -72,6 +72,8 @@ ELBV2: Any = botocore.session.get_session().get_service_model("elbv2")
     [
         ("CreateTargetGroup", {"Name": "a", "HealthCheckIntervalSeconds": 301}, "healthCheck.*between 5 and 300"),
         ("CreateTargetGroup", {"Name": "a", "Protocol": "SMTP"}, "enum value set"),
+        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a;b", "Value": "c"}]}, "regular expression pattern"),
+        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a\n", "Value": "c"}]}, "regular expression pattern"),
         ("CreateTargetGroup", {}, "'Name' failed .* not be null"),
         (
             "CreateListener",
@@ -145,3 +147,5 @@ def test_conditions_and_redirects_that_aws_documents_are_taken() -> None:
         "Target group", TARGET_GROUP_ATTRIBUTES, {"slow_start.duration_seconds": "0", "stickiness.enabled": "false"}
     )
     check_health_check_port("traffic-port")
+    tags = [{"Key": "aws:größe", "Value": "for a/b=c+d-e@f_1.2 ②"}, {"Key": "empty", "Value": ""}]
+    check_shape(ELBV2.operation_model("AddTags").input_shape, {"ResourceArns": ["a"], "Tags": tags})

@@ -79,8 +79,8 @@ def refuse(what: str) -> ELBClientError:
 
 def _call_action(original: Method, self: ELBV2Response) -> Any:
     """Check every request, whichever client made it, before moto looks at it."""
-    params: dict[str, Any] = self._get_params()
-    operation = get_service_model("elbv2").operation_model(self._get_action())
+    params: dict[str, Any] = self._get_params()  # pyright: ignore[reportPrivateUsage] - moto's own words for it
+    operation = get_service_model("elbv2").operation_model(self._get_action())  # pyright: ignore[reportPrivateUsage]
     try:
         if operation.input_shape:
             check_shape(operation.input_shape, params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sized
 from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
@@ -43,10 +43,10 @@ def check_shape(shape: Shape, value: Any, path: str = "") -> None:
                 check_shape(member, value[name], f"{path}.{name}")
         return
     limits = shape.metadata
-    size = value if shape.type_name in ("integer", "long") else len(value) if isinstance(value, (str, list)) else None
+    size = _size(value)
     if size is not None and not limits.get("min", size) <= size <= limits.get("max", size):
         raise _refused(value, path, f"be between {limits.get('min', 0)} and {limits.get('max', 'any')}, not {size}")
-    if "pattern" in limits and not re.search(limits["pattern"], value):
+    if "pattern" in limits and not _matches(limits["pattern"], str(value)):
         raise _refused(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
     if "enum" in limits and value not in limits["enum"]:
         raise _refused(value, path, f"satisfy enum value set: {limits['enum']}")
@@ -65,6 +65,20 @@ def check_attributes(what: str, known: Mapping[str, Collection[str] | range], at
                 raise ELBClientError("ValidationError", f"{what} attribute '{key}' value '{value}' must be {limits}")
         elif allowed and value not in allowed:
             raise ELBClientError("ValidationError", f"{what} attribute '{key}' value '{value}' is not valid")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """By the rules of AWS's patterns: classes of Unicode, which Python has not, and `$` at the very end only."""
+    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000"), ("$", r"\Z")):
+        pattern = pattern.replace(theirs, ours)
+    return re.search(pattern, text) is not None
+
+
+def _size(value: Any) -> int | None:
+    """What `min` and `max` limit: a number itself, or the length of a text or list."""
+    if isinstance(value, int):
+        return value
+    return len(value) if isinstance(value, Sized) else None
 
 
 def _refused(value: object, path: str, constraint: str) -> ELBClientError:

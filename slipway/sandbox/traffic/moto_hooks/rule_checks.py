@@ -47,7 +47,8 @@ def check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
             raise invalid(f"An action of type '{kind}' must have a {CONFIGS[kind]}")
         if kind == "forward" and not action.get("TargetGroupArn") and not config.get("TargetGroups"):
             raise invalid("A target group ARN must be specified")
-        for group in config.get("TargetGroups") or []:
+        groups: list[Mapping[str, Any]] = config.get("TargetGroups") or []
+        for group in groups:
             if not 0 <= int(group.get("Weight", 1)) <= 999:
                 raise invalid(f"Target group weight '{group['Weight']}' must be between '0' and '999' inclusive")
         if kind == "fixed-response" and config.get("ContentType") not in (None, "", *CONTENT_TYPES):
