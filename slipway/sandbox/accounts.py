@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import os
 import pwd
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from slipway.errors import MachineError
 from slipway.sandbox.administration import run
 
 SERVICES = Path("/run/slipway-services")
@@ -21,7 +21,7 @@ WRITTEN_OUT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 def as_account(account: str, argv: Sequence[str]) -> list[str]:
     """The command as the account and its own group, with no capability and no way to get one."""
     dropped = ("--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-    return ["setpriv", f"--reuid={account}", f"--regid={pwd.getpwnam(account).pw_gid}", *dropped, "--", *argv]
+    return ["setpriv", f"--reuid={account}", f"--regid={_entry(account).pw_gid}", *dropped, "--", *argv]
 
 
 def reachable(folder: Path) -> Path:
@@ -49,12 +49,21 @@ def hand_over(folder: Path, account: str) -> None:
     """Make a folder, and all that is in it, the account's alone."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    owner = pwd.getpwnam(account)
+    owner = _entry(account)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
 def let_read(path: Path, account: str) -> None:
     """Let the account's group read a file, or pass through a folder, and nobody else; root keeps owning it."""
-    shutil.chown(path, "root", pwd.getpwnam(account).pw_gid)
+    os.chown(path, 0, _entry(account).pw_gid)
     path.chmod(0o710 if path.is_dir() else 0o640)
+
+
+def _entry(account: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(account)
+    except KeyError:
+        raise MachineError(
+            f"this machine has no account {account}", remedy="install the service's Debian package, which makes it"
+        ) from None

@@ -112,7 +112,7 @@ class PostgresInstances:
             raise OperationError(
                 f"the data folder of {name} is gone", where=str(data), remedy="delete the DB instance and make it anew"
             )
-        seen = reachable(self._folder) / name
+        seen = self._seen(name)
         if self._processes.find(f"postgres-{name}") is None or not self.running(name):
             # Left behind by kill -9 or a reboot; its pid may be another process's by now, and PostgreSQL would refuse.
             (data / "postmaster.pid").unlink(missing_ok=True)
@@ -241,7 +241,6 @@ class PostgresInstances:
         home = self._folder / name
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        self._folder.chmod(0o711)
         let_read(home, ACCOUNT)
         if snapshot:
             source = self._snapshot(snapshot)
@@ -257,7 +256,7 @@ class PostgresInstances:
         password_file.write_text(secrets.token_urlsafe(24))
         let_read(password_file, ACCOUNT)
         hand_over(self._data(name), ACCOUNT)
-        seen = reachable(self._folder) / name
+        seen = self._seen(name)
         argv = [str(_programs_folder() / "initdb"), "-D", str(seen / "data"), "--username", SUPERUSER]
         argv += [
             "--pwfile",
@@ -298,6 +297,11 @@ class PostgresInstances:
 
     def _data(self, name: str) -> Path:
         return self._folder / name / "data"
+
+    def _seen(self, name: str) -> Path:
+        """The instance's folder by the path that the server's account can walk."""
+        self._folder.chmod(0o711)  # each folder in it is private
+        return reachable(self._folder) / name
 
     def _snapshot(self, snapshot: str) -> Path:
         return self._folder / "snapshots" / snapshot
