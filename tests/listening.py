@@ -58,13 +58,21 @@ class Socket:
 
 
 def listening(processes: ProcessTable) -> list[Socket]:
-    """The sockets of all processes with a record and of their children, each in its own network namespace."""
+    """The sockets of all processes with a record, and of their children in the same network namespace: others are containers."""
     found: list[Socket] = []
     for record in processes.records():
         process = record.process()
         for member in [process, *process.children(recursive=True)] if process else []:
-            found += _sockets(record.name, member)
+            if _namespace(member) == _namespace(process):
+                found += _sockets(record.name, member)
     return list(dict.fromkeys(found))
+
+
+def _namespace(process: psutil.Process | None) -> Path | None:
+    try:
+        return Path(f"/proc/{process.pid}/ns/net").readlink() if process else None
+    except OSError:
+        return None
 
 
 def _sockets(name: str, process: psutil.Process) -> Iterator[Socket]:

@@ -26,84 +26,39 @@ PROXY_METRICS_PORT = 10249
 PROXY_HEALTH_PORT = 10256
 ANY_PORT = range(1, 65536)
 
-THIS_MACHINE = "this machine"
-WITH_PODS = "this machine, pods"
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Listener:
     """What one kind of process listens on."""
 
     what: str
     process: str
     """Its name in the process table, as a pattern."""
-    account: str = "root"
+    account: str
     """Of the processes that serve requests. HAProxy's master stays root, and serves its private socket only."""
-    networks: tuple[str, ...] = (f"{LOOPBACK}/32",)
+    networks: tuple[str, ...]
     ports: Collection[int]
-    clients: str = THIS_MACHINE
+    clients: str
     """Who gets through to it. Most ask for credentials then."""
 
 
-BOTH = (f"{LOOPBACK}/32", f"{HOST_ADDRESS}/32")
+_OWN, _HOST, _NODES = (f"{LOOPBACK}/32",), (f"{HOST_ADDRESS}/32",), ("10.87.0.0/16",)
+_BALANCERS = (f"{LOAD_BALANCER_NETWORK}.0/24",)
+_MACHINE, _PODS, _NODE = "this machine", "this machine, pods", "the node itself"
 LISTENERS = (
-    Listener(what="AWS API", process="daemon", networks=BOTH, ports=(AWS_PORT,), clients=WITH_PODS),
-    Listener(what="Pulumi providers", process="daemon", ports=tuple(PROVIDER_PORTS.values())),
-    Listener(
-        what="image registry",
-        process="registry-proxy",
-        account="haproxy",
-        networks=BOTH,
-        ports=(REGISTRY_PORT,),
-        clients=WITH_PODS,
-    ),
-    Listener(
-        what="image registry's store", process="registry", account="docker-registry", ports=(REGISTRY_BACKEND_PORT,)
-    ),
-    Listener(
-        what="databases",
-        process="postgres-*",
-        account="postgres",
-        networks=BOTH,
-        ports=DATABASE_PORTS,
-        clients=WITH_PODS,
-    ),
-    Listener(
-        what="load balancers",
-        process="haproxy",
-        account="haproxy",
-        networks=(f"{LOAD_BALANCER_NETWORK}.0/24",),
-        ports=ANY_PORT,
-    ),
-    Listener(what="etcd, clients with its certificate", process="etcd", account="etcd", ports=(ETCD_PORT,)),
+    Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), _PODS),
+    Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), _MACHINE),
+    Listener("image registry", "registry-proxy", "haproxy", _OWN + _HOST, (REGISTRY_PORT,), _PODS),
+    Listener("image registry's store", "registry", "docker-registry", _OWN, (REGISTRY_BACKEND_PORT,), _MACHINE),
+    Listener("databases", "postgres-*", "postgres", _OWN + _HOST, DATABASE_PORTS, _PODS),
+    Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, _MACHINE),
+    Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), _MACHINE),
     # The same ports of 127.0.0.1 lead there: an API server takes one address only.
-    Listener(
-        what="Kubernetes API",
-        process="*-kube-apiserver",
-        networks=(f"{HOST_ADDRESS}/32",),
-        ports=API_PORTS,
-        clients=WITH_PODS,
-    ),
-    Listener(
-        what="kubelet",
-        process="*-kubelet*",
-        networks=("10.87.0.0/16",),
-        ports=(KUBELET_PORT,),
-        clients=f"{WITH_PODS}; it asks for a certificate or token",
-    ),
-    Listener(what="kubelet's health", process="*-kubelet*", ports=(KUBELET_HEALTH_PORT,), clients="the node itself"),
-    Listener(
-        what="kube-proxy's health and metrics",
-        process="*-kube-proxy*",
-        ports=(PROXY_METRICS_PORT, PROXY_HEALTH_PORT),
-        clients="the node itself",
-    ),
-    Listener(
-        what="containerd's streams",
-        process="*-containerd*",
-        ports=ANY_PORT,
-        clients="the node itself",
-    ),
+    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, _PODS),
+    Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), _PODS),
+    Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), _NODE),
+    Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), _NODE),
+    Listener("containerd's streams", "*-containerd*", "root", _OWN, ANY_PORT, _NODE),
 )
 
 

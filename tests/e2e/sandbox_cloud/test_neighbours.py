@@ -15,7 +15,10 @@ from slipway.sandbox.processes import ProcessTable
 from tests.listening import MACHINE, listening, neighbour, reached
 
 ALWAYS = {"AWS API", "Pulumi providers", "image registry", "image registry's store"}
-SELDOM_BOTH = {"kubelet": "kubelet's health", "Kubernetes API": "etcd, clients with its certificate"}
+SELDOM_BOTH = {
+    "kubelet, with a certificate or token": "kubelet's health",
+    "Kubernetes API": "etcd, with its client certificate",
+}
 """Where there is the first, there is the second."""
 
 
