@@ -23,7 +23,7 @@ from slipway.sandbox.images.source import Reference
 from slipway.sandbox.kubernetes import ClusterManager, get_token
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.kubernetes.sweep import sweep
-from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.paths import SandboxPaths, private_folder
 from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
 from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, install_kubernetes_plugin
@@ -53,8 +53,7 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         progress(f"taking away what the sandbox in {dead} left: it was killed")
         sweep(paths)
     claim_machine(paths)  # only now: a sweep that is cut short is made again
-    paths.sandbox.mkdir(parents=True, exist_ok=True)
-    paths.sandbox.chmod(0o711)  # PostgreSQL's account passes through; nothing else is for others
+    private_folder(paths.sandbox)
     ensure_passphrase(paths)
     processes = ProcessTable(paths)
     wanted = _wanted_programs(paths)

@@ -21,7 +21,8 @@ import structlog
 from slipway.errors import SlipwayError
 from slipway.log import get_logger
 from slipway.sandbox.environment import aws_credentials
-from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS, SandboxPaths
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS
 from slipway.sandbox.provider_process import ProviderProcess
 
 PORT_VARIABLE = "SLIPWAY_AWS_PORT"

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slipway.sandbox.docker_host import engine_host
-from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, SandboxPaths, debug_providers, private_folder
+from slipway.sandbox.paths import SandboxPaths, private_folder
+from slipway.sandbox.ports import AWS_PORT, PROVIDER_PORTS, debug_providers
 
 REGION = "us-east-1"
 ENDPOINT = f"http://127.0.0.1:{AWS_PORT}"

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
+import contextlib
 
-import psutil
-
-from slipway.errors import MachineError
-from slipway.sandbox.paths import HOST_ADDRESS
-
-COMMAND_TIMEOUT_SECONDS = 30
+from slipway.errors import MachineError, OperationError
+from slipway.sandbox.administration import run
+from slipway.sandbox.firewall import HOST_CHAIN, ensure_chain, remove_chain
+from slipway.sandbox.ports import HOST_ADDRESS
 
 
 def add_host_address() -> None:
-    """Have the address; there already is fine."""
-    addresses = [address.address for address in psutil.net_if_addrs().get("lo", [])]
-    if HOST_ADDRESS not in addresses:
-        _ip("addr", "add", f"{HOST_ADDRESS}/32", "dev", "lo")
+    """Have the address, closed to other machines; there already is fine."""
+    try:
+        ensure_chain(HOST_CHAIN)
+        run("ip", "address", "replace", f"{HOST_ADDRESS}/32", "dev", "lo")
+    except OperationError as error:
+        raise MachineError(str(error), remedy="is this a container without NET_ADMIN?") from error
 
 
 def remove_host_address() -> None:
     """Take it away; gone already is fine."""
-    addresses = [address.address for address in psutil.net_if_addrs().get("lo", [])]
-    if HOST_ADDRESS in addresses:
-        _ip("addr", "del", f"{HOST_ADDRESS}/32", "dev", "lo")
-
-
-def _ip(*arguments: str) -> None:
-    try:
-        subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS)
-    except subprocess.CalledProcessError as error:
-        raise MachineError(
-            f"ip {' '.join(arguments)} failed: {error.stderr.strip()}", remedy="is this a container without NET_ADMIN?"
-        ) from error
+    with contextlib.suppress(MachineError):  # where its programs are not installed, it was never there
+        run("ip", "address", "delete", f"{HOST_ADDRESS}/32", "dev", "lo", check=False)
+        remove_chain(HOST_CHAIN)

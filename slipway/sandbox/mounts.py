@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import psutil
 
-COMMAND_TIMEOUT_SECONDS = 30
+from slipway.sandbox.administration import run
 
 
 def unmount_below(folder: Path) -> None:
@@ -17,4 +16,4 @@ def unmount_below(folder: Path) -> None:
     """
     mounts = [Path(each.mountpoint) for each in psutil.disk_partitions(all=True)]
     for mount in reversed([each for each in mounts if folder in each.parents]):
-        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)
+        run("umount", "--lazy", str(mount), check=False)

@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-HOST_ADDRESS = "10.87.0.1"
-"""The machine's address for pods: on the loopback device, routed from every node's network namespace, not reachable from outside."""
-
-AWS_PORT = 4566
-PROVIDER_PORTS: Mapping[str, int] = {"aws": 4567, "docker": 4568}
-"""Where the daemon serves the stand-in providers, by package."""
-REGISTRY_PORT = 5000
-
-
-def debug_providers(ports: Mapping[str, int] = PROVIDER_PORTS) -> str:
-    """PULUMI_DEBUG_PROVIDERS: makes Pulumi's engine attach to the daemon's providers. Other ports are in `endpoint.json`."""
-    return ",".join(f"{package}:{port}" for package, port in ports.items())
 
 
 def private_folder(path: Path) -> Path:

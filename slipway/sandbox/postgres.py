@@ -5,8 +5,7 @@ The master user is no superuser, as on RDS; the superuser is the sandbox's own a
 
 from __future__ import annotations
 
-import os
-import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -23,34 +22,39 @@ from psycopg import sql
 
 from slipway.errors import MachineError, OperationError
 from slipway.log import get_logger
-from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
-from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
+from slipway.sandbox.accounts import WRITTEN_OUT, as_account, hand_over, let_read, reachable
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import DATABASE_PORTS, HOST_ADDRESS
+from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
-FIRST_PORT = 15432
 ACCOUNT = "postgres"
 SUPERUSER = "rdsadmin"
 CONNECT_TIMEOUT_SECONDS = 3
 COMMAND_TIMEOUT_SECONDS = 120
 SHARED_BUFFERS = "32MB"
 """Three environments share this machine; RDS would give a quarter of the instance's memory."""
-AS_POSTGRES = (
-    "setpriv",
-    f"--reuid={ACCOUNT}",
-    f"--regid={ACCOUNT}",
-    "--init-groups",
-    # The data folder may lie below a home folder that this account cannot enter.
-    "--inh-caps=+dac_read_search",
-    "--ambient-caps=+dac_read_search",
-)
 MASTER_ROLE: tuple[LiteralString, ...] = (
     "CREATE ROLE rds_superuser NOLOGIN",
     "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION",
 )
+CLOSED_ROLES = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"]
+"""Until version 16, PostgreSQL lets everybody with CREATEROLE grant these: a shell and all files of the server's account."""
+CLOSE_ROLES: tuple[LiteralString, ...] = (
+    # Only a superuser may grant a role that is marked so. Nobody is a member of one, and nobody can log in as one.
+    "UPDATE pg_authid SET rolsuper = true WHERE rolname = ANY (%s) AND NOT rolsuper",
+    "DELETE FROM pg_auth_members USING pg_roles WHERE roleid = pg_roles.oid AND rolname = ANY (%s)",
+)
 HOST_BASED_ACCESS = """\
 # TYPE DATABASE USER ADDRESS METHOD
-host all         all 0.0.0.0/0    scram-sha-256
+host all         rdsadmin 127.0.0.1/32 scram-sha-256
 host replication rdsadmin 127.0.0.1/32 scram-sha-256
+host all         rdsadmin 0.0.0.0/0    reject
+host all         all      0.0.0.0/0    scram-sha-256
 """
+NOT_FOR_CALLERS = re.compile(
+    r"listen_addresses|port|unix_socket_\w+|krb_\w+|jit_provider|archive_library|\w+_(command|path|directory|file)|(session|local)_preload_libraries"
+)
+"""Parameters that RDS does not let a caller change: they open the server up, run commands or name files."""
 
 log = get_logger(__name__)
 
@@ -79,11 +83,11 @@ class PostgresInstances:
 
     def free_port(self, taken: set[int]) -> int:
         """The first port from 15432 up that no instance has and nothing listens on."""
-        for port in range(FIRST_PORT, FIRST_PORT + 1000):
+        for port in DATABASE_PORTS:
             if port not in taken and not _listens(port):
                 return port
         raise MachineError(
-            f"no free port from {FIRST_PORT} up for a database", remedy="delete databases that are not needed"
+            f"no free port from {DATABASE_PORTS[0]} up for a database", remedy="delete databases that are not needed"
         )
 
     def version(self) -> str:
@@ -108,13 +112,22 @@ class PostgresInstances:
             raise OperationError(
                 f"the data folder of {name} is gone", where=str(data), remedy="delete the DB instance and make it anew"
             )
+        seen = self._seen(name)
         if self._processes.find(f"postgres-{name}") is None or not self.running(name):
             # Left behind by kill -9 or a reboot; its pid may be another process's by now, and PostgreSQL would refuse.
             (data / "postmaster.pid").unlink(missing_ok=True)
         self._processes.ensure(
             ProcessSpec(
                 name=f"postgres-{name}",
-                argv=[*AS_POSTGRES, str(_programs_folder() / "postgres"), "-D", str(data)],
+                argv=[
+                    str(_programs_folder() / "postgres"),
+                    "-D",
+                    str(seen / "data"),
+                    f"--config-file={seen / 'postgresql.conf'}",
+                    f"--hba-file={seen / 'pg_hba.conf'}",
+                ],
+                account=ACCOUNT,
+                folders=[data],
                 cwd=Path("/"),
                 ready=lambda: self._answers(name, port),
                 ready_timeout_seconds=60,
@@ -139,7 +152,11 @@ class PostgresInstances:
         """Write the server's configuration; the parameters that PostgreSQL does not know, which are left out."""
         known = self._known_parameters()
         wanted = dict(spec.parameters or {})
-        ignored = sorted(name for name, value in wanted.items() if name not in known or "{" in value)
+        ignored = sorted(
+            name
+            for name, value in wanted.items()
+            if name not in known or "{" in value or not value.isprintable() or NOT_FOR_CALLERS.fullmatch(name)
+        )
         lines = {
             "listen_addresses": f"127.0.0.1,{HOST_ADDRESS}",
             "port": str(spec.port),
@@ -150,10 +167,14 @@ class PostgresInstances:
             "timezone": "UTC",
             "log_timezone": "UTC",
         } | {name: value for name, value in wanted.items() if name not in ignored}
-        text = "".join(f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in lines.items())
-        path = self._data(spec.name) / "postgresql.conf"
-        path.write_text(text)
-        _give_to_postgres(path)
+        let_read(self._folder / spec.name, ACCOUNT)
+        for name, text in (
+            ("postgresql.conf", "".join(f"{name} = {_quote(value)}\n" for name, value in lines.items())),
+            ("pg_hba.conf", HOST_BASED_ACCESS),
+        ):
+            path = self._folder / spec.name / name
+            path.write_text(text)
+            let_read(path, ACCOUNT)
         if ignored:
             log.info("parameters without effect in the sandbox", database=spec.name, parameters=ignored)
         return ignored
@@ -165,6 +186,8 @@ class PostgresInstances:
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", "rds_superuser"):
                 for statement in MASTER_ROLE:
                     connection.execute(statement)
+            for statement in CLOSE_ROLES:
+                connection.execute(statement, [CLOSED_ROLES])
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", spec.master_username):
                 connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser").format(user)
@@ -218,8 +241,7 @@ class PostgresInstances:
         home = self._folder / name
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        shutil.chown(home, ACCOUNT, ACCOUNT)
-        home.chmod(0o700)
+        let_read(home, ACCOUNT)
         if snapshot:
             source = self._snapshot(snapshot)
             if not source.exists():
@@ -228,16 +250,17 @@ class PostgresInstances:
                 ["cp", "-a", str(source), str(self._data(name))], check=True, timeout=COMMAND_TIMEOUT_SECONDS
             )
             (self._data(name) / "superuser").rename(self._password_file(name))
-            _give_to_postgres(self._data(name), recursive=True)
             return
         password_file = self._password_file(name)
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(24))
-        _give_to_postgres(password_file)
-        argv = [*AS_POSTGRES, str(_programs_folder() / "initdb"), "-D", str(self._data(name)), "--username", SUPERUSER]
+        let_read(password_file, ACCOUNT)
+        hand_over(self._data(name), ACCOUNT)
+        seen = self._seen(name)
+        argv = [str(_programs_folder() / "initdb"), "-D", str(seen / "data"), "--username", SUPERUSER]
         argv += [
             "--pwfile",
-            str(password_file),
+            str(seen / password_file.name),
             "--auth",
             "scram-sha-256",
             "--encoding",
@@ -247,11 +270,10 @@ class PostgresInstances:
             "--no-sync",
         ]
         try:
-            _run(argv, f"making the data folder of {name}")
+            _run(as_account(ACCOUNT, argv), f"making the data folder of {name}")
         except OperationError:
             shutil.rmtree(self._data(name), ignore_errors=True)
             raise
-        (self._data(name) / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
 
     def _connect(self, name: str, port: int) -> AbstractContextManager[psycopg.Connection]:
         return psycopg.connect(
@@ -269,12 +291,17 @@ class PostgresInstances:
             return connection.execute("SELECT 1").fetchone() is not None
 
     def _known_parameters(self) -> set[str]:
-        argv = [*AS_POSTGRES, str(_programs_folder() / "postgres"), "--describe-config"]
+        argv = as_account(ACCOUNT, [str(_programs_folder() / "postgres"), "--describe-config"])
         lines = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout.splitlines()
         return {line.partition("\t")[0] for line in lines}
 
     def _data(self, name: str) -> Path:
         return self._folder / name / "data"
+
+    def _seen(self, name: str) -> Path:
+        """The instance's folder by the path that the server's account can walk."""
+        self._folder.chmod(0o711)  # each folder in it is private
+        return reachable(self._folder) / name
 
     def _snapshot(self, snapshot: str) -> Path:
         return self._folder / "snapshots" / snapshot
@@ -301,11 +328,9 @@ def _programs_folder() -> Path:
     return found[-1].parent
 
 
-def _give_to_postgres(path: Path, *, recursive: bool = False) -> None:
-    owner = pwd.getpwnam(ACCOUNT)
-    paths = [path, *path.rglob("*")] if recursive else [path]
-    for each in paths:
-        os.chown(each, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+def _quote(value: str) -> str:
+    """As one value of postgresql.conf, whatever is in it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _listens(port: int) -> bool:
@@ -323,7 +348,7 @@ def _run(argv: list[str], what: str, environment: Mapping[str, str] | None = Non
             text=True,
             timeout=COMMAND_TIMEOUT_SECONDS,
             cwd="/",
-            env={**inherited(), **(environment or {})},
+            env={**WRITTEN_OUT, **(environment or {})},
         )
     except subprocess.CalledProcessError as error:
         raise OperationError(f"{what} failed: {str(error.stderr).strip()[-500:]}") from error

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from slipway.errors import OperationError
+from slipway.sandbox.accounts import WRITTEN_OUT, as_account, hand_over
 from slipway.sandbox.paths import SandboxPaths, private_folder
 
 READY_POLL_SECONDS = 0.1
@@ -51,12 +52,14 @@ class ProcessSpec:
     """Unique in the sandbox; also names its log: `dev-kubelet`."""
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Added to the few INHERITED variables of the caller."""
+    """Added to the few INHERITED variables of the caller, of which a child with an `account` gets none."""
     cwd: Path | None = None
     network_namespace: str = ""
     """Name under /run/netns; entered with nsenter, because `ip netns exec` hides the cgroup mounts."""
-    user: str = ""
-    """Run as this account instead of root (postgres refuses root)."""
+    account: str = ""
+    """Run as this account instead of root."""
+    folders: Sequence[Path] = ()
+    """Made, and handed over to the account, at each start: an earlier version may have run it as root."""
     ready: Callable[[], bool] | None = None
     """Polled until True; an exception it raises counts as not yet."""
     ready_timeout_seconds: float = 60
@@ -150,9 +153,11 @@ class ProcessTable:
     def _start(self, spec: ProcessSpec) -> ProcessRecord:
         for folder in (self._paths.run, self._paths.logs):
             private_folder(folder)
-        argv = list(spec.argv)
+        argv = as_account(spec.account, spec.argv) if spec.account else list(spec.argv)
         if spec.network_namespace:
             argv = ["nsenter", f"--net=/run/netns/{spec.network_namespace}", "--", *argv]
+        for folder in spec.folders:
+            hand_over(folder, spec.account)
         with self.log_path(spec.name).open("ab") as log:
             child = subprocess.Popen(
                 argv,
@@ -160,10 +165,7 @@ class ProcessTable:
                 stdout=log,
                 stderr=log,
                 cwd=spec.cwd,
-                env={**inherited(), **spec.env},
-                user=spec.user or None,
-                group=spec.user or None,
-                extra_groups=[] if spec.user else None,
+                env={**(WRITTEN_OUT if spec.account else inherited()), **spec.env},
                 start_new_session=True,
             )
         _keep(child)

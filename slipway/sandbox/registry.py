@@ -10,12 +10,14 @@ from pathlib import Path
 
 import httpx
 
-from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS, REGISTRY_PORT, SandboxPaths
+from slipway.sandbox.accounts import let_read, reachable
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS, REGISTRY_BACKEND_PORT, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
-BACKEND_PORT = 5001
+ACCOUNT = "docker-registry"
 REGISTRY_ADDRESS = f"127.0.0.1:{REGISTRY_PORT}"
-BACKEND_URL = f"http://127.0.0.1:{BACKEND_PORT}"
+BACKEND_URL = f"http://127.0.0.1:{REGISTRY_BACKEND_PORT}"
 """The registry itself, past the proxy; for the daemon only."""
 MIRROR_ROUTE = "registry"
 """The daemon serves `/_slipway/registry/v2/...`."""
@@ -45,6 +47,8 @@ http:
 PROXY_CONFIGURATION = """\
 global
     maxconn 512
+    user haproxy
+    group haproxy
 defaults
     mode http
     maxconn 512
@@ -80,15 +84,17 @@ class Registry:
 
     def start(self) -> None:
         """Run both; returns when the registry answers on its public address."""
-        images = self._folder / "images"
-        images.mkdir(parents=True, exist_ok=True)
-        configuration = self._write("registry.yml", CONFIGURATION.format(folder=images, port=BACKEND_PORT))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        seen = reachable(self._folder)
+        text = CONFIGURATION.format(folder=seen / "images", port=REGISTRY_BACKEND_PORT)
+        for path in (self._folder, self._write("registry.yml", text)):
+            let_read(path, ACCOUNT)
         proxy = self._write(
             "haproxy.cfg",
             PROXY_CONFIGURATION.format(
                 registry_port=REGISTRY_PORT,
                 host_address=HOST_ADDRESS,
-                backend_port=BACKEND_PORT,
+                backend_port=REGISTRY_BACKEND_PORT,
                 aws_port=AWS_PORT,
                 route=MIRROR_ROUTE,
             ),
@@ -96,7 +102,10 @@ class Registry:
         self._processes.ensure(
             ProcessSpec(
                 name="registry",
-                argv=["docker-registry", "serve", str(configuration)],
+                argv=["docker-registry", "serve", str(seen / "registry.yml")],
+                account=ACCOUNT,
+                folders=[self._folder / "images"],
+                cwd=Path("/"),
                 ready=lambda: _answers(BACKEND_URL),
                 ready_timeout_seconds=20,
             )

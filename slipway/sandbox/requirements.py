@@ -13,9 +13,9 @@ from pathlib import Path
 
 from slipway.errors import MachineError
 from slipway.sandbox.apt import install_packages, missing_packages
-from slipway.sandbox.paths import AWS_PORT, PROVIDER_PORTS, REGISTRY_PORT, SandboxPaths
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import LISTENERS
 from slipway.sandbox.processes import ProcessTable
-from slipway.sandbox.registry import BACKEND_PORT
 
 NEEDED_FREE_GIB = 8
 """Kubernetes' sources and build cache take 3 GiB, images and clusters 3 more."""
@@ -23,10 +23,10 @@ PORT_RELEASE_SECONDS = 5
 CLAIM = Path("/run/slipway-sandbox.json")
 """Names the one sandbox of this machine: addresses, ports and network namespaces exist once."""
 PORTS = {
-    AWS_PORT: "daemon",
-    **dict.fromkeys(PROVIDER_PORTS.values(), "daemon"),
-    REGISTRY_PORT: "registry-proxy",
-    BACKEND_PORT: "registry",
+    port: each.process
+    for each in LISTENERS
+    if isinstance(each.ports, tuple) and "*" not in each.process
+    for port in each.ports
 }
 """Each port and the process of ours that may hold it."""
 

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from slipway.errors import MachineError
-from slipway.sandbox.paths import AWS_PORT, SandboxPaths
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import AWS_PORT
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.status import SandboxStatus, StatusRow
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 from slipway.errors import MachineError, OperationError, SlipwayError
+from slipway.sandbox.accounts import unreachable
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
 from slipway.sandbox.kubernetes import ClusterManager
@@ -36,6 +37,7 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
         if record.process() is not None:
             progress(f"stopping {record.name}")
         processes.stop(record.name, timeout_seconds=20)
+    unreachable()
     remove_host_address()
     release_machine(paths)
 

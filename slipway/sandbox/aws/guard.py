@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.sandbox.aws.answers import Answer, Environ
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 
 HOST_NAMES = ("127.0.0.1", "localhost", HOST_ADDRESS)
 REFUSED_SERVICES = frozenset({"moto_api", "instance_metadata"})

@@ -11,7 +11,7 @@ from slipway.sandbox.kubernetes.api import apply_manifests
 from slipway.sandbox.kubernetes.containerd import IMAGES
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout
 from slipway.sandbox.kubernetes.node import resolver_source
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 
 MANIFESTS_FOLDER = Path(__file__).parent / "manifests"
 

@@ -12,7 +12,7 @@ from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.images import image_names, import_image, write_scratch_image
 from slipway.sandbox.kubernetes.layout import NodeLayout
-from slipway.sandbox.paths import HOST_ADDRESS, REGISTRY_PORT
+from slipway.sandbox.ports import HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 CNI_PROGRAMS = Path("/usr/lib/cni")

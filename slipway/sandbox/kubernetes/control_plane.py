@@ -12,7 +12,7 @@ from slipway.sandbox.kubernetes.etcd import URL as ETCD_URL
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout
 from slipway.sandbox.kubernetes.pki import ensure_cluster_pki
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 READY_TIMEOUT_SECONDS = 180
@@ -84,7 +84,7 @@ class ControlPlane:
         layout, pki = self._layout, self._layout.pki
         return [
             self._program("kube-apiserver"),
-            "--bind-address=0.0.0.0",
+            f"--bind-address={HOST_ADDRESS}",
             f"--secure-port={layout.api_port}",
             f"--advertise-address={HOST_ADDRESS}",
             f"--etcd-servers={ETCD_URL}",

@@ -8,15 +8,20 @@ from pathlib import Path
 
 import httpx
 
+from slipway.sandbox.accounts import let_read, reachable, unreachable
 from slipway.sandbox.kubernetes import supervise
-from slipway.sandbox.kubernetes.layout import ETCD_CLIENT_PORT, ETCD_PEER_PORT, ClusterLayout, kubernetes_folder
+from slipway.sandbox.kubernetes.layout import ClusterLayout, kubernetes_folder
 from slipway.sandbox.kubernetes.pki import write_shared_identity
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import ETCD_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 PROCESS = "etcd"
 REQUEST_TIMEOUT_SECONDS = 10
-URL = f"https://127.0.0.1:{ETCD_CLIENT_PORT}"
+URL = f"https://127.0.0.1:{ETCD_PORT}"
+PEER = "unix://peer:0"
+"""A socket in its data folder: there is no other member to talk to."""
+ACCOUNT = "etcd"
 
 
 class Etcd:
@@ -34,23 +39,22 @@ class Etcd:
     def start(self) -> None:
         """Run it, and wait until it answers."""
         write_shared_identity(self.pki, "slipway-etcd", ["127.0.0.1"])
-        data = self._folder / "data"
-        data.mkdir(parents=True, exist_ok=True)
-        data.chmod(0o700)
-        peer = f"http://127.0.0.1:{ETCD_PEER_PORT}"
+        for path in (self._folder, self.pki, *(self.pki / name for name in ("ca.crt", "server.crt", "server.key"))):
+            let_read(path, ACCOUNT)
+        folder = reachable(self._folder)
         argv = [
             "etcd",
             "--name=slipway",
-            f"--data-dir={data}",
+            f"--data-dir={folder / 'data'}",
             f"--listen-client-urls={URL}",
             f"--advertise-client-urls={URL}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=slipway={peer}",
+            f"--listen-peer-urls={PEER}",
+            f"--initial-advertise-peer-urls={PEER}",
+            f"--initial-cluster=slipway={PEER}",
             "--client-cert-auth",
-            f"--trusted-ca-file={self.pki / 'ca.crt'}",
-            f"--cert-file={self.pki / 'server.crt'}",
-            f"--key-file={self.pki / 'server.key'}",
+            f"--trusted-ca-file={folder / 'pki' / 'ca.crt'}",
+            f"--cert-file={folder / 'pki' / 'server.crt'}",
+            f"--key-file={folder / 'pki' / 'server.key'}",
             # Without it the history of three clusters grows until the store refuses writes.
             "--auto-compaction-mode=periodic",
             "--auto-compaction-retention=30m",
@@ -60,12 +64,21 @@ class Etcd:
             "--logger=zap",
             "--log-level=error",
         ]
-        spec = ProcessSpec(name=PROCESS, argv=argv, ready=self._healthy, ready_timeout_seconds=60)
-        supervise.ensure(self._processes, spec, ports=(ETCD_CLIENT_PORT, ETCD_PEER_PORT))
+        spec = ProcessSpec(
+            name=PROCESS,
+            argv=argv,
+            account=ACCOUNT,
+            folders=[self._folder / "data"],
+            cwd=folder / "data",
+            ready=self._healthy,
+            ready_timeout_seconds=60,
+        )
+        supervise.ensure(self._processes, spec, ports=(ETCD_PORT,))
 
     def stop(self) -> None:
         """End it; its data stays."""
         self._processes.stop(PROCESS)
+        unreachable(self._folder)
 
     def forget(self, layout: ClusterLayout) -> None:
         """Delete all keys of a cluster."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import UsageError
-from slipway.sandbox.paths import HOST_ADDRESS, SandboxPaths
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import API_PORTS, HOST_ADDRESS
 
-MAXIMUM_CLUSTERS = 16
+MAXIMUM_CLUSTERS = len(API_PORTS)
 MAXIMUM_NODES = 16
 KUBERNETES_VERSION = "1.35"
 """Minor version of what go/go.mod requires, as EKS names it. EKS gives it standard support until 27 March 2027.
@@ -23,8 +24,6 @@ It is the last one whose kubelet takes containerd 1.x, which Debian 12 has.
 CLUSTER_DOMAIN = "cluster.local"
 RUNTIME_FOLDER = Path("/run/slipway")
 """Sockets and container state. Not under SLIPWAY_HOME: a socket's path may have 107 bytes only, and a reboot must empty it."""
-ETCD_CLIENT_PORT = 23790
-ETCD_PEER_PORT = 23791
 
 
 CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
@@ -60,8 +59,8 @@ class ClusterLayout:
 
     @property
     def api_port(self) -> int:
-        """On 127.0.0.1 and on HOST_ADDRESS."""
-        return 6443 + 10 * self.index
+        """On HOST_ADDRESS; the same port of 127.0.0.1 leads there."""
+        return API_PORTS[self.index]
 
     @property
     def endpoint(self) -> str:

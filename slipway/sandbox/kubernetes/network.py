@@ -5,17 +5,15 @@ Pods keep their own addresses towards the host and each other; only what leaves 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from slipway.errors import MachineError, OperationError
+from slipway.sandbox.administration import run
+from slipway.sandbox.firewall import INTERFACES, PODS_CHAIN, ensure_chain, ensure_rule, remove_chain, remove_rule
+from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.kubernetes.layout import ClusterLayout, NodeLayout
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS, LOOPBACK
 
-COMMAND_TIMEOUT_SECONDS = 30
-INTERFACES = "slipway+"
-"""Every node's interface on the host, in iptables' notation."""
 KERNEL_SETTINGS = {
     "net/ipv4/ip_forward": 1,
     # Each kubelet, API server and container runtime watches files; Linux allows one user 128 watchers by default.
@@ -23,78 +21,44 @@ KERNEL_SETTINGS = {
     "fs/inotify/max_user_watches": 524288,
 }
 
-# Docker sets the chain's policy to DROP; its own rules come after these.
-HOST_RULES = (
-    ("filter", "FORWARD", "-i", INTERFACES, "-j", "ACCEPT"),
-    ("filter", "FORWARD", "-o", INTERFACES, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
-)
-
-
-def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one administrative command; raises OperationError with what it said, MachineError when it is not installed."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False)
-    except FileNotFoundError as error:
-        raise MachineError(f"{argv[0]} is not installed", remedy=f"Install the package that has {argv[0]}.") from error
-    except subprocess.TimeoutExpired as error:
-        raise OperationError(f"`{' '.join(argv)}` did not end within {COMMAND_TIMEOUT_SECONDS} s") from error
-    if check and done.returncode != 0:
-        raise OperationError(f"`{' '.join(argv)}` failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done
-
 
 def ensure_host() -> None:
     """Give the machine its sandbox address and let it forward."""
-    run("ip", "address", "replace", f"{HOST_ADDRESS}/32", "dev", "lo")
+    add_host_address()
     for name, value in KERNEL_SETTINGS.items():
         setting = Path("/proc/sys") / name
         if int(setting.read_text()) < value:
             setting.write_text(str(value))
-    for rule in HOST_RULES:
-        _ensure_rule(*rule)
+    ensure_chain(PODS_CHAIN)
 
 
 def remove_host() -> None:
     """Take back the machine's rules. Its address and the kernel's settings stay: others may have come to need them."""
-    for rule in HOST_RULES:
-        _remove_rule(*rule)
+    remove_chain(PODS_CHAIN)
 
 
 def ensure_cluster(layout: ClusterLayout) -> None:
-    """Let the cluster's pods out, and nobody from outside in to its API server."""
+    """Let the cluster's pods out, and this machine's clients in to its API server."""
     for rule in _cluster_rules(layout):
-        _ensure_rule(*rule)
+        ensure_rule(*rule)
 
 
 def remove_cluster(layout: ClusterLayout) -> None:
     """Take back the cluster's rules."""
     for rule in _cluster_rules(layout):
-        _remove_rule(*rule)
+        remove_rule(*rule)
 
 
 def _cluster_rules(layout: ClusterLayout) -> list[tuple[str, ...]]:
-    port = ("-p", "tcp", "--dport", str(layout.api_port))
     links = f"10.87.{10 + layout.index}.0/24"
     escape = ("!", "-o", INTERFACES, "-j", "MASQUERADE")
+    port = ("-p", "tcp", "--dport", str(layout.api_port))
     return [
         ("nat", "POSTROUTING", "-s", str(layout.pod_network), *escape),
         ("nat", "POSTROUTING", "-s", links, *escape),
-        # Inserted one above the other: the last one here is looked at first. The API server listens on every address because it
-        # takes one only, and needs two.
-        ("filter", "INPUT", *port, "-j", "DROP"),
-        ("filter", "INPUT", *port, "-i", INTERFACES, "-j", "ACCEPT"),
-        ("filter", "INPUT", *port, "-i", "lo", "-j", "ACCEPT"),
+        # The API server listens on one address only. Clients of this machine know it by the one that no proxy setting concerns.
+        ("nat", "OUTPUT", "-d", LOOPBACK, *port, "-j", "DNAT", "--to-destination", HOST_ADDRESS),
     ]
-
-
-def _ensure_rule(table: str, chain: str, *rule: str) -> None:
-    if run("iptables", "-w", "-t", table, "-C", chain, *rule, check=False).returncode != 0:
-        run("iptables", "-w", "-t", table, "-I", chain, *rule)
-
-
-def _remove_rule(table: str, chain: str, *rule: str) -> None:
-    while run("iptables", "-w", "-t", table, "-C", chain, *rule, check=False).returncode == 0:
-        run("iptables", "-w", "-t", table, "-D", chain, *rule)
 
 
 def ensure_node(node: NodeLayout) -> None:

@@ -20,6 +20,13 @@ from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, RUNTIME_FOLDER, No
 from slipway.sandbox.kubernetes.pki import ensure_node_pki
 from slipway.sandbox.kubernetes.state import NodeRecord
 from slipway.sandbox.mounts import unmount_below
+from slipway.sandbox.ports import (
+    KUBELET_HEALTH_PORT,
+    KUBELET_PORT,
+    LOOPBACK,
+    PROXY_HEALTH_PORT,
+    PROXY_METRICS_PORT,
+)
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 READY_TIMEOUT_SECONDS = 120
@@ -134,6 +141,9 @@ class Node:
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
+            "address": node.address,
+            "port": KUBELET_PORT,
+            "healthzPort": KUBELET_HEALTH_PORT,
             "authentication": {
                 "anonymous": {"enabled": False},
                 "webhook": {"enabled": True},
@@ -182,6 +192,8 @@ class Node:
             "kind": "KubeProxyConfiguration",
             "mode": "iptables",
             "clientConnection": {"kubeconfig": str(pki / "kube-proxy.kubeconfig")},
+            "metricsBindAddress": f"{LOOPBACK}:{PROXY_METRICS_PORT}",
+            "healthzBindAddress": f"{LOOPBACK}:{PROXY_HEALTH_PORT}",
             "clusterCIDR": str(self._node.cluster.pod_network),
             "hostnameOverride": self._node.name,
             "oomScoreAdj": 0,

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout, NodeLayout
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 
 VALID_DAYS = 3650
 CLOCK_SKEW = datetime.timedelta(hours=1)

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from slipway.errors import MachineError
+from slipway.sandbox.ports import LOAD_BALANCER_NETWORK as NETWORK
 
-NETWORK = "127.0.10"
 FIRST, LAST = 1, 254
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ ALGORITHMS = {"round_robin": "roundrobin", "least_outstanding_requests": "leastc
 RUNTIME_FOLDER = Path("/run/slipway-traffic")
 LONGEST_SOCKET_FOLDER = 75
 """Bytes. A socket's path has 107 at most, and HAProxy binds to `<path>.<pid>.tmp` first; source: unix(7)."""
+ACCOUNT = "haproxy"
 LOG_DESCRIPTOR = 3
 """The one that HAProxy is started with, for its request log."""
 ERRORS = {
@@ -220,6 +222,7 @@ _TEMPLATE = _ENVIRONMENT.get_template(
         "quote": quote,
         "locations": redirect_locations,
         "log_descriptor": LOG_DESCRIPTOR,
+        "account": ACCOUNT if os.geteuid() == 0 else "",
         "stride": STRIDE,
         "slots": SLOTS,
     },

@@ -139,12 +139,22 @@ def test_killed_server_comes_back_with_its_rows(
     eventually(answers, "the database answers again")
 
 
-def test_refuses_an_engine_that_has_no_server(aws: Callable[..., Any]) -> None:
-    with pytest.raises(ClientError, match="runs engine postgres only, not mysql"):
+@pytest.mark.parametrize(
+    ("engine", "user", "refusal"),
+    [
+        ("mysql", "a", "runs engine postgres only, not mysql"),
+        ("postgres", "rdsadmin", "reserved word"),
+        ("postgres", "pg_monitor", "reserved word"),
+    ],
+)
+def test_refuses_an_engine_that_has_no_server_and_a_user_that_is_the_servers(
+    aws: Callable[..., Any], engine: str, user: str, refusal: str
+) -> None:
+    with pytest.raises(ClientError, match=refusal):
         aws("rds").create_db_instance(
-            DBInstanceIdentifier="e2e-mysql",
-            Engine="mysql",
+            DBInstanceIdentifier="e2e-refused",
+            Engine=engine,
             DBInstanceClass="db.t3.micro",
-            MasterUsername="a",
+            MasterUsername=user,
             MasterUserPassword="b" * 8,
         )

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from slipway.sandbox import lifecycle
+from slipway.sandbox.accounts import SERVICES
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.requirements import CLAIM
@@ -47,7 +48,7 @@ def leave_like_a_killed_sandbox() -> None:
     for command in (
         "ip netns add slipway-7",
         "ip link add slipway7n0 type veth peer name eth0 netns slipway-7",
-        "iptables -w -I INPUT -p tcp --dport 6513 -i slipway+ -j ACCEPT",
+        "iptables -w -t nat -I OUTPUT -d 127.0.0.1 -p tcp --dport 6513 -j DNAT --to-destination 10.87.0.1",
     ):
         subprocess.run(command.split(), timeout=20, check=True)
 
@@ -78,11 +79,17 @@ def remains(folder: Path) -> dict[str, list[str]]:
         ["iptables-save"], capture_output=True, text=True, timeout=20, check=True
     ).stdout.splitlines()
     return {
-        "processes": [command for command in commands if str(folder) in command],
-        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line],
+        "processes": [command for command in commands if str(folder) in command or str(SERVICES) in command],
+        "mounts": [
+            line
+            for line in Path("/proc/self/mounts").read_text().splitlines()
+            if str(folder) in line or str(SERVICES) in line
+        ],
         "namespaces": [path.name for path in Path("/run/netns").glob("slipway-*")],
         "interfaces": [name for name in psutil.net_if_addrs() if name.startswith(("slipway", "docker0"))],
-        "packet filter": [line for line in rules if "DOCKER" in line or "slipway" in line],
+        "packet filter": [
+            line for line in rules if any(word in line for word in ("DOCKER", "slipway", "SLIPWAY", "10.87."))
+        ],
         "files": [str(path) for path in (folder, Path("/run/slipway-docker"), CLAIM) if path.exists()],
     }
 

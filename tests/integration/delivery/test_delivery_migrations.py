@@ -23,6 +23,7 @@ import pytest
 from slipway.delivery.adapters.migration_job import LOCK_TIMEOUT_MILLISECONDS, is_lock_timeout
 from slipway.delivery.migrations.history import render_migrations
 from slipway.delivery.migrations.lint import lint_migrations
+from slipway.sandbox.accounts import unreachable
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 from slipway.sandbox.processes import ProcessTable
@@ -119,6 +120,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     instances.create(DatabaseSpec(port=port, master_password="secret", **names))
     yield port
     instances.delete("migrations")
+    unreachable(paths.sandbox / "postgres")
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 
 from slipway.sandbox.environment import aws_credentials
-from slipway.sandbox.paths import SandboxPaths, debug_providers
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import debug_providers
 from tests.aws import aws_client
 from tests.waiting import wait_until
 

@@ -6,12 +6,15 @@ Not proven here: that pods are found and drained; see the e2e tests.
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.listening import listening
 
 PORT = 18080
 # HAProxy is meant to outlive the object that started it.
@@ -281,6 +284,37 @@ def test_refuses_what_the_data_plane_cannot_serve(lab: Any) -> None:
         lab.elbv2.modify_target_group_attributes(
             TargetGroupArn=group, Attributes=[{"Key": "stickiness.enabled", "Value": "true"}]
         )
+
+
+def test_refused_nonsense_keeps_no_later_change_from_taking_effect(lab: Any) -> None:
+    balancer, group = lab.load_balancer(), lab.target_group("web", lab.serve("one"))
+    listener, raw = lab.listener(balancer, {group: 1}), lab.elbv2
+    raw.meta.config.parameter_validation = False  # as a client that checks nothing
+    fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "image/png"}}
+    for call, arguments in (
+        (raw.modify_load_balancer_attributes, {"Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "x"}]}),
+        (raw.create_listener, {"Protocol": "TCP", "Port": PORT + 1, "DefaultActions": [fixed]}),
+        (raw.create_listener, {"Protocol": "HTTP", "Port": 99999, "DefaultActions": [{"Type": "forward"}]}),
+    ):
+        with pytest.raises(ClientError, match="ValidationError"):
+            call(LoadBalancerArn=balancer["LoadBalancerArn"], **arguments)
+    for call, arguments in (
+        (raw.modify_target_group, {"TargetGroupArn": group, "HealthCheckPort": "http"}),
+        (raw.modify_target_group, {"TargetGroupArn": group, "HealthCheckTimeoutSeconds": 121}),
+        (raw.modify_listener, {"ListenerArn": listener, "DefaultActions": [{"Type": "redirect"}]}),
+        (raw.modify_listener, {"ListenerArn": listener, "DefaultActions": [fixed]}),
+    ):
+        with pytest.raises(ClientError, match=r"ValidationError|InvalidLoadBalancerAction"):
+            call(**arguments)
+    fixed["FixedResponseConfig"] = {"StatusCode": "204", "MessageBody": "HTTP has none here"}
+    raw.modify_listener(ListenerArn=listener, DefaultActions=[fixed])
+    assert lab.get(balancer["DNSName"]).status == 204
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root cannot become another account")
+def test_workers_are_an_account_of_their_own(lab: Any) -> None:
+    lab.listener(lab.load_balancer(), {lab.target_group("web"): 1})
+    assert {(each.account, each.port) for each in listening(lab.processes)} == {("haproxy", PORT)}
 
 
 def test_ports_close_and_address_is_free_when_the_load_balancer_is_deleted(lab: Any) -> None:

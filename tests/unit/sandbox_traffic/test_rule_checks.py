@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.session
 import pytest
 from moto.elbv2.exceptions import ELBClientError
 
-from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, check_redirects
+from slipway.sandbox.traffic.moto_hooks.model_checks import (
+    LOAD_BALANCER_ATTRIBUTES,
+    TARGET_GROUP_ATTRIBUTES,
+    check_attributes,
+    check_shape,
+)
+from slipway.sandbox.traffic.moto_hooks.rule_checks import check_actions, check_conditions, check_health_check_port
 
 
 @pytest.mark.parametrize(
@@ -20,6 +27,8 @@ from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, che
         ),
         ({"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/33"]}}, "CIDR block"),
         ({"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET }"]}}, "HTTP method"),
+        ({"PathPatternConfig": {"Values": ["/a"]}}, "needs a field"),
+        ({"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/a"]}}, "needs a field and a value"),
         (
             {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a\0", "Value": "b"}]}},
             "control character",
@@ -32,12 +41,92 @@ def test_refuses_a_condition_that_cannot_be_served(condition: dict[str, Any], fa
 
 
 @pytest.mark.parametrize(
-    ("redirect", "fault"),
-    [({"Path": "/a b"}, "space or a control character"), ({"Host": "#{hots}"}, "not a keyword of a redirect")],
+    ("action", "fault"),
+    [
+        ({"Type": "redirect", "RedirectConfig": {"Path": "/a b"}}, "space or a control character"),
+        ({"Type": "redirect", "RedirectConfig": {"Host": "#{hots}"}}, "not a keyword of a redirect"),
+        ({"Type": "redirect"}, "must have a RedirectConfig"),
+        ({"Type": "fixed-response"}, "must have a FixedResponseConfig"),
+        ({"Type": "fixed-response", "FixedResponseConfig": {"ContentType": "image/png"}}, "ContentType must be one of"),
+        ({"Type": "forward"}, "must have a ForwardConfig"),
+        ({"Type": "forward", "ForwardConfig": {"TargetGroups": []}}, "target group ARN must be specified|must have"),
+        ({"Type": "forward", "ForwardConfig": {"TargetGroups": [{"Weight": 1000}]}}, "between '0' and '999'"),
+    ],
 )
-def test_refuses_a_redirect_that_cannot_be_served(redirect: dict[str, str], fault: str) -> None:
+def test_refuses_an_action_that_cannot_be_served(action: dict[str, Any], fault: str) -> None:
     with pytest.raises(ELBClientError, match=fault):
-        check_redirects([{"Type": "redirect", "RedirectConfig": redirect}])
+        check_actions([action])
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "٣"])
+def test_refuses_a_health_check_on_what_is_no_port(port: str) -> None:
+    with pytest.raises(ELBClientError, match="Health check port"):
+        check_health_check_port(port)
+
+
+ELBV2: Any = botocore.session.get_session().get_service_model("elbv2")
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "fault"),
+    [
+        ("CreateTargetGroup", {"Name": "a", "HealthCheckIntervalSeconds": 301}, "healthCheck.*between 5 and 300"),
+        ("CreateTargetGroup", {"Name": "a", "Protocol": "SMTP"}, "enum value set"),
+        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a;b", "Value": "c"}]}, "regular expression pattern"),
+        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a\n", "Value": "c"}]}, "regular expression pattern"),
+        ("CreateTargetGroup", {}, "'Name' failed .* not be null"),
+        (
+            "CreateListener",
+            {"LoadBalancerArn": "a", "DefaultActions": [{"Type": "no"}]},
+            "DefaultActions.1.member.Type",
+        ),
+        (
+            "CreateListener",
+            {
+                "LoadBalancerArn": "a",
+                "DefaultActions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "302"}}],
+            },
+            "regular expression pattern",
+        ),
+        (
+            "ModifyRule",
+            {
+                "RuleArn": "a",
+                "Actions": [
+                    {
+                        "Type": "fixed-response",
+                        "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "x" * 1025},
+                    }
+                ],
+            },
+            "between 0 and 1024, not 1025",
+        ),
+    ],
+)
+def test_refuses_a_request_that_the_model_of_the_api_does_not_allow(
+    operation: str, request_: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ELBClientError, match=f"(?i){fault}") as caught:
+        check_shape(ELBV2.operation_model(operation).input_shape, request_)
+    assert caught.value.code == "ValidationError"
+
+
+@pytest.mark.parametrize(
+    ("known", "attributes"),
+    [
+        (LOAD_BALANCER_ATTRIBUTES, {"idle_timeout.timeout_seconds": "0"}),
+        (LOAD_BALANCER_ATTRIBUTES, {"idle_timeout.timeout_seconds": "sixty"}),
+        (LOAD_BALANCER_ATTRIBUTES, {"idle_timeout.timeout_seconds": "60s\n"}),
+        (LOAD_BALANCER_ATTRIBUTES, {"deletion_protection.enabled": "yes"}),
+        (LOAD_BALANCER_ATTRIBUTES, {"routing.http.desync_mitigation_mode": "off"}),
+        (TARGET_GROUP_ATTRIBUTES, {"load_balancing.algorithm.type": "fastest"}),
+        (TARGET_GROUP_ATTRIBUTES, {"deregistration_delay.timeout_seconds": "3601"}),
+        (TARGET_GROUP_ATTRIBUTES, {"slow_start.duration_seconds": "29"}),
+    ],
+)
+def test_refuses_an_attribute_value_that_aws_does_not_document(known: Any, attributes: dict[str, str]) -> None:
+    with pytest.raises(ELBClientError, match="attribute"):
+        check_attributes("Load balancer", known, attributes)
 
 
 def test_conditions_and_redirects_that_aws_documents_are_taken() -> None:
@@ -48,4 +137,15 @@ def test_conditions_and_redirects_that_aws_documents_are_taken() -> None:
             {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "User-Agent", "Values": ["*Chrome (X)*"]}},
         ]
     )
-    check_redirects([{"Type": "redirect", "RedirectConfig": {"Path": "/new/#{path}", "Query": "#{query}&a=%20"}}])
+    check_actions([{"Type": "redirect", "RedirectConfig": {"Path": "/new/#{path}", "Query": "#{query}&a=%20"}}])
+    check_attributes(
+        "Load balancer",
+        LOAD_BALANCER_ATTRIBUTES,
+        {"idle_timeout.timeout_seconds": "4000", "routing.http2.enabled": "false"},
+    )
+    check_attributes(
+        "Target group", TARGET_GROUP_ATTRIBUTES, {"slow_start.duration_seconds": "0", "stickiness.enabled": "false"}
+    )
+    check_health_check_port("traffic-port")
+    tags = [{"Key": "aws:größe", "Value": "for a/b=c+d-e@f_1.2 ②"}, {"Key": "empty", "Value": ""}]
+    check_shape(ELBV2.operation_model("AddTags").input_shape, {"ResourceArns": ["a"], "Tags": tags})

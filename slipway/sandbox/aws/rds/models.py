@@ -21,10 +21,12 @@ from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.world import in_background, world
-from slipway.sandbox.paths import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 
 ENGINE = "postgres"
+RESERVED_USERS = ("pg_", "rds")
+"""Beginnings of role names that belong to PostgreSQL and to RDS: its superuser is `rdsadmin`."""
 NEW, STARTING, AVAILABLE, FAILED = "creating", "starting", "available", "failed"
 MODIFYING, STOPPING, STOPPED, REBOOTING = "modifying", "stopping", "stopped", "rebooting"
 
@@ -286,5 +288,9 @@ def _refuse_unsupported(wanted: dict[str, Any]) -> None:
         raise RDSClientError("InvalidParameterCombination", "The sandbox does not run DB clusters.")
     if not wanted.get("manage_master_user_password") and not wanted.get("master_user_password"):
         raise RDSClientError("InvalidParameterValue", "The parameter MasterUserPassword must be provided.")
-    if not wanted.get("master_username"):
+    user = str(wanted.get("master_username") or "")
+    if not user:
         raise RDSClientError("InvalidParameterValue", "The parameter MasterUsername must be provided.")
+    if user.lower().startswith(RESERVED_USERS):
+        reason = "cannot be used as it is a reserved word used by the engine"
+        raise RDSClientError("InvalidParameterValue", f"MasterUsername {user} {reason}")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
+from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
 from moto.elbv2.exceptions import (
     DuplicateListenerError,
     DuplicateLoadBalancerName,
@@ -22,11 +24,23 @@ from moto.elbv2.models import (
     FakeRule,
     FakeTargetGroup,
 )
+from moto.elbv2.responses import ELBV2Response
 
 from slipway.sandbox.traffic.certificates import is_issued, load_certificate
 from slipway.sandbox.traffic.model import Target
+from slipway.sandbox.traffic.moto_hooks.model_checks import (
+    LOAD_BALANCER_ATTRIBUTES,
+    TARGET_GROUP_ATTRIBUTES,
+    check_attributes,
+    check_shape,
+)
 from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
-from slipway.sandbox.traffic.moto_hooks.rule_checks import check_conditions, check_redirects
+from slipway.sandbox.traffic.moto_hooks.rule_checks import (
+    check_actions,
+    check_conditions,
+    check_health_check_port,
+    invalid,
+)
 from slipway.sandbox.traffic.targets import TargetRow
 
 
@@ -44,6 +58,8 @@ class LoadBalancing(Protocol):
 
 def install(patches: Patches, traffic: LoadBalancing) -> None:
     """Join moto's ELBv2 to the data plane."""
+    patches.replace(ELBV2Response, "call_action", _call_action)
+    patches.replace(ELBv2Backend, "modify_load_balancer_attributes", _modify_load_balancer_attributes)
     patches.replace(ELBv2Backend, "create_load_balancer", _create_load_balancer, traffic=traffic)
     patches.replace(ELBv2Backend, "create_listener", _create_listener, traffic=traffic)
     patches.replace(ELBv2Backend, "modify_listener", _modify_listener, traffic=traffic)
@@ -59,6 +75,20 @@ def install(patches: Patches, traffic: LoadBalancing) -> None:
 def refuse(what: str) -> ELBClientError:
     """AWS accepts this, the sandbox does not: say so instead of serving something else."""
     return ELBClientError("InvalidConfigurationRequest", f"The sandbox's load balancer does not support {what}.")
+
+
+def _call_action(original: Method, self: ELBV2Response) -> Any:
+    """Check every request, whichever client made it, before moto looks at it."""
+    params: dict[str, Any] = self._get_params()  # pyright: ignore[reportPrivateUsage] - moto's own words for it
+    operation = get_service_model("elbv2").operation_model(self._get_action())  # pyright: ignore[reportPrivateUsage]
+    try:
+        if operation.input_shape:
+            check_shape(operation.input_shape, params)
+        check_health_check_port(params.get("HealthCheckPort"))
+    except ELBClientError as refused:
+        status, headers, body = self.serialized(ActionResult(refused))
+        return status, {**headers, "status": str(status)}, body
+    return original(self)
 
 
 def _create_load_balancer(
@@ -86,6 +116,7 @@ def _create_listener(
     **kwargs: Any,
 ) -> FakeListener:
     balancer = self.load_balancers.get(load_balancer_arn)
+    _check_protocol(protocol)
     if balancer and port:
         _check_port(balancer, int(port), traffic, listener_arn="")
     _check_actions(kwargs.get("actions") or (args[2] if len(args) > 2 else []))
@@ -107,6 +138,7 @@ def _modify_listener(  # noqa: PLR0917 - moto's own signature
     traffic: LoadBalancing,
 ) -> FakeListener:
     listener = self.describe_listeners(None, [arn])[0]
+    _check_protocol(protocol or listener.protocol)
     if port is not None and int(port) != int(listener.port):
         _check_port(self.load_balancers[listener.load_balancer_arn], int(port), traffic, listener_arn=arn)
     _check_actions(actions or [])
@@ -146,11 +178,19 @@ def _register_targets(original: Method, self: ELBv2Backend, target_group_arn: st
 def _modify_target_group_attributes(
     original: Method, self: ELBv2Backend, target_group_arn: str, attributes: Mapping[str, Any]
 ) -> None:
+    check_attributes("Target group", TARGET_GROUP_ATTRIBUTES, attributes)
     if str(attributes.get("stickiness.enabled", "false")).lower() == "true":
         raise refuse("sticky sessions (stickiness.enabled)")
     if int(attributes.get("slow_start.duration_seconds", 0)) > 0:
         raise refuse("slow start (slow_start.duration_seconds)")
     original(self, target_group_arn, attributes)
+
+
+def _modify_load_balancer_attributes(
+    original: Method, self: ELBv2Backend, arn: str, attrs: Mapping[str, Any]
+) -> dict[str, Any]:
+    check_attributes("Load balancer", LOAD_BALANCER_ATTRIBUTES, attrs)
+    return original(self, arn, attrs)
 
 
 def _describe_target_health(
@@ -226,6 +266,12 @@ def _check_port(balancer: FakeLoadBalancer, port: int, traffic: LoadBalancing, *
             ) from error
 
 
+def _check_protocol(protocol: str) -> None:
+    """moto takes those of other kinds of load balancers."""
+    if protocol not in ("HTTP", "HTTPS"):
+        raise invalid(f"Listener protocol '{protocol}' must be one of 'HTTPS, HTTP'")
+
+
 def _check_certificate(arn: str | None) -> None:
     """moto takes any text for a certificate."""
     if not arn:
@@ -242,7 +288,7 @@ def _check_certificate(arn: str | None) -> None:
 
 def _check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
     actions = list(actions)
-    check_redirects(actions)
+    check_actions(actions)
     for action in actions:
         kind = str(action.get("Type"))
         if kind.startswith("authenticate-") or kind == "jwt-validation":

@@ -11,37 +11,64 @@ from moto.elbv2.exceptions import ELBClientError
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]+")
 """A token of RFC 9110; quotes and parentheses would end the expression that it becomes a part of."""
+CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
+CONFIGS = {"forward": "ForwardConfig", "redirect": "RedirectConfig", "fixed-response": "FixedResponseConfig"}
 METHOD = re.compile(r"[A-Z_-]+")
 
 
 def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
     """Raise AWS's ValidationError for the first condition that cannot be served."""
     for condition in conditions:
+        configs: list[Any] = [value for value in condition.values() if isinstance(value, dict)]
+        if not condition.get("Field") or not any(config.get("Values") for config in [condition, *configs]):
+            raise invalid("A condition needs a field and a value; the sandbox serves no regular expressions")
         for text in _texts(condition):
             if any(ord(character) < 32 or ord(character) == 127 for character in text):
-                raise _invalid(f"{text!r} holds a control character")
+                raise invalid(f"{text!r} holds a control character")
         header: Mapping[str, Any] = condition.get("HttpHeaderConfig") or {}
         if header and not HEADER_NAME.fullmatch(str(header.get("HttpHeaderName", ""))):
-            raise _invalid(f"'{header.get('HttpHeaderName', '')}' is not the name of an HTTP header")
+            raise invalid(f"'{header.get('HttpHeaderName', '')}' is not the name of an HTTP header")
         for network in _values(condition, "SourceIpConfig"):
             try:
                 ipaddress.ip_network(network, strict=False)
             except ValueError:
-                raise _invalid(f"'{network}' is not a CIDR block") from None
+                raise invalid(f"'{network}' is not a CIDR block") from None
         for method in _values(condition, "HttpRequestMethodConfig"):
             if not METHOD.fullmatch(method):
-                raise _invalid(f"'{method}' is not an HTTP method")
+                raise invalid(f"'{method}' is not an HTTP method")
 
 
-def check_redirects(actions: Iterable[Mapping[str, Any]]) -> None:
-    """Raise AWS's ValidationError for a redirect whose target could not be a header."""
+def check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
+    """Raise AWS's error for the first action that cannot be served: one that says too little, or what could not be a header."""
     for action in actions:
+        kind = str(action.get("Type"))
+        config: Mapping[str, Any] = action.get(CONFIGS.get(kind, "")) or {}
+        if kind in CONFIGS and not config and not action.get("TargetGroupArn"):
+            raise invalid(f"An action of type '{kind}' must have a {CONFIGS[kind]}")
+        if kind == "forward" and not action.get("TargetGroupArn") and not config.get("TargetGroups"):
+            raise invalid("A target group ARN must be specified")
+        groups: list[Mapping[str, Any]] = config.get("TargetGroups") or []
+        for group in groups:
+            if not 0 <= int(group.get("Weight", 1)) <= 999:
+                raise invalid(f"Target group weight '{group['Weight']}' must be between '0' and '999' inclusive")
+        if kind == "fixed-response" and config.get("ContentType") not in (None, "", *CONTENT_TYPES):
+            raise ELBClientError(
+                "InvalidLoadBalancerAction", f"The ContentType must be one of: {', '.join(CONTENT_TYPES)}"
+            )
         redirect: Mapping[str, Any] = action.get("RedirectConfig") or {}
         for text in _texts(redirect):
             if any(ord(character) < 33 or ord(character) == 127 for character in text):
-                raise _invalid(f"{text!r} in a redirect holds a space or a control character")
+                raise invalid(f"{text!r} in a redirect holds a space or a control character")
             if unknown := set(re.findall(r"#\{(\w*)\}", text)) - {"protocol", "host", "port", "path", "query"}:
-                raise _invalid(f"#{{{unknown.pop()}}} is not a keyword of a redirect")
+                raise invalid(f"#{{{unknown.pop()}}} is not a keyword of a redirect")
+
+
+def check_health_check_port(port: str | None) -> None:
+    """Raise AWS's ValidationError unless it is a port, in digits, or the word for each target's own."""
+    if port not in (None, "traffic-port") and not (
+        re.fullmatch(r"[0-9]{1,5}", str(port)) and 1 <= int(str(port)) <= 65535
+    ):
+        raise invalid(f"Health check port '{port}' must be 'traffic-port' or between '1' and '65535'")
 
 
 def _values(condition: Mapping[str, Any], config: str) -> list[str]:
@@ -63,5 +90,6 @@ def _texts(value: object) -> Iterator[str]:
         yield from _texts(piece)
 
 
-def _invalid(what: str) -> ELBClientError:
+def invalid(what: str) -> ELBClientError:
+    """AWS's ValidationError."""
     return ELBClientError("ValidationError", f"{what}.")

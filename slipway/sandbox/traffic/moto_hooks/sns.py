@@ -18,7 +18,7 @@ from moto.sns.exceptions import SNSInvalidParameter, TopicNotFound
 from moto.sns.models import SNSBackend, Subscription, sns_backends
 from moto.sns.responses import SNSResponse
 
-from slipway.sandbox.paths import AWS_PORT, HOST_ADDRESS
+from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS
 from slipway.sandbox.traffic.http_delivery import HttpDelivery, Post, message_body
 from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 

@@ -1,0 +1,67 @@
+"""Every address and port that the sandbox listens on, and who may connect. Nothing listens on all addresses, nor on IPv6."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+LOOPBACK = "127.0.0.1"
+HOST_ADDRESS = "10.87.0.1"
+"""The machine's address for pods: on the loopback device, routed from every node's network namespace, closed to everybody else."""
+LOAD_BALANCER_NETWORK = "127.0.10"
+"""The first three bytes; one address per load balancer."""
+
+AWS_PORT = 4566
+PROVIDER_PORTS: Mapping[str, int] = {"aws": 4567, "docker": 4568}
+"""Where the daemon serves the stand-in providers, by package."""
+REGISTRY_PORT = 5000
+REGISTRY_BACKEND_PORT = 5001
+DATABASE_PORTS = range(15432, 16432)
+ETCD_PORT = 23790
+API_PORTS = range(6443, 6603, 10)
+"""One for each of 16 clusters."""
+KUBELET_PORT = 10250
+KUBELET_HEALTH_PORT = 10248
+PROXY_METRICS_PORT = 10249
+PROXY_HEALTH_PORT = 10256
+ANY_PORT = range(1, 65536)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What one kind of process listens on."""
+
+    what: str
+    process: str
+    """Its name in the process table, as a pattern."""
+    account: str
+    """Of the processes that serve requests. HAProxy's master stays root, and serves its private socket only."""
+    networks: tuple[str, ...]
+    ports: Collection[int]
+    clients: str
+    """Who gets through to it. Most ask for credentials then."""
+
+
+_OWN, _HOST, _NODES = (f"{LOOPBACK}/32",), (f"{HOST_ADDRESS}/32",), ("10.87.0.0/16",)
+_BALANCERS = (f"{LOAD_BALANCER_NETWORK}.0/24",)
+_MACHINE, _PODS, _NODE = "this machine", "this machine, pods", "the node itself"
+LISTENERS = (
+    Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), _PODS),
+    Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), _MACHINE),
+    Listener("image registry", "registry-proxy", "haproxy", _OWN + _HOST, (REGISTRY_PORT,), _PODS),
+    Listener("image registry's store", "registry", "docker-registry", _OWN, (REGISTRY_BACKEND_PORT,), _MACHINE),
+    Listener("databases", "postgres-*", "postgres", _OWN + _HOST, DATABASE_PORTS, _PODS),
+    Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, _MACHINE),
+    Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), _MACHINE),
+    # The same ports of 127.0.0.1 lead there: an API server takes one address only.
+    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, _PODS),
+    Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), _PODS),
+    Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), _NODE),
+    Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), _NODE),
+    Listener("containerd's streams", "*-containerd*", "root", _OWN, ANY_PORT, _NODE),
+)
+
+
+def debug_providers(ports: Mapping[str, int] = PROVIDER_PORTS) -> str:
+    """PULUMI_DEBUG_PROVIDERS: makes Pulumi's engine attach to the daemon's providers. Other ports are in `endpoint.json`."""
+    return ",".join(f"{package}:{port}" for package, port in ports.items())

@@ -1,0 +1,164 @@
+"""What a database's master user and its server may do: what RDS gives, and no more. On a real PostgreSQL, as the sandbox runs it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import psutil
+import psycopg
+import pytest
+
+from slipway.sandbox.accounts import reachable, unreachable
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
+from slipway.sandbox.processes import ProcessTable
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    reason="needs root and Debian's PostgreSQL",
+)
+NAME = "rights"
+INJECTED = "x' \\\narchive_command = 'touch /tmp/owned"
+
+
+class Server:
+    """One instance without an RDS before it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = SandboxPaths(folder)
+        self.processes = ProcessTable(self.paths)
+        self.instances = PostgresInstances(self.paths, self.processes)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+
+    def spec(self, **parameters: str) -> DatabaseSpec:
+        return DatabaseSpec(
+            name=NAME,
+            port=self.port,
+            master_username="orders",
+            master_password="it's \\ secret",
+            database="orders",
+            parameters=parameters,
+        )
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="orders",
+            password="it's \\ secret",
+            dbname="orders",
+            autocommit=True,
+        )
+
+    def process(self) -> psutil.Process:
+        record = self.processes.find(f"postgres-{NAME}")
+        process = record.process() if record else None
+        assert process is not None
+        return process
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    # Below a folder that only root can enter, as a home folder may be.
+    made = Server(tmp_path_factory.mktemp("postgres"))
+    made.instances.create(made.spec())
+    yield made
+    made.instances.delete(NAME)
+    unreachable(made.paths.sandbox / "postgres")
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("GRANT pg_execute_server_program TO orders", "must be superuser"),
+        ("GRANT pg_read_server_files TO orders", "must be superuser"),
+        ("GRANT pg_write_server_files TO orders", "must be superuser"),
+        ("CREATE ROLE reader IN ROLE pg_read_server_files", "must be superuser"),
+        ("ALTER ROLE pg_execute_server_program NOSUPERUSER", "reserved"),
+        ("SET ROLE pg_execute_server_program", "permission denied"),
+        ("GRANT rdsadmin TO orders", "must be superuser"),
+        ("ALTER ROLE orders SUPERUSER", "must be superuser"),
+        ("ALTER ROLE rdsadmin PASSWORD 'x'", "must be superuser"),
+        ("CREATE ROLE copy REPLICATION", "must be superuser"),
+        ("ALTER SYSTEM SET archive_command = 'id'", "permission denied"),
+        ("COPY (SELECT 1) TO PROGRAM 'id'", "superuser or have privileges"),
+        ("COPY (SELECT 1) TO '/tmp/slipway-owned'", "superuser or have privileges"),
+        ("SELECT pg_read_file('/etc/passwd')", "permission denied"),
+        ("SELECT lo_import('/etc/passwd')", "permission denied"),
+        ("CREATE FUNCTION run(text) RETURNS int LANGUAGE c AS 'libc.so.6', 'system'", "permission denied"),
+        ("CREATE EXTENSION file_fdw", "permission denied"),
+        ("UPDATE pg_authid SET rolsuper = true", "permission denied"),
+    ],
+)
+def test_refuses_the_master_user_what_leads_out_of_the_database(
+    server: Server, statement: LiteralString, refusal: str
+) -> None:
+    with server.connect() as connection, pytest.raises(psycopg.Error, match=refusal):
+        connection.execute(statement)
+
+
+def test_refuses_what_an_earlier_version_let_the_master_user_grant_itself(server: Server) -> None:
+    roles = "SELECT count(*) FROM pg_roles WHERE pg_has_role('orders', oid, 'MEMBER') AND rolname LIKE 'pg_execute%'"
+    with server.connect() as connection:
+        superuser = server.instances._connect(NAME, server.port)  # pyright: ignore[reportPrivateUsage]
+        with superuser as admin:
+            admin.execute("GRANT pg_execute_server_program TO orders")
+        assert connection.execute(roles).fetchone() == (1,)
+        server.instances.set_master(server.spec())
+        assert connection.execute(roles).fetchone() == (0,)
+
+
+def test_master_user_makes_roles_and_databases_and_sees_what_rds_shows_it(server: Server) -> None:
+    with server.connect() as connection:
+        connection.execute("CREATE ROLE service LOGIN PASSWORD 'x' IN ROLE pg_read_all_data")
+        connection.execute("GRANT pg_monitor TO service")
+        connection.execute("CREATE DATABASE another")
+        connection.execute("CREATE EXTENSION pgcrypto")
+        connection.execute("DROP DATABASE another")
+        assert connection.execute("SHOW is_superuser").fetchone() == ("off",)
+
+
+def test_server_is_an_account_of_its_own_with_no_capability_and_no_variable_of_its_caller(server: Server) -> None:
+    process = server.process()
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    masks = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
+    assert process.username() == "postgres"
+    assert {int(mask, 16) for mask in masks} == {0}
+    assert "NoNewPrivs:\t1" in status
+    assert {name for name in process.environ() if not name.startswith("PG")} == {"PATH", "LANG"}
+    assert {address.laddr.ip for address in process.net_connections("inet") if address.status == "LISTEN"} <= {
+        "127.0.0.1",
+        "10.87.0.1",
+    }
+
+
+@pytest.mark.parametrize("account", ["nobody", "etcd"])
+@pytest.mark.parametrize("file", ["superuser", "postgresql.conf", "data/PG_VERSION", "data/base"])
+def test_another_account_reads_nothing_of_a_database(server: Server, account: str, file: str) -> None:
+    path = reachable(server.paths.sandbox / "postgres") / NAME / file
+    assert path.exists()
+    argv = ["setpriv", f"--reuid={account}", "--clear-groups", "--regid=nogroup", "ls", "-ld", str(path)]
+    assert subprocess.run(argv, check=False, capture_output=True).returncode != 0
+
+
+def test_parameter_group_neither_opens_the_server_nor_adds_a_line(server: Server) -> None:
+    hostile = {
+        "listen_addresses": "*",
+        "archive_command": "id",
+        "hba_file": "/tmp/hba",
+        "log_line_prefix": INJECTED,
+        "cluster_name": "it's \\ fine",
+    }
+    assert server.instances.configure(server.spec(**hostile)) == sorted(hostile.keys() - {"cluster_name"})
+    server.instances.stop(NAME)
+    server.instances.start(NAME, server.port)
+    with server.connect() as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1,10.87.0.1",)
+        assert connection.execute("SHOW cluster_name").fetchone() == ("it's \\ fine",)
