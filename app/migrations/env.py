@@ -1,7 +1,9 @@
 """Alembic's entry: one connection, one transaction per revision, no model metadata (migrations are written by hand)."""
 
 from alembic import context
+from migrations.online import describe_lock_timeout
 from sqlalchemy import create_engine, pool, text
+from sqlalchemy.exc import OperationalError
 
 from orders.settings import load_settings
 
@@ -10,12 +12,18 @@ def run() -> None:
     """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
     engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
     with engine.connect() as connection:
-        # A second Job waits for it until its lock_timeout, and is tried again: nothing is migrated twice at the same time.
-        connection.execute(text("SELECT pg_advisory_lock(hashtext('alembic'))"))
-        connection.commit()
-        context.configure(connection=connection, transaction_per_migration=True)
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            # A second Job waits for it until its lock_timeout, and is tried again: nothing is migrated twice at the same time.
+            connection.execute(text("SELECT pg_advisory_lock(hashtext('alembic'))"))
+            connection.commit()
+            context.configure(connection=connection, transaction_per_migration=True)
+            with context.begin_transaction():
+                context.run_migrations()
+        except OperationalError as error:
+            connection.rollback()
+            if described := describe_lock_timeout(connection, error):
+                raise SystemExit(described) from error
+            raise
 
 
 run()

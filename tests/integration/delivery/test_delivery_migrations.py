@@ -175,7 +175,10 @@ def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database:
     columns = "SELECT column_name FROM information_schema.columns WHERE column_name IN ('sku', 'tag')"
     with database.connect() as reader:
         reader.execute("SELECT * FROM orders")
-        assert is_lock_timeout(database.migrate(first, second).stderr.splitlines())
+        failed = database.migrate(first, second).stderr.splitlines()
+    assert is_lock_timeout(failed)
+    told = r"LockNotAvailable: no lock for '.* ADD COLUMN sku TEXT', held: orders by orders pid \d+ idle in transaction for \d+ s: SELECT"
+    assert re.match(told, failed[-1])
     assert database.ask(columns) == [("sku",)]
     assert database.migrate(first, second).returncode == 0
     assert sorted(database.ask(columns)) == [("sku",), ("sku",), ("tag",)]
@@ -184,7 +187,9 @@ def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database:
 def test_second_job_does_not_migrate_beside_the_first(database: Database) -> None:
     with database.connect() as first:
         first.execute("SELECT pg_advisory_lock(hashtext('alembic'))")
-        assert is_lock_timeout(database.migrate().stderr.splitlines())
+        failed = database.migrate().stderr.splitlines()
+    assert is_lock_timeout(failed)
+    assert "held: advisory by orders" in failed[-1]
 
 
 BATCHES = 'backfill(revision, "UPDATE orders SET quantity = quantity * 100 WHERE id > :after AND id <= :upto", "orders", rows=5)'
