@@ -156,16 +156,25 @@ def test_index_of_a_failed_attempt_is_dropped_and_created_again(database: Databa
     assert database.ask(INDEXES) == [(True,)]
 
 
-def test_index_waits_for_a_transaction_longer_than_the_lock_timeout(database: Database) -> None:
+BUILDING = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%INDEX CONCURRENTLY%'"
+
+
+def test_index_waits_longer_than_the_lock_timeout_and_ends_with_a_killed_job(database: Database) -> None:
     with database.connect() as writer:
         writer.execute("UPDATE orders SET note = id::text")
-        running = database.start(INDEX)
-        while running.poll() is None and not database.ask(INDEXES):
+        killed = database.start(INDEX)
+        while killed.poll() is None and not database.ask(BUILDING):
             time.sleep(0.1)
         with pytest.raises(subprocess.TimeoutExpired):
-            running.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
-        writer.commit()
-        running.communicate(timeout=60)
+            killed.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
+        killed.kill()
+        killed.communicate()
+        deadline = time.monotonic() + 30
+        while database.ask(BUILDING):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert database.ask(INDEXES) == [(False,)]
+    assert database.migrate(INDEX).returncode == 0
     assert database.ask(INDEXES) == [(True,)]
 
 
