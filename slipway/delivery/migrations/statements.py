@@ -79,15 +79,16 @@ def _writes_whole_table(node: Node, made: set[str]) -> bool:
         return False
     if node.kind == "INSERT":  # of rows that are there already
         source, conflict = node.child("SELECT"), node.child("ON_CONFLICT_CLAUSE")
-        return bool(source and conflict and conflict.has("CONFLICT_DO_UPDATE_SET")) and not _is_limited(source)
+        updates = conflict is not None and conflict.has("CONFLICT_DO_UPDATE_SET")
+        return source is not None and updates and not _is_limited(source)
     if node.kind == "SELECT":
         return node.child("LOCKING_CLAUSE") is not None and not _is_limited(node)
     return node.kind in {"UPDATE", "DELETE", "MERGE"} and not _is_limited(node)
 
 
-def _is_limited(node: Node | None) -> bool:
+def _is_limited(node: Node) -> bool:
     """Whether a statement concerns rows that it names, or a number of rows."""
-    limit, where = (node.child(kind) if node else None for kind in ("LIMIT_CLAUSE", "WHERE_CLAUSE"))
+    limit, where = node.child("LIMIT_CLAUSE"), node.child("WHERE_CLAUSE")
     return bool(limit and limit.has(*VALUES)) or bool(where and _names_rows(where.children[-1]))
 
 
