@@ -88,8 +88,12 @@ def _writes_whole_table(node: Node, made: set[str]) -> bool:
 
 def _is_limited(node: Node) -> bool:
     """Whether a statement concerns rows that it names, or a number of rows."""
-    limit, where = node.child("LIMIT_CLAUSE"), node.child("WHERE_CLAUSE")
-    return bool(limit and limit.has(*VALUES)) or bool(where and _names_rows(where.children[-1]))
+    limit, where, source = (node.child(kind) for kind in ("LIMIT_CLAUSE", "WHERE_CLAUSE", "FROM_CLAUSE"))
+    if limit and limit.has(*VALUES):
+        return True
+    if where and source and source.has("VALUES") and not source.has("RELATION_NAME_REF"):
+        return where.has("EQ") and not where.has("OR_KW")  # joined with a list
+    return where is not None and _names_rows(where.children[-1])
 
 
 def _names_rows(condition: Node) -> bool:
