@@ -1,21 +1,35 @@
 """Alembic's entry: one connection, one transaction per revision, no model metadata (migrations are written by hand)."""
 
 from alembic import context
+from migrations.online import describe_lock_timeout
 from sqlalchemy import create_engine, pool, text
+from sqlalchemy.exc import OperationalError
 
 from orders.settings import load_settings
+
+# From PostgreSQL 14: what a killed Job has begun ends with it, instead of holding its locks until it is done.
+NOTICE_DEATH = """
+SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'
+"""
 
 
 def run() -> None:
     """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
     engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
     with engine.connect() as connection:
-        # A second Job waits for it until its lock_timeout, and is tried again: nothing is migrated twice at the same time.
-        connection.execute(text("SELECT pg_advisory_lock(hashtext('alembic'))"))
-        connection.commit()
-        context.configure(connection=connection, transaction_per_migration=True)
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            connection.execute(text(NOTICE_DEATH))
+            # A second Job waits for it until its lock_timeout, and is tried again: nothing is migrated twice at the same time.
+            connection.execute(text("SELECT pg_advisory_lock(hashtext('alembic'))"))
+            connection.commit()
+            context.configure(connection=connection, transaction_per_migration=True)
+            with context.begin_transaction():
+                context.run_migrations()
+        except OperationalError as error:
+            connection.rollback()
+            if described := describe_lock_timeout(connection, error):
+                raise SystemExit(described) from error
+            raise
 
 
 run()

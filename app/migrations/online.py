@@ -17,6 +17,15 @@ PROGRESS = sa.Table(
     sa.Column("done", sa.BigInteger, nullable=False),
 )
 """The last key whose batch was committed, by migration."""
+LOCK_NOT_AVAILABLE = "55P03"
+HOLDERS = """
+SELECT DISTINCT concat_ws(' ', coalesce(c.relname, l.locktype), 'by', coalesce(nullif(application_name, ''), usename),
+    'pid', pid, state, 'for', extract(epoch FROM clock_timestamp() - coalesce(xact_start, state_change))::int, 's:', left(query, 80))
+FROM pg_locks l JOIN pg_stat_activity a USING (pid) LEFT JOIN pg_class c ON c.oid = l.relation
+WHERE granted AND pid <> pg_backend_pid() AND datname = current_database()
+    AND (strpos(:statement, c.relname) > 0 OR strpos(:statement, l.locktype) > 0) LIMIT 5
+"""
+"""Who has locks on what a statement names."""
 
 
 @contextmanager
@@ -72,3 +81,12 @@ def _run_batches(connection: sa.Connection, revision: str, statement: Any, key: 
         if time.monotonic() - reported >= REPORT_SECONDS or after >= last:
             reported = time.monotonic()
             print(f"backfill {revision}: {key.name} {after} of {last}", flush=True)  # noqa: T201 - the Job's log
+
+
+def describe_lock_timeout(connection: sa.Connection, error: Exception) -> str:
+    """What a migration has waited for in vain, and who holds it; "" when it failed for another reason."""
+    if not isinstance(error, sa.exc.DBAPIError) or getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+        return ""
+    statement = " ".join((error.statement or "").split())
+    holders = connection.execute(sa.text(HOLDERS), {"statement": statement}).scalars().all()
+    return f"LockNotAvailable: no lock for {statement!r}, held: {'; '.join(holders) or 'by nobody any more'}"

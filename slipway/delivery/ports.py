@@ -262,7 +262,7 @@ class Source(Protocol):
     """The checkout."""
 
     def facts(self) -> SourceFacts:
-        """Read and hash it; UsageError when migrations are missing a phase, fork, or are dangerous."""
+        """Read and hash it; UsageError when migrations are missing a phase, or fork."""
         ...
 
 

@@ -91,7 +91,9 @@ class KubernetesCluster:
             retry=retry_if_exception_type(LockTimeoutError),
             stop=stop_after_attempt(LOCK_ATTEMPTS),
             wait=wait_exponential_jitter(initial=0.5, max=30),
-            before_sleep=lambda _state: tell("no lock within the time allowed: trying again"),
+            before_sleep=lambda state: tell(
+                f"no lock: trying again after {state.attempt_number} of {LOCK_ATTEMPTS} tries"
+            ),
             reraise=True,
         )
         retrying(self._run_job, name, manifest, tell)

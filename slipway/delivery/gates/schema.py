@@ -1,4 +1,4 @@
-"""Schema: the release must be able to live with the database, and older contract migrations go first."""
+"""Schema: the release must be able to live with the database, its migrations with users; older contract migrations go first."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ from slipway.delivery.model.schema import find_incompatibilities, plan_migration
 def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
     """Refusals that nobody can force: the release would meet a schema that it cannot read."""
     release, schema = facts.release, facts.schema
+    for revision in release.revisions if facts.kind is Kind.RELEASE else ():
+        if revision.faults and not schema.has(revision):
+            yield Refusal(
+                gate="migrations",
+                text="; ".join(revision.faults),
+                remedy="docs/migrations.md has a way that passes for each rule",
+                can_be_forced=False,
+            )
     if facts.kind is Kind.RELEASE:
         plan = plan_migrations(release, schema)
         for revision in plan.first:

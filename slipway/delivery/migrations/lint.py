@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.delivery.migrations.ordering import lint_order
 from slipway.delivery.migrations.squawk import Node, read_sql
+from slipway.delivery.migrations.statements import ADVICE, concerns_only, is_constant, lint_statement
 from slipway.delivery.model.release import MigrationPhase
 
 NOT_ASKED = {
@@ -23,23 +25,8 @@ NOT_ASKED = {
 in a transaction, which `concurrently-in-transaction` finds for every statement, not for CREATE INDEX alone."""
 OLD_RELEASE = ("ban-", "renaming-")
 """How rules begin that are about the old release, which a contract migration need not mind."""
-TABLE_LOCKS = {"LOCK": "LOCK_KW", "CLUSTER": "CLUSTER_KW", "VACUUM": "FULL_KW", "REFRESH": "REFRESH_KW"}
-"""Statements that lock a table against reading, with the word that makes them do so."""
-VALUES = {"INT_NUMBER", "FLOAT_NUMBER", "STRING", "POSITIONAL_PARAM"}
-
-OURS = {
-    "sql-unseen": "cannot be checked without a database: write the SQL out, or use backfill()",
-    "whole-table-write": "writes the whole table in one transaction, and users wait for its rows: use backfill(), or name rows in WHERE",
-    "table-lock": "locks the table against its users until it is done",
-    "ban-truncate": "deletes all rows, which the old release still needs",
-    "concurrently-in-transaction": "put CONCURRENTLY under `with op.get_context().autocommit_block():`",
-    "concurrently-under-lock-timeout": "CONCURRENTLY waits for other transactions; lock_timeout would end it half done: "
-    "SET lock_timeout = 0 before it and RESET lock_timeout after it",
-    "concurrently-not-repeatable": "the INVALID index of a failed attempt is in the way: DROP INDEX CONCURRENTLY IF EXISTS before it",
-    "no-lock-timeout": "every query on the table queues behind it while it waits: RESET lock_timeout first",
-    "split-migration": "is committed before what follows outside the transaction, and a retry cannot repeat it: make it two migrations",
-}
-"""Our own rules and their advice."""
+MAYBE_MADE = re.compile(r'(CREATE(?:\s+\w+)?\s+TABLE\s+IF\s+NOT\s+EXISTS\s+"?)', re.IGNORECASE)
+MAKING = {"CREATE_TABLE", "CREATE_TABLE_AS", "SELECT_INTO", "CREATE_MATERIALIZED_VIEW"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,92 +57,60 @@ class Finding:
 
 def lint_migrations(migrations: Sequence[Migration]) -> list[list[Finding]]:
     """Findings of each migration; those that it allows by name are left out."""
-    readings = read_sql(["\n".join(text for _, text in migration.chunks) for migration in migrations])
+    # A table that may have been there is one in use. Squawk would call it new: under another name, it does not.
+    texts = [MAYBE_MADE.sub(r"\1maybe_", "\n".join(text for _, text in item.chunks)) for item in migrations]
     return [
-        sorted({item for item in _lint(migration, *reading) if item.rule not in migration.allowed})
-        for migration, reading in zip(migrations, readings, strict=True)
+        sorted({item for item in _lint(migration, *reading) if _holds(item.rule, migration)})
+        for migration, reading in zip(migrations, read_sql(texts), strict=True)
     ]
 
 
-def _lint(migration: Migration, warnings: Sequence[Any], statements: Sequence[Node]) -> Iterator[Finding]:
+def _holds(rule: str, migration: Migration) -> bool:
     expand = migration.phase == MigrationPhase.EXPAND
-    lines = [line for line, text in migration.chunks for _ in text.split("\n")]
+    return rule not in migration.allowed and (expand or not rule.startswith(OLD_RELEASE))
+
+
+def _lint(migration: Migration, warnings: Sequence[Any], statements: Sequence[Node]) -> Iterator[Finding]:
+    sources = [
+        (line, number) for number, (line, text) in enumerate(migration.chunks) for _ in range(text.count("\n") + 1)
+    ]
     for line, text in migration.unseen:
-        yield Finding(line=line, rule="sql-unseen", text=f"{text}: {OURS['sql-unseen']}")
+        yield Finding(line=line, rule="sql-unseen", text=f"{text}: {ADVICE['sql-unseen']}")
+    made = list(_made_before(statements))
     for warning in warnings:
         rule: str = warning["rule_name"]
         at: tuple[int, int] = (warning["line"], warning["column"])
-        statement = next((item for item in reversed(statements) if item.at <= at), None)
-        if _matters(rule, statement, expand=expand):
+        number = next((n for n in reversed(range(len(statements))) if statements[n].at <= at), None)
+        if number is None or _matters(rule, statements[number], made[number], at):
             text = " ".join(filter(None, (warning["message"], warning["help"])))
-            yield Finding(line=lines[at[0]], rule=rule, text=text)
-    for rule, statement in (*_lint_statements(statements), *_lint_order(statements)):
-        if expand or not rule.startswith(OLD_RELEASE):
-            yield Finding(line=lines[statement.at[0]], rule=rule, text=OURS[rule])
+            yield Finding(line=sources[at[0]][0], rule=rule, text=text)
+    ours = [(rule, item) for item, new in zip(statements, made, strict=True) for rule in lint_statement(item, new)]
+    ours += lint_order(statements, [sources[item.at[0]][1] for item in statements])
+    yield from (Finding(line=sources[statement.at[0]][0], rule=rule, text=ADVICE[rule]) for rule, statement in ours)
 
 
-def _matters(rule: str, statement: Node | None, *, expand: bool) -> bool:
+def _made_before(statements: Sequence[Node]) -> Iterator[set[str]]:
+    """For each statement, the tables that statements before it have made. Nobody uses them yet."""
+    made: set[str] = set()
+    for statement in statements:
+        yield set(made)
+        if statement.kind in MAKING and not statement.has("IF_NOT_EXISTS"):
+            made.update(statement.names("TABLE_NAME", "VIEW")[:1])
+        renamed = statement.child("TABLE_RENAME_TO")
+        before = statement.name("TABLE_NAME_REF")
+        if renamed and before in made:
+            made.add("".join([*before.rpartition(".")[:2], renamed.name("TABLE_NAME")]))
+
+
+def _matters(rule: str, statement: Node, made: set[str], at: tuple[int, int]) -> bool:
     if rule == "prefer-robust-stmts":  # IF NOT EXISTS would keep an INVALID index: `concurrently-not-repeatable` has it
-        return statement is None or statement.kind != "CREATE_INDEX"
-    if rule == "ban-new-write-restriction" and statement and statement.has("REFERENCES_KW", "ADD_COLUMN"):
+        return statement.kind != "CREATE_INDEX"
+    if rule == "syntax-error":
+        return True
+    if rule == "ban-new-write-restriction" and statement.has("REFERENCES_KW", "ADD_COLUMN"):
         return False  # a reference or column that the old release does not write
-    return rule not in NOT_ASKED and (expand or not rule.startswith(OLD_RELEASE))
-
-
-def _lint_statements(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
-    made = {statement.name("TABLE_NAME") for statement in statements if statement.kind == "CREATE_TABLE"}
-    for statement in statements:
-        if any(_is_whole_table(node) and node.name("RELATION_NAME") not in made for node in statement.walk()):
-            yield "whole-table-write", statement
-        word = TABLE_LOCKS.get(statement.kind)
-        if word and statement.has(word) and not statement.has("CONCURRENTLY_KW"):
-            yield "table-lock", statement
-        if statement.kind == "TRUNCATE":
-            yield "ban-truncate", statement
-        if statement.kind in {"DO", "CALL"}:
-            yield "sql-unseen", statement
-
-
-def _is_whole_table(node: Node) -> bool:
-    """An UPDATE or DELETE whose WHERE, if any, compares with no value: `WHERE currency IS NULL` is most of a table."""
-    return node.kind in {"UPDATE", "DELETE", "MERGE"} and not any(
-        child.kind == "WHERE_CLAUSE" and child.has(*VALUES) for child in node.children
-    )
-
-
-def _lint_order(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
-    """What depends on the statements before: transaction, lock_timeout (the Job sets one), dropped indexes."""
-    in_transaction, limited = False, True
-    committed: list[Node] = []
-    dropped: set[str] = set()
-    for statement in statements:
-        if statement.kind == "BEGIN":
-            in_transaction = True
-        elif statement.kind in {"COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION"}:
-            in_transaction = False
-        elif statement.kind in {"SET", "RESET"}:
-            if statement.name("CONFIG_PARAMETER_REF") in {"lock_timeout", ""}:
-                numbers = [re.sub(r"\D", "", node.text) for node in statement.walk() if node.kind in VALUES]
-                limited = numbers != ["0"]
-        elif statement.kind != "SELECT":
-            yield from _lint_one(statement, dropped, in_transaction=in_transaction, limited=limited)
-            if not in_transaction:
-                yield from (("split-migration", earlier) for earlier in committed)
-            committed = [*committed, statement] if in_transaction else []
-    if not limited:
-        yield "no-lock-timeout", statements[-1]
-
-
-def _lint_one(statement: Node, dropped: set[str], *, in_transaction: bool, limited: bool) -> Iterator[tuple[str, Node]]:
-    if statement.kind == "DROP_INDEX" and statement.has("IF_EXISTS"):
-        dropped.add(statement.name("INDEX_REF"))
-    if not statement.has("CONCURRENTLY_KW") or statement.kind == "REFRESH":  # it leaves nothing behind
-        if not limited:
-            yield "no-lock-timeout", statement
-        return
-    if in_transaction:
-        yield "concurrently-in-transaction", statement
-    elif limited:
-        yield "concurrently-under-lock-timeout", statement
-    if statement.kind == "CREATE_INDEX" and statement.name("INDEX") not in dropped:
-        yield "concurrently-not-repeatable", statement
+    if rule == "renaming-object" and statement.kind == "ALTER_INDEX":
+        return False  # no release names an index
+    if rule == "adding-field-with-default" and is_constant(statement, at):
+        return False
+    return rule not in NOT_ASKED and not concerns_only(statement, made)

@@ -16,6 +16,7 @@ from typing import Any
 from slipway.errors import MachineError
 
 TIMEOUT_SECONDS = 60
+QUOTED = re.compile(r'"[^"]*"|[^"]+')
 OPTIONAL_RULES = ("ban-new-write-restriction", "ban-revoke")
 NODE = re.compile(r'^( *)([A-Z_]+)@(\d+)\.\.\d+(?: "(.*)")?$', re.MULTILINE)
 """One line of the tree: depth, kind, first byte, and a token's text. The format is squawk's own; its version is pinned."""
@@ -42,11 +43,21 @@ class Node:
         """Whether a part is of one of the kinds."""
         return any(node.kind in kinds for node in self.walk())
 
+    def child(self, kind: str) -> Node | None:
+        """The first direct part of this kind."""
+        return next((node for node in self.children if node.kind == kind), None)
+
+    def names(self, *kinds: str) -> list[str]:
+        """The parts of these kinds, which are names, as PostgreSQL folds them: `shop.orders`."""
+        return [_fold("".join(leaf.text for leaf in node.walk())) for node in self.walk() if node.kind in kinds]
+
     def name(self, kind: str) -> str:
-        """The last identifier in the first part of this kind, as PostgreSQL folds it; "" without one."""
-        part = next((node for node in self.walk() if node.kind == kind), self)
-        last = ["", *(node.text for node in part.walk() if node.kind == "IDENT" and part is not self)][-1]
-        return last.strip('"') if '"' in last else last.lower()
+        """The first of these names; "" without one."""
+        return next(iter(self.names(kind)), "")
+
+
+def _fold(name: str) -> str:
+    return "".join(part[1:-1] if part[0] == '"' else part.lower() for part in QUOTED.findall(name))
 
 
 def read_sql(texts: Sequence[str]) -> list[tuple[list[Any], list[Node]]]:
@@ -59,7 +70,7 @@ def read_sql(texts: Sequence[str]) -> list[tuple[list[Any], list[Node]]]:
             (Path(folder) / name).write_text(text)
         optional = [f"--include={rule}" for rule in OPTIONAL_RULES]
         warnings: list[Any] = json.loads(_run(folder, "--reporter=json", *optional, *names))
-        trees = _run(folder, "--debug=parse", *names).split("SOURCE_FILE@")[1:]
+        trees = re.split(r"^SOURCE_FILE@", _run(folder, "--debug=parse", *names), flags=re.MULTILINE)[1:]
     return [
         ([item for item in warnings if item["file"] == name], list(_read(tree, text.encode())))
         for name, tree, text in zip(names, trees, texts, strict=True)
@@ -70,11 +81,13 @@ def _read(tree: str, content: bytes) -> Iterator[Node]:
     open_nodes: list[Node] = []
     for indent, kind, first, token in NODE.findall(tree):
         before = content[: int(first)].split(b"\n")
-        node = Node(kind=kind, at=(len(before) - 1, len(before[-1])), text=json.loads(f'"{token}"'))
+        node = Node(kind=kind, at=(len(before) - 1, len(before[-1])), text=token.replace('\\"', '"'))
         del open_nodes[len(indent) // 2 - 1 :]
+        if kind in {"WHITESPACE", "COMMENT", "EMPTY_STMT"}:
+            continue
         if open_nodes:
             open_nodes[-1].children.append(node)
-        elif kind not in {"WHITESPACE", "COMMENT", "EMPTY_STMT"}:
+        else:
             yield node
         open_nodes.append(node)
 

@@ -26,6 +26,8 @@ class Revision:
 
     id: str
     phase: MigrationPhase
+    faults: tuple[str, ...] = ()
+    """What the lint found in it: it must not run while its tables are in use."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,16 +158,25 @@ def test_index_of_a_failed_attempt_is_dropped_and_created_again(database: Databa
     assert database.ask(INDEXES) == [(True,)]
 
 
-def test_index_waits_for_a_transaction_longer_than_the_lock_timeout(database: Database) -> None:
+BUILDING = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%INDEX CONCURRENTLY%'"
+
+
+def test_index_waits_longer_than_the_lock_timeout_and_ends_with_a_killed_job(database: Database) -> None:
     with database.connect() as writer:
         writer.execute("UPDATE orders SET note = id::text")
-        running = database.start(INDEX)
-        while running.poll() is None and not database.ask(INDEXES):
+        killed = database.start(INDEX)
+        while killed.poll() is None and not database.ask(BUILDING):
             time.sleep(0.1)
         with pytest.raises(subprocess.TimeoutExpired):
-            running.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
-        writer.commit()
-        running.communicate(timeout=60)
+            killed.communicate(timeout=2 * LOCK_TIMEOUT_MILLISECONDS / 1000)
+        killed.kill()
+        killed.communicate()
+        deadline = time.monotonic() + 30
+        while database.ask(BUILDING):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert database.ask(INDEXES) == [(False,)]
+    assert database.migrate(INDEX).returncode == 0
     assert database.ask(INDEXES) == [(True,)]
 
 
@@ -177,7 +186,10 @@ def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database:
     columns = "SELECT column_name FROM information_schema.columns WHERE column_name IN ('sku', 'tag')"
     with database.connect() as reader:
         reader.execute("SELECT * FROM orders")
-        assert is_lock_timeout(database.migrate(first, second).stderr.splitlines())
+        failed = database.migrate(first, second).stderr.splitlines()
+    assert is_lock_timeout(failed)
+    told = r"LockNotAvailable: no lock for '.* ADD COLUMN sku TEXT', held: orders by orders pid \d+ idle in transaction for \d+ s: SELECT"
+    assert re.match(told, failed[-1])
     assert database.ask(columns) == [("sku",)]
     assert database.migrate(first, second).returncode == 0
     assert sorted(database.ask(columns)) == [("sku",), ("sku",), ("tag",)]
@@ -186,7 +198,9 @@ def test_expand_that_gets_no_lock_is_undone_as_a_whole_and_tried_again(database:
 def test_second_job_does_not_migrate_beside_the_first(database: Database) -> None:
     with database.connect() as first:
         first.execute("SELECT pg_advisory_lock(hashtext('alembic'))")
-        assert is_lock_timeout(database.migrate().stderr.splitlines())
+        failed = database.migrate().stderr.splitlines()
+    assert is_lock_timeout(failed)
+    assert "held: advisory by orders" in failed[-1]
 
 
 BATCHES = 'backfill(revision, "UPDATE orders SET quantity = quantity * 100 WHERE id > :after AND id <= :upto", "orders", rows=5)'

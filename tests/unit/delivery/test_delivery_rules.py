@@ -172,6 +172,7 @@ def facts(**changes: object) -> GateFacts:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+FAULTY = replace(release(), revisions=(replace(*revisions("c1"), faults=("c1.py:9: table-lock: locks",)),))
 WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:00+01:00", reason="audit")
 
 
@@ -192,18 +193,22 @@ WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:0
         ({"release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))}, ["pending-contract"]),
         ({"schema": Schema(applied=revisions("e1 e2 c3"))}, ["schema"]),
         ({"kind": Kind.ROLLBACK}, ["schema"]),
+        ({"release": FAULTY}, ["migrations"]),
+        ({"release": FAULTY, "schema": Schema(applied=revisions("c1"))}, []),
+        ({"release": FAULTY, "kind": Kind.ROLLBACK}, []),
     ],
 )
 def test_gates_refuse_exactly_what_they_should(changes: dict[str, object], gates: list[str]) -> None:
     assert [refusal.gate for refusal in evaluate_gates(facts(**changes))] == gates
 
 
-@pytest.mark.parametrize("gate", ["upstream", "pending-contract", "schema"])
+@pytest.mark.parametrize("gate", ["upstream", "pending-contract", "schema", "migrations"])
 def test_gates_that_protect_users_cannot_be_forced(gate: str) -> None:
     changes: dict[str, dict[str, object]] = {
         "upstream": {"promote_from": "staging"},
         "pending-contract": {"release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))},
         "schema": {"schema": Schema(applied=revisions("e1 e2 c3"))},
+        "migrations": {"release": FAULTY},
     }
     (refusal,) = evaluate_gates(facts(**changes[gate]))
     assert not refusal.can_be_forced
