@@ -47,6 +47,13 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 
 MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], k{n}: 1}}\n" for n in range(1, 30))
 
 
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some, or boto3 asks the machine's metadata service for them."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nobody")
+
+
 @cache
 def released() -> Rehearsal:
     """dev with a good release and one that was rolled back, a hold, a lease and an asking for abort."""
@@ -174,6 +181,7 @@ def test_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         raise OperationError(f"no Pulumi CLI for {session.require_stack(name)}")
 
     monkeypatch.setattr(Session, "stack", without_cli)
+    monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
     monkeypatch.setattr(
         verbs, "_connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
     )
