@@ -208,7 +208,7 @@ class ClusterManager:
         layout.folder.mkdir(parents=True, exist_ok=True)
         network.ensure_host()
         network.ensure_cluster(layout)
-        with self._book.lock(".etcd"):
+        with self._book.lock_etcd():
             self._etcd.start()
         nodes = [self._node(name, record, node) for node in record.nodes]
         with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
@@ -237,7 +237,7 @@ class ClusterManager:
             self._node(name, record, node).remove()
         self._control_plane(layout).stop()
         network.remove_cluster(layout)
-        with self._book.lock(".etcd"):
+        with self._book.lock_etcd():
             self._etcd.start()
             self._etcd.forget(layout)
             shutil.rmtree(layout.folder, ignore_errors=True)

@@ -121,6 +121,12 @@ class ClusterBook:
             yield
 
     @contextmanager
+    def lock_etcd(self) -> Generator[None]:
+        """One start or stop of the clusters' etcd at a time; no cluster can have the name."""
+        with _locked(self._folder / "locks" / ".etcd"):
+            yield
+
+    @contextmanager
     def held(self, name: str) -> Generator[ClusterRecord | None]:
         """The lock of a cluster, and its record as it is under that lock; None: there is no such cluster."""
         with self.lock(name):
