@@ -107,7 +107,9 @@ def _contract_first(
         return
     live = release_at(ctx, ctx.place)
     pending = find_contract(live, ctx.ledger.schema(ctx.place))
-    closes_at = window_closes_at(wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds)
+    closes_at = window_closes_at(
+        wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
+    )
     if pending and (closes_at is None or closes_at <= ctx.clock.now()):
         run_contract(ctx, keeper, target, live, override)
 

@@ -16,6 +16,7 @@ from slipway import delivery
 from slipway.delivery.events import Event, WeightsConfirmed
 from slipway.delivery.gating import Override
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.fitness import FitnessNote, digest_of
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.ports import Context
@@ -127,7 +128,7 @@ def test_gates_are_asked_again_after_the_wait_and_before_the_up(turns: str) -> N
             delivery.rollback(rehearsal.context("staging"), because="complaints")
 
     ctx, ups = meanwhile(rehearsal, "prod", turn), prod.ups
-    with pytest.raises(delivery.RefusedError, match="is frozen until|was rejected in staging"):
+    with pytest.raises(delivery.RefusedError, match=r"is frozen until|was rejected in staging"):
         delivery.promote(ctx, "staging", release_id=release.id)
     assert (prod.ups, live(rehearsal, "prod")) == (ups, "1.0.0")
 
@@ -201,7 +202,9 @@ def test_resumed_release_that_was_aborted_ends_with_exit_code_10() -> None:
         delivery.release(replace(rehearsal.context("dev"), progress=die_at(10)))
     rollout = rehearsal.ledger.rollout(rehearsal.environment("dev").place)
     assert rollout
-    rehearsal.ledger.request_abort(rehearsal.environment("dev").place, rollout.id, "aborted by grace: wrong day")
+    dev = rehearsal.environment("dev")
+    dev.rollout = {**dev.rollout, **FROZEN}  # the way back is open all the same
+    rehearsal.ledger.request_abort(dev.place, rollout.id, "aborted by grace: wrong day")
     with pytest.raises(delivery.ReleaseRolledBackError, match="wrong day") as caught:
         delivery.resume(rehearsal.context("dev"))
     assert caught.value.exit_code == 10
@@ -257,6 +260,20 @@ def test_release_in_a_freeze_runs_no_contract_migration_and_no_up() -> None:
     assert (dev.ups, dev.applied, dev.running) == before
     assert delivery.release(rehearsal.context("dev"), **FORCED).status == "completed"
     assert all("incident 42" in text for past in rehearsal.ledger.history(dev.place, 2) for text in past.forced)
+
+
+def test_release_that_no_gate_lets_pass_runs_no_contract_migration_before_it_is_refused() -> None:
+    rehearsal = company("1.0.0", rollbackWindowSeconds=0)
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND, CONTRACT, replace(EXPAND, id="0003")])
+    note = FitnessNote(release="r-3", because="loses orders", by="ada", at=rehearsal.clock.now())
+    rehearsal.ledger.mark_rejected(dev.place, digest_of(str(dev.image)), note)
+    before = (dev.applied[:], dict(dev.running))
+    with pytest.raises(delivery.RefusedError, match="loses orders"):
+        delivery.release(rehearsal.context("dev"))
+    assert (dev.applied, dev.running) == before
 
 
 def test_ways_back_are_open_in_a_freeze() -> None:
