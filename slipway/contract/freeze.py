@@ -14,10 +14,9 @@ from pydantic.alias_generators import to_camel
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
 
-RULE = re.compile(
-    r"FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)"
-    r"(;(INTERVAL=[1-9]\d{0,3}|(COUNT|UNTIL|BYDAY|BYMONTH|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYSETPOS|BYEASTER|WKST)=[-+,A-Z0-9]{1,80}))*"
-)
+_COUNT = r"INTERVAL=[1-9]\d{0,3}|COUNT=\d{1,4}|UNTIL=[0-9T]{8,15}|WKST=[A-Z]{2}|BYDAY=[-+,A-Z0-9]{2,80}"
+_WHEN = r"(BYMONTH|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYSETPOS|BYEASTER)=[-+,0-9]{1,80}"
+RULE = re.compile(rf"FREQ=(DAILY|WEEKLY)(;({_COUNT}))*|FREQ=(MONTHLY|YEARLY)(;({_COUNT}|{_WHEN}))*")
 """What of RFC 5545 makes sense for a span of days. The time of day is that of `start`."""
 
 

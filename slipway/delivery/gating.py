@@ -94,7 +94,7 @@ def find_refusals(
         kind=kind,
         environment=ctx.place.environment,
         release=chosen,
-        live=release_at(ctx, ctx.place) if wanted.live else None,
+        live=release_at(ctx, ctx.place) if wanted.live and kind is Kind.RELEASE else None,
         promote_from=source,
         freeze_windows=() if kind in WAYS_BACK else freeze_windows(ctx, target),
         fitness=_fitness_before(ctx, chosen, source),

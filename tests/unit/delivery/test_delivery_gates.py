@@ -19,6 +19,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import FitnessNote, digest_of
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
+from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context
 from slipway.delivery.simulation.clock import ManualClock
 from slipway.delivery.simulation.rehearsal import Rehearsal
@@ -181,7 +182,7 @@ def test_release_that_failed_leaves_the_warm_colour_of_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("verb", [delivery.abort, delivery.rollback])
-def test_process_whose_release_somebody_else_turned_back_ends_with_exit_code_10(verb: Callable[..., Any]) -> None:
+def test_image_of_an_aborted_release_stays_away_when_another_commit_builds_it(verb: Callable[..., Any]) -> None:
     rehearsal = company("1.0.0")
     rehearsal.check_out("2.0.0")
     with pytest.raises(KeyboardInterrupt):
@@ -274,6 +275,15 @@ def test_release_that_no_gate_lets_pass_runs_no_contract_migration_before_it_is_
     with pytest.raises(delivery.RefusedError, match="loses orders"):
         delivery.release(rehearsal.context("dev"))
     assert (dev.applied, dev.running) == before
+
+
+def test_way_back_does_not_ask_the_stack_file() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+
+    def broken() -> RolloutSettings:
+        raise UsageError("slipway:rollout.bakeSeconds: not a number")
+
+    assert delivery.rollback(replace(rehearsal.context("dev"), declared=broken)).status == "completed"
 
 
 def test_ways_back_are_open_in_a_freeze() -> None:

@@ -18,7 +18,7 @@ from slipway.delivery.planning import build_release
 from slipway.delivery.ports import StackResult
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment, SimulatedStack
-from slipway.errors import LockedError, NotFoundError, OperationError, UsageError
+from slipway.errors import LockedError, NotFoundError, OperationError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
@@ -253,22 +253,6 @@ def test_refuses_a_promotion_with_other_sources_than_the_release_was_made_from()
     with pytest.raises(delivery.RefusedError, match="infrastructure program here is not the one"):
         delivery.promote(rehearsal.context("staging"), "dev")
     assert delivery.promote(rehearsal.context("staging"), "dev", force=True, because="drill").status == "completed"
-
-
-def test_refuses_a_release_where_only_promotions_arrive() -> None:
-    rehearsal = company("1.0.0")
-    rehearsal.environment("staging", promoteFrom="dev").image = "registry/orders@sha256:" + "0" * 64
-    with pytest.raises(UsageError, match="takes releases from dev only"):
-        delivery.release(rehearsal.context("staging"))
-
-
-def test_refuses_a_release_inside_a_freeze_window() -> None:
-    window = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-06T00:00:00+00:00", "reason": "stocktaking"}
-    rehearsal = company(freezeWindows=[window])
-    rehearsal.check_out("1.0.0")
-    with pytest.raises(delivery.RefusedError, match="frozen until 2026-01-06T00:00:00\\+00:00: stocktaking"):
-        delivery.release(rehearsal.context("dev"))
-    assert delivery.release(rehearsal.context("dev"), force=True, because="drill").status == "completed"
 
 
 def test_rollback_switches_to_the_warm_colour_without_an_up_before_the_weights() -> None:
