@@ -194,9 +194,9 @@ class Runner:
         elif isinstance(action, SmokeTest):
             self._smoke(rollout, action)
         elif isinstance(action, RecordVerified):
-            record_verified(ctx, rollout, action.release)
+            record_verified(ctx, action.release, because=f"rollout {rollout.id}", by=rollout.actor)
         else:
-            record_rejected(ctx, rollout, action.release, action.because)
+            record_rejected(ctx, action.release, because=action.because, by=rollout.actor)
 
     def _migrate(self, rollout: Rollout, action: Migrate) -> None:
         running = rollout.candidate or rollout.original.colour(rollout.colour.other)
