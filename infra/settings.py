@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pulumi
 from pulumi.runtime.config import is_config_secret
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.load_balancer import LONGEST_NAME
+from slipway.contract.freeze import FreezeWindow
 
 NAMESPACE = "slipway"
 
@@ -117,13 +117,10 @@ class LoadBalancerSettings(_Settings):
     """Protect a load balancer that has no certificate."""
 
 
-class FreezeWindow(_Settings):
-    """`slipway:rollout.freezeWindows[…]`: a span in which nothing is released."""
+class FreezeWindowSettings(FreezeWindow):
+    """`slipway:rollout.freezeWindows[…]`"""
 
-    start: Annotated[AwareDatetime, PlainSerializer(datetime.isoformat)]
-    """ISO 8601 with an offset: `2026-12-23T18:00:00+01:00`."""
-    end: Annotated[AwareDatetime, PlainSerializer(datetime.isoformat)]
-    reason: str = ""
+    model_config = ConfigDict(extra="forbid")
 
 
 class MetricSettings(_Settings):
@@ -166,7 +163,7 @@ class RolloutSettings(_Settings):
     health_seconds: Annotated[int, Field(ge=1)] = 300
     """All targets of the idle colour must be healthy at the load balancer after this long."""
     promote_from: str | None = None
-    freeze_windows: list[FreezeWindow] = []
+    freeze_windows: list[FreezeWindowSettings] = []
 
 
 class MonitoringSettings(_Settings):
@@ -267,7 +264,8 @@ def _describe(location: tuple[int | str, ...], message: str, got: object) -> str
         return f"{NAMESPACE}:{key}: missing"
     if message == "Extra inputs are not permitted":
         return f"{NAMESPACE}:{key}: unknown key"
-    return f"{NAMESPACE}:{key}: {message[0].lower()}{message[1:]}, not {got!r}"
+    text = message.removeprefix("Value error, ")
+    return f"{NAMESPACE}:{key}: {text[0].lower()}{text[1:]}, not {got!r}"
 
 
 def _impossible(settings: StackSettings, environment: str) -> list[str]:
@@ -297,11 +295,6 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
     steps = settings.rollout.steps
     if steps != sorted(set(steps)) or steps[-1] != 100:
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
-    faults += [
-        f"{NAMESPACE}:rollout.freezeWindows[{number}]: ends at {window.end.isoformat()}, before it starts"
-        for number, window in enumerate(settings.rollout.freeze_windows)
-        if window.end <= window.start
-    ]
     if settings.image.context and settings.rollout.promote_from:
         faults.append(
             f"{NAMESPACE}:image.context and {NAMESPACE}:rollout.promoteFrom: an environment either builds images or takes"

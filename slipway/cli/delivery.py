@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history, judge."""
+"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, lift, retire, contract, forget, status, history, judge."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 ForceOption = Annotated[
     bool,
-    typer.Option(help="Override freeze windows, holds and the program check. Schema and promotion checks cannot be."),
+    typer.Option(
+        help="Override freeze windows, rejections, order, the rollback window and the program check; wants --because. "
+        "Checks of schema, image and verification cannot be overridden."
+    ),
 ]
+BecauseOption = Annotated[str, typer.Option(help="Reason; kept in the ledger, with who gave it.")]
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0, max=86_400, help="Seconds to wait for another release to end here.")
 ]
@@ -44,6 +48,7 @@ def register(app: typer.Typer) -> None:
         rollback,
         resume,
         abort,
+        lift,
         retire,
         contract,
         forget,
@@ -85,6 +90,7 @@ def release(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
+    because: BecauseOption = "",
     wait: WaitOption = 0,
     bake: BakeOption = None,
     window: WindowOption = None,
@@ -96,6 +102,7 @@ def release(
     outcome = delivery.release(
         _connect(session_of(context), environment, wait=wait),
         force=force,
+        because=because,
         pace=_pace(bake, window, minimum_requests),
         dry_run=dry_run,
     )
@@ -112,6 +119,7 @@ def promote(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
+    because: BecauseOption = "",
     wait: WaitOption = 0,
     bake: BakeOption = None,
     window: WindowOption = None,
@@ -127,6 +135,7 @@ def promote(
         source,
         release_id=release_id,
         force=force,
+        because=because,
         pace=_pace(bake, window, minimum_requests),
         dry_run=dry_run,
     )
@@ -137,29 +146,35 @@ def rollback(
     context: typer.Context,
     environment: EnvironmentArgument,
     to: Annotated[str | None, typer.Option(help="Release to go back to; by default the one before.")] = None,
-    because: Annotated[str, typer.Option(help="Reason; kept with the hold on the abandoned release.")] = "",
+    because: BecauseOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Roll back to an older release: within seconds if the old colour still runs. The abandoned release is put on hold."""
+    """Roll back to an older release: within seconds if the old colour still runs. The image of the abandoned release is rejected."""
     from slipway import delivery  # noqa: PLC0415
 
     context_ = _connect(session_of(context), environment)
     _print(delivery.rollback(context_, to, because=because, force=force, dry_run=dry_run), json=json)
 
 
-def resume(context: typer.Context, environment: EnvironmentArgument, json: JsonOption = False) -> None:
+def resume(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    force: ForceOption = False,
+    because: BecauseOption = "",
+    json: JsonOption = False,
+) -> None:
     """Finish a rollout that a dead process left half-way."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.resume(_connect(session_of(context), environment)), json=json)
+    _print(delivery.resume(_connect(session_of(context), environment), force=force, because=because), json=json)
 
 
 def abort(
     context: typer.Context,
     environment: EnvironmentArgument,
-    because: Annotated[str, typer.Option(help="Reason; kept in the journal.")] = "",
+    because: BecauseOption = "",
     json: JsonOption = False,
 ) -> None:
     """Roll back the rollout under way: traffic first, then the rest."""
@@ -168,26 +183,47 @@ def abort(
     _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
 
 
+def lift(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    because: Annotated[str, typer.Option(help="Reason; kept in the ledger, with who gave it.")],
+    release: Annotated[
+        str | None, typer.Argument(metavar="RELEASE", help="Not needed where only one is rejected.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Lift the rejection of a release's image, so that it may be released and promoted again."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.lift(_connect(session_of(context), environment), release, because=because), json=json)
+
+
 def retire(
-    context: typer.Context, environment: EnvironmentArgument, force: ForceOption = False, json: JsonOption = False
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    force: ForceOption = False,
+    because: BecauseOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Remove the old colour, once its rollback window has closed."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.retire(_connect(session_of(context), environment), force=force), json=json)
+    _print(delivery.retire(_connect(session_of(context), environment), force=force, because=because), json=json)
 
 
 def contract(
     context: typer.Context,
     environment: EnvironmentArgument,
     force: ForceOption = False,
+    because: BecauseOption = "",
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run the contract migrations of the live release, once no older code can come back."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.contract(_connect(session_of(context), environment), force=force, dry_run=dry_run), json=json)
+    context_ = _connect(session_of(context), environment)
+    _print(delivery.contract(context_, force=force, because=because, dry_run=dry_run), json=json)
 
 
 def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOption = False) -> None:
@@ -242,7 +278,7 @@ def _print_remarks(place: Any) -> None:
     remarks = {
         "under way": place.rollout and f"{place.rollout.kind.value} {place.rollout.phase.value}",
         "busy": place.lease,
-        "on hold": "; ".join(f"{name} ({why})" for name, why in place.holds.items()),
+        "rejected": "; ".join(f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,
     }

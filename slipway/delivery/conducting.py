@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
-from slipway.delivery.errors import RefusedError, ReleaseRolledBackError
+from slipway.delivery.errors import ReleaseRolledBackError
 from slipway.delivery.events import Notice
-from slipway.delivery.gates import GateFacts, Refusal, evaluate_gates
+from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.schema import plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target, parse_target
-from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
@@ -23,13 +22,8 @@ from slipway.delivery.planning import (
     find_contract,
     window_closes_at,
 )
-from slipway.delivery.ports import Context, Place
+from slipway.delivery.ports import Context
 from slipway.delivery.runner import Runner
-from slipway.errors import NotFoundError, OperationError
-
-ABORT_WAIT_SECONDS = 300.0
-"""How long `abort` waits for a running owner to bring the traffic back before it gives up."""
-HISTORY_DEPTH = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +37,28 @@ class Outcome:
     plan: Plan | None = None
 
 
-def run_contract(ctx: Context, keeper: LeaseKeeper, target: Target, live: Release, *, force: bool) -> Outcome:
-    wanted = ctx.ledger.wanted(ctx.place)
-    refuse_open_window(ctx, wanted, target, force=force)
+def run_contract(
+    ctx: Context, keeper: LeaseKeeper, target: Target, live: Release, override: Override | None
+) -> Outcome:
+    forced = pass_gates(ctx, find_refusals(ctx, target, live, Kind.CONTRACT), override)
     rollout = begin_rollout(
         kind=Kind.CONTRACT,
         place=ctx.place,
         actor=ctx.owner.name,
         now=ctx.clock.now(),
-        wanted=wanted,
+        wanted=ctx.ledger.wanted(ctx.place),
         candidate=None,
         settings=target.rollout,
         migrations=find_contract(live, ctx.ledger.schema(ctx.place)),
+        forced=forced,
     )
     return run(ctx, keeper, target, rollout, live)
+
+
+def pass_before_up(ctx: Context, target: Target | None, chosen: Release, override: Override | None) -> tuple[str, ...]:
+    """Every gate but the one that pending contract migrations open themselves, once they have run."""
+    refusals = find_refusals(ctx, target, chosen, Kind.RELEASE)
+    return pass_gates(ctx, [refusal for refusal in refusals if refusal.gate != "pending-contract"], override)
 
 
 def roll_out(
@@ -66,7 +68,7 @@ def roll_out(
     chosen: Release,
     *,
     promoted_from: str | None,
-    force: bool,
+    override: Override | None,
     pace: Pace | None,
 ) -> Outcome:
     wanted = ctx.ledger.wanted(ctx.place)
@@ -74,13 +76,9 @@ def roll_out(
     if running and running.release == chosen.id:
         return Outcome(status="unchanged", text=f"{chosen.id} is live already", release=chosen)
     settings = settings_of(target, pace)
-    _contract_first(ctx, keeper, target, chosen, settings)
-    refusals = find_refusals(
-        ctx, target, chosen, Kind.RELEASE, promote_from=promoted_from or target.rollout.promote_from
-    )
-    pass_gates(ctx, refusals, force=force)
-    if force:
-        ctx.ledger.remove_hold(ctx.place, chosen.id)
+    pass_before_up(ctx, target, chosen, override)
+    _contract_first(ctx, keeper, target.model_copy(update={"rollout": settings}), chosen, override)
+    forced = pass_gates(ctx, find_refusals(ctx, target, chosen, Kind.RELEASE), override)
     rollout = begin_rollout(
         kind=Kind.RELEASE,
         place=ctx.place,
@@ -90,24 +88,30 @@ def roll_out(
         candidate=as_colour_release(chosen),
         settings=settings,
         migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place)).expand,
-        forced=refusals,
+        forced=forced,
         promoted_from=promoted_from,
     )
     return run(ctx, keeper, target, rollout, chosen)
 
 
 def _contract_first(
-    ctx: Context, keeper: LeaseKeeper, target: Target, chosen: Release, settings: RolloutSettings
+    ctx: Context,
+    keeper: LeaseKeeper,
+    target: Target,
+    chosen: Release,
+    override: Override | None,
 ) -> None:
     """Run the live release's contract migrations when they come before the new release's own and nothing holds them back."""
     wanted = ctx.ledger.wanted(ctx.place)
     if wanted.live is None or not plan_migrations(chosen, ctx.ledger.schema(ctx.place)).first:
         return
-    live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
+    live = release_at(ctx, ctx.place)
     pending = find_contract(live, ctx.ledger.schema(ctx.place))
-    closes_at = window_closes_at(wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), settings.rollback_window_seconds)
+    closes_at = window_closes_at(
+        wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
+    )
     if pending and (closes_at is None or closes_at <= ctx.clock.now()):
-        run_contract(ctx, keeper, target, live, force=True)
+        run_contract(ctx, keeper, target, live, override)
 
 
 def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, chosen: Release | None) -> Outcome:
@@ -115,11 +119,9 @@ def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, cho
 
 
 def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
-    """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check turned it back."""
+    """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check, or a person, turned it back."""
     if ended.phase is Phase.COMPLETED:
         return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
-    if ended.reason is Reason.ABORTED:
-        return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
     raise ReleaseRolledBackError(ended)
 
 
@@ -159,58 +161,6 @@ def bring_up(ctx: Context) -> Target:
     _tell(ctx, f"bringing the stack {ctx.place.environment} up")
     bring_stack_up(ctx)
     return require_target(ctx)
-
-
-def find_refusals(
-    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, promote_from: str | None
-) -> tuple[Refusal, ...]:
-    source = ctx.source.facts() if promote_from else None
-    required = target.rollout.promote_from if target else None
-    facts = GateFacts(
-        now=ctx.clock.now(),
-        kind=kind,
-        environment=ctx.place.environment,
-        release=chosen,
-        promote_from=required or promote_from,
-        freeze_windows=target.rollout.freeze_windows if target else (),
-        holds=ctx.ledger.holds(ctx.place),
-        schema=ctx.ledger.schema(ctx.place),
-        program_hash=source.program_hash if source else None,
-        lock_hash=source.lock_hash if source else None,
-    )
-    return evaluate_gates(facts)
-
-
-def pass_gates(ctx: Context, refusals: tuple[Refusal, ...], *, force: bool) -> None:
-    standing = tuple(refusal for refusal in refusals if not (force and refusal.can_be_forced))
-    if standing:
-        raise RefusedError(standing, where=str(ctx.place))
-
-
-def refuse_open_window(ctx: Context, wanted: Wanted, target: Target, *, force: bool) -> None:
-    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
-    closes_at = window_closes_at(wanted, history, target.rollout.rollback_window_seconds)
-    if closes_at and ctx.clock.now() < closes_at and not force:
-        raise OperationError(
-            f"the rollback window is open until {closes_at:%Y-%m-%d %H:%M:%S} UTC",
-            where=str(ctx.place),
-            remedy="wait until then, or give up the instant way back with --force",
-        )
-
-
-def live_release(ctx: Context, place: Place) -> str:
-    wanted = ctx.ledger.wanted(place)
-    running = wanted.colour(wanted.live) if wanted.live else None
-    if running is None:
-        raise NotFoundError(
-            f"nothing is live for {place}", remedy=f"bring a release to 100 % in {place.environment} first"
-        )
-    return running.release
-
-
-def known_target(ctx: Context) -> Target | None:
-    outputs = ctx.stack.outputs()
-    return parse_target(outputs) if "delivery" in outputs else None
 
 
 def require_target(ctx: Context) -> Target:

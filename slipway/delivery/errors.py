@@ -29,7 +29,8 @@ class ReleaseRolledBackError(RolledBackError):
 def _remedy(rollout: Rollout, release: str) -> str:
     look = f"look at `slipway history {rollout.environment}`"
     if rollout.kind is Kind.RELEASE:
-        return f"{look}, correct it and release again; {release} is on hold here"
+        lift = f"`slipway lift {rollout.environment} {release} --because REASON`"
+        return f"{look}, correct it and release again; {release} is rejected here, until {lift}"
     return f"{look}; traffic stays where it was, so choose another release with --to"
 
 

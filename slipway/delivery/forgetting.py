@@ -1,4 +1,4 @@
-"""What a destroyed environment leaves in the ledger: its history, its releases and its holds, but nothing that says what runs."""
+"""What a destroyed environment leaves in the ledger: its history, its releases and its fitness records, but nothing that says what runs."""
 
 from __future__ import annotations
 

@@ -267,10 +267,12 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
-    touched = Phase.DEPLOYING in rollout.path
-    if touched and seen.wanted.colour(rollout.colour):
-        intent = seen.wanted.running(rollout.colour, None)
-        return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run nothing"))
+    touched, before = Phase.DEPLOYING in rollout.path, rollout.original.colour(rollout.colour)
+    if touched and seen.wanted.colour(rollout.colour) != before:
+        # What was warm there is the instant way back from the release that stays live.
+        intent = seen.wanted.running(rollout.colour, before)
+        text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
+        return Act(action=WriteWanted(wanted=intent, text=text))
     if rollout.kind is Kind.RELEASE and rollout.candidate and "held" not in rollout.marks:
         return Act(
             action=RecordHold(release=rollout.candidate.release, because=f"{rollout.reason}: {rollout.reason_text}")

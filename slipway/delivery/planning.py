@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from slipway.delivery.gates.facts import Hold, Refusal
+from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
-from slipway.delivery.model.rollout import ROUTES, Kind, Rollout, Step
-from slipway.delivery.model.schema import MigrationPlan, Schema, find_incompatibilities
+from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
+from slipway.delivery.model.schema import MigrationPlan, Schema
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.ports import Place, SourceFacts
@@ -77,7 +77,7 @@ def begin_rollout(
     candidate: ColourRelease | None,
     settings: RolloutSettings,
     migrations: Sequence[Revision] = (),
-    forced: Sequence[Refusal] = (),
+    forced: Sequence[str] = (),
     promoted_from: str | None = None,
 ) -> Rollout:
     """A rollout at the start of its route."""
@@ -96,11 +96,17 @@ def begin_rollout(
         settings=settings,
         migrations=tuple(migrations),
         promoted_from=promoted_from,
-        forced=tuple(f"{refusal.gate}: {refusal.text}" for refusal in forced),
+        forced=tuple(forced),
         phase=first,
         phase_started_at=now,
         path=(first,),
+        journal=forced_entries(forced, first, actor, now),
     )
+
+
+def forced_entries(forced: Sequence[str], phase: Phase, by: str, now: datetime) -> tuple[JournalEntry, ...]:
+    """The journal's lines for gates that were overridden."""
+    return tuple(JournalEntry(at=now, phase=phase, event="forced", text=f"{by}: {text}") for text in forced)
 
 
 def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window_seconds: float) -> datetime | None:
@@ -117,15 +123,3 @@ def find_contract(release: Release, schema: Schema) -> tuple[Revision, ...]:
     if any(revision.phase is MigrationPhase.EXPAND for revision in pending):
         return ()
     return tuple(pending)
-
-
-def choose_rollback(
-    history: Sequence[Rollout], releases: Mapping[str, Release], live: str, holds: Mapping[str, Hold], schema: Schema
-) -> Release | None:
-    """The newest release that was live here before, is not on hold, and can live with the schema as it is."""
-    for past in history:
-        name = past.candidate.release if past.candidate and not past.reason else ""
-        release = releases.get(name)
-        if release and name != live and name not in holds and not find_incompatibilities(release, schema):
-            return release
-    return None

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from slipway.delivery.events import Event
-from slipway.delivery.gates.facts import Hold
 from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
-from slipway.delivery.model.target import Target
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.stack.result import StackResult
 
@@ -100,20 +100,24 @@ class Ledger(Protocol):
         """All releases of a service, newest first."""
         ...
 
-    def mark_verified(self, service: str, release_id: str, environment: str, at: datetime) -> None:
-        """Note that a release was verified; the first time is kept."""
+    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
+        """What every environment found out about a digest, by environment."""
         ...
 
-    def holds(self, place: Place) -> Mapping[str, Hold]:
-        """Holds by release id."""
+    def rejections(self, place: Place) -> Sequence[Fitness]:
+        """Digests that are rejected here, the newest rejection first."""
         ...
 
-    def put_hold(self, place: Place, hold: Hold) -> None:
-        """Put a release on hold."""
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
+        """Note that a digest was verified here; a rejection is over with that."""
         ...
 
-    def remove_hold(self, place: Place, release_id: str) -> None:
-        """Lift a hold; none is no error."""
+    def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
+        """Note that a digest was rejected here."""
+        ...
+
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
+        """End a rejection; False when there is none."""
         ...
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:
@@ -327,3 +331,7 @@ class Context:
     lease_wait_seconds: float = 0.0
     """How long to wait for another owner's lease before giving up with its name."""
     project_dir: Path = Path()
+    declared: Callable[[], RolloutSettings | None] = lambda: None
+    """The stack file's rollout settings, which the next `up` makes true; None: it has none."""
+    has_image: Callable[[str], bool] = lambda _image: True
+    """Whether the registry has an image; True, too, when it cannot be told."""

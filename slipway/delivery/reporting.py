@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from slipway.delivery.analysis.judge import replay
+from slipway.delivery.gating import sources_of, upstream_chain
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.observation import BalancerState, Health, Verdict
@@ -74,20 +76,16 @@ def judgements(ctx: Context, rollout_id: str | None = None) -> tuple[tuple[Measu
 def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | None) -> tuple[PlaceStatus, ...]:
     """Every place that was ever released to, in the order of environments. `balancer_of` None: the load balancers are not asked."""
     targets = ledger.targets()
-    sources = {(target.environment, target.service): target.rollout.promote_from for target in targets}
-    ordered = sorted(targets, key=lambda target: (_stage(sources, target), target.environment, target.service))
+    sources = {target.service: sources_of(targets, target.service) for target in targets}
+    ordered = sorted(
+        targets,
+        key=lambda each: (
+            len(upstream_chain(sources[each.service], each.environment)),
+            each.environment,
+            each.service,
+        ),
+    )
     return tuple(_place_status(ledger, target, balancer_of) for target in ordered)
-
-
-def _stage(sources: Mapping[tuple[str, str], str | None], target: Target) -> int:
-    """How many environments a release has passed before it comes here."""
-    seen: list[str] = []
-    environment = target.environment
-    # A circle of settings must not become one of ours.
-    while (source := sources.get((environment, target.service))) and source not in seen:
-        seen.append(source)
-        environment = source
-    return len(seen)
 
 
 def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target], LoadBalancer] | None) -> PlaceStatus:
@@ -108,10 +106,10 @@ def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target]
         colours={colour: _colour_status(wanted, colour, state, health.get(colour)) for colour in Colour},
         rollout=rollout if rollout and not rollout.phase.ended else None,
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
-        holds={release: hold.because for release, hold in ledger.holds(place).items()},
+        rejected=tuple(ledger.rejections(place)),
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
-        verified=live.verified_in if live else {},
+        verified=_verified(ledger, live) if live else {},
         history=tuple(history),
         problem=problem,
     )
@@ -143,6 +141,11 @@ def _ask(
         return balancer.read(), {colour: balancer.health(colour) for colour in Colour}, ""
     except SlipwayError as error:
         return None, {}, error.what  # one environment that does not answer must not hide the others
+
+
+def _verified(ledger: Ledger, release: Release) -> Mapping[str, datetime]:
+    found = ledger.fitness(release.service, release.digest)
+    return {name: each.verified.at for name, each in found.items() if each.verified}
 
 
 def _live_release(ledger: Ledger, place: Place, wanted: Wanted) -> Release | None:

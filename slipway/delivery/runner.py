@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from slipway.delivery.analysis.judge import judge
@@ -27,7 +27,6 @@ from slipway.delivery.events import (
     Waiting,
     WeightsConfirmed,
 )
-from slipway.delivery.gates.facts import Hold
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import POLL_SECONDS, after_failure, decide, fold, turn_back
 from slipway.delivery.model.analysis import VerdictKind
@@ -39,7 +38,6 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestListener,
-    RecordHold,
     RecordVerified,
     SmokeTest,
     WriteWanted,
@@ -48,6 +46,7 @@ from slipway.delivery.model.observation import Health, Observation, Verdict
 from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
+from slipway.delivery.recording import record_rejected, record_verified
 from slipway.errors import OperationError, SlipwayError
 
 Answer = TypeVar("Answer")
@@ -182,7 +181,6 @@ class Runner:
 
     def _perform(self, rollout: Rollout, action: Action) -> None:
         ctx, world = self._ctx, self._world
-        now = ctx.clock.now()
         if isinstance(action, WriteWanted):
             ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
         elif isinstance(action, MoveWeights):
@@ -196,12 +194,9 @@ class Runner:
         elif isinstance(action, SmokeTest):
             self._smoke(rollout, action)
         elif isinstance(action, RecordVerified):
-            ctx.ledger.mark_verified(ctx.place.service, action.release, ctx.place.environment, now)
+            record_verified(ctx, action.release, because=f"rollout {rollout.id}", by=rollout.actor)
         else:
-            self._hold(action, now)
-
-    def _hold(self, action: RecordHold, now: datetime) -> None:
-        self._ctx.ledger.put_hold(self._ctx.place, Hold(release=action.release, because=action.because, at=now))
+            record_rejected(ctx, action.release, because=action.because, by=rollout.actor)
 
     def _migrate(self, rollout: Rollout, action: Migrate) -> None:
         running = rollout.candidate or rollout.original.colour(rollout.colour.other)

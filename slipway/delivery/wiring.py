@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from slipway.delivery.adapters.checkout import Checkout
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
+from slipway.delivery.adapters.ecr import has_image
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
@@ -25,7 +26,7 @@ from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
-from slipway.delivery.model.target import Target
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
 from slipway.documents import find_stack_file, mapping_in, parse_json, read_yaml
@@ -78,6 +79,8 @@ def build_context(
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
+        declared=lambda: read_rollout(project_dir, environment),
+        has_image=lambda image: has_image(image, facts.region),
     )
 
 
@@ -164,19 +167,34 @@ class _StackConfig(BaseModel):
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
     """Service, ledger and region from `Pulumi.<environment>.yaml`, with the defaults of `Pulumi.yaml`."""
-    file = find_stack_file(project_dir, environment)
-    defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
-    merged = {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
+    merged = _read_config(project_dir, environment)
     try:
         config = _StackConfig.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(describe_faults(error), where=file.name) from None
+        raise UsageError(describe_faults(error), where=f"Pulumi.{environment}.yaml") from None
     return ProjectFacts(
         service=config.service.name,
         ledger_table=config.ledger_table,
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
     )
+
+
+def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:
+    """`slipway:rollout` of the stack file; None: it has none. Ways back do not ask for it, so that no fault in it holds them up."""
+    rollout = _read_config(project_dir, environment).get("slipway:rollout")
+    try:
+        return RolloutSettings.model_validate(rollout) if rollout else None
+    except ValidationError as error:
+        where = f"Pulumi.{environment}.yaml"
+        raise UsageError(describe_faults(error, "slipway:rollout."), where=where) from None
+
+
+def _read_config(project_dir: Path, environment: str) -> dict[str, Any]:
+    """The stack file's values by key, with the defaults of `Pulumi.yaml`."""
+    file = find_stack_file(project_dir, environment)
+    defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
+    return {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
 
 
 def _channels(target: Target) -> list[Channel]:

@@ -38,7 +38,7 @@ SETTLE_SECONDS = 120
 ROOT = Path(__file__).parents[2]
 BROKEN = ROOT / "demo" / "v3-broken.patch"
 RUN = int(time.time())
-"""In the versions: what an earlier run went back from is on hold."""
+"""In the versions: what an earlier run went back from is rejected."""
 
 
 @dataclass

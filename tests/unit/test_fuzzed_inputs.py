@@ -229,10 +229,9 @@ class ReadTable:
         return next((item for item in self.query(pk, sk) if item.sk == sk), None)
 
     def query(self, pk: str, prefix: str = "", **_: Any) -> Iterator[Item]:
-        verified = {"verified:dev": {"S": self._documents["", "verified"]}}
         for (at, sk), document in self._documents.items():
             if at == pk and sk.startswith(prefix):
-                yield Item(sk=sk, document=document, revision=1, fence=1, attributes=verified)
+                yield Item(sk=sk, document=document, revision=1, fence=1, attributes={"rejected": {"S": document}})
 
     def update(self, *_: Any, **__: Any) -> None:
         return None
@@ -247,13 +246,12 @@ class ReadTable:
 def documents() -> dict[tuple[str, str], str]:
     """What the ledger holds after the releases, by pk and sk."""
     ledger = released().ledger
-    rollout, release = ledger.rollout(PLACE), ledger.releases("orders")[0]
+    rollout, release, rejected = ledger.rollout(PLACE), ledger.releases("orders")[0], ledger.rejections(PLACE)[0]
     assert rollout
     held = {
         "rollout": rollout,
         "lease": ledger.lease(PLACE),
         "schema": ledger.schema(PLACE),
-        "hold#1": next(iter(ledger.holds(PLACE).values())),
         "history#1": ledger.history(PLACE, 1)[0],
         "abort": {"rollout": rollout.id, "text": "late"},
     }
@@ -262,7 +260,7 @@ def documents() -> dict[tuple[str, str], str]:
         ("dev#orders", "wanted"): dump_wanted(ledger.wanted(PLACE)),
         ("releases#orders", release.id): json.dumps(as_json(release)),
         ("targets", "dev#orders"): ledger.targets()[0].model_dump_json(by_alias=True),
-        ("", "verified"): "2026-01-01T00:00:00+00:00",
+        ("fitness#orders", f"{rejected.digest}#dev"): json.dumps(as_json(rejected.rejected)),
     }
 
 

@@ -5,8 +5,9 @@
 | `<environment>#<service>` | `wanted` | the document that the Pulumi program reads |
 | | `rollout` | the rollout under way, or the last one, with its journal |
 | | `lease` | who may write; its fence only ever rises |
-| | `schema`, `abort`, `hold#<release>`, `history#<end>#<rollout>` | |
-| `releases#<service>` | `<release>` | the release; attribute `verified`: when, by environment |
+| | `schema`, `abort`, `history#<end>#<rollout>` | |
+| `releases#<service>` | `<release>` | the release |
+| `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` |
 
 Fencing: whoever takes the lease first raises `fence` on every fenced item. From then on a write of the former owner, however late
@@ -25,8 +26,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from slipway.delivery.adapters.table import Item, Table
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.gates.facts import Hold
 from slipway.delivery.model.faults import describe_faults
+from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
@@ -171,7 +172,7 @@ class DynamoLedger:
         for known in self.releases(release.service):
             if known.fingerprint == release.fingerprint:
                 return known
-        document = _adapter(Release).dump_json(replace(release, verified_in={})).decode()
+        document = _adapter(Release).dump_json(release).decode()
         self._table.put(_releases(release.service), release.id, document, only_new=True)
         return self.release(release.service, release.id)
 
@@ -183,35 +184,47 @@ class DynamoLedger:
                 f"no release {release_id} of {service}",
                 remedy="`slipway status` and `slipway history` show the known ones",
             )
-        return _release(item)
+        return _read(_adapter(Release).validate_json, item)
 
     def releases(self, service: str) -> Sequence[Release]:
         """See `Ledger.releases`."""
-        found = [_release(item) for item in self._table.query(_releases(service))]
+        found = [_read(_adapter(Release).validate_json, item) for item in self._table.query(_releases(service))]
         return sorted(found, key=lambda item: item.created_at, reverse=True)
 
-    def mark_verified(self, service: str, release_id: str, environment: str, at: datetime) -> None:
+    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
+        """See `Ledger.fitness`."""
+        found = [_fitness(item) for item in self._table.query(f"fitness#{service}", f"{digest}#")]
+        return {each.environment: each for each in found}
+
+    def rejections(self, place: Place) -> Sequence[Fitness]:
+        """See `Ledger.rejections`."""
+        items = self._table.query(f"fitness#{place.service}", having="rejected")
+        found = [(each.rejected.at, each) for each in map(_fitness, items) if each.rejected]
+        newest = sorted(found, key=lambda item: item[0], reverse=True)
+        return [each for _, each in newest if each.environment == place.environment]
+
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
         """See `Ledger.mark_verified`."""
-        self._table.update(
-            _releases(service),
-            release_id,
-            "SET #attribute = if_not_exists(#attribute, :at)",
-            values={"at": at.isoformat()},
-            names={"attribute": f"{VERIFIED}{environment}"},
+        self._note(place, digest, "SET verified = :note REMOVE rejected", note)
+
+    def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
+        """See `Ledger.mark_rejected`."""
+        self._note(place, digest, "SET rejected = :note", note)
+
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
+        """See `Ledger.lift_rejection`."""
+        expression = "SET lifted = :note REMOVE rejected"
+        return self._note(place, digest, expression, note, condition="attribute_exists(rejected)")
+
+    def _note(self, place: Place, digest: str, expression: str, note: FitnessNote, condition: str = "") -> bool:
+        document = _adapter(FitnessNote).dump_json(note).decode()
+        sk = f"{digest}#{place.environment}"
+        return (
+            self._table.update(
+                f"fitness#{place.service}", sk, expression, condition=condition, values={"note": document}
+            )
+            is not None
         )
-
-    def holds(self, place: Place) -> Mapping[str, Hold]:
-        """See `Ledger.holds`."""
-        holds = [_read(_adapter(Hold).validate_json, item) for item in self._table.query(_pk(place), "hold#")]
-        return {hold.release: hold for hold in holds}
-
-    def put_hold(self, place: Place, hold: Hold) -> None:
-        """See `Ledger.put_hold`."""
-        self._table.put(_pk(place), f"hold#{hold.release}", _adapter(Hold).dump_json(hold).decode())
-
-    def remove_hold(self, place: Place, release_id: str) -> None:
-        """See `Ledger.remove_hold`."""
-        self._table.delete(_pk(place), f"hold#{release_id}")
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:
         """See `Ledger.history`."""
@@ -249,20 +262,14 @@ class DynamoLedger:
         return [_read(Target.model_validate_json, item) for item in self._table.query("targets")]
 
 
-VERIFIED = "verified:"
-"""Prefix of the attributes that say when a release was verified; one attribute each, so that two environments never collide."""
-
-
-def _release(item: Item) -> Release:
-    def load(document: str) -> Release:
-        release: Release = _adapter(Release).validate_json(document)
-        for name, value in item.attributes.items():
-            if name.startswith(VERIFIED):
-                at = datetime.fromisoformat(value.get("S", ""))
-                release = release.verified(name.removeprefix(VERIFIED), at)
-        return release
-
-    return _read(load, item)
+def _fitness(item: Item) -> Fitness:
+    digest, _, environment = item.sk.partition("#")
+    notes = {
+        name: _read(_adapter(FitnessNote).validate_json, replace(item, document=item.attributes[name].get("S", "")))
+        for name in ("verified", "rejected", "lifted")
+        if name in item.attributes
+    }
+    return Fitness(environment=environment, digest=digest, **notes)
 
 
 def _pk(place: Place) -> str:

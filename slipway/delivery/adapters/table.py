@@ -43,9 +43,9 @@ class Table:
         return _item(found) if found else None
 
     def query(
-        self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None
+        self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None, having: str = ""
     ) -> Iterator[Item]:
-        """Items of a partition whose sort key begins with `prefix`."""
+        """Items of a partition whose sort key begins with `prefix`; only those with the attribute `having`."""
         condition, values = "pk = :pk", {":pk": {"S": pk}}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", values | {":prefix": {"S": prefix}}
@@ -56,6 +56,8 @@ class Table:
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
+        if having:
+            arguments["FilterExpression"] = f"attribute_exists({having})"
         yielded = 0
         while True:
             with self._errors(f"read {pk} of the ledger"):

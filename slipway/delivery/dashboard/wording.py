@@ -75,8 +75,8 @@ def waits(place: PlaceStatus, places: Sequence[PlaceStatus]) -> Iterator[str]:
         ready = source.running if source.environment in source.verified else None
         here = {place.running, place.rollout.candidate if place.rollout else None}
         if (source.environment, source.service) == (place.promote_from, place.service) and ready and ready not in here:
-            held = ready.release in place.holds
-            command = "on hold" if held else f"slipway promote {source.environment} {place.environment}"
+            rejected = place.rejects(ready) or source.rejects(ready)
+            command = "rejected" if rejected else f"slipway promote {source.environment} {place.environment}"
             yield f"{ready.version} waits: {command}"
     if place.pending_contract:
         yield f"{', '.join(place.pending_contract)} wait: slipway contract {place.environment}"

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from slipway.delivery.gates.facts import GateFacts, Refusal
-from slipway.delivery.gates.freeze import refuse_frozen
-from slipway.delivery.gates.holds import refuse_held
+from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
+from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
+from slipway.delivery.gates.image import refuse_missing_image
+from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.schema import refuse_incompatible_schema
-from slipway.delivery.gates.upstream import refuse_unverified
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
 
+GOING_ON: tuple[Gate, ...] = (refuse_frozen, refuse_rejected)
+"""Asked again before a rollout that was left half-way goes on."""
 GATES: tuple[Gate, ...] = (
-    refuse_frozen,
-    refuse_held,
+    *GOING_ON,
     refuse_unverified,
+    refuse_overtaking,
+    refuse_open_window,
+    refuse_missing_image,
     refuse_other_program,
     refuse_incompatible_schema,
 )
 
 
-def evaluate_gates(facts: GateFacts) -> tuple[Refusal, ...]:
+def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Refusal, ...]:
     """Every refusal of every gate, in the order of the gates."""
-    return tuple(refusal for gate in GATES for refusal in gate(facts))
+    return tuple(refusal for gate in gates for refusal in gate(facts))
 
 
-__all__ = ["GATES", "Gate", "GateFacts", "Refusal", "evaluate_gates"]
+__all__ = ["GATES", "GOING_ON", "Gate", "GateFacts", "Refusal", "evaluate_gates", "find_frozen"]

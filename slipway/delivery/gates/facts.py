@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from slipway.contract.freeze import FreezeWindow
+from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema
-from slipway.delivery.model.target import FreezeWindow
 
-
-@dataclass(frozen=True, kw_only=True)
-class Hold:
-    """Automation must not bring this release back."""
-
-    release: str
-    because: str
-    at: datetime
+BRINGS = frozenset({Kind.RELEASE, Kind.ROLLBACK, Kind.SWITCH})
+"""Kinds that bring a release to 100 %."""
+WAYS_BACK = frozenset({Kind.ROLLBACK, Kind.SWITCH})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +25,16 @@ class GateFacts:
     kind: Kind
     environment: str
     release: Release
+    """The one that is to be brought here; for the other kinds, the live one."""
+    live: Release | None = None
     promote_from: str | None
     freeze_windows: tuple[FreezeWindow, ...] = ()
-    holds: Mapping[str, Hold] = field(default_factory=dict[str, Hold])
+    fitness: Mapping[str, Fitness] = field(default_factory=dict[str, Fitness])
+    """Of the release's digest, here and in every environment upstream, by environment."""
+    image_exists: bool = True
+    """The registry still has the image; True where it was not asked."""
+    window_closes_at: datetime | None = None
+    """Until when the old colour is kept warm."""
     schema: Schema
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""

@@ -1,42 +1,28 @@
-"""Freeze windows: no release begins inside one; going back is always allowed."""
+"""Freeze windows: inside one, only ways back are open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from slipway.delivery.gates.facts import GateFacts, Refusal
-from slipway.delivery.model.rollout import Kind
-from slipway.delivery.model.target import FreezeWindow
-from slipway.errors import UsageError
+from slipway.contract.freeze import FreezeWindow
+from slipway.delivery.gates.facts import WAYS_BACK, GateFacts, Refusal
 
 
 def refuse_frozen(facts: GateFacts) -> Iterator[Refusal]:
     """A refusal for each window that is open now."""
-    if facts.kind is not Kind.RELEASE:
-        return
-    for window in facts.freeze_windows:
-        start, end = window_bounds(window)
-        if start <= facts.now < end:
+    if facts.kind not in WAYS_BACK:
+        yield from find_frozen(facts.environment, facts.freeze_windows, facts.now)
+
+
+def find_frozen(environment: str, windows: Iterable[FreezeWindow], now: datetime) -> Iterator[Refusal]:
+    """The same where there is no release yet, whose image is still to be built."""
+    for window in windows:
+        closes = window.open_until(now)
+        if closes:
             because = f": {window.reason}" if window.reason else ""
             yield Refusal(
                 gate="freeze",
-                text=f"{facts.environment} is frozen until {window.end}{because}",
-                remedy="wait until then, or release with --force if it must be now",
+                text=f"{environment} is frozen until {closes.isoformat()}{because}",
+                remedy="wait until then, or repeat with --force --because REASON if it must be now",
             )
-
-
-def window_bounds(window: FreezeWindow) -> tuple[datetime, datetime]:
-    """Start and end; UsageError unless both have an offset and the end comes last."""
-    try:
-        start, end = datetime.fromisoformat(window.start), datetime.fromisoformat(window.end)
-    except ValueError as error:
-        raise UsageError(f"freeze window: {error}", remedy="write it as 2026-12-23T18:00:00+01:00") from None
-    if start.tzinfo is None or end.tzinfo is None:
-        raise UsageError(
-            f"freeze window {window.start} to {window.end} has no time zone",
-            remedy="write it as 2026-12-23T18:00:00+01:00",
-        )
-    if end <= start:
-        raise UsageError(f"freeze window ends at {window.end}, before it starts at {window.start}")
-    return start, end

@@ -20,5 +20,5 @@ def refuse_other_program(facts: GateFacts) -> Iterator[Refusal]:
             yield Refusal(
                 gate="program",
                 text=f"the {name} here is not the one {facts.release.id} was made with",
-                remedy=f"check out {facts.release.git_commit}, or repeat with --force to use the sources at hand",
+                remedy=f"check out {facts.release.git_commit}, or repeat with --force --because REASON to use the sources at hand",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from slipway.delivery.gates.facts import GateFacts, Refusal
+from slipway.delivery.gates.facts import BRINGS, GateFacts, Refusal
 from slipway.delivery.model.release import MigrationPhase
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import find_incompatibilities, plan_migrations
@@ -13,6 +13,8 @@ from slipway.delivery.model.schema import find_incompatibilities, plan_migration
 
 def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
     """Refusals that nobody can force: the release would meet a schema that it cannot read."""
+    if facts.kind not in BRINGS:
+        return
     release, schema = facts.release, facts.schema
     for revision in release.revisions if facts.kind is Kind.RELEASE else ():
         if revision.faults and not schema.has(revision):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from slipway.delivery.model.fitness import digest_of
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
@@ -52,8 +53,7 @@ class Release:
     revisions: tuple[Revision, ...]
     """Every migration the image knows, oldest first."""
     created_at: datetime
-    verified_in: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """Environments in which this very release reached 100 % and passed its checks, and when."""
+    """When it was asked for, before any wait: what was asked for earlier is older."""
 
     def __post_init__(self) -> None:
         if not DIGEST.search(self.image):
@@ -69,18 +69,14 @@ class Release:
     @property
     def digest(self) -> str:
         """The `sha256:…` part of the image reference."""
-        return self.image.rpartition("@")[2]
+        return digest_of(self.image)
 
     @property
     def fingerprint(self) -> str:
         """Hex SHA-256 over everything that makes this release what it is; neither id nor times are part of it."""
-        content = {key: value for key, value in asdict(self).items() if key not in {"id", "created_at", "verified_in"}}
+        content = {key: value for key, value in asdict(self).items() if key not in {"id", "created_at"}}
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def named(self) -> Release:
         """The same release under the id that its content and its day give it."""
         return replace(self, id=f"r-{self.created_at:%Y%m%d}-{self.fingerprint[:8]}")
-
-    def verified(self, environment: str, at: datetime) -> Release:
-        """The same release with one more environment it was verified in; the first verification's time is kept."""
-        return replace(self, verified_in={environment: at, **self.verified_in})

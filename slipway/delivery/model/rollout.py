@@ -119,7 +119,7 @@ class JournalEntry:
     at: datetime
     phase: Phase
     event: str
-    """`entered`, `started`, `finished`, `failed`, `resumed`."""
+    """`entered`, `started`, `finished`, `failed`, `resumed`, `forced`."""
     text: str
 
 
@@ -146,7 +146,7 @@ class Rollout:
     promoted_from: str | None = None
     """The environment it was promoted from; None: it was released here."""
     forced: tuple[str, ...] = ()
-    """Gates that were overridden by hand, with what each one said."""
+    """Gates that were overridden by hand, with what each one said, and why it was overridden."""
     phase: Phase
     phase_started_at: datetime
     path: tuple[Phase, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.fitness import Fitness, digest_of
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.wanted import ColourRelease
 
@@ -43,8 +44,8 @@ class PlaceStatus:
     """The one under way; None: nothing is."""
     lease: str
     """Who is at work, "" when nobody."""
-    holds: Mapping[str, str]
-    """Why, by release id."""
+    rejected: tuple[Fitness, ...]
+    """What is rejected here, the newest rejection first."""
     pending_contract: tuple[str, ...]
     """Contract migrations the live release waits for."""
     warm_until: datetime | None
@@ -54,6 +55,11 @@ class PlaceStatus:
     history: tuple[Rollout, ...]
     problem: str
     """Why some of this could not be read; "" when all could."""
+
+    def rejects(self, running: ColourRelease) -> bool:
+        """Whether a release is rejected here."""
+        digest = digest_of(running.image)
+        return any(each.digest == digest and each.rejects(running.release) for each in self.rejected)
 
     @property
     def running(self) -> ColourRelease | None:

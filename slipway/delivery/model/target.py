@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from slipway.contract.freeze import FreezeWindow
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.errors import UsageError
@@ -62,15 +63,6 @@ class Notifications(Part):
 
     webhook_url: str | None = Field(default=None, repr=False)
     topic_arn: str | None = None
-
-
-class FreezeWindow(Part):
-    """A span in which nothing is released."""
-
-    start: str
-    """ISO 8601 with an offset: `2026-12-23T18:00:00+01:00`."""
-    end: str
-    reason: str = ""
 
 
 class MetricSettings(Part):

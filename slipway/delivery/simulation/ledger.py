@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.gates.facts import Hold
+from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
@@ -42,7 +42,7 @@ class MemoryLedger:
         self._leases: dict[Place, Lease | None] = {}
         self._lease_fences: dict[Place, int] = defaultdict(int)
         self._releases: dict[tuple[str, str], Release] = {}
-        self._holds: dict[Place, dict[str, Hold]] = defaultdict(dict)
+        self._fitness: dict[tuple[Place, str], Fitness] = {}
         self._history: dict[Place, dict[str, Rollout]] = defaultdict(dict)
         self._schemas: dict[Place, Schema] = {}
         self._aborts: dict[Place, tuple[str, str]] = {}
@@ -149,24 +149,40 @@ class MemoryLedger:
         found = [item for (owner, _), item in self._releases.items() if owner == service]
         return sorted(found, key=lambda item: item.created_at, reverse=True)
 
-    def mark_verified(self, service: str, release_id: str, environment: str, at: datetime) -> None:
+    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
+        """See `Ledger.fitness`."""
+        return {
+            place.environment: each
+            for (place, known), each in self._fitness.items()
+            if (place.service, known) == (service, digest)
+        }
+
+    def rejections(self, place: Place) -> Sequence[Fitness]:
+        """See `Ledger.rejections`."""
+        found = [
+            (each.rejected.at, each) for (where, _), each in self._fitness.items() if where == place and each.rejected
+        ]
+        return [each for _, each in sorted(found, key=lambda item: item[0], reverse=True)]
+
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
         """See `Ledger.mark_verified`."""
-        release = self.release(service, release_id)
-        self._write(
-            "verified", lambda: self._releases.update({(service, release_id): release.verified(environment, at)})
-        )
+        self._note("verified", place, digest, verified=note, rejected=None)
 
-    def holds(self, place: Place) -> Mapping[str, Hold]:
-        """See `Ledger.holds`."""
-        return dict(self._holds[place])
+    def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
+        """See `Ledger.mark_rejected`."""
+        self._note("rejected", place, digest, rejected=note)
 
-    def put_hold(self, place: Place, hold: Hold) -> None:
-        """See `Ledger.put_hold`."""
-        self._write("hold", lambda: self._holds[place].update({hold.release: hold}))
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
+        """See `Ledger.lift_rejection`."""
+        known = self._fitness.get((place, digest))
+        if known is None or known.rejected is None:
+            return False
+        self._note("lifted", place, digest, lifted=note, rejected=None)
+        return True
 
-    def remove_hold(self, place: Place, release_id: str) -> None:
-        """See `Ledger.remove_hold`."""
-        self._holds[place].pop(release_id, None)
+    def _note(self, what: str, place: Place, digest: str, **notes: FitnessNote | None) -> None:
+        known = self._fitness.get((place, digest), Fitness(environment=place.environment, digest=digest))
+        self._write(what, lambda: self._fitness.update({(place, digest): replace(known, **notes)}))
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:
         """See `Ledger.history`."""

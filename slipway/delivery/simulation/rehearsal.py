@@ -9,6 +9,7 @@ from typing import Any
 from slipway.delivery.events import Event
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
 from slipway.delivery.simulation.clock import ManualClock
 from slipway.delivery.simulation.ledger import MemoryLedger
@@ -46,6 +47,8 @@ class Rehearsal:
     events: list[Event] = field(default_factory=list[Event])
     dead: set[int] = field(default_factory=set[int])
     """Process ids that are gone."""
+    expired: set[str] = field(default_factory=set[str])
+    """Images that the registry no longer has."""
 
     def environment(self, name: str, **rollout: Any) -> SimulatedEnvironment:
         """The environment, made with the first call; `rollout` overrides its quick settings."""
@@ -53,7 +56,7 @@ class Rehearsal:
             place = Place(environment=name, service="orders")
             self.ledger.ensure(place)
             self.environments[name] = SimulatedEnvironment(
-                place=place, ledger=self.ledger, clock=self.clock, rollout={**QUICK, **rollout}
+                place=place, ledger=self.ledger, clock=self.clock, rollout={**QUICK, **rollout}, expired=self.expired
             )
         return self.environments[name]
 
@@ -83,6 +86,8 @@ class Rehearsal:
             owner_is_dead=lambda owner: owner.pid in self.dead,
             progress=self.events.append,
             lease_wait_seconds=lease_wait_seconds,
+            declared=lambda: RolloutSettings.model_validate(environment.rollout),
+            has_image=lambda image: image not in self.expired,
         )
 
     def facts(self) -> SourceFacts:

@@ -42,6 +42,8 @@ class SimulatedEnvironment:
     """What the stack builds; None: it takes images from upstream."""
     behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
     """By release id; releases not named behave well."""
+    expired: set[str] = field(default_factory=set[str])
+    """Images that the registry no longer has: their pods do not start."""
     requests_per_second: float = 50.0
     startup_seconds: float = 2.0
     weight_lag_seconds: float = 0.4
@@ -108,7 +110,7 @@ class SimulatedEnvironment:
             return False
         release, since = self.running[colour]
         ready = self.clock.now() >= since + timedelta(seconds=self.startup_seconds)
-        return ready and self.behaviour_of(release).healthy
+        return ready and release.image not in self.expired and self.behaviour_of(release).healthy
 
     def behaviour_of(self, release: ColourRelease) -> Behaviour:
         """How a release behaves."""

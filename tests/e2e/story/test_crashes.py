@@ -18,7 +18,7 @@ KILL_AT_RESOURCES = (8, 30, 55)
 """How many the state holds when `up` is killed; the whole environment has about 70."""
 
 RUN = int(time.time())
-"""In the versions: what an earlier run on this sandbox released is on hold, because the test went back from it."""
+"""In the versions: what an earlier run on this sandbox released is rejected, because the test went back from it."""
 
 Eventually = Callable[[Callable[[], bool], str], None]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +13,10 @@ import botocore.session
 import httpx
 import pytest
 from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
+from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
-from slipway.delivery.adapters import provisioning
+from slipway.delivery.adapters import ecr, provisioning
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.eks import build_token
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
@@ -26,6 +29,29 @@ from slipway.delivery.model.target import LoadBalancerRef
 from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("own_address", [True, False], ids=["ecr", "sandbox"])
+def test_image_is_gone_only_where_ecr_says_so(
+    aws: boto3.Session, monkeypatch: pytest.MonkeyPatch, own_address: bool
+) -> None:
+    client = aws.client("ecr")
+    uri = client.create_repository(repositoryName="orders/app")["repository"]["repositoryUri"]
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": {"digest": "sha256:1"}, "layers": []})
+    pushed = client.put_image(repositoryName="orders/app", imageManifest=manifest, imageTag="1")["image"]
+    if not own_address:
+        monkeypatch.setattr(ecr, "ADDRESS", re.compile("no address of ECR"))
+    gone, absent = "sha256:" + "0" * 64, uri.replace("orders/app", "orders/other")
+    assert ecr.has_image(f"{uri}@{pushed['imageId']['imageDigest']}", "us-east-1")
+    assert not ecr.has_image(f"{uri}@{gone}", "us-east-1")
+    assert ecr.has_image(f"{absent}@{gone}", "us-east-1") is not own_address
+    assert ecr.has_image(f"registry.example/orders/app@{gone}", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(
+        ecr, "aws_client", lambda *_: aws.client("ecr", config=Config(retries={"total_max_attempts": 1}))
+    )
+    assert ecr.has_image(f"{uri}@{gone}", "us-east-1")
 
 
 def test_weights_are_read_back_as_they_were_set_and_the_rest_of_the_action_stays(

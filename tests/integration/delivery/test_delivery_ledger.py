@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,9 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.gates.facts import Hold
 from slipway.delivery.machine import enter
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind, Phase
@@ -180,21 +181,41 @@ def test_release_of_the_same_content_is_kept_under_its_first_id(ledger: Ledger) 
         ledger.release("orders", "r-unknown")
 
 
-def test_verification_keeps_its_first_time_per_environment(ledger: Ledger) -> None:
-    made = ledger.put_release(release())
-    ledger.mark_verified("orders", made.id, "dev", NOW)
-    ledger.mark_verified("orders", made.id, "dev", NOW + timedelta(days=1))
-    ledger.mark_verified("orders", made.id, "staging", NOW + timedelta(days=2))
-    assert ledger.release("orders", made.id).verified_in == {"dev": NOW, "staging": NOW + timedelta(days=2)}
+def note(release: str, because: str = "", *, days: int = 0) -> FitnessNote:
+    return FitnessNote(release=release, because=because, by="ada", at=NOW + timedelta(days=days))
 
 
-def test_holds_are_kept_until_they_are_lifted(ledger: Ledger) -> None:
-    hold = Hold(release="r-1", because="errors", at=NOW)
-    ledger.put_hold(PLACE, hold)
-    assert ledger.holds(PLACE) == {"r-1": hold}
-    ledger.remove_hold(PLACE, "r-1")
-    ledger.remove_hold(PLACE, "r-1")
-    assert ledger.holds(PLACE) == {}
+def test_fitness_is_one_record_for_each_digest_and_environment(ledger: Ledger) -> None:
+    staging = Place(environment="staging", service="orders")
+    ledger.mark_verified(PLACE, "sha256:1", note("r-1"))
+    ledger.mark_rejected(PLACE, "sha256:1", note("r-2", "errors", days=1))
+    ledger.mark_verified(staging, "sha256:1", note("r-1", days=2))
+    ledger.mark_rejected(PLACE, "sha256:2", note("r-3", "slow", days=3))
+    found = ledger.fitness("orders", "sha256:1")
+    assert {name: (each.verified, each.rejected) for name, each in found.items()} == {
+        "dev": (note("r-1"), note("r-2", "errors", days=1)),
+        "staging": (note("r-1", days=2), None),
+    }
+    assert [each.digest for each in ledger.rejections(PLACE)] == ["sha256:2", "sha256:1"]
+    assert list(ledger.rejections(staging)) == []
+    assert ledger.fitness("billing", "sha256:1") == {}
+
+
+def test_rejection_ends_when_it_is_lifted_or_the_digest_verified(ledger: Ledger) -> None:
+    ledger.mark_verified(PLACE, "sha256:1", note("r-1"))
+    ledger.mark_rejected(PLACE, "sha256:1", note("r-1", "errors"))
+    assert ledger.lift_rejection(PLACE, "sha256:1", note("r-1", "flaky network", days=1))
+    assert not ledger.lift_rejection(PLACE, "sha256:1", note("r-1", "again", days=2))
+    assert not ledger.lift_rejection(PLACE, "sha256:9", note("r-9", "never heard of"))
+    record = ledger.fitness("orders", "sha256:1")["dev"]
+    assert (record.verified, record.rejected, record.lifted) == (
+        note("r-1"),
+        None,
+        note("r-1", "flaky network", days=1),
+    )
+    ledger.mark_rejected(PLACE, "sha256:1", note("r-1", "errors"))
+    ledger.mark_verified(PLACE, "sha256:1", note("r-1", days=3))
+    assert list(ledger.rejections(PLACE)) == []
 
 
 def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:
@@ -287,5 +308,5 @@ def test_program_finds_the_document_where_the_interface_says(aws: boto3.Session)
     item = aws.client("dynamodb").get_item(
         TableName="slipway-ledger", Key={"pk": {"S": "dev#orders"}, "sk": {"S": "wanted"}}
     )["Item"]
-    assert '"live": "green"' in item["document"]["S"]
+    assert json.loads(item["document"]["S"])["live"] == "green"
     assert item["revision"] == {"N": "2"}

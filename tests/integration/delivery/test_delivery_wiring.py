@@ -13,7 +13,7 @@ from slipway import delivery
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
 from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.wiring import build_context, connect
+from slipway.delivery.wiring import build_context, connect, read_rollout
 from slipway.errors import NotFoundError, UsageError
 from slipway.stack import PulumiStack
 from slipway.stack.result import StackResult
@@ -47,6 +47,18 @@ def test_bootstrap_makes_the_ledger_and_the_place_of_this_repository_s_dev(aws: 
     assert plan
     assert [revision.id for revision in plan.migrations.expand] == ["0001"]
     assert "slipway-ledger" in aws.client("dynamodb").list_tables()["TableNames"]
+
+
+def test_rollout_settings_are_read_of_the_stack_file_at_hand(tmp_path: Path) -> None:
+    found = read_rollout(PROJECT, "prod")
+    assert found
+    assert (found.promote_from, found.steps) == ("staging", (5, 25, 50, 100))
+    (tmp_path / "Pulumi.yaml").write_text("config: {slipway:rollout: {type: object, default: {}}}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    assert read_rollout(tmp_path, "dev") is None
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {slipway:rollout: {freezeWindows: [{start: soon}]}}\n")
+    with pytest.raises(UsageError, match=r"slipway:rollout.freezeWindows.0.start.*slipway:rollout.freezeWindows.0.end"):
+        read_rollout(tmp_path, "dev")
 
 
 def test_status_asks_the_load_balancer_of_each_place(aws: boto3.Session, reference: LoadBalancerRef) -> None:

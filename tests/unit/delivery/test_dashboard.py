@@ -18,6 +18,7 @@ from slipway.delivery.dashboard.charts import CHARTS, render_chart
 from slipway.delivery.dashboard.overview import period_of
 from slipway.delivery.dashboard.wording import waits
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.fitness import Fitness, FitnessNote, digest_of
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.errors import OperationError
@@ -78,7 +79,7 @@ def test_page_shows_every_environment_and_the_rollout_under_way(page: Browser) -
         "simulation: errors 0.00 % of 25 0.00 % of 25 1.00 % pass simulation: slower than 1 s 0.00 % of 25",
         "Verdict: pass",
         "set the load balancer to",
-        "is on hold: errors-above-limit",
+        "is rejected: errors-above-limit",
         "blue 1.1.0 green 1.3.0 limit",
         "release 1.2.0: rolled back",
         "staging orders http",
@@ -88,13 +89,17 @@ def test_page_shows_every_environment_and_the_rollout_under_way(page: Browser) -
         assert found, shown
 
 
-def test_what_waits_is_on_hold_or_told_with_its_command(overview: Overview) -> None:
-    places = overview.places()
+@pytest.mark.parametrize("by", [1, 2], ids=["staging", "prod"])
+def test_what_waits_is_rejected_or_told_with_its_command(overview: Overview, by: int) -> None:
+    places = list(overview.places())
     ready = places[1].running
     assert ready is not None
-    held = replace(places[2], holds={ready.release: "ours"}, pending_contract=("0002", "0003"))
-    assert list(waits(held, places)) == ["1.1.0 waits: on hold", "0002, 0003 wait: slipway contract prod"]
-    assert list(waits(replace(held, live=places[1].live, colours=places[1].colours), places))[1:] == []
+    note = FitnessNote(release=ready.release, because="slow", by="ada", at=overview.now())
+    record = Fitness(environment=places[by].environment, digest=digest_of(ready.image), rejected=note)
+    places[by] = replace(places[by], rejected=(record,))
+    places[2] = replace(places[2], pending_contract=("0002", "0003"))
+    assert list(waits(places[2], places)) == ["1.1.0 waits: rejected", "0002, 0003 wait: slipway contract prod"]
+    assert list(waits(replace(places[2], live=places[1].live, colours=places[1].colours), places))[1:] == []
 
 
 def test_rollout_has_a_page_with_its_journal_and_numbers(company: Rehearsal, page: Browser) -> None:

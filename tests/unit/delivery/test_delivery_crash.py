@@ -83,18 +83,18 @@ def switch_back() -> Story:
 
 def cold_rollback() -> Story:
     story = switch_back()
-    delivery.retire(story.rehearsal.context("dev"), force=True)
+    delivery.retire(story.rehearsal.context("dev"), force=True, because="drill")
     return story
 
 
 def retirement() -> Story:
     story = switch_back()
-    return Story(story.rehearsal, lambda ctx: delivery.retire(ctx, force=True))
+    return Story(story.rehearsal, lambda ctx: delivery.retire(ctx, force=True, because="drill"))
 
 
 def contraction() -> Story:
     story = switch_back()
-    return Story(story.rehearsal, lambda ctx: delivery.contract(ctx, force=True))
+    return Story(story.rehearsal, lambda ctx: delivery.contract(ctx, force=True, because="drill"))
 
 
 STORIES = [
@@ -129,8 +129,10 @@ def end_state(story: Story) -> dict[str, Any]:
         "weights": environment.weights,
         "test": environment.test,
         "running": {colour: release.release for colour, (release, _) in environment.running.items()},
-        "verified": {item.id: sorted(item.verified_in) for item in ledger.releases("orders")},
-        "holds": sorted(ledger.holds(place)),
+        "fitness": {
+            item.id: sorted((name, bool(each.rejected)) for name, each in ledger.fitness("orders", item.digest).items())
+            for item in ledger.releases("orders")
+        },
         "schema": ledger.schema(place),
         "ended": [(item.kind, item.phase, item.reason) for item in history],
         "lease": ledger.lease(place),

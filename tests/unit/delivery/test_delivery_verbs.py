@@ -18,7 +18,7 @@ from slipway.delivery.planning import build_release
 from slipway.delivery.ports import StackResult
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment, SimulatedStack
-from slipway.errors import LockedError, NotFoundError, OperationError, UsageError
+from slipway.errors import LockedError, NotFoundError, OperationError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
@@ -46,6 +46,13 @@ def check_out_bad(rehearsal: Rehearsal, version: str, **behaviour: Any) -> str:
     return made.id
 
 
+def fitness_of(rehearsal: Rehearsal, version: str) -> dict[str, str]:
+    """What each environment says of the image of a version."""
+    (digest,) = {item.digest for item in rehearsal.ledger.releases("orders") if item.version == version}
+    found = rehearsal.ledger.fitness("orders", digest)
+    return {name: "rejected" if each.rejected else "verified" for name, each in sorted(found.items())}
+
+
 def live_version(environment: SimulatedEnvironment) -> str:
     """What the users get, by the load balancer's weights and the running pods."""
     colour = next(colour for colour in Colour if environment.weights.of(colour) == 100)
@@ -61,7 +68,7 @@ def test_first_release_goes_to_green_and_takes_all_traffic_at_once() -> None:
     assert (live_version(dev), dev.moves) == ("1.0.0", FIRST_RELEASE_WEIGHTS)
     assert dev.applied == ["0001"]
     assert rehearsal.ledger.wanted(dev.place).live is Colour.GREEN
-    assert list(rehearsal.ledger.releases("orders")[0].verified_in) == ["dev"]
+    assert fitness_of(rehearsal, "1.0.0") == {"dev": "verified"}
 
 
 def test_second_release_moves_step_by_step_and_keeps_the_old_colour_warm() -> None:
@@ -118,10 +125,10 @@ def test_release_of_what_is_live_changes_nothing() -> None:
         ({"smoke_fault": "GET /version answered 500"}, Reason.SMOKE_TEST_FAILED),
     ],
 )
-def test_bad_release_rolls_back_by_itself_and_is_held(behaviour: dict[str, Any], reason: Reason) -> None:
+def test_bad_release_rolls_back_by_itself_and_is_rejected(behaviour: dict[str, Any], reason: Reason) -> None:
     rehearsal = company("1.0.0")
     dev = rehearsal.environment("dev")
-    bad = check_out_bad(rehearsal, "2.0.0", **behaviour)
+    check_out_bad(rehearsal, "2.0.0", **behaviour)
     with pytest.raises(delivery.ReleaseRolledBackError) as caught:
         delivery.release(rehearsal.context("dev"))
     assert caught.value.exit_code == 10
@@ -129,8 +136,7 @@ def test_bad_release_rolls_back_by_itself_and_is_held(behaviour: dict[str, Any],
     assert caught.value.rollout.timings["weights_back"] < 2
     assert live_version(dev) == "1.0.0"
     assert list(dev.running) == [Colour.GREEN]
-    assert list(rehearsal.ledger.holds(dev.place)) == [bad]
-    assert rehearsal.ledger.release("orders", bad).verified_in == {}
+    assert fitness_of(rehearsal, "2.0.0") == {"dev": "rejected"}
 
 
 def test_bad_release_is_detected_at_the_first_bad_window_not_at_the_end_of_the_bake() -> None:
@@ -200,19 +206,22 @@ def test_failed_step_before_traffic_moves_leaves_the_old_release_alone(fault: st
     assert dev.moves == FIRST_RELEASE_WEIGHTS
 
 
-def test_refuses_a_release_on_hold_until_it_is_forced() -> None:
+def test_refuses_a_rejected_release_until_it_is_forced() -> None:
     rehearsal = company("1.0.0")
-    bad = check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
     with pytest.raises(delivery.ReleaseRolledBackError):
         delivery.release(rehearsal.context("dev"))
-    with pytest.raises(delivery.RefusedError, match="on hold in dev") as caught:
+    with pytest.raises(delivery.RefusedError, match="was rejected in dev") as caught:
         delivery.release(rehearsal.context("dev"))
     assert caught.value.exit_code == 5
     rehearsal.environment("dev").behaviour.clear()
-    outcome = delivery.release(rehearsal.context("dev"), force=True)
+    outcome = delivery.release(rehearsal.context("dev"), force=True, because="drill")
     assert outcome.rollout
-    assert outcome.rollout.forced[0].startswith("hold: ")
-    assert bad not in rehearsal.ledger.holds(rehearsal.environment("dev").place)
+    (forced,) = outcome.rollout.forced
+    assert forced.startswith("rejected: ")
+    assert forced.endswith("overridden: drill")
+    assert outcome.rollout.journal[0].text == f"ada@bench (process 1): {forced}"
+    assert fitness_of(rehearsal, "2.0.0") == {"dev": "verified"}
 
 
 def test_promotion_brings_the_same_digest() -> None:
@@ -223,7 +232,7 @@ def test_promotion_brings_the_same_digest() -> None:
     assert outcome.rollout
     assert outcome.rollout.promoted_from == "dev"
     assert staging.running[Colour.GREEN][0] == dev.running[Colour.GREEN][0]
-    assert sorted(rehearsal.ledger.releases("orders")[0].verified_in) == ["dev", "staging"]
+    assert fitness_of(rehearsal, "1.0.0") == {"dev": "verified", "staging": "verified"}
     assert "on-promotion-completed" in staging.notifications
 
 
@@ -231,8 +240,9 @@ def test_refuses_a_promotion_of_what_was_not_verified_upstream_and_touches_nothi
     rehearsal = company("1.0.0")
     prod = rehearsal.environment("prod", promoteFrom="staging")
     prod.exists = True
+    made = rehearsal.ledger.releases("orders")[0].id
     with pytest.raises(delivery.RefusedError, match="not verified in staging; verified: dev"):
-        delivery.promote(rehearsal.context("prod"), "dev", force=True)
+        delivery.promote(rehearsal.context("prod"), "staging", release_id=made, force=True, because="drill")
     assert (prod.ups, prod.running) == (0, {})
 
 
@@ -242,23 +252,7 @@ def test_refuses_a_promotion_with_other_sources_than_the_release_was_made_from()
     rehearsal.facts_now = replace(rehearsal.facts_now, program_hash="q" * 64)
     with pytest.raises(delivery.RefusedError, match="infrastructure program here is not the one"):
         delivery.promote(rehearsal.context("staging"), "dev")
-    assert delivery.promote(rehearsal.context("staging"), "dev", force=True).status == "completed"
-
-
-def test_refuses_a_release_where_only_promotions_arrive() -> None:
-    rehearsal = company("1.0.0")
-    rehearsal.environment("staging", promoteFrom="dev").image = "registry/orders@sha256:" + "0" * 64
-    with pytest.raises(UsageError, match="takes releases from dev only"):
-        delivery.release(rehearsal.context("staging"))
-
-
-def test_refuses_a_release_inside_a_freeze_window() -> None:
-    window = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-06T00:00:00+00:00", "reason": "stocktaking"}
-    rehearsal = company(freezeWindows=[window])
-    rehearsal.check_out("1.0.0")
-    with pytest.raises(delivery.RefusedError, match="frozen until 2026-01-06T00:00:00\\+00:00: stocktaking"):
-        delivery.release(rehearsal.context("dev"))
-    assert delivery.release(rehearsal.context("dev"), force=True).status == "completed"
+    assert delivery.promote(rehearsal.context("staging"), "dev", force=True, because="drill").status == "completed"
 
 
 def test_rollback_switches_to_the_warm_colour_without_an_up_before_the_weights() -> None:
@@ -269,8 +263,9 @@ def test_rollback_switches_to_the_warm_colour_without_an_up_before_the_weights()
     assert outcome.rollout
     assert (outcome.rollout.kind, live_version(dev), dev.ups - ups) == (Kind.SWITCH, "1.0.0", 1)
     assert sum(outcome.rollout.timings[phase] for phase in (Phase.WAITING, Phase.SHIFTING)) < 1
-    (held,) = rehearsal.ledger.holds(dev.place).values()
-    assert "complaints" in held.because
+    (rejected,) = rehearsal.ledger.rejections(dev.place)
+    assert rejected.rejected
+    assert "complaints" in rejected.rejected.because
     with pytest.raises(delivery.RefusedError):
         delivery.release(rehearsal.context("dev"))
 
@@ -278,7 +273,7 @@ def test_rollback_switches_to_the_warm_colour_without_an_up_before_the_weights()
 def test_rollback_deploys_an_older_release_when_nothing_is_warm() -> None:
     rehearsal = company("1.0.0", "2.0.0")
     dev = rehearsal.environment("dev")
-    delivery.retire(rehearsal.context("dev"), force=True)
+    delivery.retire(rehearsal.context("dev"), force=True, because="drill")
     outcome = delivery.rollback(rehearsal.context("dev"))
     assert outcome.rollout
     assert (outcome.rollout.kind, live_version(dev)) == (Kind.ROLLBACK, "1.0.0")
@@ -290,9 +285,9 @@ def test_refuses_a_rollback_to_a_release_that_the_schema_has_left_behind() -> No
     old = rehearsal.ledger.releases("orders")[0].id
     rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
     delivery.release(rehearsal.context("dev"))
-    delivery.contract(rehearsal.context("dev"), force=True)
+    delivery.contract(rehearsal.context("dev"), force=True, because="drill")
     with pytest.raises(delivery.RefusedError, match="does not know contract migration 0003"):
-        delivery.rollback(rehearsal.context("dev"), old, force=True)
+        delivery.rollback(rehearsal.context("dev"), old, force=True, because="drill")
     with pytest.raises(NotFoundError, match="no earlier release"):
         delivery.rollback(rehearsal.context("dev"))
 
@@ -303,7 +298,7 @@ def test_contract_waits_for_the_rollback_window_and_takes_the_old_colour_away_fi
     rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
     delivery.release(rehearsal.context("dev"))
     assert dev.applied == ["0001", "0002"]
-    with pytest.raises(OperationError, match="rollback window is open until"):
+    with pytest.raises(delivery.RefusedError, match="rollback window is open until"):
         delivery.contract(rehearsal.context("dev"))
     rehearsal.clock.sleep(601)
     outcome = delivery.contract(rehearsal.context("dev"))
@@ -321,7 +316,7 @@ def test_pending_contract_blocks_the_next_expand_until_the_window_is_closed_and_
     delivery.release(rehearsal.context("dev"))
     rehearsal.check_out("3.0.0", revisions=[EXPAND, SECOND, CONTRACT, FOURTH])
     with pytest.raises(delivery.RefusedError, match="contract migration 0003 is pending"):
-        delivery.release(rehearsal.context("dev"), force=True)
+        delivery.release(rehearsal.context("dev"), force=True, because="drill")
     rehearsal.clock.sleep(601)
     delivery.release(rehearsal.context("dev"))
     assert dev.applied == ["0001", "0002", "0003", "0004"]
@@ -401,8 +396,8 @@ def test_abort_turns_the_running_rollout_back() -> None:
         if isinstance(event, WeightsConfirmed) and event.weights.blue == 50:
             ledger.request_abort(dev.place, event.rollout.id, "aborted by grace: wrong day")
 
-    outcome = delivery.release(replace(rehearsal.context("dev"), progress=ask))
-    assert (outcome.status, outcome.text) == ("rolled-back", "aborted by grace: wrong day")
+    with pytest.raises(delivery.ReleaseRolledBackError, match="aborted by grace: wrong day"):
+        delivery.release(replace(rehearsal.context("dev"), progress=ask))
     assert live_version(dev) == "1.0.0"
 
 
@@ -493,17 +488,20 @@ def test_pace_overrides_the_stack_for_one_rollout() -> None:
     assert outcome.rollout.timings[Phase.BAKING] < 60
 
 
-def test_status_tells_both_colours_the_hold_and_the_history() -> None:
+def test_status_tells_both_colours_the_rejection_and_the_history() -> None:
     rehearsal = company("1.0.0", "2.0.0")
-    bad = check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
+    check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
     with pytest.raises(delivery.ReleaseRolledBackError):
         delivery.release(rehearsal.context("dev"))
     (row,) = delivery.status(rehearsal.context("dev"))
     assert (row.environment, row.service, row.live, row.rollout, row.lease) == ("dev", "orders", Colour.BLUE, None, "")
     blue, green = row.colours[Colour.BLUE], row.colours[Colour.GREEN]
     assert (blue.wanted_percent, blue.actual_percent, blue.live, blue.healthy) == (100, 100, True, 2)
-    assert (green.running, green.warm) == (None, False)
-    assert list(row.holds) == [bad]
+    assert (green.running and green.running.version, green.warm) == ("1.0.0", True)
+    assert [each.rejected and each.rejected.because.partition(":")[0] for each in row.rejected] == [
+        "errors-above-limit"
+    ]
+    assert list(row.verified) == ["dev"]
     assert [item.phase for item in row.history] == [Phase.ROLLED_BACK, Phase.COMPLETED, Phase.COMPLETED]
     assert delivery.history(rehearsal.context("dev"), 1) == [row.history[0]]
 
@@ -543,19 +541,19 @@ def test_rollback_to_a_warm_colour_that_is_ill_fails_soon_and_holds_nobody() -> 
     with pytest.raises(delivery.ReleaseRolledBackError, match="not all healthy within 15 s") as caught:
         delivery.rollback(rehearsal.context("dev"))
     assert "choose another release with --to" in str(caught.value)
-    assert (live_version(dev), rehearsal.ledger.holds(dev.place)) == ("2.0.0", {})
+    assert (live_version(dev), rehearsal.ledger.rejections(dev.place)) == ("2.0.0", [])
     assert Colour.GREEN in dev.running
 
 
 def test_first_release_that_is_bad_leaves_the_place_as_empty_as_it_was() -> None:
     rehearsal = company()
     dev = rehearsal.environment("dev")
-    bad = check_out_bad(rehearsal, "1.0.0", smoke_fault="GET /healthz answered 500")
+    check_out_bad(rehearsal, "1.0.0", smoke_fault="GET /healthz answered 500")
     with pytest.raises(delivery.ReleaseRolledBackError):
         delivery.release(rehearsal.context("dev"))
     wanted = rehearsal.ledger.wanted(dev.place)
     assert (wanted.live, wanted.releases(), dev.weights, dev.running) == (None, {}, Weights(blue=100, green=0), {})
-    assert list(rehearsal.ledger.holds(dev.place)) == [bad]
+    assert fitness_of(rehearsal, "1.0.0") == {"dev": "rejected"}
     rehearsal.check_out("1.0.1")
     delivery.release(rehearsal.context("dev"))
     assert live_version(dev) == "1.0.1"

@@ -1,0 +1,1 @@
+"""Documents that the program and delivery share. Pure: pydantic and dates only."""

@@ -1,0 +1,41 @@
+"""Fitness: a digest that was rejected here or upstream is refused, and one that nobody has verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slipway.delivery.gates.facts import BRINGS, WAYS_BACK, GateFacts, Refusal
+
+
+def refuse_rejected(facts: GateFacts) -> Iterator[Refusal]:
+    """A refusal for each environment that rejected the digest.
+
+    Asked about the live release, too, before the way back from it is taken away.
+    """
+    for environment, fitness in sorted(facts.fitness.items()):
+        note = fitness.rejected
+        if note and fitness.rejects(facts.release.id):
+            name = facts.release.id if note.release == facts.release.id else f"{facts.release.id} (as {note.release})"
+            yield Refusal(
+                gate="rejected",
+                text=f"{name} was rejected in {environment} at {note.at:%Y-%m-%d %H:%M} UTC by {note.by}: {note.because}",
+                remedy=f"release a corrected version; if the reason is gone, `slipway lift {environment} {note.release} --because REASON`",
+            )
+
+
+def refuse_unverified(facts: GateFacts) -> Iterator[Refusal]:
+    """A refusal when the digest was not verified upstream. It cannot be forced: nobody has ever seen it work.
+
+    What was verified here may come back here.
+    """
+    here, upstream = facts.fitness.get(facts.environment), facts.fitness.get(facts.promote_from or "")
+    verified_here = facts.kind in WAYS_BACK and here is not None and here.verified
+    if facts.kind not in BRINGS or facts.promote_from is None or (upstream and upstream.verified) or verified_here:
+        return
+    seen = ", ".join(name for name, fitness in sorted(facts.fitness.items()) if fitness.verified) or "nowhere"
+    yield Refusal(
+        gate="upstream",
+        text=f"{facts.release.id} ({facts.release.digest[:19]}…) was not verified in {facts.promote_from}; verified: {seen}",
+        remedy=f"bring it to 100 % in {facts.promote_from} first, then promote it",
+        can_be_forced=False,
+    )

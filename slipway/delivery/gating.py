@@ -1,0 +1,179 @@
+"""Asking the gates: what they must know is collected here, under the lease, and their overriding is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from slipway.contract.freeze import FreezeWindow
+from slipway.delivery.errors import RefusedError
+from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates
+from slipway.delivery.gates.facts import WAYS_BACK
+from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.machine import TURNS_BACK
+from slipway.delivery.model.fitness import Fitness
+from slipway.delivery.model.release import Release
+from slipway.delivery.model.rollout import Kind, Phase
+from slipway.delivery.model.target import Target, parse_target
+from slipway.delivery.planning import forced_entries, window_closes_at
+from slipway.delivery.ports import Context, Place
+from slipway.errors import NotFoundError, UsageError
+
+HISTORY_DEPTH = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """A person opens the gates that may be opened."""
+
+    because: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.because.strip():
+            raise UsageError("--force wants a reason", remedy="add --because REASON; it is kept in the ledger")
+
+    @classmethod
+    def given(cls, because: str, *, force: bool) -> Override | None:
+        """The override, if `force`; UsageError when it has no reason."""
+        return cls(because=because) if force else None
+
+    def recorded(self, refusals: Sequence[Refusal]) -> tuple[str, ...]:
+        """What was overridden, and why, for the rollout."""
+        return tuple(f"{refusal.gate}: {refusal.text}; overridden: {self.because}" for refusal in refusals)
+
+
+def known_target(ctx: Context) -> Target | None:
+    """The stack's output; None: it was never brought up."""
+    outputs = ctx.stack.outputs()
+    return parse_target(outputs) if "delivery" in outputs else None
+
+
+def release_at(ctx: Context, place: Place) -> Release:
+    """The release that is live in a place; NotFoundError when none is."""
+    wanted = ctx.ledger.wanted(place)
+    running = wanted.colour(wanted.live) if wanted.live else None
+    if running is None:
+        raise NotFoundError(
+            f"nothing is live for {place}", remedy=f"bring a release to 100 % in {place.environment} first"
+        )
+    return ctx.ledger.release(place.service, running.release)
+
+
+def source_environment(ctx: Context, target: Target | None) -> str | None:
+    """Where releases come from, as the stack file says, or else the stack itself; None: they are built here."""
+    declared = ctx.declared()
+    return (declared and declared.promote_from) or (target.rollout.promote_from if target else None)
+
+
+def refuse_direction(ctx: Context, promoted_from: str | None) -> None:
+    """UsageError when releases come here another way. Before anything else: not even the infrastructure is touched."""
+    target, here = known_target(ctx), ctx.place.environment
+    source = source_environment(ctx, target)
+    if source is None and promoted_from and (target or ctx.declared()):
+        raise UsageError(
+            f"{here} builds its releases itself", where=str(ctx.place), remedy=f"run `slipway release {here}`"
+        )
+    if source is not None and promoted_from != source:
+        raise UsageError(
+            f"{here} takes releases from {source} only",
+            where=str(ctx.place),
+            remedy=f"run `slipway promote {source} {here}`",
+        )
+
+
+def find_refusals(
+    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
+) -> tuple[Refusal, ...]:
+    """What the gates say now of bringing `chosen` here (or, for the other kinds, of leaving it alone here)."""
+    wanted, history = ctx.ledger.wanted(ctx.place), ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    source = source_environment(ctx, target) if kind not in WAYS_BACK or target is None else target.rollout.promote_from
+    checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
+    seconds = target.rollout.rollback_window_seconds if target else 0
+    facts = GateFacts(
+        now=ctx.clock.now(),
+        kind=kind,
+        environment=ctx.place.environment,
+        release=chosen,
+        live=release_at(ctx, ctx.place) if wanted.live and kind is Kind.RELEASE else None,
+        promote_from=source,
+        freeze_windows=() if kind in WAYS_BACK else freeze_windows(ctx, target),
+        fitness=_fitness_before(ctx, chosen, source),
+        image_exists=kind not in {Kind.RELEASE, Kind.ROLLBACK} or ctx.has_image(chosen.image),
+        window_closes_at=window_closes_at(wanted, history, seconds),
+        schema=ctx.ledger.schema(ctx.place),
+        program_hash=checkout.program_hash if checkout else None,
+        lock_hash=checkout.lock_hash if checkout else None,
+    )
+    return evaluate_gates(facts, gates)
+
+
+def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:
+    """Those of the stack file at hand and those of the stack: neither an old checkout nor a late `up` opens one."""
+    declared = ctx.declared()
+    windows = (*(declared.freeze_windows if declared else ()), *(target.rollout.freeze_windows if target else ()))
+    return tuple(window for number, window in enumerate(windows) if window not in windows[:number])
+
+
+def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | None) -> tuple[str, ...]:
+    """What was overridden, for the rollout; RefusedError when something stands."""
+    standing = tuple(refusal for refusal in refusals if override is None or not refusal.can_be_forced)
+    if standing or override is None:
+        if standing:
+            raise RefusedError(standing, where=str(ctx.place))
+        return ()
+    return override.recorded(refusals)
+
+
+def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None) -> None:
+    """A rollout that a dead process left goes on only if it could begin now. Ways back are not asked, nor what was forced before."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    forward = TURNS_BACK | {Phase.RETIRING, Phase.CONTRACTING}
+    if rollout is None or rollout.kind in WAYS_BACK or rollout.phase not in forward:
+        return
+    if ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
+        return
+    chosen = ctx.ledger.release(ctx.place.service, rollout.candidate.release) if rollout.candidate else None
+    forced = {text.partition(":")[0] for text in rollout.forced}
+    refusals = [
+        replace(
+            refusal,
+            text=f"{refusal.text}; {rollout.kind} {rollout.id} was left in phase {rollout.phase}",
+            remedy=f"take it back with `slipway abort {ctx.place.environment}`, or go on with --force --because REASON",
+        )
+        for refusal in find_refusals(
+            ctx, known_target(ctx), chosen or release_at(ctx, ctx.place), rollout.kind, gates=GOING_ON
+        )
+        if refusal.gate not in forced
+    ]
+    overridden = pass_gates(ctx, refusals, override)
+    if overridden:
+        journal = forced_entries(overridden, rollout.phase, ctx.owner.name, ctx.clock.now())
+        written = replace(rollout, forced=(*rollout.forced, *overridden), journal=(*rollout.journal, *journal))
+        ctx.ledger.write_rollout(ctx.place, written, keeper.lease)
+
+
+def sources_of(targets: Sequence[Target], service: str) -> Mapping[str, str | None]:
+    """Where each environment of a service takes its releases from."""
+    return {target.environment: target.rollout.promote_from for target in targets if target.service == service}
+
+
+def upstream_chain(sources: Mapping[str, str | None], environment: str) -> tuple[str, ...]:
+    """The environments that a release passes before this one, nearest first."""
+    chain: list[str] = []
+    source = sources.get(environment)
+    while source and source not in chain and source != environment:  # a circle of settings must not become one of ours
+        chain.append(source)
+        source = sources.get(source)
+    return tuple(chain)
+
+
+def _fitness_before(ctx: Context, chosen: Release, source: str | None) -> Mapping[str, Fitness]:
+    """Records of here and of upstream. Where an upstream environment is gone, what stood before it is not known:
+    then all but what is downstream from here counts."""
+    here = ctx.place.environment
+    fitness = ctx.ledger.fitness(ctx.place.service, chosen.digest)
+    sources = {**sources_of(ctx.ledger.targets(), ctx.place.service), here: source}
+    chain = upstream_chain(sources, here)
+    if chain and chain[-1] not in sources:
+        return {name: each for name, each in fitness.items() if here not in upstream_chain(sources, name)}
+    return {name: each for name, each in fitness.items() if name == here or name in chain}

@@ -1,0 +1,67 @@
+"""Which release a rollback goes back to: the newest earlier one that the gates let pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from slipway.delivery.events import Notice
+from slipway.delivery.gates import Refusal
+from slipway.delivery.gating import HISTORY_DEPTH, find_refusals
+from slipway.delivery.model.release import Release
+from slipway.delivery.model.rollout import Kind, Reason, Rollout
+from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.ports import Context
+from slipway.errors import NotFoundError, UsageError
+
+
+def choose_rollback(
+    ctx: Context, wanted: Wanted, target: Target, to: str | None
+) -> tuple[Release, Kind, tuple[Refusal, ...]]:
+    """The release, how it comes back, and what the gates say: of `to` anything, of one that is chosen here nothing."""
+    live, warm = (wanted.colour(colour) if colour else None for colour in (wanted.live, wanted.idle))
+
+    def ask(release_id: str) -> tuple[Release, Kind, tuple[Refusal, ...]]:
+        chosen = ctx.ledger.release(ctx.place.service, release_id)
+        kind = Kind.SWITCH if warm and warm.release == chosen.id else Kind.ROLLBACK
+        return chosen, kind, find_refusals(ctx, target, chosen, kind)
+
+    if to:
+        if live and live.release == to:
+            raise UsageError(f"{to} is live already", where=str(ctx.place))
+        return ask(to)
+    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    earlier = [*([warm.release] if warm else []), *_were_live(history)]
+    for release_id in dict.fromkeys(earlier):
+        if live and release_id == live.release:
+            continue
+        if release_id in _failed_lately(history):
+            _tell(ctx, f"not {release_id}: the last rollback to it failed; trying the one before")
+            continue
+        chosen, kind, refusals = ask(release_id)
+        if not refusals:
+            return chosen, kind, ()
+        _tell(ctx, f"not {release_id}: {'; '.join(refusal.text for refusal in refusals)}; trying the one before")
+    raise NotFoundError(
+        "there is no earlier release that may come back",
+        where=str(ctx.place),
+        remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
+    )
+
+
+def _were_live(history: Sequence[Rollout]) -> Iterator[str]:
+    return (past.candidate.release for past in history if past.candidate and not past.reason)
+
+
+def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:
+    """Releases whose last way back here failed by itself: asking for the same once more would fail as long again."""
+    ended: dict[str, bool] = {}
+    for past in history:
+        if past.candidate and past.reason is not Reason.ABORTED:
+            failed = bool(past.reason) and past.kind is not Kind.RELEASE
+            ended.setdefault(past.candidate.release, failed)
+    return frozenset(name for name, failed in ended.items() if failed)
+
+
+def _tell(ctx: Context, text: str) -> None:
+    ctx.progress(Notice(at=ctx.clock.now(), environment=ctx.place.environment, service=ctx.place.service, text=text))
