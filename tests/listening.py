@@ -7,7 +7,7 @@ import ipaddress
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,7 @@ def run(*argv: str, namespace: str = "", text: str = "") -> str:
 
 
 @contextmanager
-def neighbour(name: str, machine: str = "") -> Iterator[str]:
+def neighbour(name: str, machine: str = "") -> Generator[str]:
     """A namespace with a link to the machine (or to the namespace that stands for it) and routes through it on both families."""
     here = ["-n", machine] if machine else []
     run("ip", "netns", "add", name)
