@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import typer
 
 import slipway.cli
 from slipway.cli import app
+from slipway.cli.dashboard import listening
+from slipway.errors import MachineError
 from slipway.log import get_logger
 from tests.command import run_slipway
 
@@ -62,3 +65,13 @@ def test_messages_leave_alone_what_a_command_answers(capsys: pytest.CaptureFixtu
 
     said = capsys.readouterr()
     assert (said.out, "built" in said.err) == ("", True)
+
+
+@pytest.mark.enable_socket
+def test_busy_port_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(MachineError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
+            listening("127.0.0.1", port)
+    with listening("127.0.0.1", 0) as listener:
+        assert listener.getsockname()[1] > 0
