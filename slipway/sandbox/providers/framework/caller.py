@@ -18,8 +18,8 @@ from slipway.errors import UsageError
 from slipway.providers.provider import Caller, ProviderError
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-_TCP = Path("/proc/net/tcp")
-_ESTABLISHED = "01"
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_ESTABLISHED, _LISTENING = "01", "0A"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,18 @@ class Connection:
 
 
 def established(peer: str) -> Connection | None:
-    """The connection from `ipv4:127.0.0.1:PORT`; None when it is closed."""
+    """The connection from `ipv4:127.0.0.1:PORT` to a port that this process serves; None when it is closed.
+
+    Connections to different ports may come from the same one, and then belong to different processes.
+    """
     wanted = f"0100007F:{int(peer.rpartition(':')[2]):04X}"
-    for line in _TCP.read_text().splitlines()[1:]:
-        fields = line.split()
-        # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
-        if fields[1] == wanted and fields[3] == _ESTABLISHED:
-            return Connection(inode=int(fields[9]), user=int(fields[7]))
+    # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+    rows = [line.split() for table in _TABLES for line in table.read_text().splitlines()[1:]]
+    sockets = {_target(entry.path) for entry in os.scandir("/proc/self/fd")}
+    served = {row[1][-5:] for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in sockets}
+    for row in rows:
+        if row[1] == wanted and row[2][-5:] in served and row[3] == _ESTABLISHED:
+            return Connection(inode=int(row[9]), user=int(row[7]))
     return None
 
 
