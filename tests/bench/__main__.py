@@ -9,6 +9,9 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from slipway.sandbox.environment import sandbox_environment
+from slipway.sandbox.paths import SandboxPaths
+from tests.bench.bench_api import measure_calls
 from tests.bench.bench_preview import NotMeasurableError, measure_previews
 
 BASELINE_ROUNDS = 3_000_000
@@ -27,6 +30,8 @@ def main() -> None:
         table.add_row("preview of the unchanged dev: `pulumi preview -s dev`", figures.pulumi.text, "4 s")
         table.add_row("the same: `slipway preview dev`, policies included", figures.slipway.text, "")
         table.add_row("slipway over pulumi, medians", f"{figures.ratio:.2f}", "1.2")
+        environ = sandbox_environment(SandboxPaths.from_environment())
+        table.add_row("a message sent to a queue of the sandbox's AWS API", measure_calls(environ), "10 ms")
     console.print(table)
 
 
