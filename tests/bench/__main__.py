@@ -7,6 +7,7 @@ import platform
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from slipway.sandbox.environment import sandbox_environment
@@ -25,7 +26,7 @@ def main() -> None:
     try:
         figures = measure_previews()
     except NotMeasurableError as error:
-        table.add_row("preview of the unchanged dev", f"not measured: {error}", "")
+        table.add_row("preview of the unchanged dev", f"not measured: {escape(str(error))}", "")
     else:
         table.add_row("preview of the unchanged dev: `pulumi preview -s dev`", figures.pulumi.text, "4 s")
         table.add_row("the same: `slipway preview dev`, policies included", figures.slipway.text, "")
