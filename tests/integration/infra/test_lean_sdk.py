@@ -1,4 +1,4 @@
-"""What is loaded by need: nothing heavy when the sandbox is asked for, and SDK packages which the same names and hints as whole ones."""
+"""What is loaded by need: nothing heavy when the sandbox is asked for, and SDK packages which offer the names and hints of whole ones."""
 
 from __future__ import annotations
 

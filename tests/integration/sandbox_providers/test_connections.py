@@ -76,9 +76,7 @@ def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[
     assert caller.path("www/a.html") == tmp_path / "site/www/a.html"
 
 
-def test_caller_is_the_command_not_a_child_that_it_is_starting(
-    listener: socket.socket,
-) -> None:
+def test_caller_is_the_command_not_a_child_that_it_is_starting(listener: socket.socket) -> None:
     with connect(listener) as connection:
         child = os.fork()
         if child == 0:  # as between fork and exec: every file of the parent, maybe another folder

@@ -39,10 +39,10 @@ def established(peer: str) -> Connection | None:
     wanted = f"0100007F:{int(peer.rpartition(':')[2]):04X}"
     # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
     rows = [line.split() for table in _TABLES for line in table.read_text().splitlines()[1:]]
-    sockets = {_target(entry.path) for entry in os.scandir("/proc/self/fd")}
-    served = {row[1][-5:] for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in sockets}
+    ours = _open_files(os.getpid())
+    served = {f"0100007F{row[1][-5:]}" for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in ours}
     for row in rows:
-        if row[1] == wanted and row[2][-5:] in served and row[3] == _ESTABLISHED:
+        if row[1] == wanted and row[2] in served and row[3] == _ESTABLISHED:
             return Connection(inode=int(row[9]), user=int(row[7]))
     return None
 
@@ -63,7 +63,7 @@ def find_process(peer: str) -> psutil.Process:
         )
     wanted = f"socket:[{connection.inode}]"
     for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()), reverse=True):
-        if _holds(pid, wanted):
+        if wanted in _open_files(pid):
             with contextlib.suppress(psutil.NoSuchProcess):  # a child that was not begun: its parent comes next
                 return _owner(psutil.Process(pid), wanted)
     raise ProviderError(f"cannot tell which process connects from {peer}")
@@ -71,17 +71,17 @@ def find_process(peer: str) -> psutil.Process:
 
 def _owner(process: psutil.Process, socket: str) -> psutil.Process:
     """The eldest of the line that holds the socket: a child holds all that its parent does until its own program begins."""
-    while (parent := process.parent()) is not None and _holds(parent.pid, socket):
+    while (parent := process.parent()) is not None and socket in _open_files(parent.pid):
         process = parent
     return process
 
 
-def _holds(pid: int, socket: str) -> bool:
+def _open_files(pid: int) -> set[str]:
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
-            return any(_target(entry.path) == socket for entry in entries)
+            return {_target(entry.path) for entry in entries}
     except OSError:
-        return False  # ended, or another user's
+        return set()  # ended, or another user's
 
 
 def _target(link: str) -> str:
