@@ -23,10 +23,11 @@ import json, socket, sys, time
 from concurrent.futures import ThreadPoolExecutor
 def open_(target):
     try:
-        with socket.create_connection(tuple(target), timeout=3):
+        with socket.create_connection(tuple(target), timeout=3, source_address=source):
             return True
     except OSError:
         return False
+source = (sys.argv[1], 0) if sys.argv[1:] else None
 targets = json.load(sys.stdin)
 with ThreadPoolExecutor(64) as pool:
     print(json.dumps([target for target, found in zip(targets, pool.map(open_, targets)) if found]))
@@ -132,7 +133,8 @@ def neighbour(name: str, machine: str = "") -> Generator[str]:
         run("ip", "netns", "delete", name)
 
 
-def reached(namespace: str, targets: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Which of the addresses and ports let a process in the namespace connect."""
-    answer = run(sys.executable, "-c", PROBE, namespace=namespace, text=json.dumps(sorted(set(targets))))
+def reached(namespace: str, targets: Iterable[tuple[str, int]], source: str = "") -> set[tuple[str, int]]:
+    """Which of the addresses and ports let a process in the namespace connect, from one of its addresses."""
+    argv = [sys.executable, "-c", PROBE, *([source] if source else [])]
+    answer = run(*argv, namespace=namespace, text=json.dumps(sorted(set(targets))))
     return {(address, port) for address, port in json.loads(answer)}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.sandbox.administration import run
-from slipway.sandbox.ports import HOST_ADDRESS
 
 INTERFACES = "slipway+"
 """Every node's interface on the host, in iptables' notation."""
@@ -19,54 +18,47 @@ TABLES = ("nat", "filter")
 
 @dataclass(frozen=True)
 class Chain:
-    """Rules of the filter that one of its built-in chains asks first. They replace each other at one stroke, whatever was there."""
+    """Rules that replace each other at one stroke, whatever was there."""
 
-    hook: str
     name: str
     rules: Sequence[str]
+    hook: str = ""
+    """The built-in chain that asks them first; none: other rules lead here."""
+    table: str = "filter"
 
 
-HOST_CHAIN = Chain(
-    "INPUT",
-    "SLIPWAY-HOST",
-    # The kernel takes packets to any of its addresses from any link.
-    [
-        f"-d {HOST_ADDRESS} -i lo -j ACCEPT",
-        f"-d {HOST_ADDRESS} -i {INTERFACES} -j ACCEPT",
-        f"-d {HOST_ADDRESS} -j DROP",
-    ],
-)
-PODS_CHAIN = Chain(
-    "FORWARD",
-    "SLIPWAY-PODS",
-    # Asked first, since Docker sets the policy to DROP.
-    [
-        f"-o {INTERFACES} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        f"-i {INTERFACES} -j ACCEPT",
-        f"-o {INTERFACES} -j DROP",
-    ],
-)
-"""Pods reach everything, and nobody but pods and this machine reaches pods and nodes."""
+def cluster_interfaces(index: int) -> str:
+    """The interfaces of one cluster's nodes on the host, in iptables' notation."""
+    return f"slipway{index}n+"
 
 
-def ensure_chain(chain: Chain) -> None:
-    """Have the chain asked."""
+def ensure_chain(chain: Chain, *, namespace: str = "") -> None:
+    """Have the chain asked, in a network namespace if one is named."""
     rules = "".join(f"-A {chain.name} {rule}\n" for rule in chain.rules)
-    run("iptables-restore", "-w", "--noflush", text=f"*filter\n:{chain.name} - [0:0]\n{rules}COMMIT\n")
-    ensure_rule("filter", chain.hook, "-j", chain.name)
+    text = f"*{chain.table}\n:{chain.name} - [0:0]\n{rules}COMMIT\n"
+    run(*_inside(namespace), "iptables-restore", "-w", "--noflush", text=text)
+    if chain.hook:
+        ensure_rule(chain.table, chain.hook, "-j", chain.name, namespace=namespace)
 
 
-def remove_chain(chain: Chain) -> None:
-    """Take the chain away; none is fine."""
-    remove_rule("filter", chain.hook, "-j", chain.name)
+def ensure_chain_exists(name: str) -> None:
+    """Have a chain of the filter, empty if it is new: another one leads to it."""
+    _iptables("-N", name)
+
+
+def remove_chain(name: str, *, hook: str = "") -> None:
+    """Take a chain of the filter away; none is fine."""
+    if hook:
+        remove_rule("filter", hook, "-j", name)
     for verb in ("-F", "-X"):
-        _iptables(verb, chain.name)
+        _iptables(verb, name)
 
 
-def ensure_rule(table: str, chain: str, *rule: str) -> None:
+def ensure_rule(table: str, chain: str, *rule: str, namespace: str = "") -> None:
     """Have the rule; a new one is the chain's first."""
-    if run("iptables", "-w", "-t", table, "-C", chain, *rule, check=False).returncode != 0:
-        run("iptables", "-w", "-t", table, "-I", chain, *rule)
+    iptables = (*_inside(namespace), "iptables", "-w", "-t", table)
+    if run(*iptables, "-C", chain, *rule, check=False).returncode != 0:
+        run(*iptables, "-I", chain, *rule)
 
 
 def remove_rule(table: str, chain: str, *rule: str) -> None:
@@ -100,6 +92,10 @@ def remove_engine_rules(policy: Path) -> None:
     if policy.exists():
         _iptables("-P", "FORWARD", policy.read_text().strip())
     run("ip", "link", "delete", BRIDGE, check=False)
+
+
+def _inside(namespace: str) -> tuple[str, ...]:
+    return ("nsenter", f"--net=/run/netns/{namespace}") if namespace else ()
 
 
 def _iptables(*arguments: str) -> str:

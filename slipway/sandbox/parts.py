@@ -11,17 +11,23 @@ from slipway.log import get_logger
 from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.ecr.models import write_manifest
 from slipway.sandbox.aws.eks.models import resume_clusters
+from slipway.sandbox.aws.eks.pod_routes import admission_application, agent_route
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.rds.models import keep_instances, resume_instances
 from slipway.sandbox.aws.routes import registry_route, token_review_route
 from slipway.sandbox.aws.rows import cluster_rows, database_rows, load_balancer_rows
+from slipway.sandbox.aws.server import AwsServer
 from slipway.sandbox.aws.world import World, use_world
+from slipway.sandbox.database_access import DatabaseAccess
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes.layout import admission_pki
 from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
+from slipway.sandbox.kubernetes.pki import server_context
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.ports import ADMISSION_PORT, LOOPBACK, POD_IDENTITY_ADDRESS
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.registry import BACKEND_URL, MIRROR_ROUTE, REGISTRY_ADDRESS, Registry
@@ -43,6 +49,10 @@ class Parts:
         self._docker = DockerEngine(paths, processes)
         self._clusters = ClusterManager(paths, processes)
         self._traffic = Traffic(paths, processes)
+        self._access = DatabaseAccess(self._clusters)
+        self._admission = AwsServer(
+            admission_application, [LOOPBACK], ADMISSION_PORT, tls=server_context(admission_pki(paths))
+        )
         self._stopping = threading.Event()
         self._attached: set[str] = set()
         self._addresses: dict[str, ServiceAddresses] = {}
@@ -54,7 +64,8 @@ class Parts:
         source = ImageSource(ImageBuilder(paths.cache / "images", client), client)
         application.add_route("token-review", token_review_route)
         application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest))
-        application.listeners.append(self._traffic)
+        application.add_host(POD_IDENTITY_ADDRESS, agent_route)
+        application.listeners += [self._traffic, self._access]
         use_world(
             World(
                 clusters=self._clusters,
@@ -73,11 +84,13 @@ class Parts:
 
     def start(self) -> None:
         """Bring back what ran before, in the background, and keep it running."""
+        self._admission.start()
         threading.Thread(target=self._run, name="parts", daemon=True).start()
 
     def stop(self) -> None:
         """Stop watching; the processes go on."""
         self._stopping.set()
+        self._admission.stop()
         for addresses in self._addresses.values():
             addresses.stop()
         self._traffic.stop()
@@ -97,6 +110,7 @@ class Parts:
     def _run(self) -> None:
         self._try("registry", self._registry.start)
         self._try("docker", self._docker.start)
+        self._try("packet filter", self._access.refresh)
         self._try("databases", resume_instances)
         self._try("clusters", self._resume_clusters)
         self.resumed.set()
@@ -120,6 +134,7 @@ class Parts:
                 self._attach(name)
 
     def _attach(self, name: str) -> None:
+        self._try("packet filter", self._access.refresh)
         if name in self._attached:
             return
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 LOOPBACK = "127.0.0.1"
 HOST_ADDRESS = "10.87.0.1"
 """The machine's address for pods: on the loopback device, routed from every node's network namespace, closed to everybody else."""
+POD_IDENTITY_ADDRESS = "169.254.170.23"
+"""Where a pod finds EKS's Pod Identity agent, on port 80. Each node leads it to the AWS API. Source: EKS user guide."""
 LOAD_BALANCER_NETWORK = "127.0.10"
 """The first three bytes; one address per load balancer."""
 
@@ -20,11 +23,23 @@ DATABASE_PORTS = range(15432, 16432)
 ETCD_PORT = 23790
 API_PORTS = range(6443, 6603, 10)
 """One for each of 16 clusters."""
+ADMISSION_PORT = 4569
 KUBELET_PORT = 10250
 KUBELET_HEALTH_PORT = 10248
 PROXY_METRICS_PORT = 10249
 PROXY_HEALTH_PORT = 10256
 ANY_PORT = range(1, 65536)
+
+
+class Clients(StrEnum):
+    """Who gets through to a listener. Most listeners ask for credentials then."""
+
+    MACHINE = "this machine"
+    NODE = "the node itself"
+    NODES = "this machine, nodes"
+    PODS = "this machine, nodes and pods"
+    OWN_PODS = "this machine, nodes and pods of its cluster"
+    ADMITTED_PODS = "this machine, nodes and pods that its security groups admit"
 
 
 @dataclass(frozen=True)
@@ -37,28 +52,28 @@ class Listener:
     account: str
     """Of the processes that serve requests. HAProxy's master stays root, and serves its private socket only."""
     networks: tuple[str, ...]
-    ports: Collection[int]
-    clients: str
-    """Who gets through to it. Most ask for credentials then."""
+    ports: Sequence[int]
+    clients: Clients
 
 
-_OWN, _HOST, _NODES = (f"{LOOPBACK}/32",), (f"{HOST_ADDRESS}/32",), ("10.87.0.0/16",)
+NODE_NETWORK = "10.87.0.0/16"
+_OWN, _HOST, _NODES = (f"{LOOPBACK}/32",), (f"{HOST_ADDRESS}/32",), (NODE_NETWORK,)
 _BALANCERS = (f"{LOAD_BALANCER_NETWORK}.0/24",)
-_MACHINE, _PODS, _NODE = "this machine", "this machine, pods", "the node itself"
 LISTENERS = (
-    Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), _PODS),
-    Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), _MACHINE),
-    Listener("image registry", "registry-proxy", "haproxy", _OWN + _HOST, (REGISTRY_PORT,), _PODS),
-    Listener("image registry's store", "registry", "docker-registry", _OWN, (REGISTRY_BACKEND_PORT,), _MACHINE),
-    Listener("databases", "postgres-*", "postgres", _OWN + _HOST, DATABASE_PORTS, _PODS),
-    Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, _MACHINE),
-    Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), _MACHINE),
+    Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), Clients.PODS),
+    Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), Clients.MACHINE),
+    Listener("admission webhook", "daemon", "root", _OWN, (ADMISSION_PORT,), Clients.MACHINE),
+    Listener("image registry", "registry-proxy", "haproxy", _OWN + _HOST, (REGISTRY_PORT,), Clients.NODES),
+    Listener("image registry's store", "registry", "docker-registry", _OWN, (REGISTRY_BACKEND_PORT,), Clients.MACHINE),
+    Listener("databases", "postgres-*", "postgres", _OWN + _HOST, DATABASE_PORTS, Clients.ADMITTED_PODS),
+    Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, Clients.MACHINE),
+    Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), Clients.MACHINE),
     # The same ports of 127.0.0.1 lead there: an API server takes one address only.
-    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, _PODS),
-    Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), _PODS),
-    Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), _NODE),
-    Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), _NODE),
-    Listener("containerd's streams", "*-containerd*", "root", _OWN, ANY_PORT, _NODE),
+    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, Clients.OWN_PODS),
+    Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), Clients.OWN_PODS),
+    Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), Clients.NODE),
+    Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), Clients.NODE),
+    Listener("containerd's streams", "*-containerd*", "root", _OWN, ANY_PORT, Clients.NODE),
 )
 
 

@@ -25,6 +25,7 @@ from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal,
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.signatures import SignatureError, check_signature
+from slipway.sandbox.ports import HOST_ADDRESS
 
 SLOW_REQUEST_SECONDS = 1.0
 """Requests that take longer are logged: a slow one keeps all others waiting."""
@@ -63,15 +64,23 @@ class AwsApplication:
         self._state = state
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
         self._routes: dict[str, Route] = {}
+        self._hosts: dict[str, Route] = {}
         self.listeners: list[ChangeListener] = []
 
     def add_route(self, name: str, route: Route) -> None:
         """Serve `/_slipway/<name>` and all below it by `route`."""
         self._routes[name] = route
 
+    def add_host(self, name: str, route: Route) -> None:
+        """Serve what comes to this machine's address for pods under another host name by `route`."""
+        self._hosts[name] = route
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
-        status, headers, chunks = page_refusal(environ) or self._serve(environ)
+        from_pods = environ.get("SERVER_NAME") == HOST_ADDRESS
+        host = self._hosts.get(str(environ.get("HTTP_HOST"))) if from_pods else None
+        refused = page_refusal(environ, [*self._hosts] if from_pods else [])
+        status, headers, chunks = refused or (host or self._serve)(environ)
         start_response(status, headers)
         return chunks
 
@@ -81,6 +90,8 @@ class AwsApplication:
 
     def _serve_own(self, path: str, environ: Environ) -> Answer:
         route = self._routes.get(path.removeprefix(OWN_PREFIX).partition("/")[0])
+        if environ.get("SERVER_NAME") == HOST_ADDRESS:
+            return forbidden("the sandbox's own pages are for this machine")
         if route is None:
             return "404 Not Found", [("Content-Type", "text/plain")], [b"no such page\n"]
         return route(environ)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.ports import HOST_ADDRESS
 
@@ -11,11 +13,14 @@ REFUSED_SERVICES = frozenset({"moto_api", "instance_metadata"})
 CORS_PREFIX = "access-control-"
 
 
-def page_refusal(environ: Environ) -> Answer | None:
-    """The refusal of a request that a web page makes, also one whose own name was rebound to our address; None for others."""
+def page_refusal(environ: Environ, hosts: Collection[str] = ()) -> Answer | None:
+    """The refusal of a request that a web page makes, also one whose own name was rebound to our address; None for others.
+
+    `hosts`: what the API is called beside its own names, port included.
+    """
     if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
         return forbidden("the sandbox answers no web pages")
-    if environ.get("HTTP_HOST") not in {f"{name}:{environ['SERVER_PORT']}" for name in HOST_NAMES}:
+    if environ.get("HTTP_HOST") not in {*hosts, *(f"{name}:{environ['SERVER_PORT']}" for name in HOST_NAMES)}:
         return forbidden(f"the sandbox is called {' or '.join(HOST_NAMES)}, with its port")
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from moto.acm.models import CertBundle
 from moto.ecr.models import ecr_backends
 from moto.eks.models import eks_backends
+from moto.moto_server.werkzeug_app import SIGNING_ALIASES
 from moto.rds.models import rds_backends
 from moto.sts.models import STSBackend
 
@@ -29,6 +30,7 @@ def install_backends() -> None:
     replace_secret_text()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
+    SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS
 
 
 def _caller_identity(self: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:

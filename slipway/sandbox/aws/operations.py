@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+from slipway.sandbox.ports import HOST_ADDRESS
+
 LOAD_BALANCING_V2 = b"Version=2015-12-01"
 READ_PREFIXES = (
     "Describe",
@@ -36,8 +38,10 @@ MUTATING_NAMES = frozenset(
 """AssumeRole and its like store the session that later calls are recognised by."""
 UNSAVED_NAMES = frozenset({"PutMetricData", "PutLogEvents", "ReceiveMessage"})
 """Changes that come many times a second and are saved within half a second instead of before the answer."""
-CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch"})
-"""Operations that wait (long polling) or call out (HTTP subscriptions): they must not hold the lock that all others take."""
+POD_IDENTITY, POD_IDENTITY_END = "AssumeRoleForPodIdentity", "/assume-role-for-pod-identity"
+CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch", POD_IDENTITY})
+"""Operations that wait (long polling) or call out (HTTP subscriptions, a cluster's review of a token): they must not hold the lock that
+all others take."""
 UNSIGNED_NAMES = {
     "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
     "sts": frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}),
@@ -79,12 +83,19 @@ def recognise_operation(service: str, environ: Mapping[str, object], body: bytes
     if name:
         mutates = name in MUTATING_NAMES or (name not in READ_NAMES and not name.startswith(READ_PREFIXES))
         return Operation(service, name, mutates, protocol)
+    if service == "eks" and str(environ.get("PATH_INFO")).endswith(POD_IDENTITY_END):
+        return Operation("sts", POD_IDENTITY, True, protocol)
     method = str(environ.get("REQUEST_METHOD", "GET"))
     return Operation(service, f"{method} {environ.get('PATH_INFO', '/')}", method not in READ_METHODS, protocol)
 
 
 def is_unsigned(operation: Operation, environ: Mapping[str, object], body: bytes) -> bool:
-    """Whether AWS takes this without credentials. Every place that may name an operation must name the same."""
+    """Whether AWS takes this without credentials. Every place that may name an operation must name the same.
+
+    Pods have an identity, and no other one for the asking: the sandbox does not look into the tokens of identity providers.
+    """
+    if operation.service == "sts" and environ.get("SERVER_NAME") == HOST_ADDRESS:
+        return False
     if "HTTP_X_AMZ_TARGET" in environ or "HTTP_SMITHY_PROTOCOL" in environ or "HTTP_AUTHORIZATION" in environ:
         return False
     asked = parse_qs(str(environ.get("QUERY_STRING", ""))), parse_qs(body.decode(errors="replace"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,9 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from slipway.errors import MachineError
+
+IDLE_SECONDS = 60
+"""For which a client over TLS may say nothing, before and after its handshake."""
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -33,13 +37,15 @@ class _RequestHandler(MotoRequestHandler):
 class AwsServer:
     """Serves one WSGI application on all given addresses, from threads of this process."""
 
-    def __init__(self, application: Any, addresses: Sequence[str], port: int) -> None:
+    def __init__(
+        self, application: Any, addresses: Sequence[str], port: int, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         """`port` 0 takes any free one, the same on every address. Raises MachineError when it is busy."""
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self._servers: list[BaseWSGIServer] = []
         self.port = port
         for address in addresses:
-            server = _bind(application, address, self.port)
+            server = _bind(application, address, self.port, _tls_handler(tls) if tls else _RequestHandler)
             self.port = server.port
             self._servers.append(server)
 
@@ -55,7 +61,20 @@ class AwsServer:
             server.server_close()
 
 
-def _bind(application: Any, address: str, port: int) -> BaseWSGIServer:
+def _tls_handler(context: ssl.SSLContext) -> type[_RequestHandler]:
+    class TlsRequestHandler(_RequestHandler):
+        timeout = IDLE_SECONDS
+
+        def setup(self) -> None:
+            """The handshake, in the connection's own thread: a client that says nothing keeps nobody waiting."""
+            self.request.settimeout(IDLE_SECONDS)
+            self.request = context.wrap_socket(self.request, server_side=True)
+            super().setup()
+
+    return TlsRequestHandler
+
+
+def _bind(application: Any, address: str, port: int, handler: type[_RequestHandler]) -> BaseWSGIServer:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -68,8 +87,6 @@ def _bind(application: Any, address: str, port: int) -> BaseWSGIServer:
             remedy="stop what listens there (`ss -ltnp` names it), or run `slipway sandbox down` for the sandbox that holds it",
         ) from error
     bound_port = listener.getsockname()[1]
-    server = make_server(
-        address, bound_port, application, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
-    )
+    server = make_server(address, bound_port, application, threaded=True, request_handler=handler, fd=listener.fileno())
     listener.detach()
     return server

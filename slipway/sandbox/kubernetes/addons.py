@@ -1,17 +1,17 @@
-"""What every cluster runs from the start: roles for EKS access policies, DNS, and the metrics that autoscaling needs."""
+"""What every cluster runs from the start: roles for EKS access policies, DNS, the metrics that autoscaling needs, and pod identity."""
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from string import Template
 
 from slipway.sandbox.go_programs import Binaries
-from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.api import apply_manifests
 from slipway.sandbox.kubernetes.containerd import IMAGES
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout
-from slipway.sandbox.kubernetes.node import resolver_source
-from slipway.sandbox.ports import HOST_ADDRESS
+from slipway.sandbox.ports import ADMISSION_PORT, HOST_ADDRESS, LOOPBACK
+from slipway.sandbox.resolvers import machine_nameservers
 
 MANIFESTS_FOLDER = Path(__file__).parent / "manifests"
 
@@ -38,10 +38,22 @@ def render_metrics_server() -> str:
     return Template(text).substitute(image=IMAGES["metrics-server"])
 
 
-def render_addons(layout: ClusterLayout) -> str:
+def render_pod_identity(layout: ClusterLayout, authority_pem: bytes) -> str:
+    """The webhook that gives pods their identity. `authority_pem`: of its certificate."""
+    return Template((MANIFESTS_FOLDER / "pod-identity.yaml").read_text()).substitute(
+        url=f"https://{LOOPBACK}:{ADMISSION_PORT}/pod-identity/{layout.name}",
+        authority=base64.b64encode(authority_pem).decode(),
+    )
+
+
+def render_addons(layout: ClusterLayout, admission_authority: bytes) -> str:
     """The manifests of all of them."""
-    has_upstream = bool(network.resolver_lines(resolver_source()))
-    parts = [render_access(), render_coredns(layout, has_upstream=has_upstream), render_metrics_server()]
+    parts = [
+        render_access(),
+        render_coredns(layout, has_upstream=bool(machine_nameservers())),
+        render_metrics_server(),
+        render_pod_identity(layout, admission_authority),
+    ]
     return "\n---\n".join(parts)
 
 

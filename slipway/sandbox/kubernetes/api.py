@@ -75,6 +75,18 @@ class ApiServer:
             if answer.status_code != 404:
                 _refuse(answer)
 
+    def review_token(self, token: str, audience: str) -> dict[str, Any]:
+        """The status of a TokenReview: whose token it is, if it is meant for the audience."""
+        review = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        with self.client() as client:
+            answer = client.post("/apis/authentication.k8s.io/v1/tokenreviews", json=review)
+            _refuse(answer)
+            return answer.json()["status"]
+
     def wait_node_ready(self, name: str, timeout_seconds: float) -> None:
         """Wait for the node's condition Ready; raises OperationError with the condition's own message."""
         deadline = time.monotonic() + timeout_seconds

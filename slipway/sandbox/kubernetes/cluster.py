@@ -13,8 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from slipway.errors import NotFoundError, UsageError
+import httpx
+
+from slipway.errors import NotFoundError, OperationError, UsageError
 from slipway.log import get_logger
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, Binaries
 from slipway.sandbox.kubernetes import network
@@ -23,8 +26,15 @@ from slipway.sandbox.kubernetes.api import ApiServer, drain
 from slipway.sandbox.kubernetes.containerd import prepare_images
 from slipway.sandbox.kubernetes.control_plane import ControlPlane
 from slipway.sandbox.kubernetes.etcd import Etcd
-from slipway.sandbox.kubernetes.layout import KUBERNETES_VERSION, MAXIMUM_NODES, ClusterLayout
+from slipway.sandbox.kubernetes.layout import (
+    KUBERNETES_VERSION,
+    MAXIMUM_NODES,
+    ClusterLayout,
+    admission_pki,
+    cluster_index,
+)
 from slipway.sandbox.kubernetes.node import Node
+from slipway.sandbox.kubernetes.pki import ensure_admission_pki
 from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
@@ -164,6 +174,23 @@ class ClusterManager:
             balancer_cidr=str(layout.balancer_network),
         )
 
+    def numbers(self) -> dict[str, int]:
+        """Each cluster's number, which its interfaces and addresses are made of."""
+        return {name: record.index for name, record in self._book.all().items() if not record.deleting}
+
+    def name_of(self, address: str) -> str | None:
+        """The cluster of a pod or node with this address; None for any other address."""
+        index = cluster_index(address)
+        return next((name for name, number in self.numbers().items() if number == index), None)
+
+    def review_token(self, name: str, token: str, audience: str) -> dict[str, Any]:
+        """Ask a cluster whose service-account token this is: a TokenReview's status. Raises NotFoundError, OperationError."""
+        api = ApiServer(self._layout(name, self._book.get(name)).admin_kubeconfig)
+        try:
+            return api.review_token(token, audience)
+        except httpx.HTTPError as error:
+            raise OperationError(f"the API server of {name} does not answer: {error}") from error
+
     def resume(self) -> None:
         """Bring back everything that should run, after a stop, a crash or a reboot; finish what was being removed.
 
@@ -223,7 +250,8 @@ class ClusterManager:
         self._apply_addons(layout)
 
     def _apply_addons(self, layout: ClusterLayout) -> None:
-        manifests = render_addons(layout)
+        authority = ensure_admission_pki(admission_pki(self._paths)) / "ca.crt"
+        manifests = render_addons(layout, authority.read_bytes())
         digest = hashlib.sha256(manifests.encode()).hexdigest()
         marker = layout.folder / "addons.applied"
         if not marker.is_file() or marker.read_text() != digest:

@@ -37,9 +37,21 @@ def check_cluster_name(name: str) -> str:
     return name
 
 
+def cluster_index(address: str) -> int | None:
+    """The number of the cluster that a pod's or a node's address belongs to; None for any other address."""
+    first, second, third, _ = ipaddress.IPv4Address(address).packed
+    index = third - 10 if second == 87 else second - 90
+    return index if first == 10 and 0 <= index < MAXIMUM_CLUSTERS else None
+
+
 def kubernetes_folder(paths: SandboxPaths) -> Path:
     """Everything persistent of all clusters."""
     return paths.sandbox / "kubernetes"
+
+
+def admission_pki(paths: SandboxPaths) -> Path:
+    """Certificate of the admission webhook, one for all clusters, and its authority."""
+    return kubernetes_folder(paths) / "admission"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,20 @@ Pods keep their own addresses towards the host and each other; only what leaves 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 
+import psutil
+
 from slipway.sandbox.administration import run
-from slipway.sandbox.firewall import INTERFACES, PODS_CHAIN, ensure_chain, ensure_rule, remove_chain, remove_rule
+from slipway.sandbox.firewall import INTERFACES, Chain, ensure_chain, ensure_rule, remove_chain, remove_rule
 from slipway.sandbox.host_address import add_host_address
 from slipway.sandbox.kubernetes.layout import ClusterLayout, NodeLayout
-from slipway.sandbox.ports import HOST_ADDRESS, LOOPBACK
+from slipway.sandbox.packet_rules import forward_chain
+from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS, LOOPBACK, POD_IDENTITY_ADDRESS
+from slipway.sandbox.resolvers import machine_nameservers
 
 KERNEL_SETTINGS = {
     "net/ipv4/ip_forward": 1,
@@ -29,12 +35,20 @@ def ensure_host() -> None:
         setting = Path("/proc/sys") / name
         if int(setting.read_text()) < value:
             setting.write_text(str(value))
-    ensure_chain(PODS_CHAIN)
+    ensure_chain(forward_chain(machine_nameservers(), _links()))
 
 
 def remove_host() -> None:
     """Take back the machine's rules. Its address and the kernel's settings stay: others may have come to need them."""
-    remove_chain(PODS_CHAIN)
+    chain = forward_chain([], [])
+    remove_chain(chain.name, hook=chain.hook)
+
+
+def _links() -> list[IPv4Network]:
+    """The networks of the machine's own interfaces."""
+    addresses = [each for found in psutil.net_if_addrs().values() for each in found if each.family == socket.AF_INET]
+    links = [IPv4Network(f"{each.address}/{each.netmask}", strict=False) for each in addresses if each.netmask]
+    return [link for link in links if link.prefixlen]
 
 
 def ensure_cluster(layout: ClusterLayout) -> None:
@@ -83,6 +97,21 @@ def ensure_node(node: NodeLayout) -> None:
     # /proc/sys/net shows the namespace of whoever looks.
     inside = ["nsenter", f"--net=/run/netns/{node.key}", "sysctl", "-qw"]
     run(*inside, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
+    for chain in node_chains(node):
+        ensure_chain(chain, namespace=node.key)
+    # The filter knows IPv4; over the link's own IPv6 addresses a node would reach what listens there.
+    if (setting := Path(f"/proc/sys/net/ipv6/conf/{node.host_interface}/disable_ipv6")).exists():
+        setting.write_text("1")
+
+
+def node_chains(node: NodeLayout) -> list[Chain]:
+    """Rules inside a node: a pod sends under an address of this node only, and finds EKS's Pod Identity agent at its usual address."""
+    agent = f"-d {POD_IDENTITY_ADDRESS} -p tcp --dport 80 -j DNAT --to-destination {HOST_ADDRESS}:{AWS_PORT}"
+    sources = ["-i lo -j RETURN", "-i eth0 -j RETURN", f"! -s {node.pod_range} -j DROP"]
+    return [
+        Chain("SLIPWAY-SOURCES", sources, hook="PREROUTING", table="raw"),
+        Chain("SLIPWAY-IDENTITY", [agent], hook="PREROUTING", table="nat"),
+    ]
 
 
 def route_balancers(layout: ClusterLayout, nodes: Sequence[NodeLayout]) -> None:
@@ -103,10 +132,3 @@ def remove_node(node: NodeLayout) -> None:
 def _ip(namespace: str | None, *arguments: str) -> None:
     inside: Sequence[str] = ("-n", namespace) if namespace else ()
     run("ip", *inside, *arguments)
-
-
-def resolver_lines(resolv_conf: str) -> list[str]:
-    """The lines of a resolv.conf that mean something inside a namespace: nameservers that are not loopback addresses."""
-    fields = [line.split() for line in resolv_conf.splitlines()]
-    servers = [field[1] for field in fields if len(field) > 1 and field[0] == "nameserver"]
-    return [f"nameserver {server}" for server in servers if not server.startswith("127.") and server != "::1"]

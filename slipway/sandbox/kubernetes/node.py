@@ -28,10 +28,9 @@ from slipway.sandbox.ports import (
     PROXY_METRICS_PORT,
 )
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.resolvers import machine_nameservers
 
 READY_TIMEOUT_SECONDS = 120
-RESOLVER_FILES = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
-"""The first that exists: systemd's stub in the second is a loopback address."""
 CONTAINER_LOG_LINKS = Path("/var/log/containers")
 """Where every kubelet links its containers' logs, whatever its configuration."""
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -217,13 +216,6 @@ class Node:
         return path
 
     def _write_resolver(self) -> Path:
-        lines = network.resolver_lines(resolver_source())
         path = self._node.folder / "resolv.conf"
-        path.write_text("".join(f"{line}\n" for line in lines))
+        path.write_text("".join(f"nameserver {server}\n" for server in machine_nameservers()))
         return path
-
-
-def resolver_source() -> str:
-    """The machine's own resolver configuration."""
-    source = next((path for path in RESOLVER_FILES if path.is_file()), None)
-    return source.read_text() if source else ""

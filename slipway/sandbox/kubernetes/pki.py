@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 import shutil
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout, NodeLayout
-from slipway.sandbox.ports import HOST_ADDRESS
+from slipway.sandbox.ports import HOST_ADDRESS, LOOPBACK
 
 VALID_DAYS = 3650
 CLOCK_SKEW = datetime.timedelta(hours=1)
@@ -243,6 +244,19 @@ def write_shared_identity(folder: Path, common_name: str, addresses: Sequence[st
     _write_identity(scratch, "server", issue(authority, common_name, addresses=addresses))
     _write_identity(scratch, "client", issue(authority, f"{common_name}-client"))
     scratch.rename(folder)
+
+
+def ensure_admission_pki(folder: Path) -> Path:
+    """The certificate of the admission webhook, with an authority of its own, all or none; returns the folder."""
+    write_shared_identity(folder, "admission-webhook", [LOOPBACK])
+    return folder
+
+
+def server_context(folder: Path) -> ssl.SSLContext:
+    """The TLS side of the admission webhook."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(ensure_admission_pki(folder) / "server.crt", folder / "server.key")
+    return context
 
 
 def _scratch(target: Path) -> Path:

@@ -1,7 +1,10 @@
-"""Who gets through to what the sandbox serves: its own processes in a namespace that stands for the machine, and a neighbour beside it."""
+"""Who gets through to what the sandbox serves: its own processes in a namespace that stands for the machine, with two clusters' nodes and
+pods, and a neighbour beside it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,9 +17,18 @@ import pytest
 
 from slipway.sandbox.accounts import unreachable
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import API_PORTS, ETCD_PORT, HOST_ADDRESS, REGISTRY_BACKEND_PORT, REGISTRY_PORT
+from slipway.sandbox.ports import (
+    API_PORTS,
+    AWS_PORT,
+    DATABASE_PORTS,
+    ETCD_PORT,
+    HOST_ADDRESS,
+    KUBELET_PORT,
+    REGISTRY_BACKEND_PORT,
+    REGISTRY_PORT,
+)
 from slipway.sandbox.processes import ProcessTable
-from tests.listening import MACHINE, Socket, listening, neighbour, reached, run
+from tests.listening import MACHINE, NEIGHBOUR, Socket, listening, neighbour, reached, run
 
 NEEDED = ("ip", "iptables", "etcd", "haproxy", "docker-registry")
 pytestmark = pytest.mark.skipif(
@@ -28,9 +40,11 @@ EVERYWHERE = 7777
 START = """
 import sys
 from pathlib import Path
+from slipway.sandbox.firewall import ensure_chain
 from slipway.sandbox.kubernetes import network
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import ClusterLayout
+from slipway.sandbox.packet_rules import databases_chain
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.registry import Registry
@@ -42,8 +56,17 @@ for _ in range(2):  # all of it may be repeated
     network.ensure_cluster(layout)
     Registry(paths, processes).start()
     Etcd(paths, processes).start()
+# Of 20 databases the first one belongs to the first cluster, the last one to the second.
+ensure_chain(databases_chain({0: range(15432, 15450), 1: [15451]}))
+network.ensure_host()  # a new cluster takes no database away
 serve = [sys.executable, "-m", "http.server", "--bind"]
-processes.ensure(ProcessSpec(name="dev-kube-apiserver", argv=[*serve, "10.87.0.1", str(layout.api_port)]))
+for name, port in [
+    ("dev-kube-apiserver", layout.api_port),
+    ("prod-kube-apiserver", layout.api_port + 10),
+    ("daemon", 4566),
+    *((f"database-{port}", port) for port in (15432, 15449, 15451)),
+]:
+    processes.ensure(ProcessSpec(name=name, argv=[*serve, "10.87.0.1", str(port)]))
 processes.ensure(ProcessSpec(name="control", argv=[*serve, "::", sys.argv[2]]))
 """
 STOP = """
@@ -59,12 +82,17 @@ remove_host_address()
 """
 
 
+DEV, PROD = 0, 1
+NODES, PODS = ("10.87.10.2", "10.87.11.2"), ("10.90.0.5", "10.91.0.5")
+"""Of the two clusters."""
+
+
 @dataclass
 class World:
-    """Three namespaces: the machine, a pod behind an interface of the sandbox, and a neighbour behind any other."""
+    """Namespaces: the machine, a node of each cluster with a pod's address, and a neighbour behind any other interface."""
 
     machine: str
-    pod: str
+    nodes: tuple[str, str]
     neighbour: str
     sockets: list[Socket]
     processes: ProcessTable
@@ -74,48 +102,59 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("home")
     processes = ProcessTable(SandboxPaths(home))
-    machine, pod = f"test-machine-{os.getpid()}", f"test-pod-{os.getpid()}"
-    for name in (machine, pod):
+    machine = f"test-machine-{os.getpid()}"
+    nodes = (f"test-dev-{os.getpid()}", f"test-prod-{os.getpid()}")
+    for name in (machine, *nodes):
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "lo", "up")
     try:
-        run("ip", "-n", machine, "link", "add", "slipwaytest", "type", "veth", "peer", "name", "eth0", "netns", pod)
-        for name, device, address in ((machine, "slipwaytest", "10.87.10.1/30"), (pod, "eth0", "10.87.10.2/30")):
-            run("ip", "-n", name, "address", "add", address, "dev", device)
-            run("ip", "-n", name, "link", "set", device, "up")
-        run("ip", "-n", pod, "route", "add", "default", "via", "10.87.10.1")
+        for index, node in enumerate(nodes):
+            link_node(machine, node, index)
         run(sys.executable, "-c", START, str(home), str(EVERYWHERE), namespace=machine)
-        serve = [sys.executable, "-m", "http.server", "--bind", "::", "80"]
-        with (
-            neighbour(f"test-neighbour-{os.getpid()}", machine) as near,
-            subprocess.Popen(["nsenter", f"--net=/run/netns/{pod}", *serve], stderr=subprocess.DEVNULL) as served,
-        ):
-            yield World(machine, pod, near, listening(processes), processes)
-            served.kill()
+        with neighbour(f"test-neighbour-{os.getpid()}", machine) as near, contextlib.ExitStack() as served:
+            for name, port in [*((node, port) for node in nodes for port in (80, KUBELET_PORT)), (near, 80)]:
+                argv = ["nsenter", f"--net=/run/netns/{name}", sys.executable, "-m", "http.server", "--bind", "::"]
+                process = subprocess.Popen([*argv, str(port)], stderr=subprocess.DEVNULL)
+                served.enter_context(process)
+                served.callback(process.kill)
+            yield World(machine, nodes, near, listening(processes), processes)
         run(sys.executable, "-c", STOP, str(home), namespace=machine)
         assert "SLIPWAY" not in run("iptables-save", namespace=machine)
-        assert "10.87" not in run("iptables-save", namespace=machine) + run(
-            "ip", "-n", machine, "address", "show", "lo"
-        )
+        assert HOST_ADDRESS not in run("ip", "-n", machine, "address", "show", "lo")
     finally:
         for record in list(processes.records()):
             processes.stop(record.name)
         unreachable(home / "sandbox/registry", home / "sandbox/kubernetes/etcd")
-        for name in (machine, pod):
+        for name in (machine, *nodes):
             run("ip", "netns", "delete", name)
 
 
+def link_node(machine: str, node: str, index: int) -> None:
+    """As the sandbox links a node, with one pod's address on the node itself."""
+    interface, gateway = f"slipway{index}n0", f"10.87.{10 + index}.1"
+    run("ip", "-n", machine, "link", "add", interface, "type", "veth", "peer", "name", "eth0", "netns", node)
+    for name, device, address in ((machine, interface, gateway), (node, "eth0", NODES[index])):
+        run("ip", "-n", name, "address", "add", f"{address}/30", "dev", device)
+        run("ip", "-n", name, "link", "set", device, "up")
+    run("ip", "-n", node, "address", "add", f"{PODS[index]}/32", "dev", "lo")
+    run("ip", "-n", node, "route", "add", "default", "via", gateway)
+    run("ip", "-n", machine, "route", "add", f"{PODS[index]}/32", "via", NODES[index])
+
+
 def test_each_process_listens_where_the_table_says_as_the_account_that_it_names(world: World) -> None:
-    sockets = {(socket.process, socket.account, str(socket.address), socket.port) for socket in world.sockets}
+    servers = [socket for socket in world.sockets if not socket.process.startswith("database-")]
+    sockets = {(socket.process, socket.account, str(socket.address), socket.port) for socket in servers}
     assert sockets == {
         ("control", "root", "::", EVERYWHERE),
+        ("daemon", "root", HOST_ADDRESS, AWS_PORT),
         ("dev-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[0]),
+        ("prod-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[1]),
         ("etcd", "etcd", "127.0.0.1", ETCD_PORT),
         ("registry", "docker-registry", "127.0.0.1", REGISTRY_BACKEND_PORT),
         ("registry-proxy", "haproxy", "127.0.0.1", REGISTRY_PORT),
         ("registry-proxy", "haproxy", HOST_ADDRESS, REGISTRY_PORT),
     }
-    assert {socket.process for socket in world.sockets if socket.listener is None} == {"control"}
+    assert {socket.process for socket in servers if socket.listener is None} == {"control"}
 
 
 def test_refuses_a_neighbour_on_both_families(world: World) -> None:
@@ -123,17 +162,28 @@ def test_refuses_a_neighbour_on_both_families(world: World) -> None:
     addresses = [*MACHINE, HOST_ADDRESS, "10.87.10.1", "127.0.0.1", "::1"]
     expected = {(address, EVERYWHERE) for address in (*MACHINE, "10.87.10.1")}
     assert reached(world.neighbour, [(address, port) for address in addresses for port in ports]) == expected
-    assert reached(world.neighbour, [("10.87.10.2", 80)]) == set()
+    assert reached(world.neighbour, [(NODES[DEV], 80), (PODS[DEV], 80)]) == set()
 
 
-def test_pods_and_the_machine_reach_what_the_table_gives_them(world: World) -> None:
-    ports = (API_PORTS[0], REGISTRY_PORT, REGISTRY_BACKEND_PORT, ETCD_PORT)
-    expected = {(HOST_ADDRESS, API_PORTS[0]), (HOST_ADDRESS, REGISTRY_PORT)}
-    assert reached(world.pod, [(HOST_ADDRESS, port) for port in ports]) == expected
-    machine = reached(
-        world.machine, [*((host, port) for host in ("127.0.0.1", HOST_ADDRESS) for port in ports), ("10.87.10.2", 80)]
-    )
-    assert machine == expected | {("127.0.0.1", port) for port in ports} | {("10.87.10.2", 80)}
+@pytest.mark.parametrize("number", [DEV, PROD], ids=["dev", "prod"])
+def test_pods_reach_their_own_environment_and_the_aws_api_and_nothing_else(world: World, number: int) -> None:
+    ports = {socket.port for socket in world.sockets} | {80, KUBELET_PORT, *DATABASE_PORTS[:22], *API_PORTS}
+    addresses = [HOST_ADDRESS, "10.87.10.1", "10.87.11.1", MACHINE[0], NEIGHBOUR[0], *NODES, *PODS, "169.254.169.254"]
+    databases = {DEV: {DATABASE_PORTS[0], DATABASE_PORTS[17]}, PROD: {DATABASE_PORTS[19]}}[number]
+    own = {(address, port) for address in (NODES[number], PODS[number]) for port in (80, KUBELET_PORT)}
+    expected = own | {(HOST_ADDRESS, port) for port in (AWS_PORT, API_PORTS[number], *databases)}
+    targets = [(address, port) for address in addresses for port in ports]
+    assert reached(world.nodes[number], targets, PODS[number]) == expected
+    # The node itself pulls images, through a mirror of the machine's network where there is one.
+    assert reached(world.nodes[number], targets) == expected | {(HOST_ADDRESS, REGISTRY_PORT), (NEIGHBOUR[0], 80)}
+
+
+def test_machine_reaches_all_of_it(world: World) -> None:
+    ports = {socket.port for socket in world.sockets if str(socket.address) == HOST_ADDRESS}
+    targets = {(HOST_ADDRESS, port) for port in ports}
+    targets |= {("127.0.0.1", port) for port in (API_PORTS[0], REGISTRY_PORT, REGISTRY_BACKEND_PORT, ETCD_PORT)}
+    targets |= {(address, 80) for address in (*NODES, *PODS)}
+    assert reached(world.machine, targets) == targets
 
 
 @pytest.mark.parametrize("name", ["etcd", "registry"])

@@ -11,8 +11,8 @@ import yaml
 from slipway.sandbox.kubernetes.addons import render_access, render_coredns, render_metrics_server
 from slipway.sandbox.kubernetes.images import write_scratch_image
 from slipway.sandbox.kubernetes.layout import ClusterLayout
-from slipway.sandbox.kubernetes.network import resolver_lines
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.resolvers import nameservers
 
 CLUSTER = ClusterLayout.of(SandboxPaths(Path("/home/dev/.slipway")), "dev", 1)
 
@@ -68,7 +68,7 @@ def test_image_is_the_same_byte_for_byte_when_made_again(tmp_path: Path) -> None
     assert (config["config"]["Entrypoint"], config["config"]["User"]) == (["/program"], "1:1")
 
 
-def test_resolvers_on_loopback_are_left_out() -> None:
-    text = "# made by hand\nsearch example\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\n"
+def test_resolvers_on_loopback_and_links_are_left_out() -> None:
+    text = "# made by hand\nsearch example\nnameserver 127.0.0.53\nnameserver fe80::1%eth0\nnameserver 192.0.2.53\n"
 
-    assert resolver_lines(text) == ["nameserver 192.0.2.53"]
+    assert nameservers(text) == ["192.0.2.53"]

@@ -12,6 +12,7 @@ from typing import Any
 from moto.eks.urls import url_bases
 from moto.eks.urls import url_paths as moto_paths
 
+from slipway.sandbox.aws.eks.pod_routes import assume_role_for_pod_identity
 from slipway.sandbox.aws.eks.responses import EksResponse
 
 __all__ = ["url_bases", "url_paths"]
@@ -35,4 +36,8 @@ _PATHS = (
     "{0}/addons/configuration-schemas$",
     "{0}/cluster-versions$",
 )
-url_paths: dict[str, Any] = dict.fromkeys(_PATHS, EksResponse.dispatch)
+url_paths: dict[str, Any] = {
+    **dict.fromkeys(_PATHS, EksResponse.dispatch),
+    # Of the EKS Auth API, which moto has not.
+    f"{_CLUSTER}/assume-role-for-pod-identity$": assume_role_for_pod_identity,
+}

@@ -40,6 +40,8 @@ class RealInstance(DBInstance):
     """Name of the data copy it was made from."""
     fault: str = ""
     """Why it failed."""
+    asked_port: int = 5432
+    """Where it would listen at AWS; security groups name this port."""
 
     @property
     def address(self) -> str:
@@ -97,6 +99,7 @@ class PostgresBackend(RDSBackend):
         database.source_snapshot = snapshot
         # moto gives every instance the same one.
         database.dbi_resource_id = f"db-{secrets.token_hex(13).upper()}"
+        database.asked_port = int(database.port or database.asked_port)
         database.port = postgres.free_port(_ports_in_use())
         if int(database.engine_version.split(".")[0]) != int(postgres.version().split(".")[0]):
             log.warning("another version than asked for", asked=database.engine_version, runs=postgres.version())
