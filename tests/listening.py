@@ -29,7 +29,7 @@ def open_(target):
         return False
 source = (sys.argv[1], 0) if sys.argv[1:] else None
 targets = json.load(sys.stdin)
-with ThreadPoolExecutor(64) as pool:
+with ThreadPoolExecutor(256) as pool:
     print(json.dumps([target for target, found in zip(targets, pool.map(open_, targets)) if found]))
 """
 NEIGHBOUR, MACHINE = ("10.99.77.2", "fd77::2"), ("10.99.77.1", "fd77::1")

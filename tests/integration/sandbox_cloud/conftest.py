@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ START_TIMEOUT_SECONDS = 60
 class ApiDaemon:
     """The daemon as `slipway sandbox up` starts it, without clusters, databases and load balancers."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, program: Sequence[str] = ("-m", "slipway.sandbox.daemon", "--api-only")) -> None:
         self.home = home
+        self._program = program
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -33,8 +34,7 @@ class ApiDaemon:
         endpoint.unlink(missing_ok=True)
         environment = {**os.environ, "SLIPWAY_HOME": str(self.home), "SLIPWAY_AWS_PORT": "0"}
         with (self.home / "daemon.log").open("ab") as log:
-            argv = [sys.executable, "-m", "slipway.sandbox.daemon", "--api-only"]
-            self._process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen([sys.executable, *self._program], env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not endpoint.exists():
             assert self._process.poll() is None, (self.home / "daemon.log").read_text()

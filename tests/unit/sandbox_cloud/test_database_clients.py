@@ -1,0 +1,50 @@
+"""Whether a cluster's pods reach a database, by the rules of both sides' security groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+import pytest
+
+from slipway.sandbox.aws.database_clients import Party, Rule, connects
+
+SUBNETS = frozenset({IPv4Network("10.20.0.0/20"), IPv4Network("10.20.16.0/20")})
+ALL = Rule(protocol="-1", ports=(0, 0), network=IPv4Network("0.0.0.0/0"))
+PODS = Party(vpc_id="vpc-1", group_ids=frozenset({"sg-pods"}), networks=SUBNETS, egress=(ALL,))
+FROM_PODS = Rule(protocol="tcp", ports=(5432, 5432), group_id="sg-pods")
+DATABASE = Party(vpc_id="vpc-1", group_ids=frozenset({"sg-door"}), networks=SUBNETS, ingress=(FROM_PODS,))
+
+
+@pytest.mark.parametrize(
+    ("rule", "lets_in"),
+    [
+        (FROM_PODS, True),
+        (replace(FROM_PODS, ports=(15440, 15440)), True),  # the port that the sandbox shows
+        (replace(FROM_PODS, ports=(0, 65535)), True),
+        (replace(FROM_PODS, protocol="-1", ports=(0, 0)), True),
+        (replace(FROM_PODS, group_id="", network=IPv4Network("10.20.0.0/16")), True),
+        (replace(FROM_PODS, group_id="sg-other"), False),
+        (replace(FROM_PODS, ports=(5433, 6000)), False),
+        (replace(FROM_PODS, protocol="udp"), False),
+        (replace(FROM_PODS, group_id="", network=IPv4Network("10.20.0.0/20")), False),  # one zone of two
+        (replace(FROM_PODS, group_id=""), False),  # a prefix list
+    ],
+)
+def test_database_lets_in_what_a_rule_of_its_group_names(rule: Rule, lets_in: bool) -> None:
+    assert connects(PODS, replace(DATABASE, ingress=(rule,)), (5432, 15440)) == lets_in
+
+
+@pytest.mark.parametrize(
+    ("pods", "database"),
+    [
+        (PODS, replace(DATABASE, ingress=())),
+        (PODS, replace(DATABASE, vpc_id="vpc-2")),
+        (replace(PODS, egress=()), DATABASE),
+        (replace(PODS, egress=(replace(ALL, network=IPv4Network("10.99.0.0/16")),)), DATABASE),
+        (replace(PODS, networks=frozenset()), replace(DATABASE, ingress=(ALL, FROM_PODS), vpc_id="")),
+    ],
+    ids=["no rule", "another VPC", "nothing out", "elsewhere out", "unknown networks"],
+)
+def test_refuses_pods_that_one_side_does_not_let_through(pods: Party, database: Party) -> None:
+    assert not connects(pods, database, (5432,))
