@@ -12,6 +12,7 @@ from .errors import ArgsError
 from .image import Image, ImageArgs
 from .load_balancer import LoadBalancer, LoadBalancerArgs
 from .monitoring import Monitoring, MonitoringArgs
+from .pod_identity import Permission
 from .pod_template import PodSettings
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "Monitoring",
     "MonitoringArgs",
     "NatGateways",
+    "Permission",
     "PodSettings",
 ]

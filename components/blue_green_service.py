@@ -1,6 +1,6 @@
 """A service that runs as two colours, so that a new release can stand beside the old one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 
 from .errors import ArgsError
 from .load_balancer import COLOURS
+from .pod_identity import Permission, build_pod_identity
 from .pod_template import PodSettings, render_pod_template
 
 BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
@@ -41,12 +42,16 @@ class BlueGreenServiceArgs:
 
     service: str
     """The service's name: namespace, Deployments `<service>-blue` and `<service>-green`, and labels carry it."""
+    cluster_name: pulumi.Input[str]
+    """The EKS cluster that the Kubernetes provider reaches. It needs the Pod Identity agent: EKS's add-on, or Auto Mode."""
     colours: Mapping[str, ColourRelease | None]
     """What each colour runs; None, or left out: no pods of that colour."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
     """The load balancer's target group of each colour."""
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]
     """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`."""
+    permissions: Sequence[Permission] = ()
+    """What its pods may do in AWS. None: their role exists and may do nothing."""
     minimum_replicas: int = 2
     """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
     maximum_replicas: int = 4
@@ -70,17 +75,20 @@ class BlueGreenServiceArgs:
 class BlueGreenService(pulumi.ComponentResource):
     """Two Deployments of one service, each behind a target group of its own, autoscaled and safe to drain.
 
-    Creates: a namespace, and in it a Secret and a ServiceAccount; for each colour a Service and a TargetGroupBinding; for each
-    colour that runs a Deployment, a HorizontalPodAutoscaler and a PodDisruptionBudget.
+    Creates: a namespace, and in it a Secret and a ServiceAccount; an IAM role of that account's own, associated by EKS Pod Identity; for
+    each colour a Service and a TargetGroupBinding; for each colour that runs a Deployment, a HorizontalPodAutoscaler and a
+    PodDisruptionBudget. It takes a Kubernetes and an AWS provider.
     Not: traffic. Weights belong to the load balancer's listener.
-    Outputs: namespace, deployment_names, secret_name - known at preview.
+    Outputs: namespace, deployment_names, secret_name - known at preview; role_arn - known after apply.
     Errors: ArgsError on colours, image (not by digest) and replicas, before any resource.
-    Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods.
+    Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
+    are made after the role's association; AWS may take some seconds more to give new pods its credentials.
     """
 
     namespace: pulumi.Output[str]
     deployment_names: dict[str, str]
     secret_name: str
+    role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: BlueGreenServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:BlueGreenService", name, None, opts)
@@ -113,17 +121,27 @@ class BlueGreenService(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=child,
         )
+        role, identity = build_pod_identity(
+            name,
+            cluster_name=args.cluster_name,
+            namespace=args.service,
+            service_account=args.service,
+            permissions=args.permissions,
+            opts=child,
+        )
+        self.role_arn = role.arn
         for colour in COLOURS:
             path = self._path(colour)
             release = args.colours.get(colour)
             if release is not None:
-                self._pods(colour, release, [secret, account, *path])
+                self._pods(colour, release, [secret, account, *identity, *path])
         self.deployment_names = {colour: f"{args.service}-{colour}" for colour in COLOURS}
         self.register_outputs(
             {
                 "namespace": self.namespace,
                 "deploymentNames": self.deployment_names,
                 "secretName": self.secret_name,
+                "roleArn": self.role_arn,
             }
         )
 

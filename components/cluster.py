@@ -52,8 +52,8 @@ class ClusterArgs:
     """Public networks from which the API server answers, 40 at most. None: it answers inside the VPC only."""
     log_retention_days: int = 30
     """Days for which the control plane's logs are kept; one of the values that CloudWatch Logs accepts."""
-    addons: Sequence[str] = ("vpc-cni", "coredns", "kube-proxy", "metrics-server")
-    """EKS add-ons. `metrics-server` is what autoscaling on CPU needs."""
+    addons: Sequence[str] = ("vpc-cni", "coredns", "kube-proxy", "metrics-server", "eks-pod-identity-agent")
+    """EKS add-ons. `metrics-server` is what autoscaling on CPU needs, `eks-pod-identity-agent` what gives pods their role."""
     node_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """Labels of every node."""
 

@@ -129,6 +129,7 @@ def deploy() -> None:
         name,
         BlueGreenServiceArgs(
             service=service.name,
+            cluster_name=cluster.cluster_name,
             colours=wanted.releases(),
             target_group_arns=balancer.target_group_arns,
             environment=database.environment,
@@ -144,7 +145,7 @@ def deploy() -> None:
                 slowest_request_seconds=service.slowest_request_seconds,
             ),
         ),
-        opts=pulumi.ResourceOptions(providers=[cluster.kubernetes]),
+        opts=pulumi.ResourceOptions(providers=[cloud, cluster.kubernetes]),
     )
     monitoring = Monitoring(
         name,

@@ -33,6 +33,7 @@ from components import (
     Monitoring,
     MonitoringArgs,
     NatGateways,
+    Permission,
     PodSettings,
 )
 from slipway.testing import Deployment, Secret
@@ -107,12 +108,18 @@ def load_balancer() -> None:
 def blue_green_service() -> None:
     args = BlueGreenServiceArgs(
         service="orders",
+        cluster_name="shop",
+        permissions=[Permission(actions=["sqs:SendMessage"], resources=["arn:aws:sqs:us-east-1:123456789012:orders"])],
         colours={"blue": ColourRelease(release="r1", version="1.0.0", image=f"orders@{DIGEST}"), "green": None},
         target_group_arns=TARGET_GROUPS,
         environment={"DATABASE_HOST": "db", "DATABASE_PASSWORD": pulumi.Output.secret("hunter2")},
         pod=PodSettings(port=8080),
     )
-    BlueGreenService("shop", args, pulumi.ResourceOptions(providers=[k8s.Provider("cluster")]))
+    BlueGreenService(
+        "shop",
+        args,
+        pulumi.ResourceOptions(providers=[aws.Provider("aws", region="us-east-1"), k8s.Provider("cluster")]),
+    )
 
 
 def monitoring() -> None:

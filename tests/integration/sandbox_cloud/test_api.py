@@ -116,7 +116,11 @@ def test_every_part_of_a_cluster_is_tagged_by_its_arn(aws: Callable[..., Any], c
     group = eks.create_nodegroup(**of_cluster, nodegroupName="workers", subnets=["subnet-1"], nodeRole=ROLE)
     addon = eks.create_addon(**of_cluster, addonName="coredns")["addon"]
     entry = eks.create_access_entry(**of_cluster, principalArn=principal)["accessEntry"]
-    link = eks.create_pod_identity_association(**of_cluster, namespace="a", serviceAccount="b", roleArn=ROLE)
+    account = {**of_cluster, "namespace": "a", "serviceAccount": "b"}
+    code, message = refusal(eks.create_pod_identity_association, **account, roleArn=ROLE)
+    assert (code, message) == ("InvalidParameterException", "Role provided in the request does not exist.")
+    role = aws("iam").create_role(RoleName=f"{cluster}-pods", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    link = eks.create_pod_identity_association(**account, roleArn=role)
     arns = [
         eks.describe_cluster(name=cluster)["cluster"]["arn"],
         group["nodegroup"]["nodegroupArn"],

@@ -24,6 +24,7 @@ from slipway.sandbox.ports import (
     ETCD_PORT,
     HOST_ADDRESS,
     KUBELET_PORT,
+    POD_IDENTITY_ADDRESS,
     REGISTRY_BACKEND_PORT,
     REGISTRY_PORT,
 )
@@ -56,6 +57,9 @@ for _ in range(2):  # all of it may be repeated
     network.ensure_cluster(layout)
     Registry(paths, processes).start()
     Etcd(paths, processes).start()
+for index, node in enumerate(sys.argv[3:]):
+    for chain in network.node_chains(ClusterLayout.of(paths, "any", index).node(0)):
+        ensure_chain(chain, namespace=node)
 # Of 20 databases the first one belongs to the first cluster, the last one to the second.
 ensure_chain(databases_chain({0: range(15432, 15450), 1: [15451]}))
 network.ensure_host()  # a new cluster takes no database away
@@ -85,14 +89,17 @@ remove_host_address()
 DEV, PROD = 0, 1
 NODES, PODS = ("10.87.10.2", "10.87.11.2"), ("10.90.0.5", "10.91.0.5")
 """Of the two clusters."""
+FOREIGN = "10.90.200.5"
+"""An address of dev's pod that is not its node's to give."""
 
 
 @dataclass
 class World:
-    """Namespaces: the machine, a node of each cluster with a pod's address, and a neighbour behind any other interface."""
+    """Namespaces: the machine, a node of each cluster, a pod behind each, and a neighbour behind any other interface."""
 
     machine: str
     nodes: tuple[str, str]
+    pods: tuple[str, str]
     neighbour: str
     sockets: list[Socket]
     processes: ProcessTable
@@ -104,20 +111,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     processes = ProcessTable(SandboxPaths(home))
     machine = f"test-machine-{os.getpid()}"
     nodes = (f"test-dev-{os.getpid()}", f"test-prod-{os.getpid()}")
-    for name in (machine, *nodes):
+    pods = (f"{nodes[DEV]}-pod", f"{nodes[PROD]}-pod")
+    for name in (machine, *nodes, *pods):
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "lo", "up")
     try:
         for index, node in enumerate(nodes):
             link_node(machine, node, index)
-        run(sys.executable, "-c", START, str(home), str(EVERYWHERE), namespace=machine)
+            link_pod(node, pods[index], PODS[index])
+        run("ip", "-n", pods[DEV], "address", "add", f"{FOREIGN}/32", "dev", "lo")
+        run("ip", "-n", nodes[DEV], "route", "add", f"{FOREIGN}/32", "dev", "pod")
+        run("ip", "-n", machine, "route", "add", f"{FOREIGN}/32", "via", NODES[DEV])
+        run(sys.executable, "-c", START, str(home), str(EVERYWHERE), *nodes, namespace=machine)
         with neighbour(f"test-neighbour-{os.getpid()}", machine) as near, contextlib.ExitStack() as served:
-            for name, port in [*((node, port) for node in nodes for port in (80, KUBELET_PORT)), (near, 80)]:
+            for name, port in [*((each, port) for each in (*nodes, *pods) for port in (80, KUBELET_PORT)), (near, 80)]:
                 argv = ["nsenter", f"--net=/run/netns/{name}", sys.executable, "-m", "http.server", "--bind", "::"]
                 process = subprocess.Popen([*argv, str(port)], stderr=subprocess.DEVNULL)
                 served.enter_context(process)
                 served.callback(process.kill)
-            yield World(machine, nodes, near, listening(processes), processes)
+            yield World(machine, nodes, pods, near, listening(processes), processes)
         run(sys.executable, "-c", STOP, str(home), namespace=machine)
         assert "SLIPWAY" not in run("iptables-save", namespace=machine)
         assert HOST_ADDRESS not in run("ip", "-n", machine, "address", "show", "lo")
@@ -125,20 +137,32 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for record in list(processes.records()):
             processes.stop(record.name)
         unreachable(home / "sandbox/registry", home / "sandbox/kubernetes/etcd")
-        for name in (machine, *nodes):
+        for name in (machine, *nodes, *pods):
             run("ip", "netns", "delete", name)
 
 
 def link_node(machine: str, node: str, index: int) -> None:
-    """As the sandbox links a node, with one pod's address on the node itself."""
+    """As the sandbox links a node."""
     interface, gateway = f"slipway{index}n0", f"10.87.{10 + index}.1"
     run("ip", "-n", machine, "link", "add", interface, "type", "veth", "peer", "name", "eth0", "netns", node)
     for name, device, address in ((machine, interface, gateway), (node, "eth0", NODES[index])):
         run("ip", "-n", name, "address", "add", f"{address}/30", "dev", device)
         run("ip", "-n", name, "link", "set", device, "up")
-    run("ip", "-n", node, "address", "add", f"{PODS[index]}/32", "dev", "lo")
+    run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace=node)
     run("ip", "-n", node, "route", "add", "default", "via", gateway)
     run("ip", "-n", machine, "route", "add", f"{PODS[index]}/32", "via", NODES[index])
+
+
+def link_pod(node: str, pod: str, address: str) -> None:
+    """As the pod network does it: a link of its own for each pod."""
+    run("ip", "-n", node, "link", "add", "pod", "type", "veth", "peer", "name", "eth0", "netns", pod)
+    run("ip", "-n", node, "address", "add", "10.90.15.254/32", "dev", "pod")
+    run("ip", "-n", pod, "address", "add", f"{address}/32", "dev", "eth0")
+    for name, device in ((node, "pod"), (pod, "eth0")):
+        run("ip", "-n", name, "link", "set", device, "up")
+    run("ip", "-n", node, "route", "add", f"{address}/32", "dev", "pod")
+    run("ip", "-n", pod, "route", "add", "10.90.15.254/32", "dev", "eth0")
+    run("ip", "-n", pod, "route", "add", "default", "via", "10.90.15.254")
 
 
 def test_each_process_listens_where_the_table_says_as_the_account_that_it_names(world: World) -> None:
@@ -173,9 +197,15 @@ def test_pods_reach_their_own_environment_and_the_aws_api_and_nothing_else(world
     own = {(address, port) for address in (NODES[number], PODS[number]) for port in (80, KUBELET_PORT)}
     expected = own | {(HOST_ADDRESS, port) for port in (AWS_PORT, API_PORTS[number], *databases)}
     targets = [(address, port) for address in addresses for port in ports]
-    assert reached(world.nodes[number], targets, PODS[number]) == expected
+    agent = (POD_IDENTITY_ADDRESS, 80)
+    assert reached(world.pods[number], [*targets, agent]) == {*expected, agent}
     # The node itself pulls images, through a mirror of the machine's network where there is one.
     assert reached(world.nodes[number], targets) == expected | {(HOST_ADDRESS, REGISTRY_PORT), (NEIGHBOUR[0], 80)}
+
+
+def test_refuses_a_pod_under_an_address_that_is_not_its_nodes(world: World) -> None:
+    assert reached(world.pods[DEV], [(HOST_ADDRESS, AWS_PORT)], PODS[DEV]) == {(HOST_ADDRESS, AWS_PORT)}
+    assert reached(world.pods[DEV], [(HOST_ADDRESS, AWS_PORT)], FOREIGN) == set()
 
 
 def test_machine_reaches_all_of_it(world: World) -> None:

@@ -14,6 +14,7 @@ from components import (
     EnvironmentArgs,
     LoadBalancerArgs,
     MonitoringArgs,
+    Permission,
     PodSettings,
 )
 from components.load_balancer import check_name
@@ -40,8 +41,8 @@ def load_balancer(**changes: Any) -> LoadBalancerArgs:
 
 
 def service(**changes: Any) -> BlueGreenServiceArgs:
-    base = {"service": "orders", "colours": {"blue": None, "green": None}, "target_group_arns": {}, "environment": {}}
-    return BlueGreenServiceArgs(**{**base, **changes})
+    base = {"service": "orders", "cluster_name": "shop", "colours": {"blue": None, "green": None}}
+    return BlueGreenServiceArgs(**{**base, "target_group_arns": {}, "environment": {}, **changes})
 
 
 def monitoring(**changes: Any) -> MonitoringArgs:
@@ -72,6 +73,9 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: check_name("recommendations-staging-2"), "name"),
         (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
         (lambda: service(colours={"red": None}), "colours"),
+        (lambda: Permission(actions=["*"], resources=["*"]), "actions"),
+        (lambda: Permission(actions=[], resources=["*"]), "actions"),
+        (lambda: Permission(actions=["sqs:SendMessage"], resources=[]), "resources"),
         (lambda: PodSettings(port=9090), "metrics_port"),
         (lambda: service(minimum_replicas=0), "minimum_replicas, maximum_replicas"),
         (lambda: ColourRelease(release="r-1", version="1", image="orders:latest"), "image"),
@@ -90,7 +94,7 @@ def test_refuses_arguments_that_cannot_work(build: Callable[[], object], field: 
 
 
 def test_arguments_are_accepted_at_their_defaults() -> None:
-    assert cluster().addons[-1] == "metrics-server"
+    assert cluster().addons[-1] == "eks-pod-identity-agent"
     assert database().storage_gib == 20
     assert load_balancer().test_port == 8080
     assert (

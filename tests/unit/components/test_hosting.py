@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import components
-from components import ColourRelease, EnvironmentArgs, LoadBalancerArgs, NatGateways, PodSettings
+from components import ColourRelease, EnvironmentArgs, LoadBalancerArgs, NatGateways, Permission, PodSettings
 from components.hosting import NAME, OFFERED, VERSION, Host
 
 ROOT = Path(__file__).parents[3]
@@ -74,6 +74,8 @@ def test_nested_arguments_arrive_as_theirs_and_outputs_as_they_are(host: Host) -
     pending = object()  # stands for an output: making one would need an event loop
     inputs = {
         "service": "orders",
+        "clusterName": pending,
+        "permissions": [{"actions": ["sqs:SendMessage"], "resources": [pending]}],
         "colours": {"blue": release},
         "targetGroupArns": {"blue": "arn:blue", "green": "arn:green"},
         "environment": {"DATABASE_HOST": pending},
@@ -82,6 +84,7 @@ def test_nested_arguments_arrive_as_theirs_and_outputs_as_they_are(host: Host) -
     got = arguments(host, "BlueGreenService", inputs)
     assert got.colours == {"blue": ColourRelease(**release)}
     assert got.environment["DATABASE_HOST"] is pending
+    assert got.permissions == [Permission(actions=["sqs:SendMessage"], resources=[pending])]
     assert repr(got.pod) == repr(PodSettings(memory_mib=256))
 
 

@@ -14,7 +14,9 @@ from uuid import uuid4
 
 from moto.eks.exceptions import InvalidParameterException, ResourceInUseException, ResourceNotFoundException
 from moto.eks.utils import validate_role_arn
+from moto.iam.models import iam_backends
 
+from slipway.sandbox.aws.callers import PARTITION
 from slipway.sandbox.aws.eks.access import (
     ENTRY_TYPES,
     POLICY_ARN_PREFIX,
@@ -158,7 +160,7 @@ class ClusterAdditions:
                 clusterName=self.name,
                 message=f"Association already exists for namespace {namespace} and service account {account}",
             )
-        validate_role_arn(str(wanted["roleArn"]))
+        self._check_role(str(wanted["roleArn"]))
         association_id = f"a-{uuid4().hex[:17]}"
         association = PodIdentityAssociation(
             cluster_name=self.name,
@@ -171,6 +173,20 @@ class ClusterAdditions:
         )
         self.extras.associations[association_id] = association
         return association
+
+    def update_association(self, association_id: str, role_arn: str) -> PodIdentityAssociation:
+        """Give the service account's pods another role; those that have a session keep it."""
+        association = self.find_association(association_id)
+        self._check_role(role_arn)
+        association.role_arn = role_arn
+        association.modified_at = datetime.now(UTC)
+        return association
+
+    def _check_role(self, role_arn: str) -> None:
+        validate_role_arn(role_arn)
+        account = str(self._cluster.arn).split(":")[4]
+        if not any(role.arn == role_arn for role in iam_backends[account][PARTITION].get_roles()):
+            raise InvalidParameterException(message="Role provided in the request does not exist.")
 
     def find_association(self, association_id: str) -> PodIdentityAssociation:
         """An association; raises ResourceNotFoundException."""

@@ -213,6 +213,7 @@ class EksResponse(EKSResponse):
         return self._page("clusterVersions", [facts])
 
     def create_pod_identity_association(self) -> ActionResult:
+        self._refuse_role_chains()
         wanted = self._asked("namespace", "serviceAccount", "roleArn", "tags")
         return ActionResult({"association": self._cluster().create_association(wanted)})
 
@@ -220,9 +221,10 @@ class EksResponse(EKSResponse):
         return ActionResult({"association": self._cluster().find_association(self._text("associationId"))})
 
     def update_pod_identity_association(self) -> ActionResult:
-        association = self._cluster().find_association(self._text("associationId"))
-        association.role_arn = str(self._get_param("roleArn") or association.role_arn)
-        return ActionResult({"association": association})
+        self._refuse_role_chains()
+        cluster, association_id = self._cluster(), self._text("associationId")
+        role_arn = self._get_param("roleArn") or cluster.find_association(association_id).role_arn
+        return ActionResult({"association": cluster.update_association(association_id, str(role_arn))})
 
     def delete_pod_identity_association(self) -> ActionResult:
         association = self._cluster().find_association(self._text("associationId"))
@@ -237,6 +239,11 @@ class EksResponse(EKSResponse):
             if namespace in (None, each.namespace) and account in (None, each.service_account)
         ]
         return self._page("associations", found)
+
+    def _refuse_role_chains(self) -> None:
+        for name in ("targetRoleArn", "disableSessionTags", "policy"):
+            if self._get_param(name):
+                raise InvalidParameterException(message=f"The sandbox does not support {name} of an association")
 
     def _text(self, name: str) -> str:
         return unquote(str(self._get_param(name)))
