@@ -71,6 +71,11 @@ def _tls_handler(context: ssl.SSLContext) -> type[_RequestHandler]:
             self.request = context.wrap_socket(self.request, server_side=True)
             super().setup()
 
+        def finish(self) -> None:
+            """The server knows the socket below only."""
+            super().finish()
+            self.request.close()
+
     return TlsRequestHandler
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from slipway.sandbox.kubernetes.addons import render_access, render_coredns, render_metrics_server
+from slipway.sandbox.kubernetes.addons import render_access, render_coredns, render_metrics_server, render_pod_identity
 from slipway.sandbox.kubernetes.images import write_scratch_image
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.paths import SandboxPaths
@@ -50,6 +50,13 @@ def test_metrics_server_verifies_the_kubelets() -> None:
 
     assert "--kubelet-certificate-authority=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" in arguments
     assert not [argument for argument in arguments if "insecure" in argument]
+
+
+def test_webhook_of_pod_identity_asks_the_machine_about_this_cluster() -> None:
+    (webhook,) = yaml.safe_load(render_pod_identity(CLUSTER, b"PEM"))["webhooks"]
+
+    assert webhook["clientConfig"] == {"url": "https://127.0.0.1:4569/pod-identity/dev", "caBundle": "UEVN"}
+    assert (webhook["failurePolicy"], webhook["rules"][0]["operations"]) == ("Ignore", ["CREATE"])
 
 
 def test_image_is_the_same_byte_for_byte_when_made_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import UsageError
-from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, MAXIMUM_NODES, ClusterLayout
+from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, MAXIMUM_NODES, ClusterLayout, cluster_index
 from slipway.sandbox.paths import SandboxPaths
 
 PATHS = SandboxPaths(Path("/home/dev/.slipway"))
@@ -30,6 +30,15 @@ def test_node_name_carries_the_region_when_it_is_not_us_east_1() -> None:
     node = ClusterLayout.of(PATHS, "a", 1).node(0, "eu-west-1")
 
     assert node.name == "ip-10-87-11-2.eu-west-1.compute.internal"
+
+
+def test_address_of_a_pod_or_node_tells_its_cluster() -> None:
+    for index in (0, 1, 15):
+        cluster = ClusterLayout.of(PATHS, "a", index)
+        node = cluster.node(15)
+        assert [cluster_index(str(each)) for each in (node.address, node.pod_range[5])] == [index, index]
+    for address in ("127.0.0.1", "10.87.0.1", "10.110.0.1", "192.0.2.2", "10.87.1.2"):
+        assert cluster_index(address) is None
 
 
 def test_ranges_never_overlap_among_all_clusters_and_nodes() -> None:
