@@ -123,7 +123,7 @@ def test_refuses_other_tokens_accounts_and_roles(api: ApiDaemon, given: str, clu
 
 def test_session_survives_a_restart(api: ApiDaemon) -> None:
     made = api.client("eks-auth").assume_role_for_pod_identity(clusterName="shop", token=token())["credentials"]
-    session = boto3.Session(made["accessKeyId"], made["secretAccessKey"], made["sessionToken"], REGION)
+    session: Any = boto3.Session(made["accessKeyId"], made["secretAccessKey"], made["sessionToken"], REGION)
 
     api.end(signal.SIGKILL)
     api.start()

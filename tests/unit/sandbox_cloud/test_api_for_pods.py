@@ -27,7 +27,11 @@ def status(path: str, server: str, host: str) -> str:
     application.add_host(POD_IDENTITY_ADDRESS, lambda environ: json_answer({"path": environ["PATH_INFO"]}))
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": host, "SERVER_NAME": server}
     seen: list[str] = []
-    list(application({**environ, "SERVER_PORT": "4566"}, lambda line, _headers: seen.append(line)))
+
+    def start_response(line: str, _headers: list[tuple[str, str]]) -> None:
+        seen.append(line)
+
+    list(application({**environ, "SERVER_PORT": "4566"}, start_response))
     return seen[0]
 
 

@@ -34,7 +34,7 @@ def patched(pod: dict[str, Any], patches: list[dict[str, Any]]) -> dict[str, Any
         *path, last = patch["path"].strip("/").split("/")
         at: Any = pod
         for step in path:
-            at = at[int(step)] if isinstance(at, list) else at[step]
+            at = at[int(step) if step.isdigit() else step]
         if last == "-":
             at.append(patch["value"])
         else:
@@ -67,14 +67,14 @@ def test_pod_that_has_it_all_is_left_alone() -> None:
 @pytest.mark.parametrize(("account", "is_patched"), [("orders", True), ("billing", False), ("", False)])
 def test_only_pods_of_an_account_with_an_association_are_changed(account: str, is_patched: bool) -> None:
     pod = {"metadata": {}, "spec": {"serviceAccountName": account, "containers": [{"name": "a"}]}}
-    regions = {("shop", "orders"): REGION}
 
-    answer = review_pod(
-        {"request": {"uid": "1", "namespace": "shop", "object": pod}}, lambda *asked: regions.get(asked)
-    )["response"]
+    def region_of(namespace: str, service_account: str) -> str | None:
+        return REGION if (namespace, service_account) == ("shop", "orders") else None
+
+    answer = review_pod({"request": {"uid": "1", "namespace": "shop", "object": pod}}, region_of)["response"]
 
     assert answer["allowed"]
     assert answer["uid"] == "1"
-    patches = json.loads(base64.b64decode(answer["patch"])) if "patch" in answer else []
+    patches: list[dict[str, Any]] = json.loads(base64.b64decode(answer["patch"])) if "patch" in answer else []
     assert bool(patches) == is_patched
     assert bool(patched(pod, patches)["spec"].get("volumes")) == is_patched
