@@ -1,6 +1,7 @@
-"""The verbs of delivery, for the command line and for programs: release, promote, rollback, resume, abort, retire, contract.
+"""The verbs of delivery, for the command line and for programs.
 
-Each takes a `Context`, holds the environment's lease while it works, and first finishes what a dead process left behind.
+Each takes a `Context` and holds the environment's lease while it works. Those that go forward first finish what a dead process left;
+those that go back leave it in the quickest way. What is owed is tried last.
 """
 
 from __future__ import annotations
@@ -11,48 +12,48 @@ from slipway.delivery.conducting import (
     conclude,
     find_refusals,
     finish_unfinished,
-    known_target,
+    go_on,
     live_release,
     pass_gates,
     refuse_open_window,
     refuse_repeated,
-    require_target,
     roll_out,
     run,
     run_contract,
     settings_of,
+    unfinished,
 )
-from slipway.delivery.leasing import hold_lease
+from slipway.delivery.drift import repair_drift, say_drift
+from slipway.delivery.leasing import LeaseKeeper, hold_lease
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.schema import MigrationPlan, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
-from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.owing import at_work, forgive, pay
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
     begin_rollout,
     build_release,
-    choose_rollback,
     choose_steps,
     find_contract,
 )
 from slipway.delivery.ports import Context, Place
-from slipway.errors import NotFoundError, UsageError
-
-ABORT_WAIT_SECONDS = 300.0
-"""How long `abort` waits for a running owner to bring the traffic back before it gives up."""
-HISTORY_DEPTH = 50
+from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
+from slipway.delivery.telling import tell
+from slipway.delivery.way_back import answered, ask_back, give_up, leave, plan_way_back, turned_back
+from slipway.errors import NotFoundError, OperationError, UsageError
 
 
 def release(ctx: Context, *, force: bool = False, pace: Pace | None = None, dry_run: bool = False) -> Outcome:
     """Build a release from the checkout and bring it to 100 % here. Raises ReleaseRolledBackError when it proves bad."""
     if dry_run:
         return _plan_release(ctx, pace)
-    with hold_lease(ctx, f"slipway release {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway release {ctx.place.environment}") as keeper:
         resumed = finish_unfinished(ctx, keeper)
-        target = bring_up(ctx)
+        target = bring_up(ctx, keeper)
         made = ctx.ledger.put_release(_make_release(ctx, target))
         refuse_repeated(resumed, made)
         return roll_out(ctx, keeper, target, made, promoted_from=None, force=force, pace=pace)
@@ -87,12 +88,12 @@ def promote(
         return Outcome(
             status="planned", text=f"would promote {chosen.id} to {ctx.place.environment}", release=chosen, plan=plan
         )
-    with hold_lease(ctx, f"slipway promote {from_environment} {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway promote {from_environment} {ctx.place.environment}") as keeper:
         resumed = finish_unfinished(ctx, keeper)
         # Before anything is built here: a refused promotion must not even touch the infrastructure.
         pass_gates(ctx, tuple(refusal for refusal in early if refusal.gate != "pending-contract"), force=force)
         refuse_repeated(resumed, chosen)
-        target = bring_up(ctx)
+        target = bring_up(ctx, keeper)
         return roll_out(ctx, keeper, target, chosen, promoted_from=from_environment, force=force, pace=pace)
 
 
@@ -109,83 +110,106 @@ def rollback(
 
     A rollout under way is turned back instead. The release rolled away from is put on hold here.
     """
-    under_way = ctx.ledger.rollout(ctx.place)
-    if under_way and not under_way.phase.ended and under_way.kind is Kind.RELEASE and to is None and not dry_run:
-        return abort(ctx, because=because)
-    with hold_lease(ctx, f"slipway rollback {ctx.place.environment}") as keeper:
-        resumed = None if dry_run else finish_unfinished(ctx, keeper)
-        if resumed and resumed.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(resumed)}:
-            # It was this very rollback that a dead process had begun: going back once more would undo it.
-            return conclude(resumed, None)
-        wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
-        if wanted.live is None or target is None:
-            raise UsageError(
-                "nothing is live here",
-                where=str(ctx.place),
-                remedy=f"release something first: `slipway release {ctx.place.environment}`",
-            )
-        warm = wanted.colour(wanted.idle)
-        chosen = _choose_rollback(ctx, wanted, to)
-        kind = Kind.SWITCH if warm and warm.release == chosen.id else Kind.ROLLBACK
-        refusals = find_refusals(ctx, target, chosen, kind, promote_from=None)
-        settings = settings_of(target, pace)
-        if dry_run:
-            plan = Plan(
-                kind=kind,
-                release=chosen,
-                colour=wanted.idle,
-                steps=choose_steps(kind, wanted, settings),
-                refusals=refusals,
-            )
-            return Outcome(status="planned", text=f"would go back to {chosen.id} ({kind})", release=chosen, plan=plan)
-        pass_gates(ctx, refusals, force=force)
+    if dry_run:
+        plan = plan_way_back(ctx, reachable_target(ctx), to, pace)
+        text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
+        return Outcome(status="planned", text=text, release=plan.release, plan=plan)
+    turned = ask_back(ctx, because)
+    if turned and to is None:
+        return turned_back(turned)
+    with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
+        left = leave(ctx, keeper, to, because)
+        answer = answered(ctx, left, to)
+        if answer:
+            return answer
+        target = reachable_target(ctx)
+        plan = plan_way_back(ctx, target, to, pace)
+        pass_gates(ctx, plan.refusals, force=force)
+        chosen = plan.release
         rollout = begin_rollout(
-            kind=kind,
+            kind=plan.kind,
             place=ctx.place,
             actor=f"{ctx.owner.name}{': ' + because if because else ''}",
             now=ctx.clock.now(),
-            wanted=wanted,
-            candidate=as_colour_release(chosen),
-            settings=settings,
-            forced=refusals,
+            wanted=ctx.ledger.wanted(ctx.place),
+            candidate=as_colour_release(chosen) if chosen else None,
+            settings=settings_of(target, pace),
+            forced=plan.refusals,
         )
         return run(ctx, keeper, target, rollout, chosen)
 
 
 def resume(ctx: Context) -> Outcome:
-    """Continue what a dead process left behind; UNCHANGED when nothing is under way."""
-    with hold_lease(ctx, f"slipway resume {ctx.place.environment}") as keeper:
-        resumed = finish_unfinished(ctx, keeper)
-        if resumed is None:
-            return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
-        return conclude(resumed, None)
+    """Continue what a dead process left, set the weights that the ledger says, and try what is owed. UNCHANGED: nothing was to do."""
+    with hold_lease(ctx, f"slipway resume {ctx.place.environment}", watch=True) as keeper:
+        ctx.ledger.ensure(ctx.place)
+        left, balancer = unfinished(ctx, keeper), known_balancer(ctx)
+        if left and not left.phase.ended:
+            say_drift(ctx, keeper, balancer, left)
+            left = go_on(ctx, keeper, left)
+        repaired = repair_drift(ctx, keeper, balancer)
+        pay(ctx, keeper)
+        _pay_contract(ctx, keeper)
+        if left:
+            return conclude(left, None)
+        if repaired:
+            return Outcome(status="completed", text=repaired)
+        return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
 
 
 def abort(ctx: Context, *, because: str = "") -> Outcome:
-    """Turn the rollout under way back, whoever runs it; if its owner is dead, do it here."""
+    """Turn the rollout under way back, whoever runs it: traffic is back within seconds, whether its owner lives or not."""
+    _require_under_way(ctx)
+    turned = ask_back(ctx, because)
+    if turned is None:
+        with at_work(ctx, f"slipway abort {ctx.place.environment}", urgent=True) as keeper:
+            turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
+    if turned and turned.phase in {Phase.ROLLED_BACK, Phase.CLEANING}:
+        return turned_back(turned)
+    text = "it was past the point of turning back and has completed; use `slipway rollback`"
+    return Outcome(status="completed", text=text, rollout=turned)
+
+
+def abandon(ctx: Context, *, because: str = "") -> Outcome:
+    """End the rollout under way in whatever phase it is. What cannot be done now, traffic included, is left to `resume`."""
+    _require_under_way(ctx)
+    with at_work(ctx, f"slipway abandon {ctx.place.environment}", urgent=True) as keeper:
+        ended = give_up(ctx, keeper, because)
+    text = (
+        f"given up: {ended.reason_text}" if ended.reason else "it was past the point of turning back and has completed"
+    )
+    return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
+
+
+def _require_under_way(ctx: Context) -> None:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended:
         raise NotFoundError(
             f"no rollout of {ctx.place} is under way",
             remedy=f"`slipway rollback {ctx.place.environment}` goes back from a finished one",
         )
-    ctx.ledger.request_abort(ctx.place, rollout.id, f"aborted by {ctx.owner.name}{': ' + because if because else ''}")
-    with hold_lease(
-        ctx, f"slipway abort {ctx.place.environment}", wait_seconds=max(ctx.lease_wait_seconds, ABORT_WAIT_SECONDS)
-    ) as keeper:
-        ended = finish_unfinished(ctx, keeper) or ctx.ledger.rollout(ctx.place)
-    if ended and ended.phase is Phase.ROLLED_BACK:
-        return Outcome(status="rolled-back", text=f"rolled back: {ended.reason_text}", rollout=ended)
-    return Outcome(
-        status="completed",
-        text="it was past the point of turning back and has completed; use `slipway rollback`",
-        rollout=ended,
-    )
+
+
+def _pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
+    """Contract migrations that failed before, once more, where no older code runs."""
+    if not any(item.debt is Debt.CONTRACT for item in ctx.ledger.owed(ctx.place)):
+        return
+    wanted, target = ctx.ledger.wanted(ctx.place), require_target(ctx)
+    if wanted.live is None or wanted.colour(wanted.idle):
+        return
+    live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
+    if not find_contract(live, ctx.ledger.schema(ctx.place)):
+        forgive(ctx, keeper, Debt.CONTRACT)
+        return
+    try:
+        run_contract(ctx, keeper, target, live, force=True)
+    except OperationError as error:
+        tell(ctx, f"owed: {error.what}")
 
 
 def retire(ctx: Context, *, force: bool = False) -> Outcome:
     """Take the warm old colour away once its rollback window is closed (or with `force`)."""
-    with hold_lease(ctx, f"slipway retire {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway retire {ctx.place.environment}") as keeper:
         finish_unfinished(ctx, keeper)
         target = require_target(ctx)
         wanted = ctx.ledger.wanted(ctx.place)
@@ -206,23 +230,19 @@ def retire(ctx: Context, *, force: bool = False) -> Outcome:
 
 def contract(ctx: Context, *, force: bool = False, dry_run: bool = False) -> Outcome:
     """Run the live release's contract migrations; the warm old colour, which may not know them, goes away first."""
-    with hold_lease(ctx, f"slipway contract {ctx.place.environment}") as keeper:
-        if not dry_run:
-            finish_unfinished(ctx, keeper)
+    if dry_run:
+        live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
+        migrations = MigrationPlan(contract=find_contract(live, ctx.ledger.schema(ctx.place)))
+        colour = ctx.ledger.wanted(ctx.place).idle
+        plan = Plan(kind=Kind.CONTRACT, release=live, colour=colour, migrations=migrations)
+        text = f"would run {len(migrations.contract)} contract migrations"
+        return Outcome(status="planned", text=text, release=live, plan=plan)
+    with at_work(ctx, f"slipway contract {ctx.place.environment}") as keeper:
+        finish_unfinished(ctx, keeper)
         target = require_target(ctx)
         live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
-        pending = find_contract(live, ctx.ledger.schema(ctx.place))
-        if dry_run:
-            plan = Plan(
-                kind=Kind.CONTRACT,
-                release=live,
-                colour=ctx.ledger.wanted(ctx.place).idle,
-                migrations=MigrationPlan(contract=pending),
-            )
-            return Outcome(
-                status="planned", text=f"would run {len(pending)} contract migrations", release=live, plan=plan
-            )
-        if not pending:
+        if not find_contract(live, ctx.ledger.schema(ctx.place)):
+            forgive(ctx, keeper, Debt.CONTRACT)
             return Outcome(status="unchanged", text="no contract migration is pending", release=live)
         return run_contract(ctx, keeper, target, live, force=force)
 
@@ -265,29 +285,3 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     return Outcome(
         status="planned", text=f"would release version {facts.version} to {ctx.place.environment}", plan=plan
     )
-
-
-def _release_of(rollout: Rollout) -> str | None:
-    return rollout.candidate.release if rollout.candidate else None
-
-
-def _choose_rollback(ctx: Context, wanted: Wanted, to: str | None) -> Release:
-    live = wanted.colour(wanted.live) if wanted.live else None
-    if to:
-        if live and live.release == to:
-            raise UsageError(f"{to} is live already", where=str(ctx.place))
-        return ctx.ledger.release(ctx.place.service, to)
-    warm, holds = wanted.colour(wanted.idle), ctx.ledger.holds(ctx.place)
-    if warm and warm.release not in holds:
-        return ctx.ledger.release(ctx.place.service, warm.release)
-    # A warm release on hold is the one that was rolled away from: it comes back only by name.
-    past = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
-    known = {item.id: item for item in ctx.ledger.releases(ctx.place.service)}
-    chosen = choose_rollback(past, known, live.release if live else "", holds, ctx.ledger.schema(ctx.place))
-    if chosen is None:
-        raise NotFoundError(
-            "there is no earlier release that is not on hold and works with the schema as it is",
-            where=str(ctx.place),
-            remedy="go forward with a corrected release, or name one with --to",
-        )
-    return chosen
