@@ -126,14 +126,14 @@ def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
     """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check turned it back."""
     if ended.phase is Phase.COMPLETED:
         return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+    if ended.reason is Reason.ABORTED:
+        return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
     if ended.kind in {Kind.RETIRE, Kind.CONTRACT}:
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
             where=f"{ended.service} in {ended.environment}",
             remedy=f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and in the way of nothing",
         )
-    if ended.reason is Reason.ABORTED:
-        return Outcome(status="rolled-back", text=ended.reason_text, release=chosen, rollout=ended)
     raise ReleaseRolledBackError(ended)
 
 

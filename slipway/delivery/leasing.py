@@ -14,8 +14,8 @@ from slipway.log import get_logger
 
 WAIT_POLL_SECONDS = 0.5
 URGENT_POLL_SECONDS = 0.2
-GRACE_SECONDS = 1.0
-"""A way back gives a living owner this long to act by itself. Then it takes the lease, and the fence stops the owner."""
+GRACE_SECONDS = 0.5
+"""A way back gives a living owner this long to end by itself. Then it takes the lease, and the fence stops the owner."""
 RENEWALS_PER_TERM = 3
 """Two renewals may fail before the term is over."""
 

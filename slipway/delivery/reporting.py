@@ -109,6 +109,7 @@ def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target]
         rollout=rollout if rollout and not rollout.phase.ended else None,
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
         holds={release: hold.because for release, hold in ledger.holds(place).items()},
+        owed=tuple(item.text for item in ledger.owed(place)),
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
         verified=live.verified_in if live else {},

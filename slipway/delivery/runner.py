@@ -173,8 +173,7 @@ class Runner:
             raise
         except SlipwayError as error:
             return self._turn_or_raise(rollout, error, None)
-        self._looked_at = self._ctx.clock.now()
-        done = fold(rollout, action, self._looked_at)
+        done = fold(rollout, action, self._ctx.clock.now())
         if done.phase is not rollout.phase:
             return self._enter(rollout, done, None)
         return done if again else self._journal(done, "finished", action.text)

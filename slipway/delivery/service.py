@@ -164,7 +164,7 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
     if turned is None:
         with at_work(ctx, f"slipway abort {ctx.place.environment}", urgent=True) as keeper:
             turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
-    if turned and turned.phase in {Phase.ROLLED_BACK, Phase.CLEANING}:
+    if turned and turned.phase is Phase.ROLLED_BACK:
         return turned_back(turned)
     text = "it was past the point of turning back and has completed; use `slipway rollback`"
     return Outcome(status="completed", text=text, rollout=turned)
@@ -195,11 +195,13 @@ def _pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
     if not any(item.debt is Debt.CONTRACT for item in ctx.ledger.owed(ctx.place)):
         return
     wanted, target = ctx.ledger.wanted(ctx.place), require_target(ctx)
-    if wanted.live is None or wanted.colour(wanted.idle):
+    if wanted.live is None:
         return
     live = ctx.ledger.release(ctx.place.service, live_release(ctx, ctx.place))
     if not find_contract(live, ctx.ledger.schema(ctx.place)):
         forgive(ctx, keeper, Debt.CONTRACT)
+        return
+    if wanted.colour(wanted.idle):
         return
     try:
         run_contract(ctx, keeper, target, live, force=True)

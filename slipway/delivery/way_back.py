@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from slipway.delivery.conducting import HISTORY_DEPTH, Outcome, conclude, find_refusals, go_on, settings_of, unfinished
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.leasing import GRACE_SECONDS, URGENT_POLL_SECONDS, LeaseKeeper
+from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.machine import enter
 from slipway.delivery.model.owed import with_owed_by
 from slipway.delivery.model.pace import Pace
@@ -19,14 +19,14 @@ from slipway.delivery.ports import Context
 from slipway.delivery.telling import tell
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
-OBEYED_SECONDS = 5.0
-"""An owner that has turned back is given this long to have the weights confirmed."""
+OBEYED_SECONDS = 1.0
+"""A living owner is given this long to have the traffic back."""
 GIVING_UP_SECONDS = 10.0
 """`abandon` tries to bring the traffic back for this long."""
 
 
 def ask_back(ctx: Context, because: str) -> Rollout | None:
-    """Ask whoever runs a release to turn back. The rollout once its traffic is back; None: it does not, so it is done from here."""
+    """Ask whoever runs a release to turn back. The rollout once it has; None: it does not, or not soon, so it is done from here."""
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended or rollout.kind is not Kind.RELEASE:
         return None
@@ -36,11 +36,10 @@ def ask_back(ctx: Context, because: str) -> Rollout | None:
         lease, current = ctx.ledger.lease(ctx.place), ctx.ledger.rollout(ctx.place)
         if current is None or current.id != rollout.id:
             return None
-        if current.phase in {Phase.CLEANING, Phase.ROLLED_BACK}:
+        if current.phase is Phase.ROLLED_BACK:
             return current
-        patience = OBEYED_SECONDS if current.phase is Phase.RETURNING else GRACE_SECONDS
         gone = lease is None or ctx.owner_is_dead(lease.owner) or current.phase.ended
-        if gone or ctx.clock.monotonic() - began >= patience:
+        if gone or ctx.clock.monotonic() - began >= OBEYED_SECONDS:
             return None
         ctx.clock.sleep(URGENT_POLL_SECONDS)
 

@@ -61,18 +61,19 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
         yield replace(about, debt=Debt.HOLD, because=because) if back else replace(about, debt=Debt.VERIFIED)
     elif rollout.candidate and left and not back:
         yield replace(owed, debt=Debt.HOLD, release=left.release, because=f"rolled back by {rollout.actor}")
-    if not back or {Phase.DEPLOYING, Phase.SHIFTING, Phase.RETIRING} & {*rollout.path}:
+    if Phase.CONTRACTING in rollout.path:  # its own `up` has succeeded
+        if back:
+            yield replace(owed, debt=Debt.CONTRACT, attempts=1, problem=rollout.reason_text)
+    elif not back or {Phase.DEPLOYING, Phase.SHIFTING, Phase.RETIRING} & {*rollout.path}:
         yield owed
-    if back and Phase.CONTRACTING in rollout.path:
-        yield replace(owed, debt=Debt.CONTRACT, attempts=1, problem=rollout.reason_text)
 
 
 def with_owed_by(owed: Iterable[Owed], rollout: Rollout) -> tuple[Owed, ...]:
     """All that is owed once `rollout` has ended, each thing once, in the order in which it is tried."""
     contracted = rollout.kind is Kind.CONTRACT and rollout.phase is Phase.COMPLETED
-    merged = {
-        (item.debt, item.release): item
-        for item in (*owed, *owed_by(rollout))
-        if not (contracted and item.debt in {Debt.CONTRACT, Debt.UP})  # a contract begins with an `up`
-    }
+    merged = {(item.debt, item.release): item for item in owed if not (contracted and item.debt is Debt.CONTRACT)}
+    for new in owed_by(rollout):
+        old = merged.get((new.debt, new.release), new)
+        attempts = new.attempts if old is new else old.attempts + new.attempts
+        merged[new.debt, new.release] = replace(old, attempts=attempts, problem=new.problem or old.problem)
     return tuple(sorted(merged.values(), key=lambda item: list(Debt).index(item.debt)))

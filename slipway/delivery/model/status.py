@@ -45,6 +45,8 @@ class PlaceStatus:
     """Who is at work, "" when nobody."""
     holds: Mapping[str, str]
     """Why, by release id."""
+    owed: tuple[str, ...]
+    """Work that is left from rollouts that have ended, and why it was not done yet."""
     pending_contract: tuple[str, ...]
     """Contract migrations the live release waits for."""
     warm_until: datetime | None

@@ -136,6 +136,8 @@ class SimulatedEnvironment:
         if self.forgotten_moves:
             self.forgotten_moves -= 1
             return
+        if weights in (asked for _, asked in self._asked):
+            return  # asked again, it is not later for that
         self._asked = [(self.clock.now() + timedelta(seconds=self.weight_lag_seconds), weights)]
 
     def converge(self) -> StackResult:

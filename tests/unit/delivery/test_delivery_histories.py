@@ -1,0 +1,193 @@
+"""Random histories: verbs by several owners at once, killed and suspended at any call, in a world that fails, forgets and is changed by others.
+
+Seeds are the test ids. `SLIPWAY_HISTORIES` says how many are run. A process is not suspended between the check of its lease and the
+change that it guards: no client of a load balancer can exclude that, and `resume` repairs it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from slipway import delivery
+from slipway.delivery.model.colour import Weights
+from slipway.delivery.model.owed import Debt
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Kind, Phase
+from slipway.delivery.simulation.processes import KilledError, Process, SharedClock, inhabited
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
+from slipway.errors import OperationError, SlipwayError
+
+HISTORIES = int(os.environ.get("SLIPWAY_HISTORIES", "400"))
+CHUNK = 50
+BACK_SECONDS = 6.0
+"""From `rollback` to weights at the load balancer, with answers that take up to a second."""
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0002", phase=MigrationPhase.CONTRACT)
+SETTINGS = {
+    "steps": [50, 100],
+    "bakeSeconds": 2,
+    "metricWindowSeconds": 2,
+    "maxErrorRatio": 0.2,
+    "minimumRequests": 1,
+    "rollbackWindowSeconds": 60,
+    "healthSeconds": 20,
+}
+FORWARD = ("release", "release", "release", "resume", "retire", "contract", "up")
+BACK = ("rollback", "rollback", "abort", "abandon")
+
+
+@dataclass
+class History:
+    """One company, and what is done to it."""
+
+    seed: int
+    clock: SharedClock = field(default_factory=SharedClock)
+    told: list[str] = field(default_factory=list[str])
+    pid: int = 10
+    versions: int = 0
+    ways_back: int = 0
+    """So many were asked for and timed."""
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.rehearsal = Rehearsal(clock=self.clock)
+        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS)
+        for _ in range(2):
+            self.check_out()
+            delivery.release(self.rehearsal.context("dev"))
+
+    def check_out(self) -> None:
+        self.versions += 1
+        revisions = [EXPAND, CONTRACT] if self.dice.random() < 0.3 else None
+        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=revisions)
+
+    def start(self, verb: str) -> Process:
+        """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
+        self.pid += 1
+        dice, process = self.dice, Process(self.pid)
+        if dice.random() < 0.5 and verb not in BACK:
+            process.fuse = dice.randrange(120)
+            process.nap_seconds = dice.choice([0, 0, 40, 400])
+        skew = dice.choice([0, 0, 90, -3600])
+        ctx = self.rehearsal.context("dev", pid=process.pid, lease_wait_seconds=dice.choice([0, 40, 100]))
+        ctx = inhabited(ctx, self.clock, skew_seconds=skew)
+        verbs: dict[str, Any] = {
+            "retire": lambda: delivery.retire(ctx, force=dice.random() < 0.5),
+            "contract": lambda: delivery.contract(ctx, force=dice.random() < 0.5),
+            "up": ctx.stack.up,
+        }
+        self.told.append(f"{self.clock.monotonic():.1f} {process.pid} {verb} {process.fuse} {process.nap_seconds}")
+        return self.clock.start(process, verbs.get(verb, lambda: getattr(delivery, verb)(ctx)))
+
+    def worsen(self) -> None:
+        """The world does something of its own."""
+        dice, dev = self.dice, self.dev
+        dev.up_fault = "quota exceeded" if dice.random() < 0.2 else ""
+        dev.migration_fault = "null values" if dice.random() < 0.3 else ""
+        dev.forgotten_moves = int(dice.random() < 0.2)
+        dev.answer_seconds = dice.choice([0, 0, 0, 0.3, 1.0])
+        dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
+        if dice.random() < 0.3:
+            self.check_out()
+            live = [release.release for release, _ in dev.running.values()]
+            dev.behaviour = dict.fromkeys(live, Behaviour()) | self.bad_ones()
+        if dice.random() < 0.1 and self.nobody_works():
+            dev.weights = Weights.towards(dice.choice(sorted(dev.running)), 100) if dev.running else dev.weights
+        self.told.append(f"{self.clock.monotonic():.1f} world: {dev.weights} up {dev.up_fault!r} {dev.answer_seconds}")
+
+    def bad_ones(self) -> dict[str, Behaviour]:
+        known = self.rehearsal.ledger.releases("orders")
+        return {item.id: Behaviour(error_ratio=0.5) for item in known if self.dice.random() < 0.1}
+
+    def nobody_works(self) -> bool:
+        return self.rehearsal.ledger.lease(self.dev.place) is None
+
+    def way_back(self, verb: str) -> None:
+        """A person asks for the way back, whatever others are doing; the traffic leaves the newest release soon."""
+        ledger, dev = self.rehearsal.ledger, self.dev
+        rollout, wanted = ledger.rollout(dev.place), ledger.wanted(dev.place)
+        under_way = rollout if rollout and not rollout.phase.ended else None
+        warm = wanted.colour(wanted.idle)
+        leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
+        possible = verb == "rollback" and (
+            (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)
+            or (not under_way and warm and warm.release not in ledger.holds(dev.place) and dev.healthy(wanted.idle))
+        )
+        expected = possible and leaving and not dev.forgotten_moves and not dev.locked and not ledger.owed(dev.place)
+        began = self.clock.monotonic()
+        process = self.start(verb)
+        while expected and leaving and not process.ended and self.clock.monotonic() < began + BACK_SECONDS:
+            self.clock.sleep(0.1)
+            dev.settle_weights()
+            if dev.weights.of(leaving) == 0:
+                self.ways_back += 1
+                return
+        assert not expected or not leaving or dev.weights.of(leaving) == 0, f"{verb} by {process.pid}: {process.error!r}"
+
+    def live_through(self) -> None:
+        """A few verbs, one after the other and at once."""
+        for _ in range(self.dice.randrange(2, 6)):
+            if self.dice.random() < 0.7:
+                self.worsen()
+            if self.dice.random() < 0.35:
+                self.way_back(self.dice.choice(BACK))
+            else:
+                self.start(self.dice.choice(FORWARD))
+            self.clock.sleep(self.dice.choice([0.5, 2, 5, 10, 70, 1000]))
+
+    def recover(self) -> None:
+        """The world is well again, and everybody who was at work has ended."""
+        dev = self.dev
+        dev.up_fault = dev.migration_fault = ""
+        dev.forgotten_moves, dev.answer_seconds, dev.behaviour = 0, 0.0, {}
+        self.clock.run_until()
+        self.rehearsal.dead |= {*range(self.pid + 1)}
+        self.check_out()
+        for verb in (delivery.resume, delivery.release):
+            try:
+                outcome = verb(self.rehearsal.context("dev", pid=5))
+            except (delivery.ReleaseRolledBackError, OperationError):
+                assert verb is delivery.resume
+            else:
+                assert verb is delivery.resume or outcome.status == "completed"
+
+
+def play(seed: int) -> History:
+    history = History(seed)
+    history.live_through()
+    history.recover()
+    dev, ledger = history.dev, history.rehearsal.ledger
+    assert dev.harm == []
+    assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
+    wanted = ledger.wanted(dev.place)
+    assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)
+    assert ledger.lease(dev.place) is None
+    return history
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
+def test_history_harms_nobody_and_ends_where_a_release_goes_through(first: int) -> None:
+    ways_back = 0
+    for seed in range(first, first + CHUNK):
+        try:
+            ways_back += play(seed).ways_back
+        except (AssertionError, SlipwayError, ValueError) as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+    assert ways_back > CHUNK / 20
+
+
+def test_killed_process_writes_nothing_more() -> None:
+    history = History(1)
+    process = history.start("release")
+    process.fuse, process.nap_seconds = 30, 0
+    history.clock.run_until()
+    assert isinstance(process.error, KilledError)
+    lease = history.rehearsal.ledger.lease(history.dev.place)
+    assert lease
+    assert lease.owner.pid == process.pid

@@ -1,0 +1,433 @@
+"""The way back from everywhere, what is owed, and who may move traffic. Each case was a public bug report of a tool like this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from slipway import delivery
+from slipway.delivery.events import ActionStarted, Event, StillOwed
+from slipway.delivery.leasing import hold_lease
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Reason
+from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.simulation.world import SimulatedEnvironment
+from slipway.errors import LockedError, OperationError, SlipwayError
+from tests.unit.delivery.interrupting import check_out_bad, killed_when, left_in
+
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0002", phase=MigrationPhase.CONTRACT)
+OLD, NEW = Weights(blue=0, green=100), Weights(blue=100, green=0)
+"""The first release is green, the second one blue."""
+FORWARD = ROUTES[Kind.RELEASE][:-1]
+
+
+def company(*versions: str, **rollout: Any) -> Rehearsal:
+    rehearsal = Rehearsal()
+    rehearsal.environment("dev", **{"steps": [50, 100]} | rollout)
+    for version in versions:
+        rehearsal.check_out(version, revisions=[EXPAND])
+        delivery.release(rehearsal.context("dev"))
+    return rehearsal
+
+
+def watch_weights(dev: SimulatedEnvironment) -> list[tuple[datetime, Weights]]:
+    """When the load balancer had which weights."""
+    seen: list[tuple[datetime, Weights]] = []
+    sleep = dev.clock.sleep
+
+    def look(seconds: float) -> None:
+        sleep(seconds)
+        dev.settle_weights()
+        seen.append((dev.clock.now(), dev.weights))
+
+    dev.clock.sleep = look  # type: ignore[method-assign]
+    return seen
+
+
+def seconds_until(seen: list[tuple[datetime, Weights]], began: datetime, weights: Weights) -> float:
+    held = [at for at, actual in seen if actual == weights]
+    assert held, f"never {weights}"
+    return (min(held) - began).total_seconds()
+
+
+@pytest.mark.parametrize("gap_seconds", [10, 61, 901, 90_000])
+@pytest.mark.parametrize("phase", FORWARD)
+def test_interrupted_release_goes_on_however_long_nobody_was_there(phase: Phase, gap_seconds: float) -> None:
+    """argo-rollouts#1624 and #3414: a deadline counts only time in which something could progress."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, phase)
+    rehearsal.clock.sleep(gap_seconds)
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert rehearsal.environment("dev").weights == NEW
+
+
+@pytest.mark.parametrize("gap_seconds", [61, 901])
+def test_interrupted_rollback_is_not_undone(gap_seconds: float) -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    left_in(rehearsal, Phase.SHIFTING, delivery.rollback)
+    rehearsal.clock.sleep(gap_seconds)
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert rehearsal.environment("dev").weights == OLD
+
+
+def test_way_back_that_nobody_was_there_for_is_tried_as_long_as_a_new_one() -> None:
+    rehearsal = company("1.0.0")
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.5)
+    left_in(rehearsal, Phase.RETURNING)
+    rehearsal.clock.sleep(2000)
+    dev = rehearsal.environment("dev")
+    ask, failures = dev.ask_weights, iter(["throttled"] * 3)
+
+    def throttled(weights: Weights) -> None:
+        if fault := next(failures, ""):
+            raise OperationError(fault)
+        ask(weights)
+
+    dev.ask_weights = throttled  # type: ignore[method-assign]
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.resume(rehearsal.context("dev"))
+    assert dev.weights == OLD
+
+
+def test_process_that_was_suspended_gives_the_world_its_time_again() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    dev = rehearsal.environment("dev")
+    moves = iter(["suspended"])
+
+    def ask(weights: Weights) -> None:
+        dev.weight_lag_seconds = 30
+        SimulatedEnvironment.ask_weights(dev, weights)
+        if next(moves, ""):
+            rehearsal.clock.sleep(20)
+            rehearsal.clock.sleep(70)
+
+    dev.forgotten_moves, dev.ask_weights = 1, ask  # type: ignore[method-assign]
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+
+
+@pytest.mark.parametrize("to", [False, True], ids=["", "--to"])
+@pytest.mark.parametrize("up_fails", [False, True], ids=["up works", "up fails for good"])
+@pytest.mark.parametrize("known", [True, False], ids=["known to be dead", "not known to be dead"])
+@pytest.mark.parametrize("phase", [*FORWARD, Phase.RETURNING, Phase.CLEANING])
+def test_rollback_brings_traffic_back_within_three_seconds_from_every_phase(
+    phase: Phase, known: bool, up_fails: bool, to: bool
+) -> None:
+    """argo-rollouts#4461, and `rollback --to` beside a dead release, which went on to 100 % first."""
+    rehearsal = company("1.0.0")
+    dev, first = rehearsal.environment("dev"), rehearsal.ledger.releases("orders")[0].id
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.5 if phase in {Phase.RETURNING, Phase.CLEANING} else 0)
+    left_in(rehearsal, phase, known=known)
+    rehearsal.clock.sleep(300)
+    dev.up_fault = "pods do not start" if up_fails else ""
+    began, seen = rehearsal.clock.now(), watch_weights(dev)
+    outcome = delivery.rollback(rehearsal.context("dev"), first if to else None, because="complaints")
+    assert outcome.status in {"rolled-back", "completed"}
+    assert seconds_until([(began, dev.weights) if not seen else seen[0], *seen], began, OLD) <= 3
+    assert (dev.weights, dev.harm) == (OLD, [])
+    live = rehearsal.ledger.wanted(dev.place)
+    assert live.live is Colour.GREEN
+    dev.up_fault = ""
+    rehearsal.check_out("3.0.0")
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+    assert list(rehearsal.ledger.owed(dev.place)) == []
+
+
+@pytest.mark.parametrize("verb", [delivery.retire, delivery.contract])
+def test_rollback_beside_a_dead_clean_up_gives_that_up(verb: Callable[..., Any]) -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    left_in(rehearsal, Phase.RETIRING, lambda ctx: verb(ctx, force=True))
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert rehearsal.environment("dev").weights == OLD
+
+
+def test_up_that_fails_for_good_is_owed_told_and_in_nobodys_way() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    dev = rehearsal.environment("dev")
+
+    def break_stack(event: Event) -> None:
+        rehearsal.events.append(event)
+        if isinstance(event, ActionStarted) and event.text == "blue is live":
+            dev.up_fault = "quota exceeded"
+
+    assert delivery.release(replace(rehearsal.context("dev"), progress=break_stack)).status == "completed"
+    (row,) = delivery.status(rehearsal.context("dev"))
+    assert ["up" in text and "tried 1 time(s): quota exceeded" in text for text in row.owed] == [True]
+    assert any(isinstance(event, StillOwed) and "slipway resume dev" in event.text for event in rehearsal.events)
+    assert "on-work-owed" in dev.notifications
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert dev.weights == OLD
+    assert rehearsal.ledger.owed(dev.place)[0].attempts == 2
+    dev.up_fault = ""
+    assert delivery.resume(rehearsal.context("dev")).status == "unchanged"
+    assert rehearsal.ledger.owed(dev.place) == ()
+
+
+def test_records_that_a_dead_process_owed_are_written_before_anything_is_decided_on_them() -> None:
+    rehearsal = company("1.0.0")
+    bad = check_out_bad(rehearsal, "2.0.0", error_ratio=0.5)
+    left_in(rehearsal, Phase.ROLLED_BACK)
+    place = rehearsal.environment("dev").place
+    assert rehearsal.ledger.holds(place) == {}
+    with pytest.raises(SlipwayError, match=f"{bad} is on hold"):
+        delivery.release(rehearsal.context("dev"))
+    assert list(rehearsal.ledger.holds(place)) == [bad]
+
+
+def contract_that_failed() -> Rehearsal:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.environment("dev").migration_fault = "column discount contains null values"
+    with pytest.raises(OperationError, match=r"(?s)contract was given up: migration-failed: column discount .* owed"):
+        delivery.contract(rehearsal.context("dev"), force=True)
+    return rehearsal
+
+
+def test_contract_that_fails_is_owed_and_blocks_nothing() -> None:
+    """helm#11863 and flagger#816: a contract migration fails on NULL rows."""
+    rehearsal = contract_that_failed()
+    dev = rehearsal.environment("dev")
+    delivery.refuse_during_rollout(rehearsal.context("dev"))
+    (row,) = delivery.status(rehearsal.context("dev"))
+    assert (row.pending_contract, ["contract" in text and "null values" in text for text in row.owed]) == (
+        ("0002",),
+        [True],
+    )
+    assert delivery.resume(rehearsal.context("dev")).status == "unchanged"
+    rehearsal.check_out("3.0.0")
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    dev.migration_fault = ""
+    delivery.contract(rehearsal.context("dev"), force=True)
+    assert (dev.applied[-1], rehearsal.ledger.owed(dev.place)) == ("0002", ())
+
+
+def test_contract_that_is_owed_is_tried_again_by_resume() -> None:
+    rehearsal = contract_that_failed()
+    dev = rehearsal.environment("dev")
+    dev.migration_fault = ""
+    delivery.resume(rehearsal.context("dev"))
+    assert (dev.applied[-1], rehearsal.ledger.owed(dev.place)) == ("0002", ())
+
+
+@pytest.mark.parametrize("balancer_fails", [False, True])
+@pytest.mark.parametrize("phase", [*FORWARD, Phase.RETURNING, Phase.CLEANING])
+def test_rollout_can_be_given_up_in_every_phase_and_a_release_goes_through_after_it(
+    phase: Phase, balancer_fails: bool
+) -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.5 if phase in {Phase.RETURNING, Phase.CLEANING} else 0)
+    left_in(rehearsal, phase)
+    dev.balancer_fault = "cannot modify the listener" if balancer_fails else ""
+    dev.up_fault = "quota exceeded"
+    began = rehearsal.clock.now()
+    outcome = delivery.abandon(rehearsal.context("dev"), because="it is Friday")
+    assert rehearsal.clock.now() - began < timedelta(minutes=1)
+    assert outcome.rollout
+    assert outcome.rollout.phase.ended
+    assert outcome.status == ("completed" if phase is Phase.SETTLING else "rolled-back")
+    delivery.refuse_during_rollout(rehearsal.context("dev"))
+    dev.balancer_fault = dev.up_fault = ""
+    delivery.resume(rehearsal.context("dev"))
+    assert (dev.weights, dev.harm) == (NEW if phase is Phase.SETTLING else OLD, [])
+    rehearsal.check_out("3.0.0")
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+
+
+def retire_or_contract(verb: Callable[..., Any]) -> Callable[[delivery.Context], Any]:
+    return lambda ctx: verb(ctx, force=True)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [delivery.release, retire_or_contract(delivery.retire), retire_or_contract(delivery.contract)],
+    ids=["release", "retire", "contract"],
+)
+def test_refuses_to_move_traffic_that_the_ledger_does_not_explain(verb: Callable[[delivery.Context], Any]) -> None:
+    """containers-roadmap#2853: weights moved in the console, and `release` replaced the colour that had all users."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    dev = rehearsal.environment("dev")
+    dev.weights = OLD
+    rehearsal.check_out("3.0.0")
+    ups = dev.ups
+    with pytest.raises(
+        OperationError, match=r"(?s)has blue 0 %, green 100 % and the ledger says blue 100 %.*slipway resume dev"
+    ):
+        verb(rehearsal.context("dev"))
+    assert (dev.weights, dev.ups, dev.harm) == (OLD, ups, [])
+    assert delivery.resume(rehearsal.context("dev")).text == (
+        "the load balancer had blue 0 %, green 100 %, and has blue 100 %, green 0 % again"
+    )
+    assert dev.weights == NEW
+    verb(rehearsal.context("dev"))
+    assert dev.harm == []
+
+
+def test_rollback_keeps_traffic_that_a_person_has_moved_back_by_hand() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.weights = OLD
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert {weights for weights in dev.moves[2:] if weights != NEW} <= {OLD}
+    assert (dev.weights, rehearsal.ledger.wanted(dev.place).live) == (OLD, Colour.GREEN)
+
+
+def test_refuses_a_rollback_that_would_replace_the_colour_with_the_traffic() -> None:
+    rehearsal = company("1.0.0", "2.0.0", "3.0.0")
+    dev = rehearsal.environment("dev")
+    oldest = rehearsal.ledger.history(dev.place, 9)[-1].candidate
+    assert oldest
+    dev.weights = NEW  # 3.0.0 is green
+    with pytest.raises(OperationError, match="blue was to be replaced"):
+        delivery.rollback(rehearsal.context("dev"), oldest.release)
+    assert (dev.weights, dev.harm) == (NEW, [])
+
+
+def test_resume_does_not_move_users_to_a_colour_without_a_healthy_target() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.weights = OLD
+    dev.running.pop(Colour.BLUE)
+    with pytest.raises(OperationError, match="blue should have 100 % of the traffic, and has no healthy target"):
+        delivery.resume(rehearsal.context("dev"))
+    assert dev.weights == OLD
+
+
+@pytest.mark.parametrize("phase", [Phase.MIGRATING, Phase.DEPLOYING, Phase.WAITING, Phase.BAKING])
+def test_resume_says_and_repairs_what_was_moved_while_nobody_was_there(phase: Phase) -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, phase)
+    dev = rehearsal.environment("dev")
+    dev.weights = Weights(blue=30, green=70)
+    with pytest.raises(OperationError, match="somebody else moved the traffic"):
+        delivery.release(rehearsal.context("dev"))
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert any(
+        "the load balancer has blue 30 %, green 70 %, the ledger says" in event.text for event in rehearsal.events
+    )
+    assert (dev.weights, dev.harm) == (NEW, [])
+
+
+@pytest.mark.parametrize("skew_seconds", [60, 3600, -60])
+def test_lease_that_is_renewed_is_never_taken_whatever_the_clocks_say(skew_seconds: float) -> None:
+    """dynamodb-lock-client#88: an intruder whose clock is a minute ahead."""
+    rehearsal = company("1.0.0")
+    ctx = rehearsal.context("dev", pid=42, lease_wait_seconds=300, skew_seconds=skew_seconds)
+    with hold_lease(rehearsal.context("dev", pid=41), "slipway release dev") as keeper:
+        with pytest.raises(LockedError, match="process 41"):
+            delivery.release(ctx)
+        with pytest.raises(LockedError, match="process 41"):
+            delivery.resume(replace(ctx, lease_wait_seconds=0))
+        keeper.confirm()
+
+
+def test_resume_watches_an_owner_for_a_term_and_takes_over_when_it_is_gone() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.BAKING, known=False)
+    began = rehearsal.clock.now()
+    with pytest.raises(LockedError, match="slipway resume dev"):
+        delivery.release(rehearsal.context("dev"))
+    assert delivery.resume(rehearsal.context("dev", skew_seconds=-7200)).status == "completed"
+    assert rehearsal.clock.now() - began > timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("back", [delivery.abort, delivery.rollback, delivery.abandon])
+def test_process_that_wakes_up_after_a_way_back_changes_nothing(back: Callable[..., Any]) -> None:
+    """A suspended process woke after another one had aborted, and set 50/50: half the users met an empty group."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    dev = rehearsal.environment("dev")
+
+    def sleep_meanwhile(event: Event) -> None:
+        if isinstance(event, ActionStarted) and event.text.startswith("set the load balancer"):
+            assert back(rehearsal.context("dev", pid=9)).status == "rolled-back"
+
+    with pytest.raises(delivery.LeaseLostError):
+        delivery.release(replace(rehearsal.context("dev"), progress=sleep_meanwhile))
+    rehearsal.clock.sleep(5)
+    dev.settle_weights()
+    assert (dev.weights, dev.harm) == (OLD, [])
+    ended = rehearsal.ledger.rollout(dev.place)
+    assert ended
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, Reason.ABORTED)
+
+
+def test_load_balancer_that_forgets_and_answers_late_still_brings_traffic_back_soon() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.BAKING)
+    dev = rehearsal.environment("dev")
+    dev.forgotten_moves, dev.answer_seconds = 1, 0.5
+    began, seen = rehearsal.clock.now(), watch_weights(dev)
+    delivery.rollback(rehearsal.context("dev"))
+    assert seconds_until(seen, began, OLD) < 6
+
+
+def test_stack_that_cannot_be_read_does_not_stand_in_the_way() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            def fail() -> None:
+                raise OperationError("the state cannot be read")
+
+            return fail
+
+    stack: Any = Broken()
+    assert delivery.rollback(replace(rehearsal.context("dev"), stack=stack)).status == "completed"
+    assert rehearsal.environment("dev").weights == OLD
+
+
+def test_warm_colour_that_died_is_not_given_the_traffic_by_a_resumed_switch() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    left_in(rehearsal, Phase.SHIFTING, delivery.rollback)
+    dev = rehearsal.environment("dev")
+    dev.running.pop(Colour.GREEN)
+    with pytest.raises(SlipwayError, match="no healthy target"):
+        delivery.resume(rehearsal.context("dev"))
+    assert dev.weights == NEW
+
+
+def test_what_an_older_up_did_to_the_weights_is_put_right() -> None:
+    """Another process's `up` began before the rollback and ends after it."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.locked = True  # it runs
+    sleep, late = rehearsal.clock.sleep, iter([False] * 5 + [True])
+
+    def sleep_on(seconds: float) -> None:
+        sleep(seconds)
+        if dev.locked and dev.weights == OLD and next(late, False):
+            dev.locked, dev.weights = False, NEW
+
+    rehearsal.clock.sleep = sleep_on  # type: ignore[method-assign]
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert (dev.locked, dev.weights) == (False, OLD)
+
+
+def test_killed_between_asking_and_moving_is_explained_and_goes_on() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    killed_when(
+        rehearsal,
+        delivery.release,
+        lambda event: isinstance(event, ActionStarted) and event.text.startswith("set the load balancer to blue 50"),
+    )
+    outcome = delivery.release(rehearsal.context("dev"))
+    assert (outcome.status, rehearsal.environment("dev").weights) == ("unchanged", NEW)
