@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, retire, contract, forget, status, history, judge."""
+"""The verbs of delivery, as commands."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
         rollback,
         resume,
         abort,
+        abandon,
         retire,
         contract,
         forget,
@@ -137,12 +138,12 @@ def rollback(
     context: typer.Context,
     environment: EnvironmentArgument,
     to: Annotated[str | None, typer.Option(help="Release to go back to; by default the one before.")] = None,
-    because: Annotated[str, typer.Option(help="Reason; kept with the hold on the abandoned release.")] = "",
+    because: Annotated[str, typer.Option(help="Reason; kept with the hold on the release left.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Roll back to an older release: within seconds if the old colour still runs. The abandoned release is put on hold."""
+    """Roll back to an older release: within seconds if the old colour still runs, in every state. The release left is put on hold."""
     from slipway import delivery  # noqa: PLC0415
 
     context_ = _connect(session_of(context), environment)
@@ -150,7 +151,10 @@ def rollback(
 
 
 def resume(context: typer.Context, environment: EnvironmentArgument, json: JsonOption = False) -> None:
-    """Finish a rollout that a dead process left half-way."""
+    """Finish what a dead process left, set the weights that the ledger says, and try what is owed.
+
+    Says first what differs. If the owner's machine is another one, it is watched for up to a minute.
+    """
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.resume(_connect(session_of(context), environment)), json=json)
@@ -162,10 +166,22 @@ def abort(
     because: Annotated[str, typer.Option(help="Reason; kept in the journal.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Roll back the rollout under way: traffic first, then the rest."""
+    """Roll back the rollout under way within seconds, whether the process that runs it is alive or not."""
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
+
+
+def abandon(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    because: Annotated[str, typer.Option(help="Reason; kept in the journal.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """End the rollout under way in any phase, when `abort` and `resume` cannot. What is left undone is owed: see `status`."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.abandon(_connect(session_of(context), environment), because=because), json=json)
 
 
 def retire(
@@ -243,6 +259,7 @@ def _print_remarks(place: Any) -> None:
         "under way": place.rollout and f"{place.rollout.kind.value} {place.rollout.phase.value}",
         "busy": place.lease,
         "on hold": "; ".join(f"{name} ({why})" for name, why in place.holds.items()),
+        "owed": "; ".join(place.owed),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,
     }

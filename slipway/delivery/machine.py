@@ -246,7 +246,11 @@ def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    change = _set_weights(seen, replace(seen.wanted, weights=rollout.original.weights))
+    original = rollout.original.weights
+    change = _set_weights(seen, replace(seen.wanted, weights=original))
+    if change is None and Phase.SHIFTING in rollout.path and seen.asked != original:
+        # What was asked for before may not hold yet: the old weights, read now, would prove nothing. The last word counts.
+        change = Act(action=MoveWeights(weights=original))
     if change:
         return change
     back = (now - rollout.phase_started_at).total_seconds()

@@ -32,6 +32,7 @@ from slipway.delivery.events import (
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, attend, decide, fold
 from slipway.delivery.model.analysis import VerdictKind
+from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
     Act,
     Action,
@@ -76,6 +77,7 @@ class Runner:
         self._world = world
         self._keeper = keeper
         self._last_action: Action | None = None
+        self._asked: Weights | None = None
         self._last_acted_at = self._looked_at = ctx.clock.now()
 
     def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
@@ -221,6 +223,7 @@ class Runner:
             ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
         elif isinstance(action, MoveWeights):
             world.balancer.move(action.weights)
+            self._asked = action.weights
         elif isinstance(action, PointTestListener):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
@@ -264,6 +267,7 @@ class Runner:
         rule, ctx = RULES[rollout.phase], self._ctx
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
+            asked=self._asked,
             balancer=self._world.balancer.read() if rule.reads_balancer else None,
             health=self._health(rollout) if rule.reads_health else None,
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),

@@ -139,7 +139,9 @@ def inhabited(ctx: Context, clock: SharedClock, *, skew_seconds: float = 0.0) ->
 
     def connect(target: Any) -> Any:
         world = ctx.connect(target)
-        return replace(world, **{name: Neighbour(getattr(world, name), clock) for name in ("balancer", "cluster", "probe")})
+        return replace(
+            world, **{name: Neighbour(getattr(world, name), clock) for name in ("balancer", "cluster", "probe")}
+        )
 
     return replace(
         ctx,

@@ -1,4 +1,4 @@
-"""Random histories: verbs by several owners at once, killed and suspended at any call, in a world that fails, forgets and is changed by others.
+"""Random histories: verbs by several owners at once, killed and suspended at any call, in a world that fails and is changed by others.
 
 Seeds are the test ids. `SLIPWAY_HISTORIES` says how many are run. A process is not suspended between the check of its lease and the
 change that it guards: no client of a load balancer can exclude that, and `resume` repairs it.
@@ -23,7 +23,7 @@ from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
 from slipway.errors import OperationError, SlipwayError
 
-HISTORIES = int(os.environ.get("SLIPWAY_HISTORIES", "400"))
+HISTORIES = int(os.environ.get("SLIPWAY_HISTORIES", "250"))
 CHUNK = 50
 BACK_SECONDS = 6.0
 """From `rollback` to weights at the load balancer, with answers that take up to a second."""
@@ -128,7 +128,9 @@ class History:
             if dev.weights.of(leaving) == 0:
                 self.ways_back += 1
                 return
-        assert not expected or not leaving or dev.weights.of(leaving) == 0, f"{verb} by {process.pid}: {process.error!r}"
+        assert not expected or not leaving or dev.weights.of(leaving) == 0, (
+            f"{verb} by {process.pid}: {process.error!r}"
+        )
 
     def live_through(self) -> None:
         """A few verbs, one after the other and at once."""

@@ -15,6 +15,7 @@ from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Reason
+from slipway.delivery.simulation.processes import Process, SharedClock, inhabited
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import SimulatedEnvironment
 from slipway.errors import LockedError, OperationError, SlipwayError
@@ -138,6 +139,37 @@ def test_rollback_brings_traffic_back_within_three_seconds_from_every_phase(
     rehearsal.check_out("3.0.0")
     assert delivery.release(rehearsal.context("dev")).status == "completed"
     assert list(rehearsal.ledger.owed(dev.place)) == []
+
+
+@pytest.mark.parametrize("back", [delivery.rollback, delivery.abort, delivery.abandon])
+@pytest.mark.parametrize("phase", [*FORWARD, Phase.COMPLETED])
+def test_way_back_is_as_quick_while_the_owner_lives(phase: Phase, back: Callable[..., Any]) -> None:
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[50, 100], bakeSeconds=30, analysisIntervalSeconds=10)
+    for version in ("1.0.0", "2.0.0"):
+        rehearsal.check_out(version, revisions=[EXPAND])
+        if version == "1.0.0":
+            delivery.release(rehearsal.context("dev"))
+    dev.up_seconds = 90
+    owner = clock.start(Process(11), lambda: delivery.release(inhabited(rehearsal.context("dev", pid=11), clock)))
+    while (
+        (rollout := rehearsal.ledger.rollout(dev.place)) is None
+        or rollout.candidate is None
+        or (rollout.candidate.version == "1.0.0" or (rollout.phase is not phase and phase not in rollout.path))
+    ):
+        clock.sleep(0.05)
+    if phase in {Phase.VERIFYING, Phase.SETTLING, Phase.COMPLETED} and back is not delivery.rollback:
+        return  # they turn a rollout back, and this one is about to have completed
+    began = clock.monotonic()
+    person = clock.start(Process(12), lambda: back(inhabited(rehearsal.context("dev", pid=12), clock)))
+    while not person.ended and (clock.monotonic() == began or dev.weights != OLD):
+        clock.sleep(0.05)
+        dev.settle_weights()
+    assert (dev.weights, clock.monotonic() - began <= 3) == (OLD, True)
+    clock.run_until()
+    assert (owner.ended, person.error, dev.weights, dev.harm) == (True, None, OLD, [])
+    assert rehearsal.ledger.wanted(dev.place).live is Colour.GREEN
 
 
 @pytest.mark.parametrize("verb", [delivery.retire, delivery.contract])
