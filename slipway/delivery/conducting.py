@@ -32,6 +32,7 @@ from slipway.delivery.telling import tell
 from slipway.errors import NotFoundError, OperationError
 
 HISTORY_DEPTH = 50
+RECENT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +161,8 @@ def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or not rollout.phase.ended:
         return rollout
-    newest = ctx.ledger.history(ctx.place, 1)
-    if newest and newest[0].id == rollout.id:
+    # Not only the newest: the history is ordered by the clocks of machines, which differ.
+    if any(past.id == rollout.id for past in ctx.ledger.history(ctx.place, RECENT)):
         return None
     # Its process died between the last journal entry and the history.
     keeper.confirm()
@@ -194,9 +195,9 @@ def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
 
 
 def bring_up(ctx: Context, keeper: LeaseKeeper) -> Target:
-    refuse_drift(ctx, known_balancer(ctx))
+    balancer = known_balancer(ctx)
     tell(ctx, f"bringing the stack {ctx.place.environment} up")
-    bring_stack_up(ctx)
+    bring_stack_up(ctx, before=lambda: refuse_drift(ctx, balancer))
     forgive(ctx, keeper, Debt.UP)
     return require_target(ctx)
 

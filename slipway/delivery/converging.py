@@ -13,17 +13,20 @@ STACK_WAIT_SECONDS = 600.0
 POLL_SECONDS = 2.0
 
 
-def bring_stack_up(ctx: Context, *, meanwhile: Callable[[], object] = lambda: None) -> StackResult:
-    """`up`, once the stack is free; `meanwhile` is done at each look. LockedError when it never is."""
+def bring_stack_up(ctx: Context, *, before: Callable[[], object]) -> StackResult:
+    """`up`, once the stack is free. LockedError when it never is.
+
+    `before` is called just before each attempt: an `up` of somebody else, which began with an older ledger, may have ended meanwhile.
+    """
     began = ctx.clock.monotonic()
     told = False
     while True:
+        before()
         try:
             return ctx.stack.up()
         except LockedError as error:
             if ctx.clock.monotonic() - began > STACK_WAIT_SECONDS:
                 raise
-            meanwhile()
             if not told:
                 tell(ctx, f"the stack is locked, waiting for it: {error.what}")
                 told = True

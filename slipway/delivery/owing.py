@@ -7,18 +7,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from slipway.delivery.converging import bring_stack_up
-from slipway.delivery.drift import read_weights, repair_drift
+from slipway.delivery.drift import repair_drift
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
 from slipway.delivery.gates.facts import Hold
 from slipway.delivery.leasing import LeaseKeeper, hold_lease
-from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.notifications import facts_of, notification_names
-from slipway.delivery.ports import Context, LoadBalancer
+from slipway.delivery.ports import Context
 from slipway.delivery.targeting import known_balancer, known_target
 from slipway.delivery.telling import facts, tell
-from slipway.errors import OperationError, SlipwayError
+from slipway.errors import SlipwayError
 
 
 @contextmanager
@@ -96,19 +95,9 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
 
 def _bring_up(ctx: Context, keeper: LeaseKeeper) -> None:
     balancer = known_balancer(ctx)
-    if balancer:
-        _refuse_taking_away(ctx, balancer)
-    # Another `up` may be under way that began with an older ledger: what it does to the weights is put right.
-    bring_stack_up(ctx, meanwhile=lambda: repair_drift(ctx, keeper, balancer))
-    repair_drift(ctx, keeper, balancer)
-
-
-def _refuse_taking_away(ctx: Context, balancer: LoadBalancer) -> None:
-    wanted, actual = ctx.ledger.wanted(ctx.place), read_weights(ctx, balancer)
-    for colour in Colour:
-        if wanted.colour(colour) is None and wanted.releases() and (actual is None or actual.of(colour)):
-            raise OperationError(
-                f"{colour} should go away, and the load balancer still sends it traffic",
-                where=str(ctx.place),
-                remedy=f"`slipway resume {ctx.place.environment}` sets the weights that the ledger says",
-            )
+    # Another `up` may be under way that began with an older ledger: what it does to the weights is put right,
+    # before a colour that it gave traffic to is taken away, and even if our own fails.
+    try:
+        bring_stack_up(ctx, before=lambda: repair_drift(ctx, keeper, balancer))
+    finally:
+        repair_drift(ctx, keeper, balancer)

@@ -15,6 +15,7 @@ from typing import TypeVar
 from slipway.delivery.analysis.judge import judge
 from slipway.delivery.analysis.measuring import measure, with_measurement
 from slipway.delivery.converging import bring_stack_up
+from slipway.delivery.drift import refuse_used
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import (
     ActionStarted,
@@ -227,7 +228,7 @@ class Runner:
         elif isinstance(action, PointTestListener):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
-            bring_stack_up(ctx)
+            bring_stack_up(ctx, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
         elif isinstance(action, Migrate):
             self._migrate(rollout, action)
         else:

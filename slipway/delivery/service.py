@@ -117,12 +117,15 @@ def rollback(
     turned = ask_back(ctx, because)
     if turned and to is None:
         return turned_back(turned)
+    target, current = reachable_target(ctx), ctx.ledger.rollout(ctx.place)
+    if current is None or current.phase.ended:
+        # What is refused is refused before anybody is stopped for it.
+        pass_gates(ctx, plan_way_back(ctx, target, to, pace).refusals, force=force)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
         left = leave(ctx, keeper, to, because)
         answer = answered(ctx, left, to)
         if answer:
             return answer
-        target = reachable_target(ctx)
         plan = plan_way_back(ctx, target, to, pace)
         pass_gates(ctx, plan.refusals, force=force)
         chosen = plan.release

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from slipway.delivery.ports import Context
@@ -26,6 +25,8 @@ class Process:
     pid: int
     fuse: int | None = None
     """So many calls from now it is killed, or suspended if `nap_seconds` is set; None: never."""
+    fuse_calls: frozenset[str] = frozenset()
+    """Only these calls count; empty: all."""
     nap_seconds: float = 0.0
     due: float = 0.0
     dead: bool = False
@@ -104,7 +105,8 @@ class SharedClock(ManualClock):
             return
         if process.dead:
             raise KilledError
-        if process.fuse is None or call == "move":
+        counts = not process.fuse_calls or call in process.fuse_calls
+        if process.fuse is None or call == "move" or not counts:
             return  # from the check of the fence to the call that it guards nothing can be put in between
         process.fuse -= 1
         if process.fuse < 0 and process.nap_seconds:
@@ -150,8 +152,3 @@ def inhabited(ctx: Context, clock: SharedClock, *, skew_seconds: float = 0.0) ->
         stack=Neighbour(ctx.stack, clock),
         connect=connect,
     )
-
-
-def passed(clock: ManualClock, since: datetime) -> float:
-    """Seconds since a moment."""
-    return (clock.now() - since).total_seconds()

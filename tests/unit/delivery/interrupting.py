@@ -10,8 +10,10 @@ import pytest
 
 from slipway import delivery
 from slipway.delivery.events import Event, PhaseEntered, RolloutStarted
+from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.planning import build_release
+from slipway.delivery.ports import Place
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import Behaviour
 
@@ -21,6 +23,10 @@ DEAD = 7
 
 class KilledError(BaseException):
     """Stands for kill -9: nothing may catch it, and nothing is written after it."""
+
+
+def keep_lease(_place: Place, _lease: Lease) -> None:
+    """What a killed process does about its lease."""
 
 
 def killed_when(
@@ -37,7 +43,7 @@ def killed_when(
             raise KilledError
 
     ledger: Any = rehearsal.ledger
-    release_lease, ledger.release_lease = ledger.release_lease, lambda *_: None
+    release_lease, ledger.release_lease = ledger.release_lease, keep_lease
     with pytest.raises(KilledError):
         verb(replace(rehearsal.context("dev", pid=DEAD), progress=kill))
     ledger.release_lease = release_lease

@@ -39,7 +39,8 @@ SETTINGS = {
     "healthSeconds": 20,
 }
 FORWARD = ("release", "release", "release", "resume", "retire", "contract", "up")
-BACK = ("rollback", "rollback", "abort", "abandon")
+WATCHED = {"release", "resume", "rollback"}
+BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
 
 
 @dataclass
@@ -71,9 +72,11 @@ class History:
         """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
         self.pid += 1
         dice, process = self.dice, Process(self.pid)
-        if dice.random() < 0.5 and verb not in BACK:
-            process.fuse = dice.randrange(120)
-            process.nap_seconds = dice.choice([0, 0, 40, 400])
+        if dice.random() < 0.6 and verb not in BACK:
+            checks = dice.random() < 0.4  # of the lease, just before a change
+            process.fuse_calls = frozenset({"lease"} if checks else ())
+            process.fuse = dice.randrange(12 if checks else 140)
+            process.nap_seconds = dice.choice([0, 4, 40, 400])
         skew = dice.choice([0, 0, 90, -3600])
         ctx = self.rehearsal.context("dev", pid=process.pid, lease_wait_seconds=dice.choice([0, 40, 100]))
         ctx = inhabited(ctx, self.clock, skew_seconds=skew)
@@ -83,7 +86,18 @@ class History:
             "up": ctx.stack.up,
         }
         self.told.append(f"{self.clock.monotonic():.1f} {process.pid} {verb} {process.fuse} {process.nap_seconds}")
-        return self.clock.start(process, verbs.get(verb, lambda: getattr(delivery, verb)(ctx)))
+        work = verbs.get(verb, lambda: getattr(delivery, verb)(ctx))
+        return self.clock.start(process, (lambda: self.watched(work, process)) if verb in WATCHED else work)
+
+    def watched(self, work: Any, process: Process) -> None:
+        """A verb that succeeds leaves the load balancer as the ledger says, unless somebody else is at work."""
+        work()
+        dev = self.dev
+        dev.settle_weights()
+        rollout, wanted = self.rehearsal.ledger.rollout(dev.place), self.rehearsal.ledger.wanted(dev.place)
+        alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
+        if alone and dev.weights != wanted.weights:
+            dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
 
     def worsen(self) -> None:
         """The world does something of its own."""
@@ -92,6 +106,7 @@ class History:
         dev.migration_fault = "null values" if dice.random() < 0.3 else ""
         dev.forgotten_moves = int(dice.random() < 0.2)
         dev.answer_seconds = dice.choice([0, 0, 0, 0.3, 1.0])
+        dev.up_seconds = dice.choice([1, 1, 10, 90])
         dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
         if dice.random() < 0.3:
             self.check_out()
@@ -137,17 +152,17 @@ class History:
         for _ in range(self.dice.randrange(2, 6)):
             if self.dice.random() < 0.7:
                 self.worsen()
-            if self.dice.random() < 0.35:
+            if self.dice.random() < 0.45:
                 self.way_back(self.dice.choice(BACK))
             else:
                 self.start(self.dice.choice(FORWARD))
-            self.clock.sleep(self.dice.choice([0.5, 2, 5, 10, 70, 1000]))
+            self.clock.sleep(self.dice.choice([0.5, 2, 4, 6, 8, 10, 70, 1000]))
 
     def recover(self) -> None:
         """The world is well again, and everybody who was at work has ended."""
         dev = self.dev
         dev.up_fault = dev.migration_fault = ""
-        dev.forgotten_moves, dev.answer_seconds, dev.behaviour = 0, 0.0, {}
+        dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
         self.clock.run_until()
         self.rehearsal.dead |= {*range(self.pid + 1)}
         self.check_out()
@@ -165,7 +180,7 @@ def play(seed: int) -> History:
     history.live_through()
     history.recover()
     dev, ledger = history.dev, history.rehearsal.ledger
-    assert dev.harm == []
+    assert not dev.harm, dev.harm
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
     wanted = ledger.wanted(dev.place)
     assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)

@@ -178,7 +178,7 @@ def test_weights_moved_by_somebody_else_are_set_again_before_anything_is_judged(
 
 
 def test_want_of_data_extends_the_bake_a_bounded_number_of_times_and_then_fails() -> None:
-    state, now, extensions = baking(), NOW, []
+    state, now, extensions = baking(), NOW, list[int]()
     for _ in range(10):
         now = state.bake_ends_at
         decision = decide(state, seen(TEN, NOTHING), now)
