@@ -96,7 +96,8 @@ def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool) -> Lease:
             text = f"{other.owner.name} holds the lease for `{other.purpose}` since {other.acquired_at:%H:%M:%S} UTC"
             tell(ctx, text)
         if other != seen:
-            seen, seen_since = other, at
+            # Asked after the look, and `at` before it: a taker that is suspended in between must not count that time.
+            seen, seen_since = other, ctx.clock.monotonic()
         gone = may_take_over(other, owner_is_dead=ctx.owner_is_dead(other.owner), unchanged_seconds=at - seen_since)
         if gone or (urgent and at - began >= GRACE_SECONDS):
             taken = ctx.ledger.take_over(ctx.place, other, ctx.owner, purpose, now)
