@@ -299,5 +299,5 @@ def test_program_finds_the_document_where_the_interface_says(aws: boto3.Session)
     item = aws.client("dynamodb").get_item(
         TableName="slipway-ledger", Key={"pk": {"S": "dev#orders"}, "sk": {"S": "wanted"}}
     )["Item"]
-    assert '"live": "green"' in item["document"]["S"]
+    assert '"live":"green"' in item["document"]["S"]
     assert item["revision"] == {"N": "2"}

@@ -4,25 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from slipway import delivery
 from slipway.delivery.events import Event, PhaseEntered, RolloutStarted
+from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.lease import Lease
+from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.planning import build_release
 from slipway.delivery.ports import Place
+from slipway.delivery.simulation.processes import KilledError
 from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
 
 DEAD = 7
 """Process id of who is killed."""
 
 
-class KilledError(BaseException):
-    """Stands for kill -9: nothing may catch it, and nothing is written after it."""
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0002", phase=MigrationPhase.CONTRACT)
+OLD, NEW = Weights(blue=0, green=100), Weights(blue=100, green=0)
+"""The first release is green, the second one blue."""
+
+
+def company(*versions: str, **rollout: Any) -> Rehearsal:
+    rehearsal = Rehearsal()
+    rehearsal.environment("dev", **{"steps": [50, 100]} | rollout)
+    for version in versions:
+        rehearsal.check_out(version, revisions=[EXPAND])
+        delivery.release(rehearsal.context("dev"))
+    return rehearsal
+
+
+def watch_weights(dev: SimulatedEnvironment) -> list[tuple[datetime, Weights]]:
+    """When the load balancer had which weights."""
+    seen: list[tuple[datetime, Weights]] = []
+    sleep = dev.clock.sleep
+
+    def look(seconds: float) -> None:
+        sleep(seconds)
+        dev.settle_weights()
+        seen.append((dev.clock.now(), dev.weights))
+
+    dev.clock.sleep = look  # type: ignore[method-assign]
+    return seen
+
+
+def seconds_until(seen: list[tuple[datetime, Weights]], began: datetime, weights: Weights) -> float:
+    held = [at for at, actual in seen if actual == weights]
+    assert held, f"never {weights}"
+    return (min(held) - began).total_seconds()
 
 
 def keep_lease(_place: Place, _lease: Lease) -> None:

@@ -17,6 +17,7 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.planning import build_release
 from slipway.delivery.simulation.ledger import MemoryLedger
+from slipway.delivery.simulation.processes import KilledError
 from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.simulation.world import Behaviour
 from slipway.errors import NotFoundError
@@ -24,10 +25,6 @@ from slipway.errors import NotFoundError
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
 CONTRACT = Revision(id="0003", phase=MigrationPhase.CONTRACT)
-
-
-class KilledError(BaseException):
-    """Stands for kill -9: nothing may catch it, and nothing is written after it."""
 
 
 @dataclass
