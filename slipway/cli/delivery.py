@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, lift, retire, contract, forget, status, history, judge."""
+"""The verbs of delivery, as commands."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
         rollback,
         resume,
         abort,
+        abandon,
         lift,
         retire,
         contract,
@@ -151,7 +152,7 @@ def rollback(
     dry_run: DryRunOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Roll back to an older release: within seconds if the old colour still runs. The image of the abandoned release is rejected."""
+    """Roll back to an older release: within seconds if the old colour still runs. The image of the release left is rejected."""
     from slipway import delivery  # noqa: PLC0415
 
     context_ = _connect(session_of(context), environment)
@@ -165,7 +166,10 @@ def resume(
     because: BecauseOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Finish a rollout that a dead process left half-way."""
+    """Finish what a dead process left, set the weights that the ledger says, and try what is owed.
+
+    Says first what differs. If the owner's machine is another one, it is watched for up to a minute.
+    """
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.resume(_connect(session_of(context), environment), force=force, because=because), json=json)
@@ -177,7 +181,7 @@ def abort(
     because: BecauseOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Roll back the rollout under way: traffic first, then the rest."""
+    """Roll back the rollout under way within seconds, whether the process that runs it is alive or not."""
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
@@ -196,6 +200,18 @@ def lift(
     from slipway import delivery  # noqa: PLC0415
 
     _print(delivery.lift(_connect(session_of(context), environment), release, because=because), json=json)
+
+
+def abandon(
+    context: typer.Context,
+    environment: EnvironmentArgument,
+    because: BecauseOption = "",
+    json: JsonOption = False,
+) -> None:
+    """End the rollout under way in any phase, when `abort` and `resume` cannot. What is left undone is owed: see `status`."""
+    from slipway import delivery  # noqa: PLC0415
+
+    _print(delivery.abandon(_connect(session_of(context), environment), because=because), json=json)
 
 
 def retire(
@@ -278,6 +294,7 @@ def _print_remarks(place: Any) -> None:
     remarks = {
         "under way": place.rollout and f"{place.rollout.kind.value} {place.rollout.phase.value}",
         "busy": place.lease,
+        "owed": "; ".join(place.owed),
         "rejected": "; ".join(f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,

@@ -7,6 +7,7 @@ from slipway.delivery.ports import Context, Place
 from slipway.delivery.reporting import as_json, bootstrap, history, judgements, status
 from slipway.delivery.service import (
     Outcome,
+    abandon,
     abort,
     contract,
     lift,
@@ -26,6 +27,7 @@ __all__ = [
     "Place",
     "RefusedError",
     "ReleaseRolledBackError",
+    "abandon",
     "abort",
     "as_json",
     "bootstrap",

@@ -98,6 +98,18 @@ class RolloutEnded(Event):
     live: Colour | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RolloutGivenUp(Event):
+    """A process has stopped trying; the rollout stays where it is until a person acts."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillOwed(Event):
+    """Work that was left when the traffic had been decided failed again."""
+
+
 Progress = Callable[[Event], None]
 
 

@@ -5,7 +5,7 @@
 | `<environment>#<service>` | `wanted` | the document that the Pulumi program reads |
 | | `rollout` | the rollout under way, or the last one, with its journal |
 | | `lease` | who may write; its fence only ever rises |
-| | `schema`, `abort`, `history#<end>#<rollout>` | |
+| | `schema`, `owed`, `abort`, `history#<end>#<rollout>` | |
 | `releases#<service>` | `<release>` | the release |
 | `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` |
@@ -29,6 +29,7 @@ from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
+from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.schema import Schema
@@ -38,7 +39,7 @@ from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError, OperationError
 
 LEASE_TERM_SECONDS = 30.0
-FENCED_ITEMS: Mapping[str, str] = {"wanted": "attribute_exists(pk) AND ", "rollout": "", "schema": ""}
+FENCED_ITEMS: Mapping[str, str] = {"wanted": "attribute_exists(pk) AND ", "rollout": "", "schema": "", "owed": ""}
 """Items that only the lease's owner writes. `wanted` is never made by fencing: its first document is `ensure`'s."""
 
 
@@ -97,6 +98,15 @@ class DynamoLedger:
     def write_schema(self, place: Place, schema: Schema, lease: Lease) -> None:
         """See `Ledger.write_schema`."""
         self._write_fenced(place, "schema", _adapter(Schema).dump_json(schema).decode(), lease)
+
+    def owed(self, place: Place) -> tuple[Owed, ...]:
+        """See `Ledger.owed`."""
+        item = self._table.get(_pk(place), "owed")
+        return _read(_adapter(tuple[Owed, ...]).validate_json, item) if item and item.document else ()
+
+    def write_owed(self, place: Place, owed: Sequence[Owed], lease: Lease) -> None:
+        """See `Ledger.write_owed`."""
+        self._write_fenced(place, "owed", _adapter(tuple[Owed, ...]).dump_json(tuple(owed)).decode(), lease)
 
     def _write_fenced(self, place: Place, sk: str, document: str, lease: Lease) -> None:
         written = self._table.update(

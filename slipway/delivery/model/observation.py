@@ -68,6 +68,8 @@ class Observation:
 
     wanted: Wanted
     balancer: BalancerState | None = None
+    asked: Weights | None = None
+    """The weights that this process asked for last, which may not hold yet; None: it asked for none."""
     health: Health | None = None
     verdict: Verdict | None = None
     abort: str | None = None

@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where a rollout is. One phase at a time; there are no flags beside it."""
+    """Where a rollout is. One phase at a time; there are no flags beside it. `machine.RULES` says what each one does."""
 
     MIGRATING = "migrating"
     DEPLOYING = "deploying"
@@ -98,6 +98,7 @@ class Reason(StrEnum):
     DEPLOYMENT_FAILED = "deployment-failed"
     WEIGHTS_NOT_CONFIRMED = "weights-not-confirmed"
     WORLD_UNREADABLE = "world-unreadable"
+    TRAFFIC_UNEXPLAINED = "traffic-unexplained"
     ABORTED = "aborted"
 
 
@@ -155,8 +156,8 @@ class Rollout:
     baking_since: datetime | None = None
     extensions: int = 0
     """How often the bake of this step was extended for want of evidence."""
-    marks: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """Effects known to have happened, and when; each is also safe to repeat."""
+    waiting_since: datetime | None = None
+    """Since when the present owner waits for the world to follow: deadlines count from here. None: since the phase began."""
     reason: Reason = Reason.NONE
     reason_text: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -175,13 +176,27 @@ class Rollout:
 
     @property
     def bake_ends_at(self) -> datetime:
-        """When the current step has baked, extensions and the metric store's delay included."""
+        """When the current step has baked, the metric store's delay included; an extension counts from when it was given."""
         if self.baking_since is None:
             raise ValueError(f"rollout {self.id} is {self.phase} and does not bake")
         step = self.steps[self.step]
+        if self.extensions:
+            return self.attended_since + timedelta(
+                seconds=max(step.bake_seconds, self.settings.analysis_interval_seconds)
+            )
         delay = self.settings.metric_delay_seconds if step.analyse else 0
-        extension = max(step.bake_seconds, self.settings.analysis_interval_seconds)
-        return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.extensions * extension)
+        return self.baking_since + timedelta(seconds=step.bake_seconds + delay)
+
+    @property
+    def attended_since(self) -> datetime:
+        """The moment that deadlines count from. Time in which no process ran is not in it."""
+        return self.waiting_since or self.phase_started_at
+
+    @property
+    def explained(self) -> frozenset[Weights]:
+        """Every weights that this rollout may have left at the load balancer."""
+        steps = (Weights.towards(self.colour, step.percent) for step in self.steps)
+        return frozenset({self.original.weights, *steps})
 
     @property
     def next_phase(self) -> Phase:

@@ -46,6 +46,8 @@ class PlaceStatus:
     """Who is at work, "" when nobody."""
     rejected: tuple[Fitness, ...]
     """What is rejected here, the newest rejection first."""
+    owed: tuple[str, ...]
+    """Work that is left from rollouts that have ended, and why it was not done yet."""
     pending_contract: tuple[str, ...]
     """Contract migrations the live release waits for."""
     warm_until: datetime | None

@@ -19,6 +19,7 @@ from slipway.delivery.machine import enter
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.lease import Owner
+from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.schema import Schema
@@ -135,6 +136,8 @@ def test_every_fenced_write_of_the_old_owner_is_refused_before_the_new_one_has_w
         ledger.write_rollout(PLACE, rollout(), old)
     with pytest.raises(LeaseLostError):
         ledger.write_schema(PLACE, Schema(), old)
+    with pytest.raises(LeaseLostError):
+        ledger.write_owed(PLACE, (), old)
 
 
 def rollout() -> object:
@@ -225,6 +228,15 @@ def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:
     assert ledger.schema(PLACE) == Schema()
     ledger.write_schema(PLACE, schema, lease)
     assert ledger.schema(PLACE) == schema
+
+
+def test_owed_work_is_read_as_it_was_written(ledger: Ledger) -> None:
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    assert ledger.owed(PLACE) == ()
+    owed = (Owed(debt=Debt.UP, rollout="first", since=NOW, attempts=2, problem="quota exceeded"),)
+    ledger.write_owed(PLACE, owed, lease)
+    assert ledger.owed(PLACE) == owed
 
 
 def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:
