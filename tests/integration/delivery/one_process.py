@@ -30,7 +30,7 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context, Place, Pods, SourceFacts, StackResult, World
-from slipway.delivery.simulation.rehearsal import FACTS
+from slipway.delivery.testing.rehearsal import FACTS
 from slipway.errors import OperationError, SlipwayError
 
 PLACE = Place(environment="dev", service="orders")

@@ -27,8 +27,8 @@ from slipway.delivery.model.target import RolloutSettings, parse_target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.planning import begin_rollout
 from slipway.delivery.ports import Ledger, Place
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import NotFoundError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from slipway import delivery
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context, connect, read_rollout
 from slipway.errors import NotFoundError, UsageError
 from slipway.stack import PulumiStack

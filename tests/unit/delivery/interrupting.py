@@ -17,9 +17,9 @@ from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.planning import build_release
 from slipway.delivery.ports import Place
-from slipway.delivery.simulation.processes import KilledError
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
+from slipway.delivery.testing.processes import KilledError
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
 
 DEAD = 7
 """Process id of who is killed."""

@@ -16,10 +16,10 @@ from slipway import delivery
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.planning import build_release
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.processes import KilledError
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.processes import KilledError
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import NotFoundError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)

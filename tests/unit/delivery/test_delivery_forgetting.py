@@ -14,8 +14,8 @@ from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Place
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import LockedError, NotFoundError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)

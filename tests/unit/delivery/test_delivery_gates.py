@@ -21,10 +21,10 @@ from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context
-from slipway.delivery.simulation.clock import ManualClock
-from slipway.delivery.simulation.processes import SharedClock, inhabited
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.processes import SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import NotFoundError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)

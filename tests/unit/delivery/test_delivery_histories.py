@@ -20,9 +20,9 @@ from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.model.wanted import ColourRelease
-from slipway.delivery.simulation.processes import KilledError, Process, SharedClock, inhabited
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment
+from slipway.delivery.testing.processes import KilledError, Process, SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
 from slipway.errors import OperationError, SlipwayError
 
 HISTORIES = int(os.environ.get("SLIPWAY_HISTORIES", "250"))

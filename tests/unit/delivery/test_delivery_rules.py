@@ -18,8 +18,8 @@ from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema, find_incompatibilities, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, parse_target
 from slipway.delivery.model.wanted import ColourRelease, Wanted, dump_wanted, load_wanted
-from slipway.delivery.simulation.rehearsal import Rehearsal
 from slipway.delivery.strategies import plan_steps
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import UsageError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

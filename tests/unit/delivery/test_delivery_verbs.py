@@ -15,8 +15,8 @@ from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.ports import StackResult
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment, SimulatedStack
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment, SimulatedStack
 from slipway.errors import LockedError, NotFoundError, OperationError
 from tests.unit.delivery.interrupting import check_out_bad
 

@@ -13,9 +13,9 @@ from slipway import delivery
 from slipway.delivery.events import ActionStarted, Event, PhaseEntered, StillOwed
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import ROUTES, Kind, Phase
-from slipway.delivery.simulation.processes import Process, SharedClock, inhabited
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import SimulatedEnvironment
+from slipway.delivery.testing.processes import Process, SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import SimulatedEnvironment
 from slipway.errors import OperationError, SlipwayError
 from tests.unit.delivery.interrupting import (
     CONTRACT,

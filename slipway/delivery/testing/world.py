@@ -15,7 +15,7 @@ from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
-from slipway.delivery.simulation.clock import ManualClock
+from slipway.delivery.testing.clock import ManualClock
 from slipway.errors import LockedError, OperationError
 
 

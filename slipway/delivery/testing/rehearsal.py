@@ -11,9 +11,9 @@ from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
-from slipway.delivery.simulation.clock import ManualClock, SkewedClock
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.world import SimulatedEnvironment, SimulatedStack
+from slipway.delivery.testing.clock import ManualClock, SkewedClock
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
 
 QUICK: Mapping[str, Any] = {
     "strategy": "canary",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slipway.delivery.ports import Context
-from slipway.delivery.simulation.clock import ManualClock, SkewedClock
+from slipway.delivery.testing.clock import ManualClock, SkewedClock
 
 
 class KilledError(BaseException):
