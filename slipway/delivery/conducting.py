@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_drift, refuse_used
-from slipway.delivery.errors import ReleaseRolledBackError
+from slipway.delivery.ending import RECENT, ending_elsewhere, keep_ended
+from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.schema import plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.owing import forgive
@@ -27,10 +29,8 @@ from slipway.delivery.planning import (
 from slipway.delivery.ports import Context
 from slipway.delivery.runner import PERSISTENCE_SECONDS, Runner
 from slipway.delivery.targeting import known_balancer, reachable_target, require_target
-from slipway.delivery.telling import tell
+from slipway.delivery.telling import announce, tell
 from slipway.errors import OperationError
-
-RECENT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +128,25 @@ def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, cho
         refuse_used(ctx, world.balancer, rollout.colour)
     elif rollout.kind is not Kind.SWITCH:
         refuse_drift(ctx, world.balancer)
-    return conclude(drive(ctx, keeper, target, rollout), chosen)
+    return conclude(told_of(ctx, rollout, lambda: drive(ctx, keeper, target, rollout)), chosen)
+
+
+def told_of(ctx: Context, rollout: Rollout, work: Callable[[], Rollout]) -> Rollout:
+    """A rollout's end, also where another process has taken it over meanwhile. The caller must change nothing after it."""
+    try:
+        return work()
+    except LeaseLostError:
+        ended = ending_elsewhere(ctx, rollout.id)
+        if ended is None:
+            raise
+        return ended
 
 
 def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
     """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check, or a person, turned it back."""
     if ended.phase is Phase.COMPLETED:
         return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
-    if ended.kind in {Kind.RETIRE, Kind.CONTRACT}:
+    if ended.kind in {Kind.RETIRE, Kind.CONTRACT} and ended.reason is not Reason.ABORTED:
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
             where=f"{ended.service} in {ended.environment}",
@@ -167,12 +178,10 @@ def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or not rollout.phase.ended:
         return rollout
-    # Not only the newest: the history is ordered by the clocks of machines, which differ.
     if any(past.id == rollout.id for past in ctx.ledger.history(ctx.place, RECENT)):
         return None
-    # Its process died between the last journal entry and the history.
-    keeper.confirm()
-    ctx.ledger.put_history(ctx.place, rollout)
+    # Its process died between the last journal entry and the history: nobody was told.
+    announce(ctx, keep_ended(ctx, keeper, rollout))
     return rollout
 
 

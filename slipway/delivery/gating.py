@@ -17,6 +17,7 @@ from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import Target
 from slipway.delivery.planning import forced_entries, window_closes_at
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.recording import unwritten_rejections
 from slipway.delivery.targeting import known_target
 from slipway.errors import NotFoundError, UsageError
 
@@ -162,12 +163,21 @@ def upstream_chain(sources: Mapping[str, str | None], environment: str) -> tuple
 
 
 def _fitness_before(ctx: Context, chosen: Release, source: str | None) -> Mapping[str, Fitness]:
-    """Records of here and of upstream. Where an upstream environment is gone, what stood before it is not known:
-    then all but what is downstream from here counts."""
+    """Records of here and of upstream, and rejections that are decided and not recorded yet.
+
+    Where an upstream environment is gone, what stood before it is not known: then all but what is downstream from here counts.
+    """
     here = ctx.place.environment
-    fitness = ctx.ledger.fitness(ctx.place.service, chosen.digest)
+    fitness = {**ctx.ledger.fitness(ctx.place.service, chosen.digest)}
     sources = {**sources_of(ctx.ledger.targets(), ctx.place.service), here: source}
     chain = upstream_chain(sources, here)
+    seen = {here, *chain}
     if chain and chain[-1] not in sources:
-        return {name: each for name, each in fitness.items() if here not in upstream_chain(sources, name)}
-    return {name: each for name, each in fitness.items() if name == here or name in chain}
+        seen |= {name for name in {*sources, *fitness} if here not in upstream_chain(sources, name)}
+    for name in seen:
+        place = Place(environment=name, service=ctx.place.service)
+        for digest, note in unwritten_rejections(ctx.ledger, place, under_way=name != here):
+            if digest == chosen.digest:
+                known = fitness.get(name, Fitness(environment=name, digest=digest))
+                fitness[name] = replace(known, rejected=note)
+    return {name: each for name, each in fitness.items() if name in seen}

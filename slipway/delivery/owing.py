@@ -12,11 +12,10 @@ from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
 from slipway.delivery.leasing import LeaseKeeper, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
-from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context
 from slipway.delivery.recording import record_rejected, record_verified
-from slipway.delivery.targeting import known_balancer, known_target
-from slipway.delivery.telling import facts, tell
+from slipway.delivery.targeting import known_balancer
+from slipway.delivery.telling import announce, facts, tell
 from slipway.errors import SlipwayError
 
 
@@ -66,38 +65,20 @@ def _try(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
         ]
         ctx.ledger.write_owed(ctx.place, left, keeper.lease)
         text = f"owed: {failed.text}; the next verb tries again, `slipway resume {ctx.place.environment}` at once"
-        _notify(ctx, StillOwed(**facts(ctx, text)))
+        announce(ctx, StillOwed(**facts(ctx, text)))
     else:
         forgive(ctx, keeper, item.debt, item.release)
 
 
-def _notify(ctx: Context, event: StillOwed) -> None:
-    ctx.progress(event)
-    try:
-        target = known_target(ctx)
-    except SlipwayError:
-        return  # the stack is what fails; status shows what is owed
-    if target:
-        notifier = ctx.connect(target).notifier
-        for name in notification_names(event):
-            notifier.notify(name, event, facts_of(event))
-        notifier.flush()
-
-
 def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
     if item.debt is Debt.VERIFIED:
-        record_verified(ctx, item.release, because=f"rollout {item.rollout}", by=item.by, at=item.since)
+        record_verified(ctx, item)
     elif item.debt is Debt.REJECTED:
-        record_rejected(ctx, item.release, because=item.because, by=item.by, at=item.since)
+        record_rejected(ctx, item)
     else:
         _bring_up(ctx, keeper)
 
 
 def _bring_up(ctx: Context, keeper: LeaseKeeper) -> None:
     balancer = known_balancer(ctx)
-    # Another `up` may be under way that began with an older ledger: what it does to the weights is put right,
-    # before a colour that it gave traffic to is taken away, and even if our own fails.
-    try:
-        bring_stack_up(ctx, before=lambda: repair_drift(ctx, keeper, balancer))
-    finally:
-        repair_drift(ctx, keeper, balancer)
+    bring_stack_up(ctx, before=lambda: repair_drift(ctx, keeper, balancer))

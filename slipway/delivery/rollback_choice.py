@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals
@@ -12,21 +13,29 @@ from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Context
-from slipway.delivery.telling import tell
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 
-def choose_rollback(
-    ctx: Context, wanted: Wanted, target: Target, to: str | None
-) -> tuple[Release, Kind, tuple[Refusal, ...]]:
-    """The release, how it comes back, and what the gates say: of `to` anything, of one that is chosen here nothing."""
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The release, how it comes back, and what the gates say: of one that was named anything, of one that was chosen here nothing."""
+
+    release: Release
+    kind: Kind
+    refusals: tuple[Refusal, ...]
+    passed_over: tuple[str, ...] = ()
+    """Newer releases, and why they may not come back."""
+
+
+def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None) -> Choice:
+    """Release `to`, or the newest that may come back. Changes nothing, and tells nobody."""
     live, warm = (wanted.colour(colour) if colour else None for colour in (wanted.live, wanted.idle))
     instant = _is_up(ctx, wanted, target)
 
-    def ask(release_id: str) -> tuple[Release, Kind, tuple[Refusal, ...]]:
+    def ask(release_id: str) -> Choice:
         chosen = ctx.ledger.release(ctx.place.service, release_id)
         kind = Kind.SWITCH if instant and warm and warm.release == chosen.id else Kind.ROLLBACK
-        return chosen, kind, find_refusals(ctx, target, chosen, kind)
+        return Choice(release=chosen, kind=kind, refusals=find_refusals(ctx, target, chosen, kind))
 
     if to:
         if live and live.release == to:
@@ -34,18 +43,20 @@ def choose_rollback(
         return ask(to)
     history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     earlier = [*([warm.release] if warm else []), *_were_live(history)]
+    passed_over: list[str] = []
     for release_id in dict.fromkeys(earlier):
         if live and release_id == live.release:
             continue
         if release_id in _failed_lately(history):
-            tell(ctx, f"not {release_id}: the last rollback to it failed; trying the one before")
+            passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
             continue
-        chosen, kind, refusals = ask(release_id)
-        if not refusals:
-            return chosen, kind, ()
-        tell(ctx, f"not {release_id}: {'; '.join(refusal.text for refusal in refusals)}; trying the one before")
+        choice = ask(release_id)
+        if not choice.refusals:
+            return replace(choice, passed_over=tuple(passed_over))
+        why = "; ".join(refusal.text for refusal in choice.refusals)
+        passed_over.append(f"not {release_id}: {why}; trying the one before")
     raise NotFoundError(
-        "there is no earlier release that may come back",
+        "\n".join(("there is no earlier release that may come back", *passed_over)),
         where=str(ctx.place),
         remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
     )

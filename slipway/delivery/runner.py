@@ -16,6 +16,7 @@ from slipway.delivery.analysis.judge import judge
 from slipway.delivery.analysis.measuring import measure, with_measurement
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_used
+from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import (
     ActionStarted,
@@ -24,7 +25,6 @@ from slipway.delivery.events import (
     EventFacts,
     LogLine,
     PhaseEntered,
-    RolloutEnded,
     RolloutGivenUp,
     RolloutStarted,
     Waiting,
@@ -93,10 +93,7 @@ class Runner:
         while not rollout.phase.ended:
             self._keeper.check()
             rollout = self._step(rollout)
-        self._keeper.confirm()
-        self._ctx.ledger.put_history(self._ctx.place, rollout)
-        live = self._ctx.ledger.wanted(self._ctx.place).live
-        self._emit(RolloutEnded(**self._base(_ending(rollout)), rollout=rollout, live=live))
+        self._emit(keep_ended(self._ctx, self._keeper, rollout))
         return rollout
 
     def _step(self, rollout: Rollout) -> Rollout:
@@ -314,9 +311,3 @@ class Runner:
 def _title(rollout: Rollout) -> str:
     what = f"{rollout.candidate.release} ({rollout.candidate.version})" if rollout.candidate else "nothing"
     return f"{rollout.kind}: {rollout.colour} shall run {what}"
-
-
-def _ending(rollout: Rollout) -> str:
-    if rollout.phase is Phase.ROLLED_BACK:
-        return f"rolled back: {rollout.reason}: {rollout.reason_text}"
-    return f"{rollout.kind} completed"

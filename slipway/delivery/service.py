@@ -20,6 +20,7 @@ from slipway.delivery.conducting import (
     run,
     run_contract,
     settings_of,
+    told_of,
     unfinished,
 )
 from slipway.delivery.drift import repair_drift, say_drift
@@ -141,22 +142,27 @@ def rollback(
     turned = ask_back(ctx, because)
     if turned and to is None:
         return turned_back(turned)
-    target, current = reachable_target(ctx), ctx.ledger.rollout(ctx.place)
+    target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
     if current is None or current.phase.ended:
         # What is refused is refused before anybody is stopped for it.
-        pass_gates(ctx, plan_way_back(ctx, target, to, pace).refusals, override)
+        plan = plan_way_back(ctx, target, to, pace)
+        pass_gates(ctx, plan.refusals, override)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
         left = leave(ctx, keeper, to, because)
         answer = answered(ctx, left, to)
         if answer:
             return answer
-        plan = plan_way_back(ctx, target, to, pace)
+        wanted = ctx.ledger.wanted(ctx.place)
+        if plan is None or left or plan.revision != wanted.revision:
+            plan = plan_way_back(ctx, target, to, pace)
+        for note in plan.notes:
+            tell(ctx, note)
         rollout = begin_rollout(
             kind=plan.kind,
             place=ctx.place,
             actor=f"{ctx.owner.name}{': ' + because if because else ''}",
             now=ctx.clock.now(),
-            wanted=ctx.ledger.wanted(ctx.place),
+            wanted=wanted,
             candidate=as_colour_release(plan.release) if plan.release else None,
             settings=settings_of(target, pace),
             forced=pass_gates(ctx, plan.refusals, override),
@@ -174,7 +180,8 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
         if left and not left.phase.ended:
             say_drift(ctx, keeper, balancer, left)
             refuse_going_on(ctx, keeper, override)
-            left = go_on(ctx, keeper, unfinished(ctx, keeper) or left)  # with what was forced just now
+            going = unfinished(ctx, keeper) or left  # with what was forced just now
+            left = told_of(ctx, going, lambda: go_on(ctx, keeper, going))
         repaired = repair_drift(ctx, keeper, balancer)
         pay(ctx, keeper)
         _pay_contract(ctx, keeper)
@@ -238,9 +245,12 @@ def _pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
 
 
 def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcome:
-    """Lift the rejection of a release's image here (of the only one, without `release_id`). Needs no lease: it moves nothing."""
+    """Lift the rejection of a release's image here (of the only one, without `release_id`). It moves nothing."""
     if not because.strip():
         raise UsageError("lifting a rejection wants a reason", remedy="add --because REASON; it is kept in the ledger")
+    if any(item.debt is Debt.REJECTED for item in ctx.ledger.owed(ctx.place)):
+        with hold_lease(ctx, f"slipway lift {ctx.place.environment}") as keeper:
+            pay(ctx, keeper, RECORDS)
     rejected = ctx.ledger.rejections(ctx.place)
     if release_id:
         digest = ctx.ledger.release(ctx.place.service, release_id).digest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
+from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.machine import enter
@@ -15,7 +16,7 @@ from slipway.delivery.model.target import Target
 from slipway.delivery.planning import Plan, choose_steps
 from slipway.delivery.ports import Context
 from slipway.delivery.rollback_choice import choose_rollback
-from slipway.delivery.telling import tell
+from slipway.delivery.telling import announce, tell
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 OBEYED_SECONDS = 1.0
@@ -98,12 +99,12 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     rollout = replace(rollout, journal=(*rollout.journal, entry))
     ctx.ledger.write_owed(ctx.place, with_owed_by(ctx.ledger.owed(ctx.place), rollout), keeper.lease)
     ctx.ledger.write_rollout(ctx.place, rollout, keeper.lease)
-    ctx.ledger.put_history(ctx.place, rollout)
+    announce(ctx, keep_ended(ctx, keeper, rollout))
     return rollout
 
 
 def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | None) -> Plan:
-    """Which release comes back, and how. Changes nothing."""
+    """Which release comes back, and how. Changes nothing, and tells nobody."""
     wanted = ctx.ledger.wanted(ctx.place)
     if wanted.live is None:
         raise UsageError(
@@ -111,13 +112,15 @@ def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | Non
             where=str(ctx.place),
             remedy=f"release something first: `slipway release {ctx.place.environment}`",
         )
-    chosen, kind, refusals = choose_rollback(ctx, wanted, target, to)
+    choice = choose_rollback(ctx, wanted, target, to)
     return Plan(
-        kind=kind,
-        release=chosen,
+        kind=choice.kind,
+        release=choice.release,
         colour=wanted.idle,
-        steps=choose_steps(kind, wanted, settings_of(target, pace)),
-        refusals=refusals,
+        steps=choose_steps(choice.kind, wanted, settings_of(target, pace)),
+        refusals=choice.refusals,
+        notes=choice.passed_over,
+        revision=wanted.revision,
     )
 
 

@@ -35,5 +35,6 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{plan.colour.value} takes the traffic: {' → '.join(shares) or 'in one step'}",
         f"migrations: {', '.join(ids) or 'none'}" + (f"; after it, by `contract`: {', '.join(later)}" if later else ""),
         f"infrastructure: {', '.join(changes) or 'no changes'}",
+        *plan.notes,
         *(f"refused ({refusal.gate}): {refusal.text} → {refusal.remedy}" for refusal in plan.refusals),
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from slipway.cli.delivery import options
 from slipway.cli.delivery.options import JsonOption
 from slipway.cli.output import out, print_json
 from slipway.cli.session import session_of
+
+if TYPE_CHECKING:
+    from slipway.delivery.model.status import PlaceStatus
 
 
 def status(
@@ -44,16 +48,19 @@ def status(
                 state,
             )
     out().print(table if places else "nothing was released yet: slipway release dev")
+    now = datetime.now(UTC)
     for place in places:
-        _print_remarks(place)
+        _print_remarks(place, now)
 
 
-def _print_remarks(place: Any) -> None:
+def _print_remarks(place: PlaceStatus, now: datetime) -> None:
     remarks = {
-        "under way": place.rollout and f"{place.rollout.kind.value} {place.rollout.phase.value}",
+        "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
         "busy": place.lease,
-        "owed": "; ".join(place.owed),
-        "rejected": "; ".join(f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected),
+        "owed": "; ".join(item.told(now) for item in place.owed),
+        "rejected": "; ".join(
+            f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected
+        ),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,
     }

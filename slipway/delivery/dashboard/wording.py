@@ -14,15 +14,6 @@ from slipway.delivery.model.status import PlaceStatus
 TIMINGS = {"detect": "until the fault was seen", "weights_back": "until the traffic was back"}
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """How long since, in the largest unit that fits: `5 min`."""
-    seconds = max((now - moment).total_seconds(), 0)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def clock(moment: datetime) -> str:
     """In the zone of whoever runs the dashboard."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

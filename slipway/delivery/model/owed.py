@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.age import ago
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 
 
 class Debt(StrEnum):
@@ -44,11 +45,31 @@ class Owed:
     """Why the last attempt failed; "": there was none yet."""
 
     @property
+    def what(self) -> str:
+        """In two words."""
+        return f"{self.debt.value} {self.release}".strip()
+
+    @property
     def text(self) -> str:
         """One line for people."""
-        what = f"{self.debt.value} {self.release}".strip()
         tried = f", tried {self.attempts} time(s): {self.problem}" if self.problem else ""
-        return f"{what} since {self.since:%Y-%m-%d %H:%M} UTC{tried}"
+        return f"{self.what} since {self.since:%Y-%m-%d %H:%M} UTC{tried}"
+
+    def told(self, now: datetime) -> str:
+        """The same with its age, for pages that are looked at."""
+        tried = f", tried {self.attempts} time{'s' if self.attempts > 1 else ''}: {self.problem}"
+        return f"{self.what} for {ago(self.since, now)}{tried if self.attempts else ', not tried yet'}"
+
+
+def foreseen(rollout: Rollout, abort: str | None) -> Iterable[Owed]:
+    """What a rollout under way will leave, as far as its direction is decided: turned back, or a way back."""
+    if rollout.phase in {Phase.RETURNING, Phase.CLEANING}:
+        return owed_by(replace(rollout, phase=Phase.ROLLED_BACK))
+    if abort is not None and rollout.kind is Kind.RELEASE:
+        return owed_by(replace(rollout, phase=Phase.ROLLED_BACK, reason=Reason.ABORTED, reason_text=abort))
+    if abort is None and rollout.kind in {Kind.ROLLBACK, Kind.SWITCH}:
+        return owed_by(replace(rollout, phase=Phase.COMPLETED))
+    return ()
 
 
 def owed_by(rollout: Rollout) -> Iterable[Owed]:

@@ -143,7 +143,7 @@ class SimulatedEnvironment:
         self._asked = [(self.clock.now() + timedelta(seconds=self.weight_lag_seconds), weights)]
 
     def converge(self) -> StackResult:
-        """What `up` does: everything follows the ledger, as it was when the `up` began."""
+        """What `up` does: everything follows the ledger, as it was when the `up` began. Weights are set when the listener is made."""
         if self.locked:
             raise LockedError("the stack is locked by another `up`")
         self.locked = True
@@ -155,7 +155,8 @@ class SimulatedEnvironment:
         self.ups += 1
         if self.up_fault:
             raise OperationError(self.up_fault)
-        self.exists = True
+        if not self.exists:
+            self.exists, self.weights = True, wanted.weights
         self.settle_weights()
         for colour in Colour:
             release = wanted.colour(colour)
@@ -165,8 +166,7 @@ class SimulatedEnvironment:
                 self.running.pop(colour, None)
             elif colour not in self.running or self.running[colour][0] != release:
                 self.running[colour] = (release, self.clock.now())
-        self.weights, self.test = wanted.weights, wanted.test
-        self._asked.clear()
+        self.test = wanted.test
         return StackResult(changes={"same": 1}, seconds=self.up_seconds)
 
 

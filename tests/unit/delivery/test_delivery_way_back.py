@@ -169,7 +169,7 @@ def test_up_that_fails_for_good_is_owed_told_and_in_nobodys_way() -> None:
 
     assert delivery.release(replace(rehearsal.context("dev"), progress=break_stack)).status == "completed"
     (row,) = delivery.status(rehearsal.context("dev"))
-    assert ["up" in text and "tried 1 time(s): quota exceeded" in text for text in row.owed] == [True]
+    assert [item.told(rehearsal.clock.now()) for item in row.owed] == ["up for 1 s, tried 1 time: quota exceeded"]
     assert any(isinstance(event, StillOwed) and "slipway resume dev" in event.text for event in rehearsal.events)
     assert "on-work-owed" in dev.notifications
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
@@ -230,7 +230,7 @@ def test_contract_that_fails_is_owed_and_blocks_nothing() -> None:
     dev = rehearsal.environment("dev")
     delivery.refuse_during_rollout(rehearsal.context("dev"))
     (row,) = delivery.status(rehearsal.context("dev"))
-    assert (row.pending_contract, ["contract" in text and "null values" in text for text in row.owed]) == (
+    assert (row.pending_contract, ["contract" in item.text and "null values" in item.text for item in row.owed]) == (
         ("0002",),
         [True],
     )
