@@ -60,6 +60,13 @@ class ActionStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PeopleAsked(Event):
+    """Somebody paused the rollout or let it go on, or a step waits for an approval."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
 class Waiting(Event):
     """Nothing to do for a moment; `text` says what is waited for."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from slipway.delivery.leasing import LeaseKeeper, hold_lease
-from slipway.delivery.machine import enter
 from slipway.delivery.model.owed import RECORDS
 from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.owing import pay
 from slipway.delivery.ports import Context
+from slipway.delivery.transitions import enter
 from slipway.errors import UsageError
 
 

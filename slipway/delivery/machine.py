@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.holding import hear, wait_for_people
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.decision import (
@@ -32,6 +33,7 @@ from slipway.delivery.model.decision import (
 from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.transitions import attend, enter, turn_back
 
 POLL_SECONDS = 0.25
 """Pause between two looks at something that is about to change (targets, weights)."""
@@ -58,7 +60,7 @@ def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         raise ValueError(f"rollout {rollout.id} has ended: {rollout.phase}")
     if seen.abort and turns_back(rollout):
         return Enter(rollout=turn_back(rollout, Reason.ABORTED, seen.abort, now))
-    return RULES[rollout.phase].decide(rollout, seen, now)
+    return hear(rollout, seen, now) or RULES[rollout.phase].decide(rollout, seen, now)
 
 
 def turns_back(rollout: Rollout) -> bool:
@@ -73,39 +75,10 @@ def fold(rollout: Rollout, action: Action, now: datetime) -> Rollout:
     return attend(rollout, now) if isinstance(action, WriteWanted) else rollout
 
 
-def attend(rollout: Rollout, now: datetime) -> Rollout:
-    """The rollout with its deadlines counted from now: something was asked anew, or nobody looked for a while."""
-    return replace(rollout, waiting_since=now)
-
-
 def after_failure(rollout: Rollout, text: str, now: datetime, reason: Reason | None = None) -> Rollout | None:
     """The rollout after an action has failed; None: this phase does not turn back, it is to be repeated."""
     failure = RULES[rollout.phase].failure
     return turn_back(rollout, reason or failure, text, now) if failure else None
-
-
-def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
-    """The rollout in another phase, with the seconds of the one it leaves."""
-    spent = rollout.timings.get(rollout.phase, 0.0) + (now - rollout.phase_started_at).total_seconds()
-    return replace(
-        rollout,
-        phase=phase,
-        phase_started_at=now,
-        waiting_since=now,
-        path=(*rollout.path, phase),
-        timings={**rollout.timings, rollout.phase: round(spent, 3)},
-        ended_at=now if phase.ended else None,
-    )
-
-
-def turn_back(
-    rollout: Rollout, reason: Reason, text: str, now: datetime, numbers: Mapping[str, float] | None = None
-) -> Rollout:
-    """The rollout on its way back, with the reason and the numbers that decided."""
-    exposed_since = rollout.baking_since or rollout.phase_started_at
-    turned = enter(rollout, Phase.RETURNING, now)
-    timings = {**turned.timings, "detect": round((now - exposed_since).total_seconds(), 3)}
-    return replace(turned, reason=reason, reason_text=text, numbers=dict(numbers or {}), timings=timings)
 
 
 def _next(rollout: Rollout, now: datetime) -> Enter:
@@ -164,6 +137,8 @@ def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
 
 
 def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
+    if rollout.step == 0 and seen.wanted.weights != rollout.weights and (waits := wait_for_people(rollout, 0, now)):
+        return waits
     change = _set_weights(seen, replace(seen.wanted, weights=rollout.weights))
     if change and _overdue(rollout, CONFIRM_SECONDS, now):
         actual = seen.balancer.weights if seen.balancer else None
@@ -172,7 +147,11 @@ def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if change and seen.health and seen.health.healthy == 0:
         text = f"{rollout.colour} has no healthy target to move traffic to: {seen.health}"
         return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
-    return change or _next(replace(rollout, baking_since=now, extensions=0), now)
+    return change or _next(_begin_bake(rollout, now), now)
+
+
+def _begin_bake(rollout: Rollout, now: datetime) -> Rollout:
+    return replace(rollout, baking_since=now, extensions=0, paused_seconds=0.0, paused_since=rollout.pause and now)
 
 
 def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -185,6 +164,8 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     step, verdict = rollout.steps[rollout.step], seen.verdict
     if step.analyse and verdict and verdict.kind is VerdictKind.FAIL:
         return Enter(rollout=turn_back(rollout, verdict.reason, verdict.text, now, verdict.numbers))
+    if rollout.pause and (waits := wait_for_people(rollout, None, now)):
+        return waits
     if now < rollout.bake_ends_at:
         remaining = (rollout.bake_ends_at - now).total_seconds()
         return Wait(
@@ -201,8 +182,10 @@ def _after_bake(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Dec
     return _next_step(rollout, now)
 
 
-def _next_step(rollout: Rollout, now: datetime) -> Enter:
+def _next_step(rollout: Rollout, now: datetime) -> Decision:
     if rollout.step + 1 < len(rollout.steps):
+        if waits := wait_for_people(rollout, rollout.step + 1, now):
+            return waits
         return Enter(rollout=enter(replace(rollout, step=rollout.step + 1), Phase.SHIFTING, now))
     return _next(rollout, now)
 

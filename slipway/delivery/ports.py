@@ -20,6 +20,7 @@ from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.stack.result import StackResult
 
 
@@ -159,6 +160,14 @@ class Ledger(Protocol):
 
     def abort_request(self, place: Place, rollout_id: str) -> str | None:
         """What was asked, if it was asked of this rollout."""
+        ...
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """Keep the last word on a topic. Needs no lease."""
+        ...
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """The last word on a topic, if it is about this rollout."""
         ...
 
     def register(self, target: Target) -> None:

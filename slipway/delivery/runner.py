@@ -24,14 +24,16 @@ from slipway.delivery.events import (
     Event,
     EventFacts,
     LogLine,
+    PeopleAsked,
     PhaseEntered,
     RolloutGivenUp,
     RolloutStarted,
     Waiting,
     WeightsConfirmed,
 )
+from slipway.delivery.holding import LISTENING
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, attend, decide, fold
+from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
@@ -47,10 +49,12 @@ from slipway.delivery.model.decision import (
 )
 from slipway.delivery.model.observation import Health, Observation, Verdict
 from slipway.delivery.model.owed import with_owed_by
-from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
+from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
 from slipway.delivery.telling import facts
+from slipway.delivery.transitions import attend
 from slipway.errors import OperationError, SlipwayError
 
 Answer = TypeVar("Answer")
@@ -110,7 +114,7 @@ class Runner:
         self._looked_at = now
         decision = decide(rollout, seen, now)
         if isinstance(decision, Enter):
-            return self._enter(rollout, decision.rollout, verdict)
+            return self._enter(rollout, decision.rollout, verdict, decision.text)
         if isinstance(decision, Act):
             return self._act(rollout, decision.action)
         self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=decision.seconds))
@@ -124,13 +128,26 @@ class Runner:
             self._ctx.clock.sleep(nap)
             seconds -= nap
             try:
-                if seconds > 0 and self._ctx.ledger.abort_request(self._ctx.place, rollout.id):
+                if seconds > 0 and self._is_called(rollout):
                     return
             except SlipwayError:
                 continue  # the next look at the world says what is wrong, and has the patience for it
 
-    def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None) -> Rollout:
+    def _is_called(self, rollout: Rollout) -> bool:
+        """Somebody wants it to turn back, or says what it waits for."""
+        ledger, place = self._ctx.ledger, self._ctx.place
+        if ledger.abort_request(place, rollout.id):
+            return True
+        pause = ledger.said(place, Topic.PAUSE, rollout.id) if rollout.phase in LISTENING else None
+        if bool(pause and pause.holds) is not bool(rollout.pause):
+            return True
+        approval = ledger.said(place, Topic.APPROVAL, rollout.id) if rollout.asked_since else None
+        return approval is not None and approval.step not in rollout.approvals
+
+    def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None, text: str = "") -> Rollout:
         self._last_action = None
+        if text:
+            return self._tell_waiting(new, text)
         text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
         if old.phase is new.phase:
             text = f"the bake is extended for want of evidence ({new.extensions} of {new.settings.max_extensions})"
@@ -146,6 +163,12 @@ class Runner:
                 )
             )
         self._emit(PhaseEntered(**self._base(text), rollout=written, phase=new.phase))
+        return written
+
+    def _tell_waiting(self, rollout: Rollout, text: str) -> Rollout:
+        """People have said something, or are asked to."""
+        written = self._journal(rollout, "asked" if rollout.waits_for else "heard", text)
+        self._emit(PeopleAsked(**self._base(text), rollout=written))
         return written
 
     def _owe(self, ended: Rollout) -> None:
@@ -269,7 +292,14 @@ class Runner:
             balancer=self._world.balancer.read() if rule.reads_balancer else None,
             health=self._health(rollout) if rule.reads_health else None,
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
+            pause=self._said(rollout, Topic.PAUSE),
+            approval=self._said(rollout, Topic.APPROVAL),
         )
+
+    def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
+        if rollout.kind is not Kind.RELEASE or rollout.phase not in LISTENING:
+            return None
+        return self._ctx.ledger.said(self._ctx.place, topic, rollout.id)
 
     def _health(self, rollout: Rollout) -> Health:
         health = self._world.balancer.health(rollout.colour)

@@ -8,7 +8,6 @@ from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, u
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
-from slipway.delivery.machine import enter
 from slipway.delivery.model.owed import with_owed_by
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
@@ -17,6 +16,7 @@ from slipway.delivery.planning import Plan, choose_steps
 from slipway.delivery.ports import Context
 from slipway.delivery.rollback_choice import choose_rollback
 from slipway.delivery.telling import announce, tell
+from slipway.delivery.transitions import enter
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 OBEYED_SECONDS = 1.0

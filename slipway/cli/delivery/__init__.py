@@ -6,12 +6,15 @@ import typer
 
 from slipway.cli.delivery.abandon import abandon
 from slipway.cli.delivery.abort import abort
+from slipway.cli.delivery.approve import approve
 from slipway.cli.delivery.bootstrap import bootstrap
+from slipway.cli.delivery.continue_ import continue_
 from slipway.cli.delivery.contract import contract
 from slipway.cli.delivery.forget import forget
 from slipway.cli.delivery.history import history
 from slipway.cli.delivery.judge import judge
 from slipway.cli.delivery.lift import lift
+from slipway.cli.delivery.pause import pause
 from slipway.cli.delivery.promote import promote
 from slipway.cli.delivery.release import release
 from slipway.cli.delivery.resume import resume
@@ -30,6 +33,9 @@ def register(app: typer.Typer) -> None:
         promote,
         rollback,
         resume,
+        pause,
+        continue_,
+        approve,
         abort,
         abandon,
         lift,
@@ -40,4 +46,4 @@ def register(app: typer.Typer) -> None:
         history,
         judge,
     ):
-        app.command(rich_help_panel=PANEL)(verb)
+        app.command(verb.__name__.rstrip("_"), rich_help_panel=PANEL)(verb)

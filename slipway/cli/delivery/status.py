@@ -56,6 +56,7 @@ def status(
 def _print_remarks(place: PlaceStatus, now: datetime) -> None:
     remarks = {
         "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
+        "waits": place.rollout.waits_for if place.rollout else "",
         "busy": place.lease,
         "owed": "; ".join(item.told(now) for item in place.owed),
         "rejected": "; ".join(

@@ -5,7 +5,7 @@
 | `<environment>#<service>` | `wanted` | the document that the Pulumi program reads |
 | | `rollout` | the rollout under way, or the last one, with its journal |
 | | `lease` | who may write; its fence only ever rises |
-| | `schema`, `owed`, `abort`, `history#<end>#<rollout>` | |
+| | `schema`, `owed`, `abort`, `pause`, `approval`, `history#<end>#<rollout>` | |
 | `releases#<service>` | `<release>` | the release |
 | `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` |
@@ -35,6 +35,7 @@ from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import Notifications, Target
 from slipway.delivery.model.wanted import Wanted, dump_wanted, load_wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError, OperationError
 
@@ -257,6 +258,16 @@ class DynamoLedger:
         item = self._table.get(_pk(place), "abort")
         asked: dict[str, str] = _read(_adapter(dict[str, str]).validate_json, item) if item else {}
         return asked.get("text", "") if asked.get("rollout") == rollout_id else None
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """See `Ledger.say`."""
+        self._table.put(_pk(place), topic, _adapter(Word).dump_json(word).decode())
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """See `Ledger.said`."""
+        item = self._table.get(_pk(place), topic)
+        word: Word | None = _read(_adapter(Word).validate_json, item) if item else None
+        return word if word and word.rollout == rollout_id else None
 
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""

@@ -47,7 +47,7 @@ def step_state(rollout: Rollout, number: int) -> str:
 
 def seconds_left(rollout: Rollout, now: datetime) -> int | None:
     """Until the current step is decided on; None when nothing bakes."""
-    if rollout.phase is not Phase.BAKING:
+    if rollout.phase is not Phase.BAKING or rollout.waits_for:
         return None
     return max(math.ceil((rollout.bake_ends_at - now).total_seconds()), 0)
 

@@ -87,9 +87,11 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True)
 class Enter:
-    """The rollout goes on in another phase (or in another step of it)."""
+    """The rollout goes on in another phase (or in another step of it, or knowing more)."""
 
     rollout: Rollout
+    text: str = ""
+    """For the journal; "": which phase it comes from says enough."""
 
 
 @dataclass(frozen=True, kw_only=True)

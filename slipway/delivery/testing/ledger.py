@@ -17,6 +17,7 @@ from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted, dump_wanted, load_wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError
 
@@ -47,6 +48,7 @@ class MemoryLedger:
         self._history: dict[Place, dict[str, Rollout]] = defaultdict(dict)
         self._owed: dict[Place, tuple[Owed, ...]] = {}
         self._schemas: dict[Place, Schema] = {}
+        self._words: dict[tuple[Place, Topic], Word] = {}
         self._aborts: dict[Place, tuple[str, str]] = {}
         self._targets: dict[str, Target] = {}
 
@@ -222,6 +224,15 @@ class MemoryLedger:
         """See `Ledger.abort_request`."""
         asked = self._aborts.get(place)
         return asked[1] if asked and asked[0] == rollout_id else None
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """See `Ledger.say`."""
+        self._words[place, topic] = word
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """See `Ledger.said`."""
+        word = self._words.get((place, topic))
+        return word if word and word.rollout == rollout_id else None
 
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""

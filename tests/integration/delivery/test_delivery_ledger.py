@@ -15,7 +15,6 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.machine import enter
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.lease import Owner
@@ -29,6 +28,7 @@ from slipway.delivery.planning import begin_rollout
 from slipway.delivery.ports import Ledger, Place
 from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.transitions import enter
 from slipway.errors import NotFoundError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
