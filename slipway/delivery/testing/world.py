@@ -42,7 +42,7 @@ class SimulatedEnvironment:
     image: str | None = None
     """What the stack builds; None: it takes images from upstream."""
     behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
-    """By release id; releases not named behave well."""
+    """By release id or by version; releases not named behave well."""
     expired: set[str] = field(default_factory=set[str])
     """Images that the registry no longer has: their pods do not start."""
     requests_per_second: float = 50.0
@@ -123,7 +123,7 @@ class SimulatedEnvironment:
 
     def behaviour_of(self, release: ColourRelease) -> Behaviour:
         """How a release behaves."""
-        return self.behaviour.get(release.release, Behaviour())
+        return self.behaviour.get(release.release) or self.behaviour.get(release.version) or Behaviour()
 
     def settle_weights(self) -> None:
         """Weights asked for hold once their lag is over."""

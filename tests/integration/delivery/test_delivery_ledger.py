@@ -24,6 +24,7 @@ from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import RolloutSettings, parse_target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.planning import begin_rollout
 from slipway.delivery.ports import Ledger, Place
 from slipway.delivery.testing.ledger import MemoryLedger
@@ -237,6 +238,15 @@ def test_owed_work_is_read_as_it_was_written(ledger: Ledger) -> None:
     owed = (Owed(debt=Debt.UP, rollout="first", since=NOW, attempts=2, problem="quota exceeded"),)
     ledger.write_owed(PLACE, owed, lease)
     assert ledger.owed(PLACE) == owed
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_last_word_on_a_topic_counts_for_its_rollout_only(ledger: Ledger, topic: Topic) -> None:
+    for because in ("lunch", "done"):
+        word = Word(rollout="first", by="ada", at=NOW, because=because, holds=because == "lunch", step=1)
+        ledger.say(PLACE, topic, word)
+    assert ledger.said(PLACE, topic, "first") == word
+    assert ledger.said(PLACE, topic, "second") is None
 
 
 def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:

@@ -140,7 +140,7 @@ def test_process_that_wakes_up_after_a_way_back_changes_nothing(back: Callable[.
         if isinstance(event, ActionStarted) and event.text.startswith("set the load balancer"):
             assert back(rehearsal.context("dev", pid=9)).status == "rolled-back"
 
-    with pytest.raises(delivery.LeaseLostError):
+    with pytest.raises(delivery.ReleaseRolledBackError):  # it is told how its release ended
         delivery.release(replace(rehearsal.context("dev"), progress=sleep_meanwhile))
     rehearsal.clock.sleep(5)
     dev.settle_weights()

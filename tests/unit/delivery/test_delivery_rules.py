@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.steps import shares
 from slipway.delivery.gates import GateFacts, evaluate_gates
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Fitness, FitnessNote
@@ -268,7 +269,7 @@ def test_stack_output_is_read_with_its_camel_case_names() -> None:
     target = parse_target({"delivery": stack_output()})
     assert target.load_balancer.test_listener_arn == "listener/dev/orders/test"
     assert target.load_balancer.target_group(Colour.GREEN) == "targetgroup/dev/orders/green"
-    assert (target.rollout.bake_seconds, target.rollout.steps) == (5, (10, 50, 100))
+    assert (target.rollout.bake_seconds, target.rollout.steps) == (5, shares(10, 50, 100))
 
 
 def test_refuses_a_stack_output_naming_every_fault_and_no_value() -> None:
