@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ def doctor(context: typer.Context, environment: EnvironmentArgument, json: JsonO
         raise OperationError(
             f"{failures} of {len(found)} findings would make an `up` or a release fail", remedy="do what they say"
         )
+    if not json:
+        counts = Counter(finding.state for finding in found)
+        out().print("No failure: " + ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state]))
 
 
 def print_finding(finding: Finding) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as UnreachableError
+from botocore.parsers import ResponseParserError
 
 CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
 """A person waits for the answer: an endpoint that is away is said within half a minute."""
@@ -18,16 +20,20 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 class CannotAskError(Exception):
     """AWS gave no answer to one call."""
 
-    def __init__(self, action: str, code: str, reason: str) -> None:
-        super().__init__(f"{action}: {reason}")
+    def __init__(self, action: str, code: str, reason: str, *, unreachable: bool = False) -> None:
+        super().__init__(f"{action}: {' '.join(reason.split())}")
         self.action = action
         """As IAM names it, such as `ec2:DescribeVpcs`."""
         self.code = code
-        """AWS's error code; empty when the request did not get there."""
+        """AWS's error code; empty when there was no answer from AWS."""
+        self.unreachable = unreachable
+        """Whether the endpoint is away, or something else answers there."""
 
     @property
     def remedy(self) -> str:
         """What lets the call be answered."""
+        if self.unreachable:
+            return "check network, proxy and AWS_ENDPOINT_URL"
         return f"allow {self.action}" if self.code in DENIED else "check it by hand"
 
 
@@ -75,7 +81,10 @@ class Account:
             fault = error.response.get("Error", {})
             code, message = fault.get("Code", ""), fault.get("Message", "")
             raise CannotAskError(action, code, ": ".join(filter(None, (code, message)))) from error
-        except BotoCoreError as error:
+        except (UnreachableError, HTTPClientError, ResponseParserError) as error:
+            raise CannotAskError(action, "", str(error), unreachable=True) from error
+        except (BotoCoreError, ValueError) as error:
+            # botocore itself refuses settings with a ValueError, such as an endpoint that is no URL.
             raise CannotAskError(action, "", str(error)) from error
 
     @cached_property

@@ -22,6 +22,8 @@ class Rights(NamedTuple):
 
 GLOBAL = frozenset({"iam"})
 """Services without a region in their ARNs."""
+WITHOUT_ACCOUNT = frozenset({"route53", "s3"})
+"""Services with neither a region nor an account in their ARNs."""
 
 RIGHTS = (
     Rights(
@@ -140,6 +142,21 @@ RIGHTS = (
         "targetgroup/{name}-green/0000000000000000",
         "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags",
     ),
+    Rights("domain", "route53", "*", "ListHostedZones ListHostedZonesByName"),
+    Rights(
+        "domain",
+        "route53",
+        "hostedzone/Z00000000000000000000",
+        "ChangeResourceRecordSets GetHostedZone ListResourceRecordSets ListTagsForResource",
+    ),
+    Rights("domain", "route53", "change/C00000000000000000000", "GetChange"),
+    Rights("certificate", "acm", "*", "RequestCertificate"),
+    Rights(
+        "certificate",
+        "acm",
+        "certificate/00000000-0000-0000-0000-000000000000",
+        "AddTagsToCertificate DeleteCertificate DescribeCertificate ListTagsForCertificate RemoveTagsFromCertificate",
+    ),
     Rights(
         "monitoring",
         "cloudwatch",
@@ -193,6 +210,6 @@ def arn_of(rights: Rights, *, partition: str, region: str, account: str, names: 
     if rights.resource == "*":
         return "*"
     resource = rights.resource.format(account=account, **names)
-    if rights.service == "s3":
-        return f"arn:{partition}:s3:::{resource}"
+    if rights.service in WITHOUT_ACCOUNT:
+        return f"arn:{partition}:{rights.service}:::{resource}"
     return f"arn:{partition}:{rights.service}:{'' if rights.service in GLOBAL else region}:{account}:{resource}"

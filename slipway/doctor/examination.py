@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from slipway.doctor.account import CannotAskError
 from slipway.doctor.case import Case
+from slipway.doctor.checks.cost import check_cost
 from slipway.doctor.checks.domain import check_domain
 from slipway.doctor.checks.identity import check_identity
 from slipway.doctor.checks.kubernetes import check_kubernetes
@@ -31,6 +32,7 @@ class Check:
 CHECKS = (
     Check("names", check_names, asks=False),
     Check("stack files", check_stack_files, asks=False),
+    Check("cost", check_cost, asks=False),
     Check("permissions", check_permissions),
     Check("quotas", check_quotas),
     Check("zones", check_zones),
@@ -47,7 +49,7 @@ def examine(case: Case) -> Iterator[Finding]:
     for check in CHECKS:
         try:
             if check.asks and identity.state is State.FAILURE:
-                yield Finding(State.NOT_ASKED, "needs credentials of the environment's account", check=check.name)
+                yield Finding(State.NOT_ASKED, "needs an answer for the environment's account", check=check.name)
                 continue
             for finding in check.run(case):
                 yield replace(finding, check=check.name)

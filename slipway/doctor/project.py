@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from slipway.contract.domain import zone_of
 from slipway.delivery.model.faults import describe_faults
 from slipway.documents import list_environments, read_stack_config
 from slipway.errors import SlipwayError, UsageError
@@ -44,7 +45,9 @@ class Nodes(_Block):
     """`slipway:cluster.nodes`"""
 
     instance_type: str = "t3.medium"
+    desired: int = 1
     maximum: int = 3
+    disk_gib: int = 20
 
 
 class Cluster(_Block):
@@ -54,11 +57,25 @@ class Cluster(_Block):
     nodes: Nodes = Nodes()
 
 
+class Database(_Block):
+    """`slipway:database`"""
+
+    instance_class: str = "db.t4g.micro"
+    storage_gib: int = 20
+    multi_az: bool = False
+
+
 class Service(_Block):
     """`slipway:service`"""
 
     name: str = Field(pattern=r"^[a-z][-a-z0-9]*$")
-    domain: str = ""
+    domain: str | None = None
+    hosted_zone: str | None = None
+
+    @property
+    def zone(self) -> str:
+        """Name of the hosted zone that gets the domain's records; empty for none."""
+        return zone_of(self.domain, self.hosted_zone)
 
 
 class Image(_Block):
@@ -70,8 +87,15 @@ class Image(_Block):
 class LoadBalancer(_Block):
     """`slipway:loadBalancer`"""
 
-    certificate_arn: str = ""
+    certificate_arn: str | None = None
+    internal: bool = False
     protect: bool = False
+
+
+class Monitoring(_Block):
+    """`slipway:monitoring`"""
+
+    alarms: bool = False
 
 
 class StackFacts(BaseModel):
@@ -84,9 +108,11 @@ class StackFacts(BaseModel):
     ledger_table: str = Field(default="slipway-ledger", alias="slipway:ledgerTable")
     network: Network = Field(alias="slipway:network")
     cluster: Cluster = Field(alias="slipway:cluster")
+    database: Database = Field(default=Database(), alias="slipway:database")
     service: Service = Field(alias="slipway:service")
     image: Image = Field(default=Image(), alias="slipway:image")
     load_balancer: LoadBalancer = Field(default=LoadBalancer(), alias="slipway:loadBalancer")
+    monitoring: Monitoring = Field(default=Monitoring(), alias="slipway:monitoring")
 
 
 @dataclass(frozen=True, kw_only=True)

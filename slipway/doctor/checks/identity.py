@@ -13,7 +13,9 @@ def check_identity(case: Case) -> Finding:
     try:
         caller = case.account.caller
     except CannotAskError as error:
-        # Whoever has valid credentials may ask this.
+        if error.unreachable:
+            return Finding(State.FAILURE, f"AWS does not answer: {error}", error.remedy)
+        # Every identity with valid credentials may ask this.
         return Finding(
             State.FAILURE, f"no valid credentials: {error}", f"log in to account {wanted}, and check AWS_PROFILE"
         )

@@ -43,12 +43,16 @@ def check_permissions(case: Case) -> Iterator[Finding]:
 
 
 def _wanted(project: Project) -> Iterator[Rights]:
+    facts = project.facts
+    wanted = {
+        "image build": facts.image.context,
+        "state": project.state_bucket,
+        "domain": facts.service.zone,
+        "certificate": facts.service.zone and not facts.load_balancer.certificate_arn,
+    }
     for rights in RIGHTS:
-        if rights.purpose == "image build" and not project.facts.image.context:
-            continue
-        if rights.purpose == "state" and not project.state_bucket:
-            continue
-        yield rights
+        if wanted.get(rights.purpose, True):
+            yield rights
 
 
 def _simulate(rights: Rights, principal: str, project: Project, account: Account) -> list[dict[str, Any]]:

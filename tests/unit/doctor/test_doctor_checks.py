@@ -15,6 +15,7 @@ from botocore.stub import ANY, Stubber
 
 from slipway.doctor import Case, Finding, State
 from slipway.doctor.account import Caller
+from slipway.doctor.checks.cost import check_cost
 from slipway.doctor.checks.domain import check_domain
 from slipway.doctor.checks.identity import check_identity
 from slipway.doctor.checks.kubernetes import check_kubernetes
@@ -26,6 +27,7 @@ from slipway.doctor.checks.zones import check_zones
 
 CaseOf = Callable[..., Case]
 Stub = Callable[[Case, str], Stubber]
+DOMAIN = {"name": "orders", "domain": "orders.example.com"}
 OWN = [
     {"Key": "environment", "Value": "dev"},
     {"Key": "service", "Value": "orders"},
@@ -295,44 +297,101 @@ def test_permissions_are_told_by_purpose(case_of: CaseOf, stub: Stub) -> None:
     } <= arns
 
 
-@pytest.mark.parametrize("bucket", ["", "acme-state"])
-def test_state_bucket_and_image_build_are_asked_about_only_where_they_are_used(
-    case_of: CaseOf, stub: Stub, monkeypatch: pytest.MonkeyPatch, bucket: str
+@pytest.mark.parametrize(
+    ("blocks", "backend", "purposes"),
+    [
+        ({}, "file:///state", set()),
+        ({}, "s3://acme-state?region=us-east-1", {"state"}),
+        ({"image": {"context": "app"}}, "", {"image build"}),
+        ({"service": DOMAIN}, "", {"domain", "certificate"}),
+        ({"service": DOMAIN, "loadBalancer": {"certificateArn": "arn"}}, "", {"domain"}),
+        ({"service": DOMAIN | {"hostedZone": ""}}, "", set()),
+    ],
+)
+def test_rights_are_asked_about_only_where_they_are_used(
+    case_of: CaseOf, monkeypatch: pytest.MonkeyPatch, blocks: dict[str, Any], backend: str, purposes: set[str]
 ) -> None:
     monkeypatch.setattr(
         "slipway.doctor.checks.permissions._simulate",
         lambda rights, *_: [{"EvalActionName": name, "EvalDecision": "allowed"} for name in rights.names()],
     )
-    case = case_of()
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"s3://{bucket}?region=us-east-1" if bucket else "file:///state")
-    case = case_of()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", backend)
+    case = case_of(**blocks)
     case.account.caller = Caller(account="123456789012", arn="arn:aws:iam::123456789012:user/me")
-    purposes = [text.partition(":")[0] for _, text in told(check_permissions(case))]
-    assert ("state" in purposes, "image build" in purposes) == (bool(bucket), False)
+    asked = {text.partition(":")[0] for _, text in told(check_permissions(case))}
+    assert asked & {"state", "image build", "domain", "certificate"} == purposes
 
 
 @pytest.mark.parametrize(
     ("balancer", "expected"),
     [
-        ({}, "OK"),
-        ({"protect": True}, "WARNING"),
-        ({"certificateArn": "arn:aws:acm:eu-west-1:1:certificate/x"}, "FAILURE"),
+        ({}, ("OK", "no domain and no certificate are wanted: plain HTTP")),
+        ({"protect": True}, ("WARNING", "no certificate: users' requests go over plain HTTP")),
+        (
+            {"certificateArn": "arn:aws:acm:us-east-1:1:certificate/x"},
+            ("FAILURE", "the certificate is not for the load balancer's own name"),
+        ),
     ],
 )
-def test_plain_http_and_certificates_of_other_regions_are_told(
-    case_of: CaseOf, balancer: dict[str, Any], expected: str
+def test_service_without_a_domain_has_no_certificate(
+    case_of: CaseOf, balancer: dict[str, Any], expected: tuple[str, str]
 ) -> None:
-    assert [state for state, _ in told(check_domain(case_of(loadBalancer=balancer)))] == [expected]
+    assert told(check_domain(case_of(loadBalancer=balancer))) == [expected]
 
 
-@pytest.mark.parametrize(("zone", "expected"), [("example.com", "OK"), ("ample.com", "FAILURE"), (None, "FAILURE")])
-def test_domain_without_a_certificate_needs_a_hosted_zone_to_validate_one(
-    case_of: CaseOf, zone: str | None, expected: str
+OWN_ALIAS = {"HostedZoneId": "Z1", "DNSName": "orders-dev-0123abc-1.elb.example", "EvaluateTargetHealth": False}
+VALUES = {"TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+
+
+@pytest.mark.parametrize(
+    ("zones", "record", "expected"),
+    [
+        (["example.com"], None, ("OK", "orders.example.com gets its record in the hosted zone example.com")),
+        (["example.com"], {"Type": "A", "AliasTarget": OWN_ALIAS}, ("OK", "orders.example.com gets its record in the")),
+        (["example.com"], {"Type": "A", **VALUES}, ("FAILURE", "orders.example.com has a record of type A already")),
+        (["example.com"], {"Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"x"'}]}, ("OK", "orders.example")),
+        (["ample.com"], None, ("FAILURE", "no public hosted zones of this account are called example.com")),
+        (["example.com"] * 2, None, ("FAILURE", "2 public hosted zones of this account are called example.com")),
+    ],
+    ids=["free", "own", "taken", "text", "no zone", "two zones"],
+)
+def test_domain_gets_a_record_in_the_one_zone_of_its_parents_name(
+    case_of: CaseOf, zones: list[str], record: dict[str, Any] | None, expected: tuple[str, str]
 ) -> None:
-    case = case_of(service={"name": "orders", "domain": "orders.example.com"})
-    if zone:
-        case.account.client("route53").create_hosted_zone(Name=zone, CallerReference="1")
-    assert [state for state, _ in told(check_domain(case))] == [expected]
+    case = case_of(service=DOMAIN)
+    route53 = case.account.client("route53")
+    for index, name in enumerate(zones):
+        zone = route53.create_hosted_zone(Name=name, CallerReference=str(index))["HostedZone"]["Id"]
+        if record:
+            change = {"Action": "CREATE", "ResourceRecordSet": {"Name": DOMAIN["domain"], **record}}
+            route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    ((state, what),) = told(check_domain(case))
+    assert (state, what[: len(expected[1])]) == expected
+
+
+def test_domain_whose_dns_is_served_elsewhere_needs_no_zone_but_a_certificate_of_this_region(case_of: CaseOf) -> None:
+    elsewhere = {"certificateArn": "arn:aws:acm:eu-west-1:1:certificate/x"}
+    case = case_of(service=DOMAIN | {"hostedZone": ""}, loadBalancer=elsewhere)
+    assert told(check_domain(case)) == [
+        ("FAILURE", "certificate arn:aws:acm:eu-west-1:1:certificate/x is not in us-east-1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ({"instanceType": "t3.medium", "desired": 2}, ("OK", "about 216 USD a month before traffic")),
+        (
+            {"instanceType": "x9.huge"},
+            ("NOT_ASKED", "about 152 USD a month before traffic, without nodes: 1 x x9.huge"),
+        ),
+    ],
+)
+def test_cost_is_the_sum_of_what_the_price_table_has(
+    case_of: CaseOf, nodes: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    ((state, what),) = told(check_cost(case_of(cluster={"version": "1.35", "nodes": nodes})))
+    assert (state, what[: len(expected[1])]) == expected
 
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
@@ -362,9 +421,7 @@ PENDING = {
 def test_certificate_is_issued_or_can_be(
     case_of: CaseOf, stub: Stub, certificate: dict[str, Any] | None, published: bool, expected: str
 ) -> None:
-    case = case_of(
-        service={"name": "orders", "domain": "orders.example.com"}, loadBalancer={"certificateArn": CERTIFICATE}
-    )
+    case = case_of(service=DOMAIN, loadBalancer={"certificateArn": CERTIFICATE})
     acm = stub(case, "acm")
     if certificate:
         whole = {"DomainName": "orders.example.com", "SubjectAlternativeNames": ["orders.example.com"], **certificate}
@@ -380,4 +437,4 @@ def test_certificate_is_issued_or_can_be(
     found = told(check_domain(case))
     assert found[0][0] == expected, found
     if certificate:
-        assert found[-1] == ("OK", "orders.example.com is in the hosted zone example.com")
+        assert found[-1] == ("OK", "orders.example.com gets its record in the hosted zone example.com")

@@ -11,11 +11,17 @@ import boto3
 import pytest
 import yaml
 from botocore import xform_name
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 from components.zones import ZONES_WITHOUT_EKS as ZONES_OF_COMPONENTS
+from infra.settings import StackSettings
+from slipway.doctor import read_project
 from slipway.doctor.actions import RIGHTS
 from slipway.doctor.checks.names import NAMES
 from slipway.doctor.checks.zones import ZONES_WITHOUT_EKS
+from slipway.doctor.prices import ALARMS, estimate_costs
+from slipway.doctor.project import StackFacts
 
 ROOT = Path(__file__).parents[3]
 BOTO3_NAMES = {"elasticloadbalancing": "elbv2"}
@@ -77,6 +83,38 @@ def test_names_are_those_of_the_program() -> None:
         name = entry.template.format(name="orders-dev", service="orders")
         assert name in made[entry.type], entry.type
         assert max(map(len, made[entry.type])) == len(name), entry.type
+
+
+def test_settings_have_the_names_and_defaults_that_the_program_has() -> None:
+    def compare(ours: type[BaseModel], theirs: type[BaseModel]) -> None:
+        for name, field in ours.model_fields.items():
+            wanted = theirs.model_fields[name]
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                assert isinstance(wanted.annotation, type)
+                compare(field.annotation, wanted.annotation)
+            else:
+                assert field.default == wanted.default, f"{theirs.__name__}.{name}"
+
+    for name, field in StackFacts.model_fields.items():
+        if name != "region":
+            assert field.alias == f"slipway:{to_camel(name)}"
+            kind = StackSettings.model_fields[name].annotation
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                assert isinstance(kind, type)
+                compare(field.annotation, kind)
+            else:
+                assert field.default == StackSettings.model_fields[name].default
+
+
+def test_alarms_of_the_price_table_are_those_of_the_program() -> None:
+    snapshot = (ROOT / "tests/integration/infra/snapshots/prod.yaml").read_text()
+    assert len(re.findall(r"metricAlarm:MetricAlarm \S+:\n", snapshot)) == ALARMS
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_prices_of_what_the_stack_files_order_are_known(environment: str) -> None:
+    facts = read_project(ROOT, environment).facts
+    assert [cost.what for cost in estimate_costs(facts) if cost.usd_per_month is None] == []
 
 
 def test_zones_without_eks_are_those_of_the_components() -> None:
