@@ -61,7 +61,9 @@ DATABASE_PER_HOUR = {
 class Cost(NamedTuple):
     """One line of the bill."""
 
-    what: str
+    part: str
+    detail: str
+    """What the stack file orders of it."""
     usd_per_month: float | None
     """None: the table has no price for it."""
 
@@ -73,26 +75,30 @@ def estimate_costs(facts: StackFacts) -> list[Cost]:
     addresses = 0 if facts.load_balancer.internal else network.zone_count
     small = KEY + SECRET + DASHBOARD + (ALARMS * ALARM if facts.monitoring.alarms else 0)
     return [
-        Cost("Kubernetes control plane", CONTROL_PLANE_PER_HOUR * HOURS_PER_MONTH),
+        Cost("Kubernetes control plane", "", CONTROL_PLANE_PER_HOUR * HOURS_PER_MONTH),
         Cost(
-            f"nodes: {nodes.desired} x {nodes.instance_type}, {nodes.disk_gib} GiB each",
+            "nodes",
+            f"{nodes.desired} x {nodes.instance_type}, {nodes.disk_gib} GiB",
             _times(nodes.desired, INSTANCE_PER_HOUR.get(nodes.instance_type), nodes.disk_gib * NODE_DISK_PER_GIB),
         ),
         Cost(
-            f"NAT gateways: {network.address_count}",
+            "NAT gateways",
+            str(network.address_count),
             network.address_count * (NAT_GATEWAY_PER_HOUR + PUBLIC_ADDRESS_PER_HOUR) * HOURS_PER_MONTH,
         ),
         Cost(
-            f"load balancer, {addresses} public addresses",
+            "load balancer",
+            f"{addresses} public addresses",
             (LOAD_BALANCER_PER_HOUR + addresses * PUBLIC_ADDRESS_PER_HOUR) * HOURS_PER_MONTH,
         ),
         Cost(
-            f"database: {standby} x {database.instance_class}, {database.storage_gib} GiB each",
+            "database",
+            f"{standby} x {database.instance_class}, {database.storage_gib} GiB",
             _times(
                 standby, DATABASE_PER_HOUR.get(database.instance_class), database.storage_gib * DATABASE_DISK_PER_GIB
             ),
         ),
-        Cost("key, secret, dashboard, alarms", small),
+        Cost("key, secret, dashboard, alarms", "", small),
     ]
 
 

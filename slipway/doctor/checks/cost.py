@@ -16,7 +16,7 @@ def check_cost(case: Case) -> Iterator[Finding]:
     known = sum(cost.usd_per_month or 0 for cost in costs)
     where = "" if facts.region == REGION else f", at {REGION}'s prices"
     text = f"about {known:.0f} USD a month before traffic{where}"
-    missing = [cost.what for cost in costs if cost.usd_per_month is None]
+    missing = [f"{cost.part} ({cost.detail})" for cost in costs if cost.usd_per_month is None]
     if missing:
         remedy = "look its price up at calculator.aws"
         yield Finding(State.NOT_ASKED, f"{text}, without {'; '.join(missing)}: not in the price table", remedy)

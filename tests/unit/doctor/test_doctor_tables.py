@@ -114,7 +114,7 @@ def test_alarms_of_the_price_table_are_those_of_the_program() -> None:
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_prices_of_what_the_stack_files_order_are_known(environment: str) -> None:
     facts = read_project(ROOT, environment).facts
-    assert [cost.what for cost in estimate_costs(facts) if cost.usd_per_month is None] == []
+    assert [cost.detail for cost in estimate_costs(facts) if cost.usd_per_month is None] == []
 
 
 def test_zones_without_eks_are_those_of_the_components() -> None:
