@@ -147,7 +147,7 @@ class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
-    steps: Annotated[tuple[StepSettings, ...], Field(min_length=1)] = shares(10, 50, 100)
+    steps: Annotated[list[StepSettings], Field(min_length=1)] = [*shares(10, 50, 100)]
     """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`."""
     approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
     """A step that nobody approves within this time turns the rollout back."""

@@ -7,6 +7,7 @@ a load balancer can exclude that, and `resume` repairs it.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,8 +37,9 @@ SETTINGS = {
     "rollbackWindowSeconds": 60,
     "healthSeconds": 20,
 }
-FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up")
+FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
 WATCHED = {"release", "resume", "rollback"}
+SAID = {"pause", "continue_"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
 
 
@@ -72,7 +74,7 @@ class History:
         if verb == "release" and self.dice.random() < 0.8:
             self.check_out()
         dice, process = self.dice, Process(self.pid)
-        if dice.random() < 0.6 and verb not in BACK:
+        if dice.random() < 0.6 and verb not in BACK and verb not in SAID:
             checks = dice.random() < 0.4  # of the lease, just before a change
             process.fuse_calls = frozenset({"lease"} if checks else ())
             process.fuse = dice.randrange(12 if checks else 140)
@@ -174,6 +176,8 @@ class History:
         dev = self.dev
         dev.up_fault = dev.migration_fault = ""
         dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
+        with contextlib.suppress(SlipwayError):
+            delivery.continue_(self.rehearsal.context("dev", pid=5))  # nobody waits for a pause for ever
         self.clock.run_until()
         self.rehearsal.dead |= {*range(self.pid + 1)}
         self.check_out()
