@@ -66,8 +66,11 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     """Whether the warm colour's pods are of its release. After a rollout that was turned back there it is the owed `up` that sees to it."""
     last, warm = ctx.ledger.rollout(ctx.place), wanted.colour(wanted.idle)
     replaced = last and last.reason and last.colour is wanted.idle and Phase.DEPLOYING in last.path
-    if not replaced or all(item.debt is not Debt.UP for item in ctx.ledger.owed(ctx.place)):
+    owed = [item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP]
+    if not last or not replaced or not owed:
         return True
+    if owed[0].rollout != last.id or not owed[0].attempts:
+        return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
     try:
         pods = ctx.connect(target).cluster.pods(wanted.idle)
     except SlipwayError:

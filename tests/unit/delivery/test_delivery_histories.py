@@ -16,6 +16,12 @@ def test_history_harms_nobody_and_ends_where_a_release_goes_through(first: int) 
     assert sum(play(seed).ways_back for seed in range(first, first + CHUNK)) > CHUNK / 20
 
 
+@pytest.mark.parametrize("seed", [20072])
+def test_history_that_once_failed(seed: int) -> None:
+    """20072: a second rollback switched to pods that the `up` of the release turned back first was about to replace."""
+    play(seed)
+
+
 def test_killed_process_writes_nothing_more() -> None:
     history = History(1)
     process = history.start("release")
