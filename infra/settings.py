@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from components.load_balancer import LONGEST_NAME
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.supply_chain import SupplyChain
 
 NAMESPACE = "slipway"
 
@@ -166,6 +167,12 @@ class RolloutSettings(_Settings):
     freeze_windows: list[FreezeWindowSettings] = []
 
 
+class SupplyChainSettings(SupplyChain):
+    """`slipway:supplyChain`: handed on, whole, to delivery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MonitoringSettings(_Settings):
     """`slipway:monitoring`"""
 
@@ -192,6 +199,7 @@ class StackSettings(_Settings):
     service: ServiceSettings
     load_balancer: LoadBalancerSettings = LoadBalancerSettings()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChainSettings = SupplyChainSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
 

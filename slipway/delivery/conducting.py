@@ -147,7 +147,7 @@ def finish_unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
         # Its process died between the last journal entry and the history: it has ended, and nobody was told.
         ctx.ledger.put_history(ctx.place, rollout)
         return rollout
-    _tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
+    tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
     return _drive(ctx, keeper, require_target(ctx), rollout, resumed=True)
 
 
@@ -158,7 +158,7 @@ def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
 
 
 def bring_up(ctx: Context) -> Target:
-    _tell(ctx, f"bringing the stack {ctx.place.environment} up")
+    tell(ctx, f"bringing the stack {ctx.place.environment} up")
     bring_stack_up(ctx)
     return require_target(ctx)
 
@@ -171,5 +171,6 @@ def settings_of(target: Target, pace: Pace | None) -> RolloutSettings:
     return pace.applied_to(target.rollout) if pace else target.rollout
 
 
-def _tell(ctx: Context, text: str) -> None:
+def tell(ctx: Context, text: str) -> None:
+    """Tell whoever follows the verb."""
     ctx.progress(Notice(at=ctx.clock.now(), environment=ctx.place.environment, service=ctx.place.service, text=text))
