@@ -70,7 +70,7 @@ class RegistryAttestations:
             with self._repository(image) as repository:
                 envelopes = self._envelopes(repository, digest_of(image), commit)
         except SlipwayError as error:
-            return Evidence(demands=demands, repository=expected, unreachable=str(error))
+            return Evidence(demands=demands, repository=expected, unreachable=error.what)
         return weigh(envelopes, key, digest_of(image), demands, expected)
 
     @contextmanager
