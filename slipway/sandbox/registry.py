@@ -67,7 +67,7 @@ frontend images
     acl daemon_is_up nbsrv(daemon) gt 0
     use_backend daemon if manifest library reading daemon_is_up
     use_backend daemon if manifest {{ method PUT }} daemon_is_up
-    use_backend daemon if referrers reading daemon_is_up
+    use_backend daemon if referrers {{ method GET }} daemon_is_up
     default_backend registry
 backend registry
     server registry 127.0.0.1:{backend_port}

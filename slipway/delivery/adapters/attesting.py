@@ -15,7 +15,7 @@ from slipway.delivery.attestations.envelopes import seal, weigh
 from slipway.delivery.attestations.licences import licences_of
 from slipway.delivery.attestations.statements import PROVENANCE_TYPE, SBOM_TYPE, state_contents, state_provenance
 from slipway.delivery.model.fitness import digest_of
-from slipway.delivery.model.provenance import Build, Evidence
+from slipway.delivery.model.provenance import Build, Evidence, repository_url
 from slipway.errors import OperationError, SlipwayError
 
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
@@ -64,7 +64,7 @@ class RegistryAttestations:
         """See `Attestations.evidence`."""
         from slipway.delivery.adapters.signing import load_public_key  # noqa: PLC0415 - see above
 
-        expected = demands.repository or self._build().repository
+        expected = repository_url(demands.repository) or self._build().repository
         try:
             key = load_public_key(demands, self._region)
             with self._repository(image) as repository:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PYTHON_RECORD = re.compile(r"(^|/)[^/]+\.dist-info/METADATA$")
 DEBIAN_RECORD = "var/lib/dpkg/status"
-SYSTEM_RELEASE = "etc/os-release"
+SYSTEM_RELEASE = "usr/lib/os-release"
 LONGEST_NAME = 100
 """A licence text longer than this is the licence itself, not its name."""
 

@@ -146,7 +146,7 @@ def test_bill_of_materials_has_python_s_and_debian_s_packages_with_the_licences_
         f"{site}/c-1.0.dist-info/METADATA": metadata("c", f"License: {'x' * 500}"),
         f"{site}/d-1.0.dist-info/METADATA": metadata("d", f"{classifier} GNU Affero General Public License v3"),
         "var/lib/dpkg/status": status.encode(),
-        "etc/os-release": b'NAME="Debian"\nVERSION_CODENAME=bookworm\n',
+        "usr/lib/os-release": b'NAME="Debian"\nVERSION_CODENAME=bookworm\n',
     }
     assert all(is_record(path) for path in records)
     assert not is_record(f"{site}/a/METADATA")
