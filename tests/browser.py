@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Page:
 
 
 @contextlib.contextmanager
-def chromium_page(profile: Path) -> Iterator[Page]:
+def chromium_page(profile: Path) -> Generator[Page]:
     """A page of a Chromium of its own, which keeps its files in `profile`."""
     with subprocess.Popen(["chromium", *FLAGS, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL) as chromium:
         try:
