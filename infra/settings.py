@@ -14,6 +14,7 @@ from components.load_balancer import LONGEST_NAME
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.steps import StepSettings, shares
+from slipway.contract.supply_chain import SupplyChain
 
 NAMESPACE = "slipway"
 
@@ -181,6 +182,12 @@ class RolloutSettings(_Settings):
     freeze_windows: list[FreezeWindowSettings] = []
 
 
+class SupplyChainSettings(SupplyChain):
+    """`slipway:supplyChain`: handed on, whole, to delivery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MonitoringSettings(_Settings):
     """`slipway:monitoring`"""
 
@@ -207,6 +214,7 @@ class StackSettings(_Settings):
     service: ServiceSettings
     load_balancer: LoadBalancerSettings = LoadBalancerSettings()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChainSettings = SupplyChainSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.errors import RefusedError
 from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import turns_back
 from slipway.delivery.model.fitness import Fitness
+from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import Target
@@ -95,6 +97,7 @@ def find_refusals(
         freeze_windows=() if kind in WAYS_BACK else freeze_windows(ctx, target),
         fitness=_fitness_before(ctx, chosen, source),
         image_exists=kind not in {Kind.RELEASE, Kind.ROLLBACK} or ctx.has_image(chosen.image),
+        evidence=_evidence(ctx, target, chosen) if source and kind is Kind.RELEASE else None,
         window_closes_at=window_closes_at(wanted, history, seconds),
         schema=ctx.ledger.schema(ctx.place),
         program_hash=checkout.program_hash if checkout else None,
@@ -108,6 +111,12 @@ def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, .
     declared = ctx.declared()
     windows = (*(declared.freeze_windows if declared else ()), *(target.rollout.freeze_windows if target else ()))
     return tuple(window for number, window in enumerate(windows) if window not in windows[:number])
+
+
+def demands_of(ctx: Context, target: Target | None) -> SupplyChain:
+    """What the stack file at hand demands; the stack's own demands where it is silent: an old checkout switches nothing off."""
+    declared = ctx.demands()
+    return declared if declared.key or target is None else target.supply_chain
 
 
 def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | None) -> tuple[str, ...]:
@@ -160,6 +169,11 @@ def upstream_chain(sources: Mapping[str, str | None], environment: str) -> tuple
         chain.append(source)
         source = sources.get(source)
     return tuple(chain)
+
+
+def _evidence(ctx: Context, target: Target | None, chosen: Release) -> Evidence | None:
+    demands = demands_of(ctx, target)
+    return ctx.attestations.evidence(chosen.image, chosen.git_commit, demands) if demands.key else None
 
 
 def _fitness_before(ctx: Context, chosen: Release, source: str | None) -> Mapping[str, Fitness]:

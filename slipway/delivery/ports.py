@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour, Weights
@@ -15,6 +16,7 @@ from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.owed import Owed
+from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
@@ -317,6 +319,25 @@ class Provisioner(Protocol):
         """A versioned, encrypted, private bucket for Pulumi's state, and a key for its secrets."""
         ...
 
+    def ensure_signing_key(self, alias: str) -> bool:
+        """The key that signs attestations; True when it was made now."""
+        ...
+
+
+class Attestations(Protocol):
+    """Signed statements beside an image: its provenance and its bill of materials."""
+
+    def attest(self, image: str, commit: str, demands: SupplyChain) -> Sequence[str]:
+        """Sign what was just built and store it beside the image, unless it is there. Answers the packages without a known licence.
+
+        OperationError when the image cannot be read, or nothing can be signed or stored.
+        """
+        ...
+
+    def evidence(self, image: str, commit: str, demands: SupplyChain) -> Evidence:
+        """What is proven about the image, built from `commit`. Never raises for the world: what cannot be asked is in it."""
+        ...
+
 
 class Notifier(Protocol):
     """Tells others. Never raises, never takes longer than its own bound."""
@@ -351,6 +372,7 @@ class Context:
     source: Source
     connect: Callable[[Target], World]
     provisioner: Provisioner
+    attestations: Attestations
     clock: Clock
     owner: Owner
     owner_is_dead: Callable[[Owner], bool]
@@ -361,5 +383,7 @@ class Context:
     project_dir: Path = Path()
     declared: Callable[[], RolloutSettings | None] = lambda: None
     """The stack file's rollout settings, which the next `up` makes true; None: it has none."""
+    demands: Callable[[], SupplyChain] = SupplyChain
+    """The stack file's `slipway:supplyChain`."""
     has_image: Callable[[str], bool] = lambda _image: True
     """Whether the registry has an image; True, too, when it cannot be told."""

@@ -37,6 +37,8 @@ class Bootstrapped:
     """What `bootstrap` made, or found."""
 
     table_made: bool
+    key_made: bool
+    """The key that signs attestations."""
     wanted: Wanted
     state: StateBackend | None
 
@@ -48,7 +50,11 @@ def bootstrap(ctx: Context, *, deletion_protection: bool = True, state_bucket: s
     """
     state = ctx.provisioner.ensure_state_backend(state_bucket) if state_bucket else None
     made = ctx.provisioner.ensure_table(deletion_protection=deletion_protection)
-    return Bootstrapped(table_made=made, wanted=ctx.ledger.ensure(ctx.place), state=state)
+    demands, declared = ctx.demands(), ctx.declared()
+    # Where images are built; elsewhere the name must lead to that key already.
+    builds = declared is None or declared.promote_from is None
+    key_made = builds and demands.key.startswith("alias/") and ctx.provisioner.ensure_signing_key(demands.key)
+    return Bootstrapped(table_made=made, key_made=key_made, wanted=ctx.ledger.ensure(ctx.place), state=state)
 
 
 def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatus, ...]:

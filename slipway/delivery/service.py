@@ -28,6 +28,7 @@ from slipway.delivery.errors import RefusedError
 from slipway.delivery.gates import find_frozen
 from slipway.delivery.gating import (
     Override,
+    demands_of,
     find_refusals,
     freeze_windows,
     pass_gates,
@@ -75,7 +76,9 @@ def release(
         pass_gates(ctx, [*find_frozen(ctx.place.environment, windows, ctx.clock.now())], override)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
-        made = ctx.ledger.put_release(_make_release(ctx, target, asked_at))
+        draft = _make_release(ctx, target, asked_at)
+        _attest(ctx, target, draft)
+        made = ctx.ledger.put_release(draft)
         refuse_repeated(resumed, made)
         return roll_out(ctx, keeper, target, made, promoted_from=None, override=override, pace=pace)
 
@@ -328,6 +331,16 @@ def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
             remedy="set the build context in the stack file",
         )
     return build_release(ctx.place.service, target.image.reference, ctx.source.facts(), asked_at)
+
+
+def _attest(ctx: Context, target: Target, made: Release) -> None:
+    """Sign what was built, before anyone can ask for it elsewhere."""
+    demands = demands_of(ctx, target)
+    if not demands.key:
+        return
+    unknown = ctx.attestations.attest(made.image, made.git_commit, demands)
+    if unknown:
+        tell(ctx, f"no licence is known of {len(unknown)} packages of the image: {', '.join(unknown)}")
 
 
 def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:

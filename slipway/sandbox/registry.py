@@ -1,7 +1,8 @@
 """The image registry: docker-registry behind a small HAProxy that asks the daemon first where the registry alone cannot answer.
 
-Two questions go through the daemon: manifests of `library/*` (a stand-in may have to be made) and writing a manifest under a tag (ECR's
-immutable tags). All else, the layers above all, goes straight to the registry; so does everything while the daemon is away.
+Three questions go through the daemon: manifests of `library/*` (a stand-in may have to be made), writing a manifest (ECR's immutable
+tags), and what refers to an image (this registry does not know). All else, the layers above all, goes straight to the registry; so does
+everything while the daemon is away.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ frontend images
     acl manifest path_sub /manifests/
     acl library path_beg /v2/library/
     acl reading method GET HEAD
+    acl referrers path_sub /referrers/
     acl daemon_is_up nbsrv(daemon) gt 0
     use_backend daemon if manifest library reading daemon_is_up
     use_backend daemon if manifest {{ method PUT }} daemon_is_up
+    use_backend daemon if referrers {{ method GET }} daemon_is_up
     default_backend registry
 backend registry
     server registry 127.0.0.1:{backend_port}

@@ -33,4 +33,5 @@ def bootstrap(
             deletion_protection=protected,
             state_bucket=state_bucket,
         )
-        out().print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}", markup=False)
+        signing = "; the key that signs attestations is made" if made.key_made else ""
+        out().print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}{signing}", markup=False)

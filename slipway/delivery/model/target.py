@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.steps import StepSettings, shares
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.errors import UsageError
@@ -137,6 +138,7 @@ class Target(Part):
     image: ImageRef | None = None
     notifications: Notifications = Notifications()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChain = SupplyChain()
 
 
 def parse_target(outputs: Mapping[str, Any]) -> Target:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
+from slipway.delivery.testing.attestations import SimulatedAttestations
 from slipway.delivery.testing.clock import ManualClock, SkewedClock
 from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
@@ -49,6 +51,12 @@ class Rehearsal:
     """Process ids that are gone."""
     expired: set[str] = field(default_factory=set[str])
     """Images that the registry no longer has."""
+    demands: SupplyChain = field(default_factory=SupplyChain)
+    """Of every environment's stack file."""
+    attestations: SimulatedAttestations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attestations = SimulatedAttestations(self.clock)
 
     def environment(self, name: str, **rollout: Any) -> SimulatedEnvironment:
         """The environment, made with the first call; `rollout` overrides its quick settings."""
@@ -84,12 +92,14 @@ class Rehearsal:
             source=self,
             connect=lambda _target: environment.world(owner),
             provisioner=self,
+            attestations=self.attestations,
             clock=SkewedClock(self.clock, skew_seconds) if skew_seconds else self.clock,
             owner=owner,
             owner_is_dead=lambda other: other.pid in self.dead,
             progress=self.events.append,
             lease_wait_seconds=lease_wait_seconds,
             declared=lambda: RolloutSettings.model_validate(environment.rollout),
+            demands=lambda: self.demands,
             has_image=lambda image: image not in self.expired,
         )
 
@@ -100,6 +110,11 @@ class Rehearsal:
     def ensure_table(self, *, deletion_protection: bool) -> bool:
         """See `Provisioner.ensure_table`: memory needs none."""
         del deletion_protection
+        return False
+
+    def ensure_signing_key(self, alias: str) -> bool:
+        """See `Provisioner.ensure_signing_key`: memory needs none."""
+        del alias
         return False
 
     def ensure_state_backend(self, bucket: str) -> StateBackend:

@@ -39,6 +39,7 @@ class SimulatedEnvironment:
     clock: ManualClock
     rollout: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The stack's `rollout` settings, in the output's own camelCase."""
+    supply_chain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     image: str | None = None
     """What the stack builds; None: it takes images from upstream."""
     behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
@@ -110,6 +111,7 @@ class SimulatedEnvironment:
                 "databaseSecretName": "orders-database",
                 "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
                 "rollout": dict(self.rollout),
+                "supplyChain": dict(self.supply_chain),
             }
         }
 

@@ -30,6 +30,8 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context, Place, Pods, SourceFacts, StackResult, World
+from slipway.delivery.testing.attestations import SimulatedAttestations
+from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.rehearsal import FACTS
 from slipway.errors import OperationError, SlipwayError
 
@@ -133,6 +135,7 @@ def build(settings: dict[str, Any], version: str, wait_seconds: float) -> Contex
         stack=machine,
         source=machine,
         connect=connect,
+        attestations=SimulatedAttestations(ManualClock()),
         provisioner=AwsProvisioner("slipway-ledger", "us-east-1"),
         clock=SystemClock(),
         owner=this_owner(),
