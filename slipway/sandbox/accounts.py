@@ -26,7 +26,7 @@ def as_account(account: str, argv: Sequence[str]) -> list[str]:
 
 def reachable(folder: Path) -> Path:
     """The folder by a path that every account can walk: its home folder may be closed, as /root is. Mounts it there."""
-    mounted = _second_mount(folder)
+    mounted = second_mount(folder)
     if not (mounted.exists() and mounted.samefile(folder)):
         unreachable(folder)  # of a folder that was removed meanwhile: nothing can be mounted over it
         mounted.mkdir(parents=True, exist_ok=True)
@@ -36,14 +36,15 @@ def reachable(folder: Path) -> Path:
 
 def unreachable(*folders: Path) -> None:
     """Take the second mounts away, of all services unless folders are named."""
-    for mounted in map(_second_mount, folders) if folders else SERVICES.glob("*"):
+    for mounted in map(second_mount, folders) if folders else SERVICES.glob("*"):
         while run("umount", "--lazy", str(mounted), check=False).returncode == 0:
             pass
         with contextlib.suppress(OSError):  # never more than an empty folder: it might be mounted still
             mounted.rmdir()
 
 
-def _second_mount(folder: Path) -> Path:
+def second_mount(folder: Path) -> Path:
+    """Where `reachable` mounts a folder."""
     return SERVICES / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from slipway.sandbox.accounts import unreachable
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import API_PORTS, ETCD_PORT, HOST_ADDRESS, REGISTRY_BACKEND_PORT, REGISTRY_PORT
+from slipway.sandbox.ports import API_PORTS, ETCD_PORT, HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessTable
 from tests.listening import MACHINE, Socket, listening, neighbour, reached, run
 
@@ -111,9 +111,8 @@ def test_each_process_listens_where_the_table_says_as_the_account_that_it_names(
         ("control", "root", "::", EVERYWHERE),
         ("dev-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[0]),
         ("etcd", "etcd", "127.0.0.1", ETCD_PORT),
-        ("registry", "docker-registry", "127.0.0.1", REGISTRY_BACKEND_PORT),
-        ("registry-proxy", "haproxy", "127.0.0.1", REGISTRY_PORT),
-        ("registry-proxy", "haproxy", HOST_ADDRESS, REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", "127.0.0.1", REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", HOST_ADDRESS, REGISTRY_PORT),
     }
     assert {socket.process for socket in world.sockets if socket.listener is None} == {"control"}
 
@@ -127,7 +126,7 @@ def test_refuses_a_neighbour_on_both_families(world: World) -> None:
 
 
 def test_pods_and_the_machine_reach_what_the_table_gives_them(world: World) -> None:
-    ports = (API_PORTS[0], REGISTRY_PORT, REGISTRY_BACKEND_PORT, ETCD_PORT)
+    ports = (API_PORTS[0], REGISTRY_PORT, ETCD_PORT)
     expected = {(HOST_ADDRESS, API_PORTS[0]), (HOST_ADDRESS, REGISTRY_PORT)}
     assert reached(world.pod, [(HOST_ADDRESS, port) for port in ports]) == expected
     machine = reached(
@@ -136,7 +135,7 @@ def test_pods_and_the_machine_reach_what_the_table_gives_them(world: World) -> N
     assert machine == expected | {("127.0.0.1", port) for port in ports} | {("10.87.10.2", 80)}
 
 
-@pytest.mark.parametrize("name", ["etcd", "registry"])
+@pytest.mark.parametrize("name", ["etcd", "registry", "registry-proxy"])
 def test_service_has_no_capability_and_no_variable_of_its_caller(world: World, name: str) -> None:
     record = world.processes.find(name)
     process = record.process() if record else None
