@@ -54,7 +54,7 @@ LISTENERS = (
     Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, _MACHINE),
     Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), _MACHINE),
     # The same ports of 127.0.0.1 lead there: an API server takes one address only.
-    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, _PODS),
+    Listener("Kubernetes API", "*-kube-apiserver", "slipway-kubernetes", _HOST, API_PORTS, _PODS),
     Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), _PODS),
     Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), _NODE),
     Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), _NODE),
