@@ -13,6 +13,7 @@ from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.steps import StepSettings, shares
 
 NAMESPACE = "slipway"
 
@@ -148,7 +149,10 @@ class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
-    steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
+    steps: Annotated[list[StepSettings], Field(min_length=1)] = [*shares(10, 50, 100)]
+    """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`."""
+    approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
+    """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Annotated[int, Field(ge=0)] = 60
     metric_window_seconds: Annotated[int, Field(ge=1)] = 60
     """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
@@ -330,8 +334,8 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
     nodes = settings.cluster.nodes
     if not nodes.minimum <= nodes.desired <= nodes.maximum:
         faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
-    steps = settings.rollout.steps
-    if steps != sorted(set(steps)) or steps[-1] != 100:
+    steps = [step.percent for step in settings.rollout.steps]
+    if steps != sorted({*steps} - {0}) or steps[-1] != 100:
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
     if settings.image.context and settings.rollout.promote_from:
         faults.append(

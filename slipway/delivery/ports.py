@@ -14,11 +14,13 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.stack.result import StackResult
 
 
@@ -29,8 +31,16 @@ class Clock(Protocol):
         """The time, with a zone."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds on this machine's own clock, which nobody sets: for spans, never to be compared with another machine's."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
+        ...
+
+    def repeat(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Do this every so often beside everything else; the answer ends it."""
         ...
 
 
@@ -136,12 +146,28 @@ class Ledger(Protocol):
         """Note applied migrations."""
         ...
 
+    def owed(self, place: Place) -> tuple[Owed, ...]:
+        """Work that is left from rollouts that have ended."""
+        ...
+
+    def write_owed(self, place: Place, owed: Sequence[Owed], lease: Lease) -> None:
+        """Write what is left."""
+        ...
+
     def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
         """Ask whoever runs this rollout to turn back."""
         ...
 
     def abort_request(self, place: Place, rollout_id: str) -> str | None:
         """What was asked, if it was asked of this rollout."""
+        ...
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """Keep the last word on a topic. Needs no lease."""
+        ...
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """The last word on a topic, if it is about this rollout."""
         ...
 
     def register(self, target: Target) -> None:
@@ -186,6 +212,8 @@ class Pods:
     """The newest template is rolled out: updated, available, none of an older template left."""
     addresses: frozenset[str] = frozenset()
     """Of the ready pods that are not on their way out."""
+    release: str = ""
+    """That the newest template is of."""
 
 
 class Cluster(Protocol):

@@ -107,6 +107,7 @@ def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target]
         rollout=rollout if rollout and not rollout.phase.ended else None,
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
         rejected=tuple(ledger.rejections(place)),
+        owed=ledger.owed(place),
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
         verified=_verified(ledger, live) if live else {},
