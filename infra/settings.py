@@ -85,7 +85,9 @@ class ImageSettings(_Settings):
     context: str = ""
     """Folder of the Dockerfile, relative to the project; empty where no image is built."""
     base_image: str = ""
-    """What the image starts from, by digest; empty for the Dockerfile's own, which moves with its tag."""
+    """What the image starts from, by digest."""
+    allow_moving_base: bool = False
+    """Build on the Dockerfile's own base, which moves with its tag: the same source may give another image tomorrow."""
 
 
 class ReplicaSettings(_Settings):
@@ -329,6 +331,11 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
             f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
         )
     faults += _unreachable(settings.service, settings.load_balancer)
+    image = settings.image
+    if image.context and not image.base_image and not image.allow_moving_base:
+        faults.append(
+            f"{NAMESPACE}:image: needs baseImage, by digest, or allowMovingBase: true for the Dockerfile's tag"
+        )
     replicas = settings.service.replicas
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
