@@ -9,8 +9,12 @@ from pulumi.runtime.config import is_config_secret
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
+from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.steps import StepSettings, shares
+from slipway.contract.supply_chain import SupplyChain
 
 NAMESPACE = "slipway"
 
@@ -81,7 +85,9 @@ class ImageSettings(_Settings):
     context: str = ""
     """Folder of the Dockerfile, relative to the project; empty where no image is built."""
     base_image: str = ""
-    """What the image starts from, by digest; empty for the Dockerfile's own, which moves with its tag."""
+    """What the image starts from, by digest."""
+    allow_moving_base: bool = False
+    """Build on the Dockerfile's own base, which moves with its tag: the same source may give another image tomorrow."""
 
 
 class ReplicaSettings(_Settings):
@@ -95,6 +101,10 @@ class ServiceSettings(_Settings):
     """`slipway:service`"""
 
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
+    domain: Annotated[str, Field(pattern=f"^{DOMAIN.pattern}$", max_length=MAXIMUM_DOMAIN)] | None = None
+    """Name of the service in DNS. It gets a record, and a certificate unless `loadBalancer.certificateArn` names one."""
+    hosted_zone: str | None = None
+    """Name of the Route 53 zone of the domain; its parent by default. Empty: DNS is served elsewhere."""
     replicas: ReplicaSettings = ReplicaSettings()
     port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
     metrics_port: Annotated[int, Field(gt=0, lt=65_536)] = 9090
@@ -103,6 +113,11 @@ class ServiceSettings(_Settings):
     memory_mib: Annotated[int, Field(ge=32)] = 192
     drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
     slowest_request_seconds: Annotated[int, Field(ge=1, le=3000)] = 10
+
+    @property
+    def zone(self) -> str:
+        """Name of the hosted zone that gets the domain's records; empty for none."""
+        return zone_of(self.domain, self.hosted_zone)
 
 
 class LoadBalancerSettings(_Settings):
@@ -135,7 +150,10 @@ class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
-    steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
+    steps: Annotated[list[StepSettings], Field(min_length=1)] = [*shares(10, 50, 100)]
+    """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`."""
+    approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
+    """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Annotated[int, Field(ge=0)] = 60
     metric_window_seconds: Annotated[int, Field(ge=1)] = 60
     """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
@@ -166,6 +184,12 @@ class RolloutSettings(_Settings):
     freeze_windows: list[FreezeWindowSettings] = []
 
 
+class SupplyChainSettings(SupplyChain):
+    """`slipway:supplyChain`: handed on, whole, to delivery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MonitoringSettings(_Settings):
     """`slipway:monitoring`"""
 
@@ -192,6 +216,7 @@ class StackSettings(_Settings):
     service: ServiceSettings
     load_balancer: LoadBalancerSettings = LoadBalancerSettings()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChainSettings = SupplyChainSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
 
@@ -268,6 +293,28 @@ def _describe(location: tuple[int | str, ...], message: str, got: object) -> str
     return f"{NAMESPACE}:{key}: {text[0].lower()}{text[1:]}, not {got!r}"
 
 
+def _unreachable(service: ServiceSettings, balancer: LoadBalancerSettings) -> list[str]:
+    """Domain and certificate that do not fit each other."""
+    faults: list[str] = []
+    certificate = f"{NAMESPACE}:loadBalancer.certificateArn"
+    if balancer.protect and not service.domain and not balancer.allow_http:
+        faults.append(f"{NAMESPACE}:loadBalancer.protect: needs service.domain, or allowHttp: true for plain HTTP")
+    if balancer.certificate_arn and not service.domain:
+        faults.append(f"{certificate}: needs service.domain; no certificate is for the load balancer's own name")
+    if service.domain and not service.zone and not balancer.certificate_arn:
+        faults.append(f"{certificate}: missing; a certificate can only be made where service.hostedZone is in Route 53")
+    if (
+        service.zone
+        and service.domain
+        and service.domain != service.zone
+        and not service.domain.endswith(f".{service.zone}")
+    ):
+        faults.append(f"{NAMESPACE}:service.hostedZone: {service.domain} is not in {service.zone}")
+    if service.hosted_zone and not service.domain:
+        faults.append(f"{NAMESPACE}:service.hostedZone: needs service.domain")
+    return faults
+
+
 def _impossible(settings: StackSettings, environment: str) -> list[str]:
     """Values that are each possible, but not together."""
     faults: list[str] = []
@@ -283,17 +330,20 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
         faults.append(
             f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
         )
-    balancer = settings.load_balancer
-    if balancer.protect and not balancer.certificate_arn and not balancer.allow_http:
-        faults.append(f"{NAMESPACE}:loadBalancer.protect: needs certificateArn, or allowHttp: true for plain HTTP")
+    faults += _unreachable(settings.service, settings.load_balancer)
+    image = settings.image
+    if image.context and not image.base_image and not image.allow_moving_base:
+        faults.append(
+            f"{NAMESPACE}:image: needs baseImage, by digest, or allowMovingBase: true for the Dockerfile's tag"
+        )
     replicas = settings.service.replicas
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
     nodes = settings.cluster.nodes
     if not nodes.minimum <= nodes.desired <= nodes.maximum:
         faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
-    steps = settings.rollout.steps
-    if steps != sorted(set(steps)) or steps[-1] != 100:
+    steps = [step.percent for step in settings.rollout.steps]
+    if steps != sorted({*steps} - {0}) or steps[-1] != 100:
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
     if settings.image.context and settings.rollout.promote_from:
         faults.append(

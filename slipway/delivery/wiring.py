@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
+from slipway.contract.supply_chain import SupplyChain
+from slipway.delivery.adapters.attesting import RegistryAttestations
+from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
@@ -29,7 +32,7 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
-from slipway.documents import find_stack_file, mapping_in, parse_json, read_yaml
+from slipway.documents import parse_json, read_stack_config
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class ProjectFacts:
     ledger_table: str
     region: str
     app_dir: Path
+    base_image: str = ""
 
 
 def build_context(
@@ -65,7 +69,9 @@ def build_context(
 
     AWS is reached as the environment says (AWS_ENDPOINT_URL, credentials). UsageError when the stack file lacks service or region.
     """
-    facts = read_project(project_dir, environment)
+    facts, clock = read_project(project_dir, environment), SystemClock()
+    parameters = {"service": facts.service, "environment": environment, "context": facts.app_dir.name}
+
     return Context(
         place=Place(environment=environment, service=facts.service),
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
@@ -73,13 +79,17 @@ def build_context(
         source=Checkout(project_dir, facts.app_dir),
         connect=connect,
         provisioner=AwsProvisioner(facts.ledger_table, facts.region),
-        clock=SystemClock(),
+        attestations=RegistryAttestations(
+            facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
+        ),
+        clock=clock,
         owner=this_owner(),
         owner_is_dead=owner_is_dead,
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
         declared=lambda: read_rollout(project_dir, environment),
+        demands=lambda: read_demands(project_dir, environment),
         has_image=lambda image: has_image(image, facts.region),
     )
 
@@ -152,6 +162,7 @@ class _ServiceBlock(BaseModel):
 
 class _ImageBlock(BaseModel):
     context: str = ""
+    base_image: str = Field(default="", alias="baseImage")
 
 
 class _StackConfig(BaseModel):
@@ -167,7 +178,7 @@ class _StackConfig(BaseModel):
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
     """Service, ledger and region from `Pulumi.<environment>.yaml`, with the defaults of `Pulumi.yaml`."""
-    merged = _read_config(project_dir, environment)
+    merged = read_stack_config(project_dir, environment)
     try:
         config = _StackConfig.model_validate(merged)
     except ValidationError as error:
@@ -177,12 +188,13 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         ledger_table=config.ledger_table,
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
+        base_image=config.image.base_image,
     )
 
 
 def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:
     """`slipway:rollout` of the stack file; None: it has none. Ways back do not ask for it, so that no fault in it holds them up."""
-    rollout = _read_config(project_dir, environment).get("slipway:rollout")
+    rollout = read_stack_config(project_dir, environment).get("slipway:rollout")
     try:
         return RolloutSettings.model_validate(rollout) if rollout else None
     except ValidationError as error:
@@ -190,11 +202,13 @@ def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:
         raise UsageError(describe_faults(error, "slipway:rollout."), where=where) from None
 
 
-def _read_config(project_dir: Path, environment: str) -> dict[str, Any]:
-    """The stack file's values by key, with the defaults of `Pulumi.yaml`."""
-    file = find_stack_file(project_dir, environment)
-    defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
-    return {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
+def read_demands(project_dir: Path, environment: str) -> SupplyChain:
+    """`slipway:supplyChain` of the stack file; empty where it has none."""
+    try:
+        return SupplyChain.model_validate(read_stack_config(project_dir, environment).get("slipway:supplyChain") or {})
+    except ValidationError as error:
+        where = f"Pulumi.{environment}.yaml"
+        raise UsageError(describe_faults(error, "slipway:supplyChain."), where=where) from None
 
 
 def _channels(target: Target) -> list[Channel]:
@@ -220,15 +234,3 @@ def _prometheus() -> PrometheusMetrics:
     except ValidationError as error:
         raise UsageError(describe_faults(error), where=PROMETHEUS_QUERIES_VARIABLE) from None
     return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)
-
-
-def _load_config(file: Path) -> dict[str, Any]:
-    return mapping_in(read_yaml(file), "config", where=str(file))
-
-
-def _default(value: Any) -> Any:
-    """A project's config entry is a plain value, or a block with `value` or `default`."""
-    if not isinstance(value, dict):
-        return value
-    block = cast("dict[str, Any]", value)
-    return block.get("value", block.get("default"))

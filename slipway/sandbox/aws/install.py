@@ -17,6 +17,7 @@ from moto.sts.models import STSBackend
 from slipway.sandbox.aws.certificates import check_certificate
 from slipway.sandbox.aws.ecr.models import RegistryBackend
 from slipway.sandbox.aws.eks.models import RealEksBackend
+from slipway.sandbox.aws.kms import take_digests
 from slipway.sandbox.aws.rds.models import PostgresBackend, replace_secret_text
 
 _original_identity = STSBackend.get_caller_identity
@@ -28,6 +29,7 @@ def install_backends() -> None:
     eks_backends.backend = RealEksBackend
     rds_backends.backend = PostgresBackend
     replace_secret_text()
+    take_digests()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS

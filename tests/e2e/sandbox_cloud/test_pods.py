@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import socket
@@ -75,7 +76,9 @@ def pods(name: str, kubeconfig: Path, paths: SandboxPaths, environment: dict[str
     uri = ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"]
     engine: Any = docker.DockerClient(base_url=environment["DOCKER_HOST"], timeout=180)
     engine.images.build(fileobj=io.BytesIO(DOCKERFILE.encode()), tag=f"{uri}:1", rm=True)
-    engine.images.push(uri, tag="1")
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    engine.images.push(uri, tag="1", auth_config={"username": user, "password": password})
     engine.close()
     (image,) = ecr.list_images(repositoryName=name)["imageIds"]
     for account in ACCOUNTS[:2]:

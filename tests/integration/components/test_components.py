@@ -46,6 +46,16 @@ TARGET_GROUPS = {
     for colour in ("blue", "green")
 }
 ANSWERS = {
+    "aws:acm/certificate:Certificate": {
+        "domainValidationOptions": [
+            {
+                "domainName": "orders.example.com",
+                "resourceRecordName": "_1.orders.example.com",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_2.acm-validations.aws",
+            }
+        ]
+    },
     "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example.com/orders"},
     "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
     "docker:index/image:Image": {"repoDigest": f"registry.example.com/orders@{DIGEST}"},
@@ -93,13 +103,26 @@ def database() -> None:
     Database("shop", args, on_aws())
 
 
-def load_balancer() -> None:
+def load_balancer(blue: int = 90) -> None:
+    args = LoadBalancerArgs(
+        vpc_id="vpc-1",
+        subnet_ids=["subnet-a", "subnet-b"],
+        weights={"blue": blue, "green": 100 - blue},
+        test_colour="green",
+        certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/1",
+        protect=True,
+    )
+    LoadBalancer("shop", args, on_aws())
+
+
+def load_balancer_with_a_domain() -> None:
     args = LoadBalancerArgs(
         vpc_id="vpc-1",
         subnet_ids=["subnet-a", "subnet-b"],
         weights={"blue": 90, "green": 10},
         test_colour="green",
-        certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/1",
+        domain="orders.example.com",
+        zone_id="Z1",
         protect=True,
     )
     LoadBalancer("shop", args, on_aws())
@@ -144,7 +167,16 @@ def image() -> None:
     Image("shop", args, pulumi.ResourceOptions(providers=providers))
 
 
-PROGRAMS = [environment, cluster, database, load_balancer, blue_green_service, monitoring, image]
+PROGRAMS = [
+    environment,
+    cluster,
+    database,
+    load_balancer,
+    load_balancer_with_a_domain,
+    blue_green_service,
+    monitoring,
+    image,
+]
 
 
 @pytest.fixture
@@ -169,6 +201,11 @@ def test_component_declares_what_its_snapshot_has_and_a_second_preview_changes_n
             assert each.parent == component.urn
             assert deployed.provider_of(each).type == f"pulumi:providers:{each.type.split(':')[0]}"
     deployed.preview().assert_no_changes()
+
+
+def test_load_balancer_leaves_the_weights_of_a_listener_that_exists(deploy: Callable[..., Deployment]) -> None:
+    """An `up` that began with an older ledger would bring traffic back to a release that was rolled back meanwhile."""
+    deploy(load_balancer).preview(lambda: load_balancer(blue=0)).assert_no_changes()
 
 
 def secrets_in(value: Any, path: str = "") -> list[str]:

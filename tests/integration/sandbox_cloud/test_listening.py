@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from slipway.sandbox.accounts import unreachable
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import (
     API_PORTS,
@@ -25,13 +26,12 @@ from slipway.sandbox.ports import (
     HOST_ADDRESS,
     KUBELET_PORT,
     POD_IDENTITY_ADDRESS,
-    REGISTRY_BACKEND_PORT,
     REGISTRY_PORT,
 )
 from slipway.sandbox.processes import ProcessTable
 from tests.listening import MACHINE, NEIGHBOUR, Socket, listening, neighbour, reached, run
 
-NEEDED = ("ip", "iptables", "etcd", "haproxy", "docker-registry")
+NEEDED = ("ip", "iptables", "etcd", "haproxy", "docker-registry", "socat")
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(shutil.which(program) for program in NEEDED),
     reason="needs root and the sandbox's packages",
@@ -41,8 +41,10 @@ EVERYWHERE = 7777
 START = """
 import sys
 from pathlib import Path
+from slipway.sandbox.accounts import ensure_account
 from slipway.sandbox.firewall import ensure_chain
 from slipway.sandbox.kubernetes import network
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.packet_rules import databases_chain
@@ -63,15 +65,16 @@ for index, node in enumerate(sys.argv[3:]):
 # Of 20 databases the first one belongs to the first cluster, the last one to the second.
 ensure_chain(databases_chain({0: range(15432, 15450), 1: [15451]}))
 network.ensure_host()  # a new cluster takes no database away
-serve = [sys.executable, "-m", "http.server", "--bind"]
-for name, port in [
-    ("dev-kube-apiserver", layout.api_port),
-    ("prod-kube-apiserver", layout.api_port + 10),
-    ("daemon", 4566),
-    *((f"database-{port}", port) for port in (15432, 15449, 15451)),
+ensure_account(ACCOUNT)
+for name, port, account in [
+    ("dev-kube-apiserver", layout.api_port, ACCOUNT),
+    ("prod-kube-apiserver", layout.api_port + 10, ACCOUNT),
+    ("daemon", 4566, ""),
+    *((f"postgres-{port}", port, "postgres") for port in (15432, 15449, 15451)),
 ]:
-    processes.ensure(ProcessSpec(name=name, argv=[*serve, "10.87.0.1", str(port)]))
-processes.ensure(ProcessSpec(name="control", argv=[*serve, "::", sys.argv[2]]))
+    serve = ["socat", f"TCP-LISTEN:{port},bind=10.87.0.1,fork", "PIPE"]
+    processes.ensure(ProcessSpec(name=name, argv=serve, account=account, cwd=Path("/")))
+processes.ensure(ProcessSpec(name="control", argv=[sys.executable, "-m", "http.server", "--bind", "::", sys.argv[2]]))
 """
 STOP = """
 import sys
@@ -166,19 +169,18 @@ def link_pod(node: str, pod: str, address: str) -> None:
 
 
 def test_each_process_listens_where_the_table_says_as_the_account_that_it_names(world: World) -> None:
-    servers = [socket for socket in world.sockets if not socket.process.startswith("database-")]
-    sockets = {(socket.process, socket.account, str(socket.address), socket.port) for socket in servers}
+    sockets = {(socket.process, socket.account, str(socket.address), socket.port) for socket in world.sockets}
     assert sockets == {
         ("control", "root", "::", EVERYWHERE),
         ("daemon", "root", HOST_ADDRESS, AWS_PORT),
-        ("dev-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[0]),
-        ("prod-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[1]),
+        ("dev-kube-apiserver", ACCOUNT, HOST_ADDRESS, API_PORTS[0]),
+        ("prod-kube-apiserver", ACCOUNT, HOST_ADDRESS, API_PORTS[1]),
+        *((f"postgres-{port}", "postgres", HOST_ADDRESS, port) for port in (15432, 15449, 15451)),
         ("etcd", "etcd", "127.0.0.1", ETCD_PORT),
-        ("registry", "docker-registry", "127.0.0.1", REGISTRY_BACKEND_PORT),
-        ("registry-proxy", "haproxy", "127.0.0.1", REGISTRY_PORT),
-        ("registry-proxy", "haproxy", HOST_ADDRESS, REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", "127.0.0.1", REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", HOST_ADDRESS, REGISTRY_PORT),
     }
-    assert {socket.process for socket in servers if socket.listener is None} == {"control"}
+    assert {socket.process for socket in world.sockets if socket.listener is None} == {"control"}
 
 
 def test_refuses_a_neighbour_on_both_families(world: World) -> None:
@@ -211,12 +213,12 @@ def test_refuses_a_pod_under_an_address_that_is_not_its_nodes(world: World) -> N
 def test_machine_reaches_all_of_it(world: World) -> None:
     ports = {socket.port for socket in world.sockets if str(socket.address) == HOST_ADDRESS}
     targets = {(HOST_ADDRESS, port) for port in ports}
-    targets |= {("127.0.0.1", port) for port in (API_PORTS[0], REGISTRY_PORT, REGISTRY_BACKEND_PORT, ETCD_PORT)}
+    targets |= {("127.0.0.1", port) for port in (API_PORTS[0], REGISTRY_PORT, ETCD_PORT)}
     targets |= {(address, 80) for address in (*NODES, *PODS)}
     assert reached(world.machine, targets) == targets
 
 
-@pytest.mark.parametrize("name", ["etcd", "registry"])
+@pytest.mark.parametrize("name", ["etcd", "registry", "registry-proxy"])
 def test_service_has_no_capability_and_no_variable_of_its_caller(world: World, name: str) -> None:
     record = world.processes.find(name)
     process = record.process() if record else None
