@@ -53,8 +53,8 @@ RIGHTS = (
         "cluster",
         "eks",
         "cluster/{name}",
-        "AssociateAccessPolicy CreateAccessEntry CreateAddon CreateCluster CreateNodegroup DeleteCluster DescribeCluster"
-        " DescribeUpdate TagResource UntagResource UpdateClusterConfig UpdateClusterVersion",
+        "AssociateAccessPolicy CreateAccessEntry CreateAddon CreateCluster CreateNodegroup CreatePodIdentityAssociation"
+        " DeleteCluster DescribeCluster DescribeUpdate TagResource UntagResource UpdateClusterConfig UpdateClusterVersion",
     ),
     Rights(
         "cluster",
@@ -75,6 +75,12 @@ RIGHTS = (
         "DeleteAccessEntry DescribeAccessEntry DisassociateAccessPolicy ListAssociatedAccessPolicies TagResource"
         " UpdateAccessEntry",
     ),
+    Rights(
+        "cluster",
+        "eks",
+        "podidentityassociation/{name}/a-00000000000000000",
+        "DeletePodIdentityAssociation DescribePodIdentityAssociation TagResource UntagResource UpdatePodIdentityAssociation",
+    ),
     Rights("cluster", "eks", "*", "DescribeAddonVersions"),
     Rights(
         "cluster",
@@ -89,6 +95,13 @@ RIGHTS = (
         "role/{name}-nodes-0000000",
         "AttachRolePolicy CreateRole DeleteRole DetachRolePolicy GetRole ListAttachedRolePolicies ListInstanceProfilesForRole"
         " ListRolePolicies PassRole TagRole UntagRole UpdateAssumeRolePolicy",
+    ),
+    Rights(
+        "roles",
+        "iam",
+        "role/{name}-pods-0000000",
+        "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole"
+        " ListRolePolicies PassRole PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy",
     ),
     Rights(
         "roles",

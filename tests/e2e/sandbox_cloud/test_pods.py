@@ -41,13 +41,19 @@ WAIT_SECONDS = 120
 class Pods:
     """One pod for each account, which sleeps and runs what it is given."""
 
-    def __init__(self, kubectl: list[str], name: str) -> None:
-        self._kubectl = kubectl
+    def __init__(self, name: str, kubeconfig: Path, environment: dict[str, str]) -> None:
         self.name = name
+        self._environment = environment | {"KUBECONFIG": str(kubeconfig)}
 
     def kubectl(self, *arguments: str, text: str = "") -> str:
         done = subprocess.run(
-            [*self._kubectl, *arguments], input=text, capture_output=True, text=True, timeout=150, check=False
+            ["kubectl", *arguments],
+            env=self._environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
         )
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout
@@ -86,7 +92,7 @@ def pods(name: str, kubeconfig: Path, paths: SandboxPaths, environment: dict[str
         eks.create_pod_identity_association(
             clusterName=name, namespace="default", serviceAccount=account, roleArn=role["Arn"]
         )
-    made = Pods([environment.get("KUBECTL", "kubectl"), "--kubeconfig", str(kubeconfig)], name)
+    made = Pods(name, kubeconfig, environment)
     made.start(f"{uri}@{image['imageDigest']}")
     yield made
     ecr.delete_repository(repositoryName=name, force=True)
