@@ -92,7 +92,7 @@ def _clusters() -> Iterator[tuple[str, Party]]:
 
 def _database(database: RealInstance) -> Party:
     ec2 = ec2_backends[database.account_id][database.region]
-    subnets = database.db_subnet_group
+    subnets: Any = getattr(database, "db_subnet_group", None)  # moto sets it only where one was named
     vpc_id = subnets.vpc_id if subnets else ec2.default_vpc.id
     subnet_ids = [each["SubnetIdentifier"] for each in subnets.subnets] if subnets else []
     return _party(ec2, str(vpc_id), database.vpc_security_group_ids, subnet_ids)
