@@ -1,0 +1,157 @@
+"""The ledger's table: which release runs where. All environments write to it, each to its own part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from ..errors import ArgsError
+from ..service_roles import build_service_role
+from .ci_roles import role_arn
+from .encryption_key import build_key
+from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
+from .policy_document import Statement, accounts, allow, only_roles, render
+
+MOST_RECOVERY_DAYS = 35  # source: DynamoDB developer guide, "Point-in-time recovery", 2026
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerArgs:
+    """Where the ledger is and which environments write to it."""
+
+    account_id: str
+    """The account of the table."""
+    region: str
+    """The region of the table and of the environments."""
+    environment_accounts: Mapping[str, str]
+    """Account of each environment, by the environment's name. Their roles for CI get access."""
+    table_name: str = "slipway-ledger"
+    """Name of the table; its ARN is `slipway:ledgerTable` of the environments."""
+    backup_days: int = 90
+    """Days for which daily backups are kept outside the table, beside 35 days of point-in-time recovery in it."""
+
+    def __post_init__(self) -> None:
+        if not self.environment_accounts:
+            raise ArgsError("environment_accounts", got={}, want="one environment or more")
+        if self.backup_days < 1:
+            raise ArgsError("backup_days", got=self.backup_days, want="1 or more")
+
+
+class Ledger(pulumi.ComponentResource):
+    """The ledger's table as `slipway bootstrap` makes it, with a key of its own, backups, and access from other accounts.
+
+    Creates: DynamoDB table on demand (cents a month), KMS key, backup vault and plan with a role.
+    Outputs: table_arn, key_arn - known after apply.
+    Errors: ArgsError on environment_accounts and backup_days, before any resource.
+    Promises: the table is protected against deletion, here and in AWS. A deploy role writes to the partitions of its own environment
+    and those that all share; it reads all of them. A preview role reads its environment's.
+    """
+
+    table_arn: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:foundation:Ledger", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        key = build_key(
+            name,
+            purpose="The ledger and its backups",
+            account_id=args.account_id,
+            statements=[_key_use(args)],
+            opts=child,
+        )
+        table = aws.dynamodb.Table(
+            f"{name}-table",
+            name=args.table_name,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key="pk",
+            range_key="sk",
+            attributes=[aws.dynamodb.TableAttributeArgs(name=each, type="S") for each in ("pk", "sk")],
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=key.arn),
+            point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
+                enabled=True, recovery_period_in_days=MOST_RECOVERY_DAYS
+            ),
+            deletion_protection_enabled=True,
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
+        )
+        aws.dynamodb.ResourcePolicy(
+            f"{name}-access",
+            resource_arn=table.arn,
+            policy=table.arn.apply(lambda arn: render(_access(args, arn))),
+            opts=child,
+        )
+        self._backups(name, args, table, key)
+        self.table_arn = table.arn
+        self.key_arn = key.arn
+        self.register_outputs({"tableArn": self.table_arn, "keyArn": self.key_arn})
+
+    def _backups(self, name: str, args: LedgerArgs, table: aws.dynamodb.Table, key: aws.kms.Key) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        vault = aws.backup.Vault(
+            f"{name}-vault", kms_key_arn=key.arn, opts=pulumi.ResourceOptions(parent=self, protect=True)
+        )
+        plan = aws.backup.Plan(
+            f"{name}-backups",
+            rules=[
+                aws.backup.PlanRuleArgs(
+                    rule_name="daily",
+                    target_vault_name=vault.name,
+                    schedule="cron(0 3 * * ? *)",
+                    lifecycle=aws.backup.PlanRuleLifecycleArgs(delete_after=args.backup_days),
+                )
+            ],
+            opts=child,
+        )
+        role = build_service_role(
+            f"{name}-backup",
+            service="backup.amazonaws.com",
+            managed_policies=["service-role/AWSBackupServiceRolePolicyForBackup"],
+            opts=child,
+        )
+        aws.backup.Selection(
+            f"{name}-backup-selection",
+            plan_id=plan.id,
+            iam_role_arn=role.role.arn,
+            resources=[table.arn],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=role.attachments),
+        )
+
+
+def _key_use(args: LedgerArgs) -> Statement:
+    """DynamoDB uses the key in the caller's name, also from another account."""
+    roles = [
+        role_arn(account, kind, environment)
+        for environment, account in args.environment_accounts.items()
+        for kind in ("deploy", "preview")
+    ]
+    return allow(
+        "Environments",
+        LEDGER_KEY,
+        principal=accounts(sorted({*args.environment_accounts.values()})),
+        conditions={
+            "StringEquals": {"kms:ViaService": f"dynamodb.{args.region}.amazonaws.com"},
+            **only_roles(roles),
+        },
+    )
+
+
+def _access(args: LedgerArgs, table_arn: str) -> list[Statement]:
+    statements: list[Statement] = []
+    for environment, account in args.environment_accounts.items():
+        rows = (
+            ("Preview", "preview", ["dynamodb:GetItem"], read_partitions(environment)),
+            ("Read", "deploy", LEDGER_READ, {}),
+            ("Write", "deploy", LEDGER_WRITE, write_partitions(environment)),
+        )
+        statements += [
+            allow(
+                f"{does}{environment.capitalize()}",
+                actions,
+                [table_arn],
+                principal=accounts([account]),
+                conditions={**only_roles([role_arn(account, kind, environment)]), **partitions},
+            )
+            for does, kind, actions, partitions in rows
+        ]
+    return statements

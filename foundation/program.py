@@ -1,0 +1,114 @@
+"""The organisation, in reading order: what its account has, then what each account has."""
+
+import pulumi
+
+from components.foundation import (
+    AuditArchive,
+    AuditArchiveArgs,
+    AuditTrail,
+    AuditTrailArgs,
+    BudgetAlarm,
+    BudgetAlarmArgs,
+    CiAccess,
+    CiAccessArgs,
+    CiEnvironment,
+    ImageRegistry,
+    ImageRegistryArgs,
+    Ledger,
+    LedgerArgs,
+    role_arn,
+)
+from foundation.providers import build_aws_provider
+from foundation.settings import FoundationSettings, load_settings
+
+
+def deploy() -> None:
+    """Register everything and export what the environments' stack files and GitHub need."""
+    settings = load_settings()
+    region = pulumi.Config("aws").require("region")
+    accounts = {
+        account_id: pulumi.ResourceOptions(providers=[build_aws_provider(settings, account_id, region)])
+        for account_id in settings.account_ids()
+    }
+    organisation = accounts[settings.account_id]
+    builders = {name: each.account_id for name, each in settings.environments.items() if each.builds}
+
+    registry = ImageRegistry(
+        "images",
+        ImageRegistryArgs(
+            services=settings.services,
+            account_id=settings.account_id,
+            reader_account_ids=sorted({each.account_id for each in settings.environments.values()}),
+            pusher_role_arns=[role_arn(account_id, "deploy", name) for name, account_id in builders.items()],
+        ),
+        opts=organisation,
+    )
+    ledger = Ledger(
+        "ledger",
+        LedgerArgs(
+            account_id=settings.account_id,
+            region=region,
+            environment_accounts={name: each.account_id for name, each in settings.environments.items()},
+            backup_days=settings.backup_days,
+        ),
+        opts=organisation,
+    )
+    archive = AuditArchive(
+        "audit",
+        AuditArchiveArgs(
+            account_id=settings.account_id,
+            region=region,
+            trail_name=settings.audit.trail_name,
+            trail_account_ids=settings.account_ids(),
+            retention_days=settings.audit.retention_days,
+        ),
+        opts=organisation,
+    )
+    for account_id, in_account in accounts.items():
+        AuditTrail(
+            f"audit-{account_id}",
+            AuditTrailArgs(
+                trail_name=settings.audit.trail_name, bucket_name=archive.bucket_name, key_arn=archive.key_arn
+            ),
+            opts=in_account,
+        )
+        BudgetAlarm(
+            f"budget-{account_id}",
+            BudgetAlarmArgs(
+                account_id=account_id,
+                usd_per_month=settings.budget_of(account_id),
+                subscriber_emails=settings.budget.emails,
+            ),
+            opts=in_account,
+        )
+        _build_ci_access(settings, account_id, region, in_account)
+
+    pulumi.export("repositoryUrls", registry.repository_urls)
+    pulumi.export("ledgerTableArn", ledger.table_arn)
+    pulumi.export("auditBucket", archive.bucket_name)
+
+
+def _build_ci_access(
+    settings: FoundationSettings, account_id: str, region: str, in_account: pulumi.ResourceOptions
+) -> None:
+    """The roles of the account's environments, and what to write into stack files and GitHub; nothing where there are none."""
+    environments = settings.environments_of(account_id)
+    if not environments:
+        return
+    access = CiAccess(
+        f"ci-{account_id}",
+        CiAccessArgs(
+            repository=settings.repository,
+            account_id=account_id,
+            organisation_account_id=settings.account_id,
+            region=region,
+            environments=[
+                CiEnvironment(name=name, state_bucket=each.state_bucket, builds=each.builds)
+                for name, each in environments.items()
+            ],
+        ),
+        opts=in_account,
+    )
+    for name in environments:
+        pulumi.export(f"{name}DeployRoleArn", access.deploy_role_arns[name])
+        pulumi.export(f"{name}PreviewRoleArn", access.preview_role_arns[name])
