@@ -1,6 +1,6 @@
 """The ledger's table: which release runs where. All environments write to it, each to its own part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,7 +11,7 @@ from ..service_roles import build_service_role
 from .ci_roles import role_arn
 from .encryption_key import build_key
 from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
-from .policy_document import Statement, accounts, allow, only_roles, render
+from .policy_document import Conditions, Statement, accounts, allow, only_roles, render
 
 MOST_RECOVERY_DAYS = 35  # source: DynamoDB developer guide, "Point-in-time recovery", 2026
 
@@ -139,7 +139,7 @@ def _key_use(args: LedgerArgs) -> Statement:
 def _access(args: LedgerArgs, table_arn: str) -> list[Statement]:
     statements: list[Statement] = []
     for environment, account in args.environment_accounts.items():
-        rows = (
+        rows: tuple[tuple[str, str, Sequence[str], Conditions], ...] = (
             ("Preview", "preview", ["dynamodb:GetItem"], read_partitions(environment)),
             ("Read", "deploy", LEDGER_READ, {}),
             ("Write", "deploy", LEDGER_WRITE, write_partitions(environment)),
