@@ -7,8 +7,8 @@ import ipaddress
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,13 +59,22 @@ class Socket:
 
 def listening(processes: ProcessTable) -> list[Socket]:
     """The sockets of all processes with a record, and of their children in the same network namespace: others are containers."""
+    roots = {process.pid: (record.name, process) for record in processes.records() if (process := record.process())}
     found: list[Socket] = []
-    for record in processes.records():
-        process = record.process()
-        for member in [process, *process.children(recursive=True)] if process else []:
+    for name, process in roots.values():
+        for member in _family(process, without=roots):
             if _namespace(member) == _namespace(process):
-                found += _sockets(record.name, member)
+                found += _sockets(name, member)
     return list(dict.fromkeys(found))
+
+
+def _family(process: psutil.Process, *, without: Collection[int]) -> Iterator[psutil.Process]:
+    """The process and its children, but not those with a record of their own: the daemon starts most of them."""
+    yield process
+    with suppress(psutil.NoSuchProcess):
+        for child in process.children():
+            if child.pid not in without:
+                yield from _family(child, without=without)
 
 
 def _namespace(process: psutil.Process | None) -> Path | None:
@@ -106,7 +115,7 @@ def run(*argv: str, namespace: str = "", text: str = "") -> str:
 
 
 @contextmanager
-def neighbour(name: str, machine: str = "") -> Iterator[str]:
+def neighbour(name: str, machine: str = "") -> Generator[str]:
     """A namespace with a link to the machine (or to the namespace that stands for it) and routes through it on both families."""
     here = ["-n", machine] if machine else []
     run("ip", "netns", "add", name)

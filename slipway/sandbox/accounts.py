@@ -28,6 +28,7 @@ def reachable(folder: Path) -> Path:
     """The folder by a path that every account can walk: its home folder may be closed, as /root is. Mounts it there."""
     mounted = _second_mount(folder)
     if not (mounted.exists() and mounted.samefile(folder)):
+        unreachable(folder)  # of a folder that was removed meanwhile: nothing can be mounted over it
         mounted.mkdir(parents=True, exist_ok=True)
         run("mount", "--bind", str(folder), str(mounted))
     return mounted
@@ -36,7 +37,8 @@ def reachable(folder: Path) -> Path:
 def unreachable(*folders: Path) -> None:
     """Take the second mounts away, of all services unless folders are named."""
     for mounted in map(_second_mount, folders) if folders else SERVICES.glob("*"):
-        run("umount", "--lazy", str(mounted), check=False)
+        while run("umount", "--lazy", str(mounted), check=False).returncode == 0:
+            pass
         with contextlib.suppress(OSError):  # never more than an empty folder: it might be mounted still
             mounted.rmdir()
 

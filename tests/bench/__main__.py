@@ -7,8 +7,12 @@ import platform
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from slipway.sandbox.environment import sandbox_environment
+from slipway.sandbox.paths import SandboxPaths
+from tests.bench.bench_api import measure_calls
 from tests.bench.bench_judge import table as judge_table
 from tests.bench.bench_preview import NotMeasurableError, measure_previews
 
@@ -24,11 +28,13 @@ def main() -> None:
     try:
         figures = measure_previews()
     except NotMeasurableError as error:
-        table.add_row("preview of the unchanged dev", f"not measured: {error}", "")
+        table.add_row("preview of the unchanged dev", f"not measured: {escape(str(error))}", "")
     else:
         table.add_row("preview of the unchanged dev: `pulumi preview -s dev`", figures.pulumi.text, "4 s")
         table.add_row("the same: `slipway preview dev`, policies included", figures.slipway.text, "")
         table.add_row("slipway over pulumi, medians", f"{figures.ratio:.2f}", "1.2")
+        environ = sandbox_environment(SandboxPaths.from_environment())
+        table.add_row("a message sent to a queue of the sandbox's AWS API", measure_calls(environ), "10 ms")
     console.print(table)
     console.print("\nThe judge, as docs/judge.md explains it (minutes):\n")
     for line in judge_table(JUDGED_ROLLOUTS):

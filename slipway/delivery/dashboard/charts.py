@@ -92,7 +92,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series], settings: Rollou
         show_minor_y_labels=False,
         truncate_label=-1,
         range=(0, top),
-        value_formatter="{:.3g}".format,
+        value_formatter=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}",
         no_data_text="no requests",
     )
     longest = max(series.values(), key=lambda each: len(each.points), default=None)

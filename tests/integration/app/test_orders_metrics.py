@@ -20,5 +20,5 @@ def test_metrics_are_served_on_a_port_of_their_own(monkeypatch: pytest.MonkeyPat
         service.DrainingServer, "run", lambda _: answers.append(httpx.get(f"http://127.0.0.1:{port}/metrics"))
     )
     service.main()
-    assert "http_request_duration_seconds_bucket" in answers[0].text
+    assert "http_request_duration_seconds" in answers[0].text
     assert Site().get("/metrics").status_code == 404

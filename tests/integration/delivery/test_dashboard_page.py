@@ -27,7 +27,7 @@ FLAGS = (
 TOO_WIDE = "[...document.querySelectorAll('html, .card')].filter(each => each.scrollWidth > each.clientWidth).length"
 LEAVE_MARKS = """
 summary = document.querySelector('#history-prod-orders summary'); summary.click(); summary.focus();
-getSelection().selectAllChildren(document.getElementById('prod-orders')); scrollTo(0, 200);
+getSelection().selectAllChildren(document.getElementById('prod-orders')); scrollTo(0, 100);
 document.querySelectorAll('main *').forEach(each => each.old = true)
 """
 TICK = "(each => each.dataset.seconds - (count(), each.dataset.seconds))(document.querySelector('.countdown'))"
@@ -98,7 +98,7 @@ def test_page_is_changed_and_not_replaced(page: Page, company: Overview, monkeyp
     with served(company, "127.0.0.1") as url:
         page.open(url)
         before = page.run(f"{LEAVE_MARKS}; {MARKS}")
-        assert before == ["1 last rollouts", "prod orders", 200, 1]
+        assert before == ["1 last rollouts", "prod orders", 100, 1]
         assert page.run(TICK) == 1
         shown[0] = replace(shown[0], problem="no answer", rollout=None)
         assert page.run("refresh().then(() => document.querySelector('.problem').textContent)") == "no answer"

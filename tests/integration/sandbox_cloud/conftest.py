@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from tests.aws import aws_client
@@ -43,12 +42,6 @@ class ApiDaemon:
             time.sleep(0.05)
         self.url = json.loads(endpoint.read_text())["url"]
         assert httpx.get(f"{self.url}/_slipway/status", timeout=60).json()["ready"]
-
-    def cpu_seconds(self) -> float:
-        """What the daemon has used of a processor so far."""
-        assert self._process is not None
-        used = psutil.Process(self._process.pid).cpu_times()
-        return used.user + used.system
 
     def end(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -162,3 +162,15 @@ def test_parameter_group_neither_opens_the_server_nor_adds_a_line(server: Server
     with server.connect() as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1,10.87.0.1",)
         assert connection.execute("SHOW cluster_name").fetchone() == ("it's \\ fine",)
+
+
+def test_folder_that_was_removed_and_made_again_is_reachable(tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    try:
+        for _ in range(2):
+            folder.mkdir()
+            assert reachable(folder).samefile(folder)
+            folder.rmdir()
+    finally:
+        unreachable(folder)
+    assert str(folder) not in Path("/proc/self/mounts").read_text()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -65,10 +66,7 @@ def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subproces
     process.stdin.close()
 
 
-def test_caller_is_the_process_at_the_other_end(
-    command: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(psutil.Process, "cwd", lambda _: "")  # psutil's answer for a process that is ending
+def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
     process, peer = command
     found = find_process(peer)
     assert found.pid == process.pid
@@ -78,9 +76,7 @@ def test_caller_is_the_process_at_the_other_end(
     assert caller.path("www/a.html") == tmp_path / "site/www/a.html"
 
 
-def test_caller_is_the_command_not_a_child_that_it_is_starting(
-    listener: socket.socket,
-) -> None:
+def test_caller_is_the_command_not_a_child_that_it_is_starting(listener: socket.socket) -> None:
     with connect(listener) as connection:
         child = os.fork()
         if child == 0:  # as between fork and exec: every file of the parent, maybe another folder
@@ -91,6 +87,22 @@ def test_caller_is_the_command_not_a_child_that_it_is_starting(
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+
+
+def test_connection_to_us_is_not_one_to_elsewhere_from_the_same_port(listener: socket.socket) -> None:
+    with ExitStack() as kept:
+        port = 0
+        for is_ours in [*[False] * 8, True]:
+            client = kept.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("127.0.0.1", port))
+            port = client.getsockname()[1]
+            with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+                client.connect((listener if is_ours else elsewhere).getsockname())
+                kept.enter_context((listener if is_ours else elsewhere).accept()[0])
+        found = established(peer_of(client))
+        assert found
+        assert found.inode == os.fstat(client.fileno()).st_ino
 
 
 def test_port_of_a_command_that_ended_is_the_next_ones(listener: socket.socket) -> None:

@@ -155,6 +155,12 @@ def test_charts_are_drawn_of_nothing_too() -> None:
         assert b"<path" in render_chart(chart, {Colour.BLUE: series(0, 0), Colour.GREEN: series(5, 5)}, SETTINGS)
 
 
+def test_axis_has_numbers_as_people_write_them() -> None:
+    drawn = render_chart(CHARTS["requests"], {Colour.GREEN: series(30_000, 90_000)}, SETTINGS).decode()
+    assert "e+0" not in drawn
+    assert ">1,600<" in drawn
+
+
 @pytest.mark.parametrize(("errors", "red"), [(0, False), (10, True)])
 def test_chart_shows_the_limit_and_is_red_above_it(errors: int, red: bool) -> None:
     drawn = render_chart(CHARTS["errors"], {Colour.GREEN: series(100, 100, errors=errors)}, SETTINGS).decode()

@@ -1,4 +1,4 @@
-"""Machines that cannot: one clear error each, before anything is started."""
+"""Machines that cannot: one clear error each, before anything is started; and what a dead sandbox left on them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from slipway.errors import MachineError
 from slipway.sandbox import apt, requirements
+from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 
@@ -102,3 +105,12 @@ def test_refuses_a_machine_without_apt_when_programs_are_missing(monkeypatch: py
     monkeypatch.setattr(shutil, "which", lambda _program: None)
     with pytest.raises(MachineError, match="lacks haproxy and has no apt-get"):
         apt.install_packages(["haproxy"], lambda _text: None)
+
+
+def test_unmounts_what_is_below_and_the_last_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = ["/", "/s", "/s/data", "/s/data/deep", "/s-else"]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [SimpleNamespace(mountpoint=each) for each in mounts])
+    unmounted: list[str] = []
+    monkeypatch.setattr(subprocess, "run", lambda argv, **_: unmounted.append(str(argv[-1])))  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    unmount_below(Path("/s"))
+    assert unmounted == ["/s/data/deep", "/s/data"]

@@ -18,8 +18,8 @@ from slipway.errors import UsageError
 from slipway.providers.provider import Caller, ProviderError
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-_TCP = Path("/proc/net/tcp")
-_ESTABLISHED = "01"
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_ESTABLISHED, _LISTENING = "01", "0A"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,18 @@ class Connection:
 
 
 def established(peer: str) -> Connection | None:
-    """The connection from `ipv4:127.0.0.1:PORT`; None when it is closed."""
+    """The connection from `ipv4:127.0.0.1:PORT` to a port that this process serves; None when it is closed.
+
+    Connections to different ports may come from the same one, and then belong to different processes.
+    """
     wanted = f"0100007F:{int(peer.rpartition(':')[2]):04X}"
-    for line in _TCP.read_text().splitlines()[1:]:
-        fields = line.split()
-        # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
-        if fields[1] == wanted and fields[3] == _ESTABLISHED:
-            return Connection(inode=int(fields[9]), user=int(fields[7]))
+    # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+    rows = [line.split() for table in _TABLES for line in table.read_text().splitlines()[1:]]
+    ours = _open_files(os.getpid())
+    served = {f"0100007F{row[1][-5:]}" for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in ours}
+    for row in rows:
+        if row[1] == wanted and row[2] in served and row[3] == _ESTABLISHED:
+            return Connection(inode=int(row[9]), user=int(row[7]))
     return None
 
 
@@ -58,7 +63,7 @@ def find_process(peer: str) -> psutil.Process:
         )
     wanted = f"socket:[{connection.inode}]"
     for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()), reverse=True):
-        if _holds(pid, wanted):
+        if wanted in _open_files(pid):
             with contextlib.suppress(psutil.NoSuchProcess):  # a child that was not begun: its parent comes next
                 return _owner(psutil.Process(pid), wanted)
     raise ProviderError(f"cannot tell which process connects from {peer}")
@@ -66,17 +71,17 @@ def find_process(peer: str) -> psutil.Process:
 
 def _owner(process: psutil.Process, socket: str) -> psutil.Process:
     """The eldest of the line that holds the socket: a child holds all that its parent does until its own program begins."""
-    while (parent := process.parent()) is not None and _holds(parent.pid, socket):
+    while (parent := process.parent()) is not None and socket in _open_files(parent.pid):
         process = parent
     return process
 
 
-def _holds(pid: int, socket: str) -> bool:
+def _open_files(pid: int) -> set[str]:
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
-            return any(_target(entry.path) == socket for entry in entries)
+            return {_target(entry.path) for entry in entries}
     except OSError:
-        return False  # ended, or another user's
+        return set()  # ended, or another user's
 
 
 def _target(link: str) -> str:
