@@ -1,5 +1,7 @@
 """The organisation, in reading order: what its account has, then what each account has."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.foundation import (
@@ -16,6 +18,8 @@ from components.foundation import (
     ImageRegistryArgs,
     Ledger,
     LedgerArgs,
+    StateStore,
+    StateStoreArgs,
     role_arn,
 )
 from foundation.providers import build_aws_provider
@@ -53,16 +57,27 @@ def deploy() -> None:
         ),
         opts=organisation,
     )
+    if settings.audit.enabled:
+        _build_audit(settings, region, accounts)
+    for account_id, in_account in accounts.items():
+        _build_account(settings, account_id, region, in_account)
+
+    pulumi.export("repositoryUrls", registry.repository_urls)
+    pulumi.export("ledgerTableArn", ledger.table_arn)
+
+
+def _build_audit(settings: FoundationSettings, region: str, accounts: Mapping[str, pulumi.ResourceOptions]) -> None:
+    """A trail in each account, and the archive that all write to."""
     archive = AuditArchive(
         "audit",
         AuditArchiveArgs(
             account_id=settings.account_id,
             region=region,
             trail_name=settings.audit.trail_name,
-            trail_account_ids=settings.account_ids(),
+            trail_account_ids=[*accounts],
             retention_days=settings.audit.retention_days,
         ),
-        opts=organisation,
+        opts=accounts[settings.account_id],
     )
     for account_id, in_account in accounts.items():
         AuditTrail(
@@ -72,6 +87,14 @@ def deploy() -> None:
             ),
             opts=in_account,
         )
+    pulumi.export("auditBucket", archive.bucket_name)
+
+
+def _build_account(
+    settings: FoundationSettings, account_id: str, region: str, in_account: pulumi.ResourceOptions
+) -> None:
+    """What an account has: its budget and, where it has environments, their state's bucket and CI's roles."""
+    if settings.budget.enabled:
         BudgetAlarm(
             f"budget-{account_id}",
             BudgetAlarmArgs(
@@ -81,20 +104,19 @@ def deploy() -> None:
             ),
             opts=in_account,
         )
-        _build_ci_access(settings, account_id, region, in_account)
-
-    pulumi.export("repositoryUrls", registry.repository_urls)
-    pulumi.export("ledgerTableArn", ledger.table_arn)
-    pulumi.export("auditBucket", archive.bucket_name)
-
-
-def _build_ci_access(
-    settings: FoundationSettings, account_id: str, region: str, in_account: pulumi.ResourceOptions
-) -> None:
-    """The roles of the account's environments, and what to write into stack files and GitHub; nothing where there are none."""
     environments = settings.environments_of(account_id)
     if not environments:
         return
+    # The organisation's own account has bucket and key from `slipway bootstrap`: this program's state is in it.
+    if account_id != settings.account_id:
+        StateStore(
+            f"state-{account_id}",
+            StateStoreArgs(
+                account_id=account_id,
+                bucket_names=sorted({each.state_bucket for each in environments.values()}),
+            ),
+            opts=in_account,
+        )
     access = CiAccess(
         f"ci-{account_id}",
         CiAccessArgs(

@@ -43,6 +43,8 @@ class EnvironmentSettings(_Settings):
 class BudgetSettings(_Settings):
     """`foundation:budget`"""
 
+    enabled: bool = True
+    """False where the organisation's finance watches the accounts already."""
     usd_per_month: Usd
     """For the organisation's own account."""
     emails: Annotated[list[Email], Field(min_length=1)]
@@ -51,6 +53,8 @@ class BudgetSettings(_Settings):
 class AuditSettings(_Settings):
     """`foundation:audit`"""
 
+    enabled: bool = True
+    """False where the organisation has a trail of all accounts already, as AWS Control Tower makes one."""
     trail_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{2,127}$")] = "slipway-audit"
     retention_days: Annotated[int, Field(ge=1)] = 365
 
@@ -66,7 +70,8 @@ class FoundationSettings(_Settings):
     environments: Annotated[dict[EnvironmentName, EnvironmentSettings], Field(min_length=1)]
     budget: BudgetSettings
     audit: AuditSettings = AuditSettings()
-    backup_days: Annotated[int, Field(ge=1)] = 90
+    backup_days: Annotated[int, Field(ge=0)] = 90
+    """For daily backups outside the table; 0: none."""
 
     def environments_of(self, account_id: str) -> dict[str, EnvironmentSettings]:
         """The environments of one account."""

@@ -82,6 +82,8 @@ class ImageSettings(_Settings):
     """Folder of the Dockerfile, relative to the project; empty where no image is built."""
     base_image: str = ""
     """What the image starts from, by digest; empty for the Dockerfile's own, which moves with its tag."""
+    registry_account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """The organisation's account, whose registry has the service's repository; none: the environment's own."""
 
 
 class ReplicaSettings(_Settings):

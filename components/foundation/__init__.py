@@ -10,6 +10,7 @@ from .ci_access import CiAccess, CiAccessArgs
 from .ci_roles import CiEnvironment, role_arn
 from .image_registry import ImageRegistry, ImageRegistryArgs
 from .ledger import Ledger, LedgerArgs
+from .state_store import StateStore, StateStoreArgs
 
 __all__ = [
     "AuditArchive",
@@ -25,5 +26,7 @@ __all__ = [
     "ImageRegistryArgs",
     "Ledger",
     "LedgerArgs",
+    "StateStore",
+    "StateStoreArgs",
     "role_arn",
 ]

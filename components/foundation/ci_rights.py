@@ -61,7 +61,6 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "ec2:Describe*",
                 "ecr:DescribeRepositories",
                 "ecr:GetAuthorizationToken",
-                "ecr:GetLifecyclePolicy",
                 "ecr:ListTagsForResource",
                 "eks:Describe*",
                 "eks:List*",
@@ -96,7 +95,17 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "ec2:CreateLaunchTemplateVersion",
                 "ec2:CreateRoute",
                 "ec2:CreateTags",
-                "ec2:Delete*",
+                "ec2:DeleteInternetGateway",
+                "ec2:DeleteLaunchTemplate",
+                "ec2:DeleteLaunchTemplateVersions",
+                "ec2:DeleteNatGateway",
+                "ec2:DeleteRoute",
+                "ec2:DeleteRouteTable",
+                "ec2:DeleteSecurityGroup",
+                "ec2:DeleteSubnet",
+                "ec2:DeleteTags",
+                "ec2:DeleteVpc",
+                "ec2:DeleteVpcEndpoints",
                 "ec2:DetachInternetGateway",
                 "ec2:DisassociateAddress",
                 "ec2:DisassociateRouteTable",
@@ -132,22 +141,35 @@ RIGHTS: dict[str, dict[str, Row]] = {
         ),
         # EKS tries, in the caller's name, whether a node group could start what the launch template says.
         "Nodes": Row(
-            ("ec2:CreateTags", "ec2:RunInstances"),
+            ("ec2:RunInstances",),
             ("arn:aws:ec2:{region}::image/*", *_EC2),
             {"ArnLike": {"ec2:LaunchTemplate": "arn:aws:ec2:{region}:{account}:launch-template/*"}},
         ),
+        "NodeTags": Row(("ec2:CreateTags",), _EC2, {"StringEquals": {"ec2:CreateAction": "RunInstances"}}),
     },
     "up-cluster": {
+        # A cluster that is not there yet has no name for IAM.
+        "MakeCluster": Row(("eks:CreateCluster",), ("*",), _MADE),
         "Cluster": Row(
             (
                 "eks:AssociateAccessPolicy",
                 "eks:AssociateEncryptionConfig",
-                "eks:Create*",
-                "eks:Delete*",
+                "eks:CreateAccessEntry",
+                "eks:CreateAddon",
+                "eks:CreateNodegroup",
+                "eks:DeleteAccessEntry",
+                "eks:DeleteAddon",
+                "eks:DeleteCluster",
+                "eks:DeleteNodegroup",
                 "eks:DisassociateAccessPolicy",
                 "eks:TagResource",
                 "eks:UntagResource",
-                "eks:Update*",
+                "eks:UpdateAccessEntry",
+                "eks:UpdateAddon",
+                "eks:UpdateClusterConfig",
+                "eks:UpdateClusterVersion",
+                "eks:UpdateNodegroupConfig",
+                "eks:UpdateNodegroupVersion",
             ),
             (
                 "arn:aws:eks:{region}:{account}:access-entry/*-{environment}/*",
@@ -322,15 +344,15 @@ RIGHTS: dict[str, dict[str, Row]] = {
             (
                 "sns:CreateTopic",
                 "sns:DeleteTopic",
-                "sns:SetSubscriptionAttributes",
                 "sns:SetTopicAttributes",
                 "sns:Subscribe",
                 "sns:TagResource",
-                "sns:Unsubscribe",
                 "sns:UntagResource",
             ),
             ("arn:aws:sns:{region}:{account}:*-{environment}-*",),
         ),
+        # IAM knows subscriptions by no name and no tag.
+        "Subscriptions": Row(("sns:SetSubscriptionAttributes", "sns:Unsubscribe")),
     },
     # `slipway release`, `promote`, `rollback` and the rest of delivery, with the state that its `up`s write.
     "release": {
@@ -353,26 +375,11 @@ RIGHTS: dict[str, dict[str, Row]] = {
         "Images": Row(_IMAGES, ("arn:aws:ecr:{region}:*:repository/*",)),
         "Events": Row(("sns:Publish",), ("arn:aws:sns:{region}:{account}:*-{environment}-*",)),
     },
-    # The image, where it is built: pushed to the organisation's registry, or to the environment's own.
+    # The image, where it is built. Nobody deletes a repository, nor an image.
     "build": {
         "Push": Row(
             ("ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"),
-            ("arn:aws:ecr:{region}:{organisation}:repository/*", "arn:aws:ecr:{region}:{account}:repository/*"),
-        ),
-        "MakeRegistry": Row(
-            ("ecr:CreateRepository", "ecr:TagResource"), ("arn:aws:ecr:{region}:{account}:repository/*",), _MADE
-        ),
-        # Nobody deletes a repository, nor an image.
-        "OwnRegistry": Row(
-            (
-                "ecr:DeleteLifecyclePolicy",
-                "ecr:PutImageScanningConfiguration",
-                "ecr:PutLifecyclePolicy",
-                "ecr:TagResource",
-                "ecr:UntagResource",
-            ),
-            ("arn:aws:ecr:{region}:{account}:repository/*",),
-            _OWN,
+            ("arn:aws:ecr:{region}:{organisation}:repository/*",),
         ),
     },
 }

@@ -9,9 +9,15 @@ from .policy_document import Statement, render_key_policy
 
 
 def build_key(
-    name: str, *, purpose: str, account_id: str, statements: Sequence[Statement] = (), opts: pulumi.ResourceOptions
+    name: str,
+    *,
+    purpose: str,
+    account_id: str,
+    statements: Sequence[Statement] = (),
+    alias: str = "",
+    opts: pulumi.ResourceOptions,
 ) -> aws.kms.Key:
-    """A rotating key `alias/slipway-<name>` (1 USD a month). It is protected: without it, what it encrypted is lost."""
+    """A rotating key `alias/slipway-<alias, or name>` (1 USD a month). It is protected: without it, what it encrypted is lost."""
     key = aws.kms.Key(
         f"{name}-key",
         description=purpose,
@@ -20,5 +26,5 @@ def build_key(
         policy=render_key_policy(account_id, statements),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=True)),
     )
-    aws.kms.Alias(f"{name}-key-alias", name=f"alias/slipway-{name}", target_key_id=key.key_id, opts=opts)
+    aws.kms.Alias(f"{name}-key-alias", name=f"alias/slipway-{alias or name}", target_key_id=key.key_id, opts=opts)
     return key

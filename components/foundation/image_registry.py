@@ -12,6 +12,8 @@ from .encryption_key import build_key
 from .policy_document import accounts, allow, only_roles, render
 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer")
+FIND = ("ecr:DescribeRepositories", "ecr:ListTagsForResource")
+"""What the program asks about the repository that it pushes to, at each preview."""
 PUSH = ("ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart")
 
 
@@ -93,7 +95,7 @@ class ImageRegistry(pulumi.ComponentResource):
 
 
 def _access(args: ImageRegistryArgs) -> str:
-    statements = [_without_resource("Pull", PULL, args.reader_account_ids)]
+    statements = [_without_resource("Pull", (*PULL, *FIND), args.reader_account_ids)]
     if args.pusher_role_arns:
         pushers = sorted({arn.split(":")[4] for arn in args.pusher_role_arns})
         push = _without_resource("Push", PUSH, pushers)

@@ -29,17 +29,17 @@ class LedgerArgs:
     table_name: str = "slipway-ledger"
     """Name of the table; its ARN is `slipway:ledgerTable` of the environments."""
     backup_days: int = 90
-    """Days for which daily backups are kept outside the table, beside 35 days of point-in-time recovery in it."""
+    """Days for which daily backups are kept outside the table, beside 35 days of point-in-time recovery in it. 0: none are made."""
 
     def __post_init__(self) -> None:
         if not self.environment_accounts:
             raise ArgsError("environment_accounts", got={}, want="one environment or more")
-        if self.backup_days < 1:
-            raise ArgsError("backup_days", got=self.backup_days, want="1 or more")
+        if self.backup_days < 0:
+            raise ArgsError("backup_days", got=self.backup_days, want="0 or more")
 
 
 class Ledger(pulumi.ComponentResource):
-    """The ledger's table as `slipway bootstrap` makes it, with a key of its own, backups, and access from other accounts.
+    """The ledger's table, with a key of its own, backups, and access from other accounts.
 
     Creates: DynamoDB table on demand (cents a month), KMS key, backup vault and plan with a role.
     Outputs: table_arn, key_arn - known after apply.
@@ -81,7 +81,8 @@ class Ledger(pulumi.ComponentResource):
             policy=table.arn.apply(lambda arn: render(_access(args, arn))),
             opts=child,
         )
-        self._backups(name, args, table, key)
+        if args.backup_days:
+            self._backups(name, args, table, key)
         self.table_arn = table.arn
         self.key_arn = key.arn
         self.register_outputs({"tableArn": self.table_arn, "keyArn": self.key_arn})

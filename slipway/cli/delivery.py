@@ -1,4 +1,4 @@
-"""The verbs of delivery: bootstrap, release, promote, rollback, resume, abort, lift, retire, contract, forget, status, history, judge."""
+"""The verbs of delivery: release, promote, rollback, resume, abort, lift, retire, contract, forget, status, history, judge."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ MinimumOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the verbs to the root."""
     for verb in (
-        bootstrap,
         release,
         promote,
         rollback,
@@ -57,31 +56,6 @@ def register(app: typer.Typer) -> None:
         judge,
     ):
         app.command(rich_help_panel=PANEL)(verb)
-
-
-def bootstrap(
-    context: typer.Context,
-    environments: Annotated[list[str], typer.Argument(metavar="ENVIRONMENT...", help="Environments to prepare.")],
-    state_bucket: Annotated[
-        str | None, typer.Option(help="Also create this S3 bucket, and a KMS key, for Pulumi's state.")
-    ] = None,
-    deletion_protection: Annotated[
-        bool | None,
-        typer.Option(help="Protect the ledger's table against deletion; by default everywhere but on the sandbox."),
-    ] = None,
-) -> None:
-    """Create the ledger: the table that says what runs where. Once per account; repeating it is harmless."""
-    from slipway import delivery  # noqa: PLC0415
-
-    session = session_of(context)
-    protected = not session.sandbox if deletion_protection is None else deletion_protection
-    for environment in environments:
-        made = delivery.bootstrap(
-            _connect(session, environment),
-            deletion_protection=protected,
-            state_bucket=state_bucket,
-        )
-        out().print(f"{environment}: the ledger is {'made' if made.table_made else 'there'}", markup=False)
 
 
 def release(
@@ -100,7 +74,7 @@ def release(
     from slipway import delivery  # noqa: PLC0415
 
     outcome = delivery.release(
-        _connect(session_of(context), environment, wait=wait),
+        connect(session_of(context), environment, wait=wait),
         force=force,
         because=because,
         pace=_pace(bake, window, minimum_requests),
@@ -131,7 +105,7 @@ def promote(
     session = session_of(context)
     session.require_stack(source)
     outcome = delivery.promote(
-        _connect(session, environment, wait=wait),
+        connect(session, environment, wait=wait),
         source,
         release_id=release_id,
         force=force,
@@ -154,7 +128,7 @@ def rollback(
     """Roll back to an older release: within seconds if the old colour still runs. The image of the abandoned release is rejected."""
     from slipway import delivery  # noqa: PLC0415
 
-    context_ = _connect(session_of(context), environment)
+    context_ = connect(session_of(context), environment)
     _print(delivery.rollback(context_, to, because=because, force=force, dry_run=dry_run), json=json)
 
 
@@ -168,7 +142,7 @@ def resume(
     """Finish a rollout that a dead process left half-way."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.resume(_connect(session_of(context), environment), force=force, because=because), json=json)
+    _print(delivery.resume(connect(session_of(context), environment), force=force, because=because), json=json)
 
 
 def abort(
@@ -180,7 +154,7 @@ def abort(
     """Roll back the rollout under way: traffic first, then the rest."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.abort(_connect(session_of(context), environment), because=because), json=json)
+    _print(delivery.abort(connect(session_of(context), environment), because=because), json=json)
 
 
 def lift(
@@ -195,7 +169,7 @@ def lift(
     """Lift the rejection of a release's image, so that it may be released and promoted again."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.lift(_connect(session_of(context), environment), release, because=because), json=json)
+    _print(delivery.lift(connect(session_of(context), environment), release, because=because), json=json)
 
 
 def retire(
@@ -208,7 +182,7 @@ def retire(
     """Remove the old colour, once its rollback window has closed."""
     from slipway import delivery  # noqa: PLC0415
 
-    _print(delivery.retire(_connect(session_of(context), environment), force=force, because=because), json=json)
+    _print(delivery.retire(connect(session_of(context), environment), force=force, because=because), json=json)
 
 
 def contract(
@@ -222,7 +196,7 @@ def contract(
     """Run the contract migrations of the live release, once no older code can come back."""
     from slipway import delivery  # noqa: PLC0415
 
-    context_ = _connect(session_of(context), environment)
+    context_ = connect(session_of(context), environment)
     _print(delivery.contract(context_, force=force, because=because, dry_run=dry_run), json=json)
 
 
@@ -231,7 +205,7 @@ def forget(context: typer.Context, environment: EnvironmentArgument, yes: YesOpt
     from slipway import delivery  # noqa: PLC0415
 
     confirm(f"Forget what the ledger says of {environment}?", yes=yes)
-    beliefs = delivery.forget_destroyed(_connect(session_of(context), environment)).texts
+    beliefs = delivery.forget_destroyed(connect(session_of(context), environment)).texts
     for text in beliefs:
         out().print(f"{environment}: forgotten: {text}", markup=False)
     if not beliefs:
@@ -248,7 +222,7 @@ def status(
     """Show every environment: what runs, how traffic is divided, what is under way."""
     from slipway import delivery  # noqa: PLC0415
 
-    places = delivery.status(_connect(session_of(context), environment))
+    places = delivery.status(connect(session_of(context), environment))
     if json:
         print_json(delivery.as_json(places))
         return
@@ -296,7 +270,7 @@ def history(
     """Show the rollouts that have ended, newest first."""
     from slipway import delivery  # noqa: PLC0415
 
-    rollouts = delivery.history(_connect(session_of(context), environment), limit)
+    rollouts = delivery.history(connect(session_of(context), environment), limit)
     if json:
         print_json(delivery.as_json(rollouts))
         return
@@ -327,7 +301,7 @@ def judge(
     """Judge the newest rollout again, from the measurements kept with it: what each look saw, and what follows from it."""
     from slipway import delivery  # noqa: PLC0415
 
-    found = delivery.judgements(_connect(session_of(context), environment), rollout)
+    found = delivery.judgements(connect(session_of(context), environment), rollout)
     looks = found if replay else found[-1:]
     if json:
         print_json(delivery.as_json(looks))
@@ -340,7 +314,7 @@ def judge(
         out().print(f"{environment}: nothing was analysed", markup=False)
 
 
-def _connect(session: Session, environment: str, *, wait: float = 0) -> Context:
+def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
     from slipway.delivery.wiring import build_context  # noqa: PLC0415
 
     return build_context(

@@ -4,7 +4,7 @@ from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledB
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.ports import Context, Place
-from slipway.delivery.reporting import as_json, bootstrap, history, judgements, status
+from slipway.delivery.reporting import as_json, history, judgements, status
 from slipway.delivery.service import (
     Outcome,
     abort,
@@ -28,7 +28,6 @@ __all__ = [
     "ReleaseRolledBackError",
     "abort",
     "as_json",
-    "bootstrap",
     "contract",
     "forget",
     "forget_destroyed",

@@ -270,26 +270,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class StateBackend:
-    """Where Pulumi's state is kept, as PULUMI_BACKEND_URL and `secretsprovider` want it."""
-
-    backend_url: str
-    secrets_provider: str
-
-
-class Provisioner(Protocol):
-    """Makes what must exist before the first stack. Repeating is harmless."""
-
-    def ensure_table(self, *, deletion_protection: bool) -> bool:
-        """The ledger's table; True when it was made now."""
-        ...
-
-    def ensure_state_backend(self, bucket: str) -> StateBackend:
-        """A versioned, encrypted, private bucket for Pulumi's state, and a key for its secrets."""
-        ...
-
-
 class Notifier(Protocol):
     """Tells others. Never raises, never takes longer than its own bound."""
 
@@ -322,7 +302,6 @@ class Context:
     stack: Stack
     source: Source
     connect: Callable[[Target], World]
-    provisioner: Provisioner
     clock: Clock
     owner: Owner
     owner_is_dead: Callable[[Owner], bool]

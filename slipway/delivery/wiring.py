@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,6 @@ from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
 from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
-from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.colour import Colour
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from slipway.delivery.dashboard import Overview
 
 DEFAULT_LEDGER_TABLE = "slipway-ledger"
+REGION = re.compile("[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}")
 WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
 WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
@@ -72,7 +73,6 @@ def build_context(
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
         connect=connect,
-        provisioner=AwsProvisioner(facts.ledger_table, facts.region),
         clock=SystemClock(),
         owner=this_owner(),
         owner_is_dead=owner_is_dead,
@@ -160,9 +160,11 @@ class _StackConfig(BaseModel):
     service: _ServiceBlock = Field(alias="slipway:service")
     image: _ImageBlock = Field(default=_ImageBlock(), alias="slipway:image")
     ledger_table: str = Field(
-        default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable", pattern="^[A-Za-z0-9_.-]{3,255}$"
+        default=DEFAULT_LEDGER_TABLE,
+        alias="slipway:ledgerTable",
+        pattern="^(arn:aws:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$",
     )
-    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
+    region: str = Field(alias="aws:region", pattern=f"^{REGION.pattern}$")
 
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
@@ -178,6 +180,14 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
     )
+
+
+def read_region(project_dir: Path, stack: str) -> str:
+    """`aws:region` of a stack file, of whatever project."""
+    region = _read_config(project_dir, stack).get("aws:region")
+    if not isinstance(region, str) or not REGION.fullmatch(region):
+        raise UsageError("aws:region: want a region of AWS", where=f"Pulumi.{stack}.yaml")
+    return region
 
 
 def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:

@@ -183,7 +183,7 @@ def test_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(Session, "stack", without_cli)
     monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
     monkeypatch.setattr(
-        verbs, "_connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
+        verbs, "connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
     )
     texts = [str(value) for value in VALUES if "\0" not in str(value)]
     words = ["dev", "prod", "qa", "--", "-", "--yes", "--json", "x" * 5000, *texts]
@@ -319,7 +319,7 @@ def test_documents_of_the_ledger(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     current: dict[tuple[str, str], str] = {}
     ledger: Any = DynamoLedger(ReadTable(current))  # pyright: ignore[reportArgumentType]
     context = replace(released().context("dev"), ledger=ledger)
-    monkeypatch.setattr(verbs, "_connect", lambda *_, **__: context)
+    monkeypatch.setattr(verbs, "connect", lambda *_, **__: context)
     monkeypatch.setattr(Session, "stack", lambda *_: None)
     monkeypatch.setattr("slipway.delivery.dashboard.overview.FRESH_SECONDS", -1)
     dashboard = pages(current)

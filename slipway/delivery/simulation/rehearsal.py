@@ -10,7 +10,7 @@ from slipway.delivery.events import Event
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
+from slipway.delivery.ports import Context, Ledger, Place, SourceFacts
 from slipway.delivery.simulation.clock import ManualClock
 from slipway.delivery.simulation.ledger import MemoryLedger
 from slipway.delivery.simulation.world import SimulatedEnvironment, SimulatedStack
@@ -80,7 +80,6 @@ class Rehearsal:
             stack=SimulatedStack(environment),
             source=self,
             connect=lambda _target: environment.world(),
-            provisioner=self,
             clock=self.clock,
             owner=Owner(user="ada", host="bench", pid=pid, started=float(pid)),
             owner_is_dead=lambda owner: owner.pid in self.dead,
@@ -93,12 +92,3 @@ class Rehearsal:
     def facts(self) -> SourceFacts:
         """See `Source.facts`."""
         return self.facts_now
-
-    def ensure_table(self, *, deletion_protection: bool) -> bool:
-        """See `Provisioner.ensure_table`: memory needs none."""
-        del deletion_protection
-        return False
-
-    def ensure_state_backend(self, bucket: str) -> StateBackend:
-        """See `Provisioner.ensure_state_backend`: memory needs none."""
-        return StateBackend(backend_url=f"mem://{bucket}", secrets_provider="passphrase")

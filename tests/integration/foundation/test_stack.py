@@ -26,7 +26,7 @@ BUCKET = "arn:aws:s3:::audit-logs"
 ANSWERS = {
     aws.dynamodb.Table: {"arn": LEDGER},
     aws.s3.Bucket: {"arn": BUCKET},
-    aws.sns.Topic: lambda call: {"arn": f"arn:aws:sns:us-east-1:1:{call.name}"},
+    aws.sns.Topic: lambda call: {"arn": f"arn:aws:sns:us-east-1:{ORGANISATION}:{call.name}"},
 }
 
 

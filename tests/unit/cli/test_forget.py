@@ -21,7 +21,7 @@ def destroyed(monkeypatch: pytest.MonkeyPatch) -> delivery.Context:
     context = rehearsal.context("dev")
     delivery.release(context)
     context.stack.destroy()
-    monkeypatch.setattr(verbs, "_connect", lambda _session, _environment: context)
+    monkeypatch.setattr(verbs, "connect", lambda _session, _environment: context)
     return context
 
 

@@ -17,7 +17,7 @@ def test_judge_shows_each_look_of_the_last_rollout_that_was_analysed(
 ) -> None:
     rehearsal = Rehearsal()
     context = rehearsal.context("dev")
-    monkeypatch.setattr(verbs, "_connect", lambda _session, _environment: context)
+    monkeypatch.setattr(verbs, "connect", lambda _session, _environment: context)
 
     def judge(*arguments: str) -> list[str]:
         monkeypatch.setattr(sys, "argv", ["slipway", "judge", *arguments])
