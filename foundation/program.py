@@ -20,6 +20,7 @@ from components.foundation import (
     LedgerArgs,
     StateStore,
     StateStoreArgs,
+    operator_role_arn,
     role_arn,
 )
 from foundation.providers import build_aws_provider
@@ -43,7 +44,11 @@ def deploy() -> None:
             services=settings.services,
             account_id=settings.account_id,
             reader_account_ids=sorted({each.account_id for each in settings.environments.values()}),
-            pusher_role_arns=[role_arn(account_id, "deploy", name) for name, account_id in builders.items()],
+            pusher_role_arns=[
+                arn
+                for name, account_id in builders.items()
+                for arn in (role_arn(account_id, "deploy", name), operator_role_arn(account_id, settings.access_role))
+            ],
         ),
         opts=organisation,
     )
@@ -53,6 +58,7 @@ def deploy() -> None:
             account_id=settings.account_id,
             region=region,
             environment_accounts={name: each.account_id for name, each in settings.environments.items()},
+            operator_role=settings.access_role,
             backup_days=settings.backup_days,
         ),
         opts=organisation,

@@ -7,7 +7,7 @@ from .audit_archive import AuditArchive, AuditArchiveArgs
 from .audit_trail import AuditTrail, AuditTrailArgs
 from .budget_alarm import BudgetAlarm, BudgetAlarmArgs
 from .ci_access import CiAccess, CiAccessArgs
-from .ci_roles import CiEnvironment, role_arn
+from .ci_roles import CiEnvironment, operator_role_arn, role_arn
 from .image_registry import ImageRegistry, ImageRegistryArgs
 from .ledger import Ledger, LedgerArgs
 from .state_store import StateStore, StateStoreArgs
@@ -28,5 +28,6 @@ __all__ = [
     "LedgerArgs",
     "StateStore",
     "StateStoreArgs",
+    "operator_role_arn",
     "role_arn",
 ]

@@ -24,6 +24,11 @@ def role_arn(account_id: str, kind: str, environment: str) -> str:
     return f"arn:aws:iam::{account_id}:role/{role_name(kind, environment)}"
 
 
+def operator_role_arn(account_id: str, role: str) -> str:
+    """The ARN of the role with which people work in an account."""
+    return f"arn:aws:iam::{account_id}:role/{role}"
+
+
 def role_name(kind: str, environment: str) -> str:
     """Not like the names of what the program makes, which end with or contain `-<environment>-`."""
     return f"slipway-{kind}-{environment}"

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from ..errors import ArgsError
 from ..service_roles import build_service_role
-from .ci_roles import role_arn
+from .ci_roles import operator_role_arn, role_arn
 from .encryption_key import build_key
 from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
 from .policy_document import Conditions, Statement, accounts, allow, only_roles, render
@@ -26,6 +26,8 @@ class LedgerArgs:
     """The region of the table and of the environments."""
     environment_accounts: Mapping[str, str]
     """Account of each environment, by the environment's name. Their roles for CI get access."""
+    operator_role: str
+    """Name of the role in the environments' accounts with which people work by hand; it may what an account's deploy roles may."""
     table_name: str = "slipway-ledger"
     """Name of the table; its ARN is `slipway:ledgerTable` of the environments."""
     backup_days: int = 90
@@ -119,12 +121,17 @@ class Ledger(pulumi.ComponentResource):
         )
 
 
+def _deployers(args: LedgerArgs, environment: str) -> list[str]:
+    account = args.environment_accounts[environment]
+    return [role_arn(account, "deploy", environment), operator_role_arn(account, args.operator_role)]
+
+
 def _key_use(args: LedgerArgs) -> Statement:
     """DynamoDB uses the key in the caller's name, also from another account."""
     roles = [
-        role_arn(account, kind, environment)
+        role
         for environment, account in args.environment_accounts.items()
-        for kind in ("deploy", "preview")
+        for role in (*_deployers(args, environment), role_arn(account, "preview", environment))
     ]
     return allow(
         "Environments",
@@ -140,10 +147,16 @@ def _key_use(args: LedgerArgs) -> Statement:
 def _access(args: LedgerArgs, table_arn: str) -> list[Statement]:
     statements: list[Statement] = []
     for environment, account in args.environment_accounts.items():
-        rows: tuple[tuple[str, str, Sequence[str], Conditions], ...] = (
-            ("Preview", "preview", ["dynamodb:GetItem"], read_partitions(environment)),
-            ("Read", "deploy", LEDGER_READ, {}),
-            ("Write", "deploy", LEDGER_WRITE, write_partitions(environment)),
+        deployers = _deployers(args, environment)
+        rows: tuple[tuple[str, Sequence[str], Sequence[str], Conditions], ...] = (
+            (
+                "Preview",
+                [role_arn(account, "preview", environment)],
+                ["dynamodb:GetItem"],
+                read_partitions(environment),
+            ),
+            ("Read", deployers, LEDGER_READ, {}),
+            ("Write", deployers, LEDGER_WRITE, write_partitions(environment)),
         )
         statements += [
             allow(
@@ -151,8 +164,8 @@ def _access(args: LedgerArgs, table_arn: str) -> list[Statement]:
                 actions,
                 [table_arn],
                 principal=accounts([account]),
-                conditions={**only_roles([role_arn(account, kind, environment)]), **partitions},
+                conditions={**only_roles(roles), **partitions},
             )
-            for does, kind, actions, partitions in rows
+            for does, roles, actions, partitions in rows
         ]
     return statements

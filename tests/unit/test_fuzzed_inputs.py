@@ -182,9 +182,7 @@ def test_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
     monkeypatch.setattr(Session, "stack", without_cli)
     monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
-    monkeypatch.setattr(
-        verbs, "connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
-    )
+    monkeypatch.setattr(verbs, "connect", lambda session, name, **_: companies[-1].context(session.require_stack(name)))
     texts = [str(value) for value in VALUES if "\0" not in str(value)]
     words = ["dev", "prod", "qa", "--", "-", "--yes", "--json", "x" * 5000, *texts]
 

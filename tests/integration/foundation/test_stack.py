@@ -82,6 +82,8 @@ def test_what_is_asked_of_the_documents(deployed: Deployment) -> None:
         (DEV, "slipway-preview-dev", "dynamodb:GetItem", "dev#orders", True),
         (DEV, "slipway-preview-dev", "dynamodb:PutItem", "dev#orders", False),
         (DEV, "slipway-deploy-prod", "dynamodb:PutItem", "prod#orders", False),
+        (DEV, "OrganizationAccountAccessRole", "dynamodb:PutItem", "dev#orders", True),
+        (DEV, "OrganizationAccountAccessRole", "dynamodb:PutItem", "prod#orders", False),
         (STRANGER, "slipway-deploy-dev", "dynamodb:GetItem", "dev#orders", False),
     ]:
         context = as_role(account, role, **{"dynamodb:LeadingKeys": partition})
@@ -112,4 +114,4 @@ def test_environments_share_an_account_with_one_provider_of_github(deploy: Calla
     assert len(deployed.find(aws.iam.OpenIdConnectProvider)) == 1
     names = {each.inputs["name"] for each in deployed.find(aws.iam.Role) if "name" in each.inputs}
     assert names == {f"slipway-{kind}-{each}" for kind in ("deploy", "preview") for each in ("dev", "prod")}
-    assert [each.inputs["limitAmount"] for each in deployed.find(aws.budgets.Budget)] == ["50", "200"]
+    assert {each.inputs["limitAmount"] for each in deployed.find(aws.budgets.Budget)} == {"50", "200"}

@@ -26,13 +26,21 @@ OWN_RESOURCE = re.compile(r"aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPo
 
 EXPLAINED = {
     r"RESOURCE_STAR aws:kms/key:Key .*": "In a key's policy `*` is that key.",
+    r"RESOURCE_STAR aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPolicy) .*": "Put in here: see OWN_RESOURCE.",
+    r"RESOURCE_STAR .*-up-data MakeKey .*": "A key has no ARN before it is made, nor the tags that it is made with. The tags are "
+    "the condition.",
     r"RESOURCE_STAR .*-preview Look .*": "A preview reads what the program describes, and most Describe calls know no resources.",
     r"UNKNOWN_CONDITION_FOR_ACTION .* kms:ResourceAliases for action kms:\w+": "A condition of every call with a key: "
     "KMS developer guide, 'kms:ResourceAliases', 2026. parliament's list of it is older.",
+    r"UNKNOWN_CONDITION_FOR_ACTION aws:iam/role:Role .* token.actions.githubusercontent.com:(aud|sub) .*": "Claims of GitHub's "
+    "tokens: IAM user guide, 'Create a role for OpenID Connect federation', 2026.",
+    r"UNKNOWN_CONDITION_FOR_ACTION .* kms:EncryptionContext:aws:logs:arn for action kms:DescribeKey": "As the user guide of "
+    "CloudWatch Logs has it: 'Encrypt log data using KMS', 2026.",
     r"UNKNOWN_FEDERATION_SOURCE .*oidc-provider/token.actions.githubusercontent.com": "GitHub's, made by the foundation.",
     r"MISMATCHED_TYPE aws:kms/key:Key \S+-key Logs .*ArnLike.*": "The context that CloudWatch Logs gives is an ARN, and its user "
     "guide compares it so: 'Encrypt log data using KMS', 2026.",
-    r"RESOURCE_MISMATCH .*-up-data (Key|KeyAlias) .*": "An alias is made with a right on the key and one on the alias; they are two statements.",
+    r"RESOURCE_MISMATCH .*-up-data (Key|KeyAlias) .*": "A right on the key and one on the alias make an alias: two statements.",
+    r"RESOURCE_MISMATCH .*-up-network Own .*ec2:RunInstances.*image.*": "The image is nobody's own: the statement Nodes has it.",
     r"RESOURCE_MISMATCH .* (Balancer|Weights) .*listener/net/.*": "The program makes no network load balancer.",
 }
 
@@ -92,7 +100,10 @@ def test_documents_are_those_of_all_programs() -> None:
 @pytest.mark.parametrize(
     ("statement", "issue"),
     [
-        ({"Action": ["eks:CreateCluster"], "Resource": ["arn:aws:eks:us-east-1:1:cluster/x"]}, "RESOURCE_MISMATCH"),
+        (
+            {"Action": ["eks:CreateCluster"], "Resource": ["arn:aws:eks:us-east-1:111111111111:cluster/x"]},
+            "RESOURCE_MISMATCH",
+        ),
         ({"Action": ["sns:Unsubscribed"], "Resource": ["*"]}, "UNKNOWN_ACTION"),
     ],
 )
