@@ -5,44 +5,17 @@ and `{state_bucket}` are filled in. What the program makes is called `<service>-
 tag `environment` decides, which the program's provider puts on everything.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
+from .ci_network_rights import NETWORK
+from .ci_row import MADE, OWN, Row
 from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
-from .policy_document import Conditions, deny
+from .policy_document import deny
 
-
-@dataclass(frozen=True)
-class Row:
-    """A statement with names to be filled in."""
-
-    actions: Sequence[str]
-    resources: Sequence[str] = ("*",)
-    conditions: Conditions = field(default_factory=dict[str, dict[str, str]])
-
-
-_EC2 = ("arn:aws:ec2:{region}:{account}:*",)
-_MADE = {"StringEquals": {"aws:RequestTag/environment": "{environment}"}}
-_OWN = {"StringEquals": {"aws:ResourceTag/environment": "{environment}"}}
 _LEDGER = ("arn:aws:dynamodb:{region}:{organisation}:table/slipway-ledger",)
 _LEDGER_KEY = ("arn:aws:kms:{region}:{organisation}:key/*",)
 _VIA_LEDGER = {"StringEquals": {"kms:ViaService": "dynamodb.{region}.amazonaws.com"}}
 _STATE = "arn:aws:s3:::{state_bucket}/.pulumi"
 _STATE_KEY = ("arn:aws:kms:{region}:{account}:key/*",)
 _BY_STATE_ALIAS = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/slipway-state"}}
-_CREATES = (
-    "ec2:AllocateAddress",
-    "ec2:AuthorizeSecurityGroupEgress",
-    "ec2:AuthorizeSecurityGroupIngress",
-    "ec2:CreateInternetGateway",
-    "ec2:CreateLaunchTemplate",
-    "ec2:CreateNatGateway",
-    "ec2:CreateRouteTable",
-    "ec2:CreateSecurityGroup",
-    "ec2:CreateSubnet",
-    "ec2:CreateVpc",
-    "ec2:CreateVpcEndpoint",
-)
 _IMAGES = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer")
 
 RIGHTS: dict[str, dict[str, Row]] = {
@@ -55,6 +28,8 @@ RIGHTS: dict[str, dict[str, Row]] = {
         "WantedKey": Row(("kms:Decrypt", "kms:DescribeKey"), _LEDGER_KEY, _VIA_LEDGER),
         "Look": Row(
             (
+                "acm:DescribeCertificate",
+                "acm:ListTagsForCertificate",
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetDashboard",
                 "cloudwatch:ListTagsForResource",
@@ -78,6 +53,12 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "logs:ListTagsForResource",
                 "rds:Describe*",
                 "rds:ListTagsForResource",
+                "route53:GetChange",
+                "route53:GetHostedZone",
+                "route53:ListHostedZones",
+                "route53:ListHostedZonesByName",
+                "route53:ListResourceRecordSets",
+                "route53:ListTagsForResource",
                 "sns:GetSubscriptionAttributes",
                 "sns:GetTopicAttributes",
                 "sns:ListTagsForResource",
@@ -85,71 +66,10 @@ RIGHTS: dict[str, dict[str, Row]] = {
         ),
     },
     # `slipway up`, `destroy`: what the program makes, in groups, each a policy of its own.
-    "up-network": {
-        "Make": Row(_CREATES, _EC2, _MADE),
-        "Own": Row(
-            (
-                *_CREATES,
-                "ec2:AssociateRouteTable",
-                "ec2:AttachInternetGateway",
-                "ec2:CreateLaunchTemplateVersion",
-                "ec2:CreateRoute",
-                "ec2:CreateTags",
-                "ec2:DeleteInternetGateway",
-                "ec2:DeleteLaunchTemplate",
-                "ec2:DeleteLaunchTemplateVersions",
-                "ec2:DeleteNatGateway",
-                "ec2:DeleteRoute",
-                "ec2:DeleteRouteTable",
-                "ec2:DeleteSecurityGroup",
-                "ec2:DeleteSubnet",
-                "ec2:DeleteTags",
-                "ec2:DeleteVpc",
-                "ec2:DeleteVpcEndpoints",
-                "ec2:DetachInternetGateway",
-                "ec2:DisassociateAddress",
-                "ec2:DisassociateRouteTable",
-                "ec2:ModifyLaunchTemplate",
-                "ec2:ModifySecurityGroupRules",
-                "ec2:ModifySubnetAttribute",
-                "ec2:ModifyVpcAttribute",
-                "ec2:ModifyVpcEndpoint",
-                "ec2:ReleaseAddress",
-                "ec2:ReplaceRoute",
-                "ec2:RevokeSecurityGroupEgress",
-                "ec2:RevokeSecurityGroupIngress",
-                "ec2:RunInstances",
-            ),
-            _EC2,
-            _OWN,
-        ),
-        "Tag": Row(
-            ("ec2:CreateTags",),
-            _EC2,
-            {
-                "StringEquals": {
-                    "aws:RequestTag/environment": "{environment}",
-                    "ec2:CreateAction": [action.removeprefix("ec2:") for action in _CREATES],
-                }
-            },
-        ),
-        # A VPC's default group comes without tags; the program empties it.
-        "DefaultGroup": Row(
-            ("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
-            ("arn:aws:ec2:{region}:{account}:security-group/*",),
-            {"Null": {"aws:ResourceTag/environment": "true"}},
-        ),
-        # EKS tries, in the caller's name, whether a node group could start what the launch template says.
-        "Nodes": Row(
-            ("ec2:RunInstances",),
-            ("arn:aws:ec2:{region}::image/*", *_EC2),
-            {"ArnLike": {"ec2:LaunchTemplate": "arn:aws:ec2:{region}:{account}:launch-template/*"}},
-        ),
-        "NodeTags": Row(("ec2:CreateTags",), _EC2, {"StringEquals": {"ec2:CreateAction": "RunInstances"}}),
-    },
+    "up-network": NETWORK,
     "up-cluster": {
         # A cluster that is not there yet has no name for IAM.
-        "MakeCluster": Row(("eks:CreateCluster",), ("*",), _MADE),
+        "MakeCluster": Row(("eks:CreateCluster",), ("*",), MADE),
         "Cluster": Row(
             (
                 "eks:AssociateAccessPolicy",
@@ -224,7 +144,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
         ),
     },
     "up-data": {
-        "MakeKey": Row(("kms:CreateKey", "kms:TagResource"), ("*",), _MADE),
+        "MakeKey": Row(("kms:CreateKey", "kms:TagResource"), ("*",), MADE),
         "Key": Row(
             (
                 "kms:CreateAlias",
@@ -242,7 +162,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "kms:UpdateKeyDescription",
             ),
             ("arn:aws:kms:{region}:{account}:key/*",),
-            _OWN,
+            OWN,
         ),
         "KeyAlias": Row(
             ("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"),
@@ -351,6 +271,14 @@ RIGHTS: dict[str, dict[str, Row]] = {
             ),
             ("arn:aws:sns:{region}:{account}:*-{environment}-*",),
         ),
+        # The service's domain: a certificate, and records in a zone that the environment's account has.
+        "MakeCertificate": Row(("acm:AddTagsToCertificate", "acm:RequestCertificate"), ("*",), MADE),
+        "Certificate": Row(
+            ("acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:RemoveTagsFromCertificate"),
+            ("arn:aws:acm:{region}:{account}:certificate/*",),
+            OWN,
+        ),
+        "Records": Row(("route53:ChangeResourceRecordSets",), ("arn:aws:route53:::hostedzone/*",)),
         # IAM knows subscriptions by no name and no tag.
         "Subscriptions": Row(("sns:SetSubscriptionAttributes", "sns:Unsubscribe")),
     },

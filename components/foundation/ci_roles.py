@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES, Row
+from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES
+from .ci_row import Row
 from .policy_document import Conditions, Statement, allow
 
 GITHUB = "token.actions.githubusercontent.com"

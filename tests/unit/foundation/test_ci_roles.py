@@ -148,6 +148,7 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
         ("dynamodb:DeleteTable", LEDGER, {}),
         ("ec2:CreateVpc", arn("ec2", "vpc/*"), {"aws:RequestTag/environment": "prod"}),
         ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), PROD),
+        ("acm:DeleteCertificate", arn("acm", "certificate/1"), PROD),
         ("ec2:CreateTags", arn("ec2", "vpc/vpc-1"), {"aws:RequestTag/environment": "dev"}),
         ("ecr:BatchDeleteImage", arn("ecr", "repository/orders", ORGANISATION), {}),
         ("ecr:DeleteRepository", arn("ecr", "repository/orders"), DEV),
