@@ -94,7 +94,8 @@ def _database(database: RealInstance) -> Party:
     ec2 = ec2_backends[database.account_id][database.region]
     subnets: Any = getattr(database, "db_subnet_group", None)  # moto sets it only where one was named
     vpc_id = subnets.vpc_id if subnets else ec2.default_vpc.id
-    subnet_ids = [each["SubnetIdentifier"] for each in subnets.subnets] if subnets else []
+    named = [each["SubnetIdentifier"] for each in subnets.subnets] if subnets else []
+    subnet_ids = named or [subnet.id for subnet in ec2.describe_subnets() if subnet.vpc_id == vpc_id]
     return _party(ec2, str(vpc_id), database.vpc_security_group_ids, subnet_ids)
 
 
