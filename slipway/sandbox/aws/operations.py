@@ -40,9 +40,9 @@ CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch"})
 """Operations that wait (long polling) or call out (HTTP subscriptions): they must not hold the lock that all others take."""
 UNSIGNED_NAMES = {
     "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
-    "sts": frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}),
+    "sts": frozenset({"AssumeRoleWithWebIdentity"}),
 }
-"""Operations whose caller needs no credentials: a token in them is the proof."""
+"""Operations whose caller needs no credentials: a token in them is the proof. AssumeRoleWithSAML is not served: moto checks no assertion."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
