@@ -42,7 +42,9 @@ UNSIGNED_NAMES = {
     "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
     "sts": frozenset({"AssumeRoleWithWebIdentity"}),
 }
-"""Operations whose caller needs no credentials: a token in them is the proof. AssumeRoleWithSAML is not served: moto checks no assertion."""
+"""Operations whose caller needs no credentials: a token in them is the proof.
+
+Not among them is AssumeRoleWithSAML: moto checks no assertion."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -1,14 +1,14 @@
 """Condition keys of a request.
 
-Source: "AWS global condition context keys", IAM User Guide; service keys from the Service Authorization Reference. A key that is not here is
-missing in every request: conditions that need it are not met.
+Source: "AWS global condition context keys", IAM User Guide; the services' keys from the Service Authorization Reference. A key that is
+not here is missing in every request: conditions that need it are not met.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from slipway.sandbox.aws.iam.parameters import Texts, tags_of
 from slipway.sandbox.aws.iam.patterns import Lookup
@@ -89,12 +89,7 @@ def _request_keys(call: ApiCall, now: datetime) -> dict[str, tuple[str, ...]]:
         **{f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()},
     }
     if call.prefix == "kms":
-        encryption = call.parameters.get("EncryptionContext") or {}
-        keys |= {f"kms:encryptioncontext:{key.lower()}": (str(value),) for key, value in encryption.items()}
+        encryption: Mapping[str, str] = call.parameters.get("EncryptionContext") or {}
+        keys |= {f"kms:encryptioncontext:{key.lower()}": (value,) for key, value in encryption.items()}
         keys |= {"kms:encryptioncontextkeys": tuple(encryption), "kms:calleraccount": (call.account,)}
     return keys
-
-
-def utc_now() -> datetime:
-    """Now."""
-    return datetime.now(UTC)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from slipway.sandbox.aws.iam.conditions import parse_operator
+from slipway.sandbox.aws.iam.patterns import ARN_PARTS
 
 CURRENT_VERSION = "2012-10-17"
 """Older documents, and those without a version, have no variables."""
@@ -68,6 +69,9 @@ class Statement(_Model):
     def _is_whole(self) -> Statement:
         if (self.action is None) == (self.not_action is None):
             raise ValueError("a statement has either Action or NotAction")
+        for each in (*(self.resource or ()), *(self.not_resource or ())):
+            if each != "*" and each.count(":") < ARN_PARTS - 1:
+                raise ValueError(f"{each} is no ARN")
         for operator in self.condition:
             parse_operator(operator)
         return self

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from datetime import UTC, datetime
+
+from moto.core import DEFAULT_ACCOUNT_ID  # pyright: ignore[reportPrivateImportUsage, reportMissingTypeStubs]
 
 from slipway.sandbox.aws.answers import Environ
 from slipway.sandbox.aws.callers import Caller
 from slipway.sandbox.aws.iam.binding import bind
-from slipway.sandbox.aws.iam.context import lookup_for, utc_now
+from slipway.sandbox.aws.iam.context import lookup_for
 from slipway.sandbox.aws.iam.documents import PolicyError
 from slipway.sandbox.aws.iam.judge import AccessRequest, Decision, Policies, judge
 from slipway.sandbox.aws.iam.principals import Identity, identity_of
@@ -69,7 +71,7 @@ def decide(call: ApiCall, need: Need, identity: Identity) -> Decision:
         identity_keys=identity.keys,
         resource_account=owner,
         tags_of_resource=tags_of_resource,
-        now=utc_now(),
+        now=datetime.now(UTC),
     )
     request = AccessRequest(
         principal=identity.principal, action=need.action, resource=need.resource, account=owner, lookup=lookup

@@ -39,13 +39,13 @@ def like(marked: str, value: str, *, ignore_case: bool = False) -> bool:
 
 
 def arn_like(marked: str, value: str) -> bool:
-    """As `like`, each part of an ARN for itself, so that no wildcard reaches into the next part but the last."""
+    """As `like`, each part of an ARN for itself: a wildcard ends at the next colon, but for one in the last part."""
     if marked == ANY:
         return True
     ours, theirs = marked.split(":", ARN_PARTS - 1), value.split(":", ARN_PARTS - 1)
-    if len(ours) != ARN_PARTS or len(theirs) != ARN_PARTS:
-        return like(marked, value)
-    return all(like(part, other) for part, other in zip(ours, theirs, strict=True))
+    return len(ours) == len(theirs) == ARN_PARTS and all(
+        like(part, other) for part, other in zip(ours, theirs, strict=True)
+    )
 
 
 def _value(variable: str, lookup: Lookup) -> str | None:

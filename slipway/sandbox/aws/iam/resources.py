@@ -7,8 +7,7 @@ is about to be made, the ARN has `*` there, which a policy must cover by a wildc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
 

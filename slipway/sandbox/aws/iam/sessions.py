@@ -15,7 +15,7 @@ class SessionDetails:
 
     policy: str = ""
     policy_arns: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Session tags; conditions know them as `aws:PrincipalTag/…`."""
     transitive: tuple[str, ...] = ()
     """Keys of the tags that go on to sessions which this one makes."""

@@ -37,22 +37,22 @@ TRANSACTION_ACTIONS = {
 
 
 def _s3(call: ApiCall) -> list[Need] | None:
-    bucket, key = str(call.parameters.get("Bucket", "")), str(call.parameters.get("Key", ""))
+    bucket, key = call.text("Bucket"), call.text("Key")
     if not bucket:
         return None
     action, needs = action_of(call), list[Need]()
     kinds = {each.arn.partition(":::")[2] for each in resource_types("s3", action) or ()}
     arn = f"arn:aws:s3:::{bucket}"
     if call.operation == "DeleteObjects":
-        for each in (call.parameters.get("Delete") or {}).get("Objects") or [{"Key": "*"}]:
+        for each in call.entries("Delete", "Objects") or [{"Key": "*"}]:
             name = VERSIONED["DeleteObject"] if each.get("VersionId") else "DeleteObject"
             needs.append(Need(f"s3:{name}", f"{arn}/{each.get('Key', '*')}"))
         return needs
     about_object = "${BucketName}/${ObjectName}" in kinds or (bool(key) and not kinds)
     needs.append(Need(f"s3:{action}", f"{arn}/{key}" if about_object else arn))
-    source = call.parameters.get("CopySource")
+    source = call.text("CopySource")
     if source:
-        path, _, version = str(source).partition("?versionId=")
+        path, _, version = source.partition("?versionId=")
         name = "GetObjectVersion" if version else "GetObject"
         needs.append(Need(f"s3:{name}", f"arn:aws:s3:::{unquote(path).lstrip('/')}"))
     if action == "PutObject":
@@ -65,8 +65,7 @@ def _s3(call: ApiCall) -> list[Need] | None:
 
 
 def _sqs(call: ApiCall) -> list[Need] | None:
-    url = str(call.parameters.get("QueueUrl") or "")
-    name = (url or str(call.parameters.get("QueueName") or "") or call.path).rpartition("/")[2]
+    name = (call.text("QueueUrl") or call.text("QueueName") or call.path).rpartition("/")[2]
     if not name or not resource_types("sqs", action_of(call)):
         return None
     return [Need(f"sqs:{action_of(call)}", f"arn:aws:sqs:{call.region}:{call.account}:{name}")]
@@ -75,14 +74,14 @@ def _sqs(call: ApiCall) -> list[Need] | None:
 def _kms(call: ApiCall) -> list[Need] | None:
     given, types = call.parameters, resource_types("kms", call.operation) or ()
     if call.operation == "ReEncrypt":
-        source = str(given.get("SourceKeyId") or known.key_of_ciphertext(given.get("CiphertextBlob")))
-        destination = str(given.get("DestinationKeyId") or "")
+        source = call.text("SourceKeyId") or known.key_of_ciphertext(given.get("CiphertextBlob"))
+        destination = call.text("DestinationKeyId")
         return [Need("kms:ReEncryptFrom", _key(call, source)), Need("kms:ReEncryptTo", _key(call, destination))]
     if not types or call.operation == "CreateKey":
         return None
     # A ciphertext says itself with which key it is to be decrypted, whatever else the call names.
     keys = [known.key_of_ciphertext(given["CiphertextBlob"])] if given.get("CiphertextBlob") else []
-    keys += [str(given[name]) for name in ("KeyId", "TargetKeyId", "ResourceArn") if given.get(name)]
+    keys += [key for name in ("KeyId", "TargetKeyId", "ResourceArn") if (key := call.text(name))]
     arns = [_key(call, key) for key in dict.fromkeys(keys)]
     if given.get("AliasName"):
         arns.append(f"arn:aws:kms:{call.region}:{call.account}:{given['AliasName']}")
@@ -96,49 +95,45 @@ def _key(call: ApiCall, key: str) -> str:
 
 
 def _secrets(call: ApiCall) -> list[Need] | None:
-    given = call.parameters
     if call.operation == "BatchGetSecretValue":
-        listed = [known.secret_arn(str(each), call.account, call.region) for each in given.get("SecretIdList") or []]
+        listed = [known.secret_arn(each, call.account, call.region) for each in call.texts("SecretIdList")]
         every = f"arn:aws:secretsmanager:{call.region}:{call.account}:secret:*"
         reads = [Need("secretsmanager:GetSecretValue", arn) for arn in listed or [every]]
         return [Need("secretsmanager:BatchGetSecretValue", "*"), *reads]
-    secret = given.get("SecretId") or (given.get("Name") if call.operation == "CreateSecret" else None)
+    secret = call.text("SecretId") or (call.text("Name") if call.operation == "CreateSecret" else "")
     if not secret:
         return None
-    return [Need(f"secretsmanager:{call.operation}", known.secret_arn(str(secret), call.account, call.region))]
+    return [Need(f"secretsmanager:{call.operation}", known.secret_arn(secret, call.account, call.region))]
 
 
 def _iam(call: ApiCall) -> list[Need] | None:
-    given, kinds = call.parameters, [each.arn.split(":", 5)[-1] for each in resource_types("iam", call.operation) or ()]
+    kinds = [each.arn.split(":", 5)[-1] for each in resource_types("iam", call.operation) or ()]
     names = {"role": "RoleName", "user": "UserName", "group": "GroupName", "instance-profile": "InstanceProfileName"}
     arns = [
-        known.iam_arn(kind, str(given[name]), call.account, str(given.get("Path") or "/"))
+        known.iam_arn(kind, call.text(name), call.account, call.text("Path") or "/")
         for kind, name in names.items()
-        if given.get(name) and any(each.startswith(f"{kind}/") for each in kinds)
+        if call.text(name) and any(each.startswith(f"{kind}/") for each in kinds)
     ]
     if not arns and call.operation == "CreatePolicy":
-        path, name = given.get("Path") or "/", given.get("PolicyName", "*")
-        arns = [f"arn:aws:iam::{call.account}:policy{path}{name}"]
+        arns = [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{call.text('PolicyName') or '*'}"]
     return [Need(f"iam:{call.operation}", arn) for arn in arns] or None
 
 
 def _logs(call: ApiCall) -> list[Need] | None:
-    given, types = call.parameters, resource_types("logs", call.operation) or ()
-    names = [str(given[name]) for name in ("logGroupName", "logGroupIdentifier") if given.get(name)]
-    names += [str(each) for name in ("logGroupNames", "logGroupIdentifiers") for each in given.get(name) or []]
+    types = resource_types("logs", call.operation) or ()
+    names = [name for each in ("logGroupName", "logGroupIdentifier") if (name := call.text(each))]
+    names += call.texts("logGroupNames", "logGroupIdentifiers")
     if not names or not types:
         return None
-    stream = given.get("logStreamName") or ""
     # As AWS writes them: a group's ARN goes on with its streams, so that policies say `log-group:NAME:*`.
     names = [name.partition(":log-group:")[2].removesuffix(":*") or name for name in names]
     base = f"arn:aws:logs:{call.region}:{call.account}:log-group:"
-    return [Need(f"logs:{call.operation}", f"{base}{name}:log-stream:{stream}") for name in names]
+    return [Need(f"logs:{call.operation}", f"{base}{name}:log-stream:{call.text('logStreamName')}") for name in names]
 
 
 def _dynamodb(call: ApiCall) -> list[Need] | None:
-    given = call.parameters
     if call.operation in {"BatchGetItem", "BatchWriteItem"}:
-        tables = cast(Mapping[str, Any], given.get("RequestItems") or {"*": None})
+        tables = cast(Mapping[str, Any], call.parameters.get("RequestItems") or {"*": None})
         return [Need(f"dynamodb:{call.operation}", _table(call, table)) for table in tables]
     if call.operation in {"TransactWriteItems", "TransactGetItems"}:
         return [
@@ -146,13 +141,12 @@ def _dynamodb(call: ApiCall) -> list[Need] | None:
                 f"dynamodb:{TRANSACTION_ACTIONS.get(kind, call.operation)}",
                 _table(call, str(part.get("TableName", "*"))),
             )
-            for item in given.get("TransactItems") or [{"": {}}]
+            for item in call.entries("TransactItems") or [{"": {}}]
             for kind, part in item.items()
         ]
-    if not given.get("TableName"):
-        return None
-    index = f"/index/{given['IndexName']}" if given.get("IndexName") else ""
-    return [Need(f"dynamodb:{call.operation}", _table(call, str(given["TableName"])) + index)]
+    table, index = call.text("TableName"), call.text("IndexName")
+    arn = _table(call, table) + (f"/index/{index}" if index else "")
+    return [Need(f"dynamodb:{call.operation}", arn)] if table else None
 
 
 def _table(call: ApiCall, table: str) -> str:
@@ -165,13 +159,13 @@ def _partiql(call: ApiCall) -> list[Need]:
 
 
 def _ec2_tags(call: ApiCall) -> list[Need]:
-    ids = [str(each) for each in call.parameters.get("Resources") or ["*"]]
+    ids = call.texts("Resources") or ["*"]
     base = f"arn:aws:ec2:{call.region}:{call.account}:"
     return [Need(f"ec2:{call.operation}", f"{base}{EC2_IDS.get(each.partition('-')[0], '*')}/{each}") for each in ids]
 
 
 def _assume_role(call: ApiCall) -> list[Need]:
-    role = str(call.parameters.get("RoleArn", "*"))
+    role = call.text("RoleArn") or "*"
     actions = [call.operation]
     actions += ["TagSession"] if call.parameters.get("Tags") else []
     actions += ["SetSourceIdentity"] if call.parameters.get("SourceIdentity") else []

@@ -55,7 +55,7 @@ def fetch_keys(issuer: str) -> dict[str, Any]:
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
         raise WebIdentityError("InvalidIdentityToken", "the issuer of the token does not use HTTPS")
     try:
-        with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=True) as client:
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
             found = client.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration").raise_for_status().json()
             return cast(dict[str, Any], client.get(str(found["jwks_uri"])).raise_for_status().json())
     except (httpx.HTTPError, ValueError, KeyError) as error:
