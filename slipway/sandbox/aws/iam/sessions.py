@@ -30,6 +30,9 @@ def keep_details(session: Any, details: SessionDetails) -> None:
 
 
 def details_of(session: Any) -> SessionDetails:
-    """Of moto's session; a session made without any has only the policy that moto keeps."""
+    """Of moto's session. EKS Pod Identity makes sessions with `session_tags` alone, all of them transitive."""
     found = getattr(session, _ATTRIBUTE, None)
-    return found if isinstance(found, SessionDetails) else SessionDetails(policy=getattr(session, "policy", None) or "")
+    if isinstance(found, SessionDetails):
+        return found
+    tags: Mapping[str, str] = getattr(session, "session_tags", None) or {}
+    return SessionDetails(policy=getattr(session, "policy", None) or "", tags=tags, transitive=tuple(tags))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -144,8 +145,6 @@ def test_call_needs(asked: ApiCall, needs: list[str]) -> None:
 
 
 def test_conditions_know_the_request() -> None:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
     asked = call("sns", "CreateTopic", Name="t", Tags=[{"Key": "Team", "Value": "shop"}])
     lookup = lookup_for(
         asked,
