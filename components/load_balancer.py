@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .cidrs import check_cidrs
+from .domain import check_domain, issue_certificate, point_domain
 from .errors import ArgsError
 
 COLOURS = ("blue", "green")
@@ -40,15 +41,22 @@ class LoadBalancerArgs:
     """Who reaches the test listener; keep the internet out of it."""
     test_port: int = 8080
     """Port of the test listener."""
+    domain: str | None = None
+    """Name of the service in DNS, such as `orders.example.com`: `url` has it. None: the load balancer's own name, which no
+    certificate fits."""
+    zone_id: pulumi.Input[str] | None = None
+    """Route 53 hosted zone that gets the domain's alias record and what validates its certificate. None: DNS is served elsewhere;
+    then the domain needs a `certificate_arn`, and a record of yours that leads to `dns_name`."""
     certificate_arn: str | None = None
-    """ACM certificate: the live listener speaks HTTPS on 443 and port 80 redirects to it. None: HTTP on 80."""
+    """ACM certificate: the live listener speaks HTTPS on 443 and port 80 redirects to it. None: with a domain, one is requested
+    and validated in its zone; without, HTTP on 80."""
     internal: bool = False
     """Give it private addresses only."""
     deregistration_delay_seconds: int = DEREGISTRATION_DELAY_SECONDS
     """Seconds for which a removed target may finish its requests, 0 to 3600. Above the slowest request; the pods' grace period
     contains it."""
     protect: bool = False
-    """Refuse to delete the load balancer: its DNS name cannot be had back. Needs a certificate."""
+    """Refuse to delete the load balancer: its DNS name cannot be had back. Needs a certificate or a domain."""
     allow_http: bool = False
     """Protect a load balancer that has no certificate: its users' requests can be read and changed on the way."""
 
@@ -61,10 +69,22 @@ class LoadBalancerArgs:
             raise ArgsError("test_colour", got=self.test_colour, want="blue or green")
         if not 0 <= self.deregistration_delay_seconds <= 3600:
             raise ArgsError("deregistration_delay_seconds", got=self.deregistration_delay_seconds, want="0 to 3600")
-        if self.protect and self.certificate_arn is None and not self.allow_http:
-            raise ArgsError("certificate_arn", got=None, want="a certificate where protect is true, or allow_http")
+        if self.domain is not None:
+            check_domain(self.domain)
+        if self.domain is None and self.zone_id is not None:
+            raise ArgsError("domain", got=None, want="the name whose records zone_id gets")
+        if self.domain is not None and self.zone_id is None and self.certificate_arn is None:
+            raise ArgsError("zone_id", got=None, want="the domain's hosted zone, or a certificate_arn")
+        if self.protect and not self.has_certificate and not self.allow_http:
+            want = "a certificate, or a domain for which one is made, where protect is true; or allow_http"
+            raise ArgsError("certificate_arn", got=None, want=want)
         for field in ("live_cidrs", "test_cidrs"):
             check_cidrs(field, getattr(self, field))
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether the live listener speaks HTTPS."""
+        return self.certificate_arn is not None or self.domain is not None
 
 
 def check_name(name: str) -> None:
@@ -77,11 +97,12 @@ def check_name(name: str) -> None:
 class LoadBalancer(pulumi.ComponentResource):
     """An ALB with a blue and a green target group, a live listener that divides requests between them, and a test listener.
 
-    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, security group.
-    Not: WAF, access logs, DNS records.
+    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, security group; with a domain an
+    ACM certificate (free) and Route 53 records.
+    Not: WAF, access logs, the hosted zone.
     Outputs: dns_name, url, test_url, listener and target group ARNs, security_group_id - known after apply.
-    Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, certificate_arn and CIDRs,
-    before any resource.
+    Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, domain, zone_id,
+    certificate_arn and CIDRs, before any resource.
     Promises: target groups are called `<name>-blue` and `<name>-green` (those made before November 2026 keep their names) and are
     never replaced for a weight or a port.
     """
@@ -125,9 +146,13 @@ class LoadBalancer(pulumi.ComponentResource):
             ],
             opts=self._child,
         )
+        if args.domain is not None and args.zone_id is not None:
+            point_domain(name, args.domain, args.zone_id, balancer, self._child)
         self.arn = balancer.arn
         self.dns_name = balancer.dns_name
-        self.url = pulumi.Output.format("{}://{}", "https" if args.certificate_arn else "http", balancer.dns_name)
+        self.url = pulumi.Output.format(
+            "{}://{}", "https" if args.has_certificate else "http", args.domain or balancer.dns_name
+        )
         self.test_url = pulumi.Output.format("http://{}:{}", balancer.dns_name, args.test_port)
         self.listener_arn = live.arn
         self.test_listener_arn = test.arn
@@ -150,7 +175,7 @@ class LoadBalancer(pulumi.ComponentResource):
         group = aws.ec2.SecurityGroup(
             f"{self._name}-doors", description=f"Load balancer {self._name}", vpc_id=args.vpc_id, opts=self._child
         )
-        live_ports = (80, 443) if args.certificate_arn else (80,)
+        live_ports = (80, 443) if args.has_certificate else (80,)
         doors = [("live", port, cidr) for port in live_ports for cidr in args.live_cidrs]
         doors += [("test", args.test_port, cidr) for cidr in args.test_cidrs]
         for role, port, cidr in doors:
@@ -207,7 +232,7 @@ class LoadBalancer(pulumi.ComponentResource):
             ]
         )
         forward = aws.lb.ListenerDefaultActionArgs(type="forward", forward=shares)
-        if args.certificate_arn is None:
+        if not args.has_certificate:
             return aws.lb.Listener(
                 f"{self._name}-live",
                 load_balancer_arn=balancer.arn,
@@ -216,6 +241,17 @@ class LoadBalancer(pulumi.ComponentResource):
                 default_actions=[forward],
                 opts=self._child,
             )
+        live = aws.lb.Listener(
+            f"{self._name}-live",
+            load_balancer_arn=balancer.arn,
+            port=443,
+            protocol="HTTPS",
+            ssl_policy=TLS_POLICY,
+            certificate_arn=self._certificate_arn(args),
+            default_actions=[forward],
+            opts=self._child,
+        )
+        # A live listener that was on port 80 has to leave it first.
         aws.lb.Listener(
             f"{self._name}-redirect",
             load_balancer_arn=balancer.arn,
@@ -229,15 +265,11 @@ class LoadBalancer(pulumi.ComponentResource):
                     ),
                 )
             ],
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[live]),
         )
-        return aws.lb.Listener(
-            f"{self._name}-live",
-            load_balancer_arn=balancer.arn,
-            port=443,
-            protocol="HTTPS",
-            ssl_policy=TLS_POLICY,
-            certificate_arn=args.certificate_arn,
-            default_actions=[forward],
-            opts=self._child,
-        )
+        return live
+
+    def _certificate_arn(self, args: LoadBalancerArgs) -> pulumi.Input[str] | None:
+        if args.certificate_arn is not None or args.domain is None or args.zone_id is None:
+            return args.certificate_arn
+        return issue_certificate(self._name, args.domain, args.zone_id, self._child)

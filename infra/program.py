@@ -117,6 +117,8 @@ def deploy() -> None:
             target_port=service.port,
             live_cidrs=settings.load_balancer.live_cidrs,
             test_cidrs=settings.load_balancer.test_cidrs,
+            domain=service.domain,
+            zone_id=_find_zone(service.zone, cloud),
             certificate_arn=settings.load_balancer.certificate_arn,
             internal=settings.load_balancer.internal,
             deregistration_delay_seconds=deregistration_delay,
@@ -195,6 +197,14 @@ def deploy() -> None:
             "rollout": settings.rollout.model_dump(by_alias=True),
         },
     )
+
+
+def _find_zone(name: str, cloud: aws.Provider) -> pulumi.Output[str] | None:
+    """ID of the hosted zone, which outlives environments and is made by hand; None where DNS is served elsewhere."""
+    if not name:
+        return None
+    zone = aws.route53.get_zone_output(name=name, private_zone=False, opts=pulumi.InvokeOptions(provider=cloud))
+    return zone.zone_id
 
 
 def _build_image(settings: StackSettings, cloud: aws.Provider, environment: Environment) -> Image | None:

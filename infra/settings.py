@@ -9,7 +9,9 @@ from pulumi.runtime.config import is_config_secret
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
+from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 
 NAMESPACE = "slipway"
@@ -95,6 +97,10 @@ class ServiceSettings(_Settings):
     """`slipway:service`"""
 
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
+    domain: Annotated[str, Field(pattern=f"^{DOMAIN.pattern}$", max_length=MAXIMUM_DOMAIN)] | None = None
+    """Name of the service in DNS. It gets a record, and a certificate unless `loadBalancer.certificateArn` names one."""
+    hosted_zone: str | None = None
+    """Name of the Route 53 zone of the domain; its parent by default. Empty: DNS is served elsewhere."""
     replicas: ReplicaSettings = ReplicaSettings()
     port: Annotated[int, Field(gt=0, lt=65_536)] = 8080
     metrics_port: Annotated[int, Field(gt=0, lt=65_536)] = 9090
@@ -103,6 +109,11 @@ class ServiceSettings(_Settings):
     memory_mib: Annotated[int, Field(ge=32)] = 192
     drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
     slowest_request_seconds: Annotated[int, Field(ge=1, le=3000)] = 10
+
+    @property
+    def zone(self) -> str:
+        """Name of the hosted zone that gets the domain's records; empty for none."""
+        return zone_of(self.domain, self.hosted_zone)
 
 
 class LoadBalancerSettings(_Settings):
@@ -268,6 +279,28 @@ def _describe(location: tuple[int | str, ...], message: str, got: object) -> str
     return f"{NAMESPACE}:{key}: {text[0].lower()}{text[1:]}, not {got!r}"
 
 
+def _unreachable(service: ServiceSettings, balancer: LoadBalancerSettings) -> list[str]:
+    """Domain and certificate that do not fit each other."""
+    faults: list[str] = []
+    certificate = f"{NAMESPACE}:loadBalancer.certificateArn"
+    if balancer.protect and not service.domain and not balancer.allow_http:
+        faults.append(f"{NAMESPACE}:loadBalancer.protect: needs service.domain, or allowHttp: true for plain HTTP")
+    if balancer.certificate_arn and not service.domain:
+        faults.append(f"{certificate}: needs service.domain; no certificate is for the load balancer's own name")
+    if service.domain and not service.zone and not balancer.certificate_arn:
+        faults.append(f"{certificate}: missing; a certificate can only be made where service.hostedZone is in Route 53")
+    if (
+        service.zone
+        and service.domain
+        and service.domain != service.zone
+        and not service.domain.endswith(f".{service.zone}")
+    ):
+        faults.append(f"{NAMESPACE}:service.hostedZone: {service.domain} is not in {service.zone}")
+    if service.hosted_zone and not service.domain:
+        faults.append(f"{NAMESPACE}:service.hostedZone: needs service.domain")
+    return faults
+
+
 def _impossible(settings: StackSettings, environment: str) -> list[str]:
     """Values that are each possible, but not together."""
     faults: list[str] = []
@@ -283,9 +316,7 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
         faults.append(
             f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
         )
-    balancer = settings.load_balancer
-    if balancer.protect and not balancer.certificate_arn and not balancer.allow_http:
-        faults.append(f"{NAMESPACE}:loadBalancer.protect: needs certificateArn, or allowHttp: true for plain HTTP")
+    faults += _unreachable(settings.service, settings.load_balancer)
     replicas = settings.service.replicas
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")

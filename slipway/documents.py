@@ -29,12 +29,26 @@ def find_stack_file(project: Path, environment: str) -> Path:
     file = project / f"Pulumi.{environment}.yaml"
     if ENVIRONMENT.fullmatch(environment) and file.is_file():
         return file
-    names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project.glob("Pulumi.*.yaml"))
-    known = ", ".join(sorted(filter(ENVIRONMENT.fullmatch, names))) or "none"
+    known = ", ".join(list_environments(project)) or "none"
     shown = environment if len(environment) <= 100 else f"{environment[:100]}…"
     raise UsageError(
         f"no environment {shown!r}", where=str(project), remedy=f"there are: {known}; copy its file to make another"
     )
+
+
+def list_environments(project: Path) -> list[str]:
+    """Those that have a stack file."""
+    names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project.glob("Pulumi.*.yaml"))
+    return sorted(filter(ENVIRONMENT.fullmatch, names))
+
+
+def read_stack_config(project: Path, environment: str) -> dict[str, Any]:
+    """The stack file's values by key, with the defaults of `Pulumi.yaml`."""
+    file, common = find_stack_file(project, environment), project / "Pulumi.yaml"
+    defaults = mapping_in(read_yaml(common), "config", where=str(common))
+    own = mapping_in(read_yaml(file), "config", where=str(file))
+    merged = {key: _default(value) for key, value in defaults.items()} | own
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def read_text(file: Path, *, limit: int = MAX_BYTES) -> str:
@@ -110,6 +124,14 @@ def read_toml(file: Path) -> dict[str, Any]:
 def mapping_in(document: dict[str, Any], key: str, *, where: str) -> dict[str, Any]:
     """The mapping under `key`; {} where it is missing or empty."""
     return _mapping(document.get(key) or {}, f"{where}: {key}")
+
+
+def _default(value: Any) -> Any:
+    """A project's config entry is a plain value, or a block with `value` or `default`."""
+    if not isinstance(value, dict):
+        return value
+    block = cast("dict[str, Any]", value)
+    return block.get("value", block.get("default"))
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

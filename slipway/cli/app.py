@@ -11,6 +11,7 @@ import typer
 from slipway.cli import delivery, sandbox, stacks
 from slipway.cli.dashboard import dashboard
 from slipway.cli.demo.command import demo
+from slipway.cli.doctor import doctor
 from slipway.cli.output import err, out, print_error
 from slipway.cli.session import Session
 from slipway.errors import SlipwayError
@@ -19,7 +20,8 @@ INTERRUPTED = 130
 BUG = 70
 
 EPILOG = """
-Start here: `slipway --sandbox demo`. Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
+Start here: `slipway --sandbox demo`. Before the first `up` on AWS: `doctor`.
+Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
 Pulumi runs the stacks: `pulumi up -s dev` works as well, and settings are set by `pulumi config set`.
 
 Exit codes: 0 done · 1 failed · 2 settings or arguments · 3 the machine lacks something · 4 locked · 5 policy · 6 not found ·
@@ -38,6 +40,7 @@ app = typer.Typer(
 stacks.register(app)
 delivery.register(app)
 app.command(rich_help_panel=delivery.PANEL)(dashboard)
+app.command(rich_help_panel=stacks.PANEL)(doctor)
 app.add_typer(sandbox.app, name="sandbox")
 app.command(rich_help_panel="Start here")(demo)
 

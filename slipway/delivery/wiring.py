@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -29,7 +29,7 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
-from slipway.documents import find_stack_file, mapping_in, parse_json, read_yaml
+from slipway.documents import parse_json, read_stack_config
 from slipway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _StackConfig(BaseModel):
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
     """Service, ledger and region from `Pulumi.<environment>.yaml`, with the defaults of `Pulumi.yaml`."""
-    merged = _read_config(project_dir, environment)
+    merged = read_stack_config(project_dir, environment)
     try:
         config = _StackConfig.model_validate(merged)
     except ValidationError as error:
@@ -182,19 +182,12 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
 
 def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:
     """`slipway:rollout` of the stack file; None: it has none. Ways back do not ask for it, so that no fault in it holds them up."""
-    rollout = _read_config(project_dir, environment).get("slipway:rollout")
+    rollout = read_stack_config(project_dir, environment).get("slipway:rollout")
     try:
         return RolloutSettings.model_validate(rollout) if rollout else None
     except ValidationError as error:
         where = f"Pulumi.{environment}.yaml"
         raise UsageError(describe_faults(error, "slipway:rollout."), where=where) from None
-
-
-def _read_config(project_dir: Path, environment: str) -> dict[str, Any]:
-    """The stack file's values by key, with the defaults of `Pulumi.yaml`."""
-    file = find_stack_file(project_dir, environment)
-    defaults = {key: _default(value) for key, value in _load_config(project_dir / "Pulumi.yaml").items()}
-    return {key: value for key, value in (defaults | _load_config(file)).items() if value is not None}
 
 
 def _channels(target: Target) -> list[Channel]:
@@ -220,15 +213,3 @@ def _prometheus() -> PrometheusMetrics:
     except ValidationError as error:
         raise UsageError(describe_faults(error), where=PROMETHEUS_QUERIES_VARIABLE) from None
     return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)
-
-
-def _load_config(file: Path) -> dict[str, Any]:
-    return mapping_in(read_yaml(file), "config", where=str(file))
-
-
-def _default(value: Any) -> Any:
-    """A project's config entry is a plain value, or a block with `value` or `default`."""
-    if not isinstance(value, dict):
-        return value
-    block = cast("dict[str, Any]", value)
-    return block.get("value", block.get("default"))

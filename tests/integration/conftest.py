@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.pulumi.cli import have_cli
+from tests.browser import Page, chromium_page
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@sha256:" + "a" * 64
@@ -66,3 +68,12 @@ def cli_on_path(cli_folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PATH", f"{cli_folder}{os.pathsep}{os.environ['PATH']}")
         yield
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page in Chromium, where that is installed."""
+    if shutil.which("chromium") is None:
+        pytest.skip("Chromium is not installed")
+    with chromium_page(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened

@@ -92,7 +92,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series], settings: Rollou
         show_minor_y_labels=False,
         truncate_label=-1,
         range=(0, top),
-        value_formatter=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}",
+        value_formatter=_number,
         no_data_text="no requests",
     )
     longest = max(series.values(), key=lambda each: len(each.points), default=None)
@@ -103,3 +103,7 @@ def render_chart(chart: Chart, series: Mapping[Colour, Series], settings: Rollou
     if limit is not None and limit < top and known:
         drawn.add("limit", [limit] * len(drawn.x_labels), stroke_style={"dasharray": "5, 4"})
     return drawn.render()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -30,6 +30,14 @@ CLUSTER = {
 ZONES = {"us-east-1a": "use1-az3", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}
 """Names and IDs, as one account has them. EKS does not run in use1-az3."""
 NAME = "orders-prod"
+DOMAIN = "orders.example.com"
+ZONE_IDS = {"example.com": "Z1"}
+VALIDATION = {
+    "domainName": DOMAIN,
+    "resourceRecordName": f"_1.{DOMAIN}",
+    "resourceRecordType": "CNAME",
+    "resourceRecordValue": "_2.acm-validations.aws",
+}
 DEPLOYED: list[Deployment] = []
 
 
@@ -37,7 +45,7 @@ class Shop:
     """The deployed stack, in short words."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self.one, self.find = deployment.one, deployment.find
+        self.one, self.find, self.outputs = deployment.one, deployment.find, deployment.outputs
 
     def inputs(self, kind: type, role: str = "") -> Mapping[str, Any]:
         return self.one(kind, f"{NAME}-{role}" if role else None).inputs
@@ -62,11 +70,27 @@ def shop(deploy: Callable[..., Deployment], stack_options: dict[str, Any], tmp_p
     if not DEPLOYED:
         stack = yaml.safe_load((stack_options["project"] / "Pulumi.prod.yaml").read_text())
         stack["config"]["slipway:cluster"] |= CLUSTER
+        stack["config"]["slipway:service"]["domain"] = DOMAIN
+        stack["config"]["slipway:loadBalancer"] = {"protect": True}
         (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(stack))
         shutil.copy(stack_options["project"] / "Pulumi.yaml", tmp_path)
         stack_options["invokes"]["aws:index/getAvailabilityZones:getAvailabilityZones"] = offered_zones
+        stack_options["invokes"]["aws:route53/getZone:getZone"] = lambda call: {"zoneId": ZONE_IDS[call.inputs["name"]]}
+        stack_options["answers"]["aws:acm/certificate:Certificate"] = {"domainValidationOptions": [VALIDATION]}
         DEPLOYED.append(deploy(program, stack="prod", **{**stack_options, "project": tmp_path}))
     return Shop(DEPLOYED[0])
+
+
+def test_row_5_users_and_probe_ask_by_the_domain_which_the_certificate_is_for(shop: Shop) -> None:
+    assert shop.outputs["url"] == shop.outputs["delivery"]["loadBalancer"]["url"] == f"https://{DOMAIN}"
+    assert shop.inputs(aws.acm.Certificate)["domainName"] == DOMAIN
+    alias, validation = (shop.inputs(aws.route53.Record, role) for role in ("alias", "validation"))
+    assert [alias["zoneId"], alias["name"], alias["type"], len(alias["aliases"])] == ["Z1", DOMAIN, "A", 1]
+    assert [validation["zoneId"], validation["name"]] == ["Z1", f"_1.{DOMAIN}"]
+    # A listener is refused a certificate that is not issued.
+    assert f"{NAME}-issued" in {
+        urn.rsplit("::", 1)[-1] for urn in shop.one(aws.lb.Listener, f"{NAME}-live").dependencies
+    }
 
 
 def test_row_8_access_is_by_entries_alone_whatever_the_last_part_of_an_arn(shop: Shop) -> None:

@@ -45,6 +45,16 @@ TARGET_GROUPS = {
     for colour in ("blue", "green")
 }
 ANSWERS = {
+    "aws:acm/certificate:Certificate": {
+        "domainValidationOptions": [
+            {
+                "domainName": "orders.example.com",
+                "resourceRecordName": "_1.orders.example.com",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_2.acm-validations.aws",
+            }
+        ]
+    },
     "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example.com/orders"},
     "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
     "docker:index/image:Image": {"repoDigest": f"registry.example.com/orders@{DIGEST}"},
@@ -104,6 +114,19 @@ def load_balancer() -> None:
     LoadBalancer("shop", args, on_aws())
 
 
+def load_balancer_with_a_domain() -> None:
+    args = LoadBalancerArgs(
+        vpc_id="vpc-1",
+        subnet_ids=["subnet-a", "subnet-b"],
+        weights={"blue": 90, "green": 10},
+        test_colour="green",
+        domain="orders.example.com",
+        zone_id="Z1",
+        protect=True,
+    )
+    LoadBalancer("shop", args, on_aws())
+
+
 def blue_green_service() -> None:
     args = BlueGreenServiceArgs(
         service="orders",
@@ -137,7 +160,16 @@ def image() -> None:
     Image("shop", args, pulumi.ResourceOptions(providers=providers))
 
 
-PROGRAMS = [environment, cluster, database, load_balancer, blue_green_service, monitoring, image]
+PROGRAMS = [
+    environment,
+    cluster,
+    database,
+    load_balancer,
+    load_balancer_with_a_domain,
+    blue_green_service,
+    monitoring,
+    image,
+]
 
 
 @pytest.fixture

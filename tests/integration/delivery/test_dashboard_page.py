@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import json
-import shutil
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-import httpx
 import pytest
-import websocket
 
 from slipway.delivery.dashboard import Overview
+from tests.browser import Page
 from tests.company import Counted, overview_of, served, start_releases
-from tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--remote-debugging-port=0", "--host-resolver-rules=MAP evil.example 127.0.0.2"),
-)
 TOO_WIDE = "[...document.querySelectorAll('html, .card')].filter(each => each.scrollWidth > each.clientWidth).length"
 LEAVE_MARKS = """
 summary = document.querySelector('#history-prod-orders summary'); summary.click(); summary.focus();
@@ -32,47 +18,6 @@ document.querySelectorAll('main *').forEach(each => each.old = true)
 """
 TICK = "(each => each.dataset.seconds - (count(), each.dataset.seconds))(document.querySelector('.countdown'))"
 MARKS = "[document.activeElement.textContent, `${getSelection()}`, scrollY, document.querySelectorAll('[open]').length]"
-
-
-class Page:
-    """One page, driven by Chromium's protocol."""
-
-    def __init__(self, socket: websocket.WebSocket) -> None:
-        self._socket, self._numbers = socket, itertools.count(1)
-
-    def send(self, method: str, **parameters: Any) -> Any:
-        """One command; its result."""
-        number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while (answer := json.loads(self._socket.recv())).get("id") != number:
-            pass
-        return answer["result"]
-
-    def run(self, script: str) -> Any:
-        """The value of an expression."""
-        return self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)["result"][
-            "value"
-        ]
-
-    def open(self, url: str) -> None:
-        """Show a page."""
-        self.send("Page.navigate", url=url)
-        wait_until(lambda: self.run(f"document.readyState === 'complete' && location.href === '{url}/'"), url)
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    profile = tmp_path_factory.mktemp("chromium")
-    with subprocess.Popen(["chromium", *FLAGS, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL) as chromium:
-        try:
-            port = profile / "DevToolsActivePort"
-            wait_until(lambda: port.exists() and "\n" in port.read_text(), "Chromium's start")
-            found = httpx.get(f"http://127.0.0.1:{port.read_text().split()[0]}/json/list").json()
-            (address,) = (each["webSocketDebuggerUrl"] for each in found if each["type"] == "page")
-            with contextlib.closing(websocket.create_connection(address, suppress_origin=True, timeout=120)) as socket:
-                yield Page(socket)
-        finally:
-            chromium.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import stat
+import struct
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -54,3 +57,19 @@ def test_grants_nothing_to_web_pages_that_a_bucket_names(aws: Any, daemon: Any) 
     s3.put_bucket_cors(Bucket="shared", CORSConfiguration={"CORSRules": [rule]})
     headers: dict[str, str] = s3.list_objects_v2(Bucket="shared")["ResponseMetadata"]["HTTPHeaders"]
     assert not [name for name in headers if name.startswith("access-control")]
+
+
+def test_answer_leaves_in_one_segment(daemon: Any) -> None:
+    # A second one waits for the acknowledgement of the first, which a kernel delays by up to 40 ms.
+    for _ in range(5):
+        connection = HTTPConnection(daemon.url.removeprefix("http://"), timeout=10)
+        connection.connect()
+        with connection.sock.dup() as kept:  # the client closes its own with the answer
+            connection.request("GET", "/_slipway/status")
+            assert connection.getresponse().read()
+            assert data_segments_in(kept) == 1
+
+
+def data_segments_in(connected: socket.socket) -> int:
+    """`tcpi_data_segs_in` of Linux's tcp_info."""
+    return int(struct.unpack_from("I", connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0])

@@ -43,6 +43,24 @@ aws.secretsmanager.SecretVersion("token", secret_id=secret.id, secret_string=pul
 pulumi.export("dns", balancer.dns_name)
 pulumi.export("account", aws.get_caller_identity().account_id)
 """
+SECURED = """
+import pulumi
+import pulumi_aws as aws
+
+from components import LoadBalancer, LoadBalancerArgs
+
+vpc = aws.ec2.Vpc("net", cidr_block="10.61.0.0/16")
+subnets = [
+    aws.ec2.Subnet(zone, vpc_id=vpc.id, cidr_block=f"10.61.{index}.0/24", availability_zone=zone).id
+    for index, zone in enumerate(("us-east-1a", "us-east-1b"))
+]
+domain = DOMAIN
+zone = aws.route53.get_zone_output(name="shop.example", private_zone=False).zone_id if domain else None
+args = LoadBalancerArgs(
+    vpc_id=vpc.id, subnet_ids=subnets, weights={"blue": 100, "green": 0}, test_colour="green", domain=domain, zone_id=zone
+)
+pulumi.export("url", LoadBalancer("web", args).url)
+"""
 SITE = """
 import os
 import pulumi
@@ -91,6 +109,34 @@ def test_program_lives_its_life(daemon: Daemon, tmp_path: Path) -> None:
     written = "".join(path.read_text(errors="replace") for path in project.state.rglob("*") if path.is_file())
     assert "s3cr3t-value" not in written
     assert project.destroy() == {"delete": total}
+
+
+def test_load_balancer_gets_a_domain_with_its_certificate_and_another_one(daemon: Daemon, tmp_path: Path) -> None:
+    """Over HTTP before: the live listener leaves port 80 to the redirect. Each certificate is issued before a listener has it."""
+    route53 = daemon.client("route53")
+    zone = route53.create_hosted_zone(Name="shop.example", CallerReference="shop")["HostedZone"]["Id"]
+
+    def records() -> set[tuple[str, str]]:
+        found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        return {(each["Name"], each["Type"]) for each in found if each["Type"] not in {"NS", "SOA"}}
+
+    project = Project(tmp_path / "project", daemon, SECURED.replace("DOMAIN", "None"))
+    project.up()
+    for domain in ("orders.shop.example", "www.shop.example"):
+        project.program = SECURED.replace("DOMAIN", repr(domain))
+        project.up()
+        assert set(project.up()) == {"same"}
+        assert project.outputs()["url"] == f"https://{domain}"
+        alias, validation = sorted(records(), key=lambda record: record[1])
+        assert alias == (f"{domain}.", "A")
+        assert validation[0].endswith(f".{domain}.")
+    (balancer,) = daemon.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    listeners = daemon.client("elbv2").describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    assert {each["Port"]: each["DefaultActions"][0]["Type"] for each in listeners} == {
+        80: "redirect", 443: "forward", 8080: "forward"
+    }  # fmt: skip
+    project.destroy()
+    assert records() == set()
 
 
 def test_files_beside_the_program_are_found_and_sent_again_when_they_change(daemon: Daemon, tmp_path: Path) -> None:

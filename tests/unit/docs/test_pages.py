@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from components import ColourRelease, PodSettings
 from components.hosting import OFFERED
-from docs.generate_components import PAGE, args_type, attributes, render
+from docs import generate_components, generate_costs
+from docs.generate_components import args_type, attributes
 from infra.settings import parse_settings
 from slipway.sandbox.providers.services import registry
 
@@ -28,8 +30,9 @@ def test_links_to_files_lead_to_files(page: Path) -> None:
     assert missing == []
 
 
-def test_components_page_is_current() -> None:
-    assert PAGE.read_text() == render(), "run python -m docs.generate_components"
+@pytest.mark.parametrize("generator", [generate_components, generate_costs], ids=lambda module: module.__name__)
+def test_generated_page_is_current(generator: Any) -> None:
+    assert generator.PAGE.read_text() == generator.render(), f"run python -m {generator.__name__}"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,16 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("service", {"name": "recommendations-of-us"}, "slipway:service.name: want 20 characters at most in dev"),
         ("accountId", "123", "slipway:accountId"),
         ("monitoring", {"alarms": True}, "slipway:monitoring.alarms: nobody is told"),
-        ("loadBalancer", {"protect": True}, "slipway:loadBalancer.protect: needs certificateArn"),
+        ("loadBalancer", {"protect": True}, "slipway:loadBalancer.protect: needs service.domain"),
+        ("loadBalancer", {"certificateArn": "arn:aws:acm:us-east-1:1:certificate/1"}, "needs service.domain"),
+        ("service", {"name": "orders", "domain": "shop_1.example.com"}, "slipway:service.domain"),
+        ("service", {"name": "orders", "domain": "a.example.com", "hostedZone": ""}, "certificateArn: missing"),
+        ("service", {"name": "orders", "domain": "a.ample.com", "hostedZone": "example.com"}, "is not in example.com"),
+        (
+            "service",
+            {"name": "orders", "hostedZone": "example.com"},
+            "slipway:service.hostedZone: needs service.domain",
+        ),
         ("network", {"cidr": "10.0.0.0/16", "zones": 1}, "slipway:network.zones"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
@@ -108,6 +117,23 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
 )
 def test_refuses_impossible_combinations(key: str, value: object, says: str) -> None:
     assert says in faults(raw_settings("dev") | {key: value if isinstance(value, str) else json.dumps(value)})
+
+
+@pytest.mark.parametrize(
+    ("hosted_zone", "zone"),
+    [
+        (None, "shop.example.com"),
+        ("example.com", "example.com"),
+        ("a.shop.example.com", "a.shop.example.com"),
+        ("", ""),
+    ],
+)
+def test_hosted_zone_is_the_domains_parent_unless_it_is_named(hosted_zone: str | None, zone: str) -> None:
+    service = {"name": "orders", "domain": "a.shop.example.com"}
+    service |= {} if hosted_zone is None else {"hostedZone": hosted_zone}
+    balancer = {"protect": True, "certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1"}
+    raw = raw_settings("dev") | {"service": json.dumps(service), "loadBalancer": json.dumps(balancer)}
+    assert parse_settings(raw, environment="dev").service.zone == zone
 
 
 def test_settings_never_hold_the_webhook_address() -> None:

@@ -1,0 +1,1 @@
+"""The checks, one file each: a generator that asks and yields what it found."""
