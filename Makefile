@@ -35,6 +35,7 @@ lock: setup ## resolve the lock files again, hashes included
 	$(COMPILE) --extra=dev --extra=app --output-file=requirements.lock pyproject.toml
 	$(COMPILE) --output-file=app/requirements.txt app/requirements.in
 	$(COMPILE) --output-file=.ci/supply-chain.txt .ci/supply-chain.in
+	$(COMPILE) --output-file=.ci/checkov.txt .ci/checkov.in
 
 # ------------------------------------------------------------------------------------------------- the main job
 
@@ -71,6 +72,19 @@ $(BIN)/actionlint: .ci/tools/go.mod .ci/tools/go.sum .venv/.installed
 lint: setup $(BIN)/actionlint ## ruff (rules and format), the layers between packages, and the workflows
 	@echo "• lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 	@$(BIN)/zizmor --offline --persona=auditor --no-progress --quiet .github && $(BIN)/actionlint -shellcheck= -pyflakes=
+
+CHECKOV := build/checkov
+
+$(CHECKOV)/.installed: .ci/checkov.txt .venv/.installed
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CHECKOV)
+	@$(BIN)/uv pip sync --quiet --python $(CHECKOV) --require-hashes .ci/checkov.txt
+	@touch $@
+
+.PHONY: checkov
+checkov: $(CHECKOV)/.installed ## settings of Dockerfile, workflows, and of prod's Kubernetes objects and AWS resources
+	@echo "• checkov"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/python -m tests.rendered build/rendered
+	@$(CHECKOV)/bin/checkov --config-file .ci/checkov.yaml --framework dockerfile kubernetes terraform_plan --file app/Dockerfile build/rendered/*
+	@$(CHECKOV)/bin/checkov --config-file .ci/checkov.yaml --framework github_actions --directory .github
 
 .PHONY: types
 types: setup ## basedpyright, strict

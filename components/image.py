@@ -72,7 +72,13 @@ class Image(pulumi.ComponentResource):
         rule = {
             "rulePriority": 1,
             "description": f"keep {args.keep_images} images",
-            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": args.keep_images},
+            # By the tag of images: attestations have none, and ECR removes them with their image.
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": ["src-*"],
+                "countType": "imageCountMoreThan",
+                "countNumber": args.keep_images,
+            },
             "action": {"type": "expire"},
         }
         aws.ecr.LifecyclePolicy(

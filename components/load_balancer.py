@@ -28,7 +28,8 @@ class LoadBalancerArgs:
     subnet_ids: pulumi.Input[Sequence[str]]
     """Public subnets (private ones when `internal`) in at least two zones."""
     weights: Mapping[str, int]
-    """Share of live requests by colour. Whoever moves traffic owns these numbers: pass what the ledger says, never a constant."""
+    """Share of live requests by colour when the live listener is made. Later changes of it are ignored: the weights of a listener
+    that exists belong to whoever moves the traffic, so no `up` sets them."""
     test_colour: str
     """The colour behind the test listener."""
     target_port: int = 8080
@@ -104,7 +105,7 @@ class LoadBalancer(pulumi.ComponentResource):
     Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, domain, zone_id,
     certificate_arn and CIDRs, before any resource.
     Promises: target groups are called `<name>-blue` and `<name>-green` (those made before November 2026 keep their names) and are
-    never replaced for a weight or a port.
+    never replaced for a port. What the live listener forwards to is set when it is made or replaced, and never changed by an `up`.
     """
 
     arn: pulumi.Output[str]
@@ -232,6 +233,8 @@ class LoadBalancer(pulumi.ComponentResource):
             ]
         )
         forward = aws.lb.ListenerDefaultActionArgs(type="forward", forward=shares)
+        # The whole action, not its weights alone: target groups are a set to AWS, so paths by index could mix the weights up.
+        moved_by_rollouts = pulumi.ResourceOptions(parent=self, ignore_changes=["defaultActions"])
         if not args.has_certificate:
             return aws.lb.Listener(
                 f"{self._name}-live",
@@ -239,7 +242,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 port=80,
                 protocol="HTTP",
                 default_actions=[forward],
-                opts=self._child,
+                opts=moved_by_rollouts,
             )
         live = aws.lb.Listener(
             f"{self._name}-live",
@@ -249,7 +252,7 @@ class LoadBalancer(pulumi.ComponentResource):
             ssl_policy=TLS_POLICY,
             certificate_arn=self._certificate_arn(args),
             default_actions=[forward],
-            opts=self._child,
+            opts=moved_by_rollouts,
         )
         # A live listener that was on port 80 has to leave it first.
         aws.lb.Listener(

@@ -195,6 +195,7 @@ def deploy() -> None:
                 "topicArn": monitoring.topic_arn,
             },
             "rollout": settings.rollout.model_dump(by_alias=True),
+            "supplyChain": settings.supply_chain.model_dump(mode="json", by_alias=True),
         },
     )
 

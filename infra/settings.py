@@ -13,6 +13,8 @@ from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.steps import StepSettings, shares
+from slipway.contract.supply_chain import SupplyChain
 
 NAMESPACE = "slipway"
 
@@ -83,7 +85,9 @@ class ImageSettings(_Settings):
     context: str = ""
     """Folder of the Dockerfile, relative to the project; empty where no image is built."""
     base_image: str = ""
-    """What the image starts from, by digest; empty for the Dockerfile's own, which moves with its tag."""
+    """What the image starts from, by digest."""
+    allow_moving_base: bool = False
+    """Build on the Dockerfile's own base, which moves with its tag: the same source may give another image tomorrow."""
 
 
 class ReplicaSettings(_Settings):
@@ -146,7 +150,10 @@ class RolloutSettings(_Settings):
     """`slipway:rollout`: handed on, whole, to whoever moves the traffic."""
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
-    steps: Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1)] = [10, 50, 100]
+    steps: Annotated[list[StepSettings], Field(min_length=1)] = [*shares(10, 50, 100)]
+    """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`."""
+    approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
+    """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Annotated[int, Field(ge=0)] = 60
     metric_window_seconds: Annotated[int, Field(ge=1)] = 60
     """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
@@ -177,6 +184,12 @@ class RolloutSettings(_Settings):
     freeze_windows: list[FreezeWindowSettings] = []
 
 
+class SupplyChainSettings(SupplyChain):
+    """`slipway:supplyChain`: handed on, whole, to delivery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MonitoringSettings(_Settings):
     """`slipway:monitoring`"""
 
@@ -203,6 +216,7 @@ class StackSettings(_Settings):
     service: ServiceSettings
     load_balancer: LoadBalancerSettings = LoadBalancerSettings()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChainSettings = SupplyChainSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
 
@@ -317,14 +331,19 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
             f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
         )
     faults += _unreachable(settings.service, settings.load_balancer)
+    image = settings.image
+    if image.context and not image.base_image and not image.allow_moving_base:
+        faults.append(
+            f"{NAMESPACE}:image: needs baseImage, by digest, or allowMovingBase: true for the Dockerfile's tag"
+        )
     replicas = settings.service.replicas
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
     nodes = settings.cluster.nodes
     if not nodes.minimum <= nodes.desired <= nodes.maximum:
         faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
-    steps = settings.rollout.steps
-    if steps != sorted(set(steps)) or steps[-1] != 100:
+    steps = [step.percent for step in settings.rollout.steps]
+    if steps != sorted({*steps} - {0}) or steps[-1] != 100:
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
     if settings.image.context and settings.rollout.promote_from:
         faults.append(

@@ -17,8 +17,8 @@ from slipway.delivery.events import Analysed, Event
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.series import Point, Series
 from slipway.delivery.reporting import read_status
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 

@@ -106,10 +106,10 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def run(*argv: str, namespace: str = "", text: str = "") -> str:
+def run(*argv: str, namespace: str = "", text: str = "", seconds: float = 120) -> str:
     """Run a command, in the network namespace if one is named."""
     inside = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
-    done = subprocess.run([*inside, *argv], input=text, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*inside, *argv], input=text, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, f"{argv}: {done.stderr[-2000:]}"
     return done.stdout
 

@@ -21,7 +21,7 @@ def main() -> None:
     service = Service(settings, OrderStore(settings.database_url, settings.database_pool_size))
     config = uvicorn.Config(
         service.application(),
-        host="0.0.0.0",
+        host="0.0.0.0",  # noqa: S104 - in a pod, whose address is not known before
         port=settings.port,
         access_log=False,
         log_level="warning",

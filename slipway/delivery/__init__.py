@@ -3,10 +3,12 @@
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
+from slipway.delivery.people import approve, continue_, pause
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.reporting import as_json, bootstrap, history, judgements, status
 from slipway.delivery.service import (
     Outcome,
+    abandon,
     abort,
     contract,
     lift,
@@ -26,15 +28,19 @@ __all__ = [
     "Place",
     "RefusedError",
     "ReleaseRolledBackError",
+    "abandon",
     "abort",
+    "approve",
     "as_json",
     "bootstrap",
+    "continue_",
     "contract",
     "forget",
     "forget_destroyed",
     "history",
     "judgements",
     "lift",
+    "pause",
     "promote",
     "refuse_during_rollout",
     "release",

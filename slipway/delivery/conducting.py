@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
-from slipway.delivery.errors import ReleaseRolledBackError
-from slipway.delivery.events import Notice
+from slipway.delivery.drift import refuse_drift, refuse_used
+from slipway.delivery.ending import RECENT, ending_elsewhere, keep_ended
+from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.schema import plan_migrations
-from slipway.delivery.model.target import RolloutSettings, Target, parse_target
+from slipway.delivery.model.target import RolloutSettings, Target
+from slipway.delivery.owing import forgive
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
@@ -23,7 +27,10 @@ from slipway.delivery.planning import (
     window_closes_at,
 )
 from slipway.delivery.ports import Context
-from slipway.delivery.runner import Runner
+from slipway.delivery.runner import PERSISTENCE_SECONDS, Runner
+from slipway.delivery.targeting import known_balancer, reachable_target, require_target
+from slipway.delivery.telling import announce, tell
+from slipway.errors import OperationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,40 +122,85 @@ def _contract_first(
 
 
 def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, chosen: Release | None) -> Outcome:
-    return conclude(_drive(ctx, keeper, target, rollout, resumed=False), chosen)
+    world = ctx.connect(target)
+    # A colour that gets traffic is healthy or the rollout turns back, so a switch may begin from any weights: it is a way back.
+    if rollout.kind is Kind.ROLLBACK:
+        refuse_used(ctx, world.balancer, rollout.colour)
+    elif rollout.kind is not Kind.SWITCH:
+        refuse_drift(ctx, world.balancer)
+    return conclude(told_of(ctx, rollout, lambda: drive(ctx, keeper, target, rollout)), chosen)
+
+
+def told_of(ctx: Context, rollout: Rollout, work: Callable[[], Rollout]) -> Rollout:
+    """A rollout's end, also where another process has taken it over meanwhile. The caller must change nothing after it."""
+    try:
+        return work()
+    except LeaseLostError:
+        ended = ending_elsewhere(ctx, rollout.id)
+        if ended is None:
+            raise
+        return ended
 
 
 def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
     """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check, or a person, turned it back."""
     if ended.phase is Phase.COMPLETED:
         return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+    if ended.kind in {Kind.RETIRE, Kind.CONTRACT} and ended.reason is not Reason.ABORTED:
+        raise OperationError(
+            f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
+            where=f"{ended.service} in {ended.environment}",
+            remedy=f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and in the way of nothing",
+        )
     raise ReleaseRolledBackError(ended)
 
 
-def _drive(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, *, resumed: bool) -> Rollout:
+def drive(
+    ctx: Context,
+    keeper: LeaseKeeper,
+    target: Target,
+    rollout: Rollout,
+    *,
+    resumed: bool = False,
+    persistence_seconds: float = PERSISTENCE_SECONDS,
+) -> Rollout:
+    """The rollout, brought to its end in the world."""
     world = ctx.connect(target)
     ctx.ledger.register(target)
     try:
-        return Runner(ctx, world, keeper).run(rollout, resumed=resumed)
+        return Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
     finally:
         world.notifier.flush()
 
 
-def finish_unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
-    """The rollout that a dead process left, brought to its end; None: there was none."""
-    ctx.ledger.ensure(ctx.place)
+def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
+    """The rollout that a dead process left; one that has ended, and nobody was told, is put into the history."""
     rollout = ctx.ledger.rollout(ctx.place)
-    if rollout is None:
-        return None
-    if rollout.phase.ended:
-        newest = ctx.ledger.history(ctx.place, 1)
-        if newest and newest[0].id == rollout.id:
-            return None
-        # Its process died between the last journal entry and the history: it has ended, and nobody was told.
-        ctx.ledger.put_history(ctx.place, rollout)
+    if rollout is None or not rollout.phase.ended:
         return rollout
-    _tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
-    return _drive(ctx, keeper, require_target(ctx), rollout, resumed=True)
+    if any(past.id == rollout.id for past in ctx.ledger.history(ctx.place, RECENT)):
+        return None
+    # Its process died between the last journal entry and the history: nobody was told.
+    announce(ctx, keep_ended(ctx, keeper, rollout))
+    return rollout
+
+
+def finish_unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
+    """The rollout that a dead process left, brought to its end; None: there was none. Refuses where others moved the traffic."""
+    rollout = unfinished(ctx, keeper)
+    if rollout is None or rollout.phase.ended:
+        return rollout
+    refuse_drift(ctx, known_balancer(ctx), rollout)
+    return go_on(ctx, keeper, rollout)
+
+
+def go_on(
+    ctx: Context, keeper: LeaseKeeper, rollout: Rollout, *, persistence_seconds: float = PERSISTENCE_SECONDS
+) -> Rollout:
+    """An interrupted rollout, brought to its end."""
+    tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
+    target = reachable_target(ctx)
+    return drive(ctx, keeper, target, rollout, resumed=True, persistence_seconds=persistence_seconds)
 
 
 def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
@@ -157,19 +209,13 @@ def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
         raise ReleaseRolledBackError(resumed)
 
 
-def bring_up(ctx: Context) -> Target:
-    _tell(ctx, f"bringing the stack {ctx.place.environment} up")
-    bring_stack_up(ctx)
+def bring_up(ctx: Context, keeper: LeaseKeeper) -> Target:
+    balancer = known_balancer(ctx)
+    tell(ctx, f"bringing the stack {ctx.place.environment} up")
+    bring_stack_up(ctx, before=lambda: refuse_drift(ctx, balancer))
+    forgive(ctx, keeper, Debt.UP)
     return require_target(ctx)
-
-
-def require_target(ctx: Context) -> Target:
-    return parse_target(ctx.stack.outputs())
 
 
 def settings_of(target: Target, pace: Pace | None) -> RolloutSettings:
     return pace.applied_to(target.rollout) if pace else target.rollout
-
-
-def _tell(ctx: Context, text: str) -> None:
-    ctx.progress(Notice(at=ctx.clock.now(), environment=ctx.place.environment, service=ctx.place.service, text=text))

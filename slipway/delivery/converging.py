@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from slipway.delivery.events import Notice
+from collections.abc import Callable
+
 from slipway.delivery.ports import Context, StackResult
+from slipway.delivery.telling import tell
 from slipway.errors import LockedError
 
 STACK_WAIT_SECONDS = 600.0
@@ -11,20 +13,21 @@ STACK_WAIT_SECONDS = 600.0
 POLL_SECONDS = 2.0
 
 
-def bring_stack_up(ctx: Context) -> StackResult:
-    """`up`, once the stack is free. LockedError when it never is."""
-    began = ctx.clock.now()
+def bring_stack_up(ctx: Context, *, before: Callable[[], object]) -> StackResult:
+    """`up`, once the stack is free. LockedError when it never is.
+
+    `before` is called just before each attempt: an `up` of somebody else, which began with an older ledger, may have ended meanwhile.
+    """
+    began = ctx.clock.monotonic()
     told = False
     while True:
+        before()
         try:
             return ctx.stack.up()
         except LockedError as error:
-            now = ctx.clock.now()
-            if (now - began).total_seconds() > STACK_WAIT_SECONDS:
+            if ctx.clock.monotonic() - began > STACK_WAIT_SECONDS:
                 raise
             if not told:
-                place = ctx.place
-                text = f"the stack is locked, waiting for it: {error.what}"
-                ctx.progress(Notice(at=now, environment=place.environment, service=place.service, text=text))
+                tell(ctx, f"the stack is locked, waiting for it: {error.what}")
                 told = True
             ctx.clock.sleep(POLL_SECONDS)

@@ -12,21 +12,26 @@ class LeaseLostError(LockedError):
 
 
 class ReleaseRolledBackError(RolledBackError):
-    """The release was bad; `rollout` has the reason, the numbers that were bad, and the seconds."""
+    """The release was bad, or a person turned the rollout back; `rollout` has the reason, the numbers that were bad, and the seconds."""
 
     def __init__(self, rollout: Rollout) -> None:
-        release = rollout.candidate.release if rollout.candidate else "the release"
         timings = rollout.timings
+        seconds = f"detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more"
+        why = f"{rollout.reason}: {rollout.reason_text}"
         super().__init__(
-            f"{release} was rolled back: {rollout.reason}: {rollout.reason_text} "
-            f"(detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more)",
+            f"{rollout.candidate.release} was rolled back: {why} ({seconds})"
+            if rollout.candidate
+            else f"{rollout.kind} was turned back: {why}",
             where=f"{rollout.service} in {rollout.environment}",
-            remedy=_remedy(rollout, release),
+            remedy=_remedy(rollout),
         )
         self.rollout = rollout
 
 
-def _remedy(rollout: Rollout, release: str) -> str:
+def _remedy(rollout: Rollout) -> str:
+    if rollout.candidate is None:
+        return f"`slipway {rollout.kind} {rollout.environment}` tries again; it is in the way of nothing"
+    release = rollout.candidate.release
     look = f"look at `slipway history {rollout.environment}`"
     if rollout.kind is Kind.RELEASE:
         lift = f"`slipway lift {rollout.environment} {release} --because REASON`"

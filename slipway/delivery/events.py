@@ -60,6 +60,13 @@ class ActionStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PeopleAsked(Event):
+    """Somebody paused the rollout or let it go on, or a step waits for an approval."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
 class Waiting(Event):
     """Nothing to do for a moment; `text` says what is waited for."""
 
@@ -96,6 +103,18 @@ class RolloutEnded(Event):
 
     rollout: Rollout
     live: Colour | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutGivenUp(Event):
+    """A process has stopped trying; the rollout stays where it is until a person acts."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillOwed(Event):
+    """Work that was left when the traffic had been decided failed again."""
 
 
 Progress = Callable[[Event], None]

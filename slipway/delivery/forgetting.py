@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from slipway.delivery.leasing import LeaseKeeper, hold_lease
-from slipway.delivery.machine import enter
+from slipway.delivery.model.owed import RECORDS
 from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.owing import pay
 from slipway.delivery.ports import Context
+from slipway.delivery.transitions import enter
 from slipway.errors import UsageError
 
 
@@ -49,7 +51,7 @@ def refuse_during_rollout(ctx: Context) -> None:
         raise UsageError(
             f"a {rollout.kind.value} is under way, in {rollout.phase.value}",
             where=str(ctx.place),
-            remedy=f"end it first: `slipway resume {ctx.place.environment}` or `slipway abort {ctx.place.environment}`",
+            remedy=f"end it first: `slipway resume {ctx.place.environment}`, or `slipway abandon {ctx.place.environment}` as it is",
         )
 
 
@@ -98,6 +100,8 @@ def _read(ctx: Context) -> Beliefs:
 
 def _forget(ctx: Context, keeper: LeaseKeeper) -> None:
     _end_rollout(ctx, keeper)
+    pay(ctx, keeper, RECORDS)
+    ctx.ledger.write_owed(ctx.place, (), keeper.lease)
     wanted = ctx.ledger.wanted(ctx.place)
     ctx.ledger.write_wanted(ctx.place, replace(Wanted.initial(), revision=wanted.revision), keeper.lease)
     ctx.ledger.write_schema(ctx.place, Schema(), keeper.lease)

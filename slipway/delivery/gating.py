@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.errors import RefusedError
 from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import TURNS_BACK
+from slipway.delivery.machine import turns_back
 from slipway.delivery.model.fitness import Fitness
+from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase
-from slipway.delivery.model.target import Target, parse_target
+from slipway.delivery.model.rollout import Kind
+from slipway.delivery.model.target import Target
 from slipway.delivery.planning import forced_entries, window_closes_at
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.recording import unwritten_rejections
+from slipway.delivery.targeting import known_target
 from slipway.errors import NotFoundError, UsageError
 
 HISTORY_DEPTH = 50
@@ -40,12 +44,6 @@ class Override:
     def recorded(self, refusals: Sequence[Refusal]) -> tuple[str, ...]:
         """What was overridden, and why, for the rollout."""
         return tuple(f"{refusal.gate}: {refusal.text}; overridden: {self.because}" for refusal in refusals)
-
-
-def known_target(ctx: Context) -> Target | None:
-    """The stack's output; None: it was never brought up."""
-    outputs = ctx.stack.outputs()
-    return parse_target(outputs) if "delivery" in outputs else None
 
 
 def release_at(ctx: Context, place: Place) -> Release:
@@ -99,6 +97,7 @@ def find_refusals(
         freeze_windows=() if kind in WAYS_BACK else freeze_windows(ctx, target),
         fitness=_fitness_before(ctx, chosen, source),
         image_exists=kind not in {Kind.RELEASE, Kind.ROLLBACK} or ctx.has_image(chosen.image),
+        evidence=_evidence(ctx, target, chosen) if source and kind is Kind.RELEASE else None,
         window_closes_at=window_closes_at(wanted, history, seconds),
         schema=ctx.ledger.schema(ctx.place),
         program_hash=checkout.program_hash if checkout else None,
@@ -114,6 +113,12 @@ def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, .
     return tuple(window for number, window in enumerate(windows) if window not in windows[:number])
 
 
+def demands_of(ctx: Context, target: Target | None) -> SupplyChain:
+    """What the stack file at hand demands; the stack's own demands where it is silent: an old checkout switches nothing off."""
+    declared = ctx.demands()
+    return declared if declared.key or target is None else target.supply_chain
+
+
 def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | None) -> tuple[str, ...]:
     """What was overridden, for the rollout; RefusedError when something stands."""
     standing = tuple(refusal for refusal in refusals if override is None or not refusal.can_be_forced)
@@ -127,8 +132,7 @@ def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | N
 def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None) -> None:
     """A rollout that a dead process left goes on only if it could begin now. Ways back are not asked, nor what was forced before."""
     rollout = ctx.ledger.rollout(ctx.place)
-    forward = TURNS_BACK | {Phase.RETIRING, Phase.CONTRACTING}
-    if rollout is None or rollout.kind in WAYS_BACK or rollout.phase not in forward:
+    if rollout is None or rollout.kind in WAYS_BACK or not turns_back(rollout):
         return
     if ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
         return
@@ -167,13 +171,27 @@ def upstream_chain(sources: Mapping[str, str | None], environment: str) -> tuple
     return tuple(chain)
 
 
+def _evidence(ctx: Context, target: Target | None, chosen: Release) -> Evidence | None:
+    demands = demands_of(ctx, target)
+    return ctx.attestations.evidence(chosen.image, chosen.git_commit, demands) if demands.key else None
+
+
 def _fitness_before(ctx: Context, chosen: Release, source: str | None) -> Mapping[str, Fitness]:
-    """Records of here and of upstream. Where an upstream environment is gone, what stood before it is not known:
-    then all but what is downstream from here counts."""
+    """Records of here and of upstream, and rejections that are decided and not recorded yet.
+
+    Where an upstream environment is gone, what stood before it is not known: then all but what is downstream from here counts.
+    """
     here = ctx.place.environment
-    fitness = ctx.ledger.fitness(ctx.place.service, chosen.digest)
+    fitness = {**ctx.ledger.fitness(ctx.place.service, chosen.digest)}
     sources = {**sources_of(ctx.ledger.targets(), ctx.place.service), here: source}
     chain = upstream_chain(sources, here)
+    seen = {here, *chain}
     if chain and chain[-1] not in sources:
-        return {name: each for name, each in fitness.items() if here not in upstream_chain(sources, name)}
-    return {name: each for name, each in fitness.items() if name == here or name in chain}
+        seen |= {name for name in {*sources, *fitness} if here not in upstream_chain(sources, name)}
+    for name in seen:
+        place = Place(environment=name, service=ctx.place.service)
+        for digest, note in unwritten_rejections(ctx.ledger, place, under_way=name != here):
+            if digest == chosen.digest:
+                known = fitness.get(name, Fitness(environment=name, digest=digest))
+                fitness[name] = replace(known, rejected=note)
+    return {name: each for name, each in fitness.items() if name in seen}

@@ -1,21 +1,21 @@
-"""Holding the lease: waiting for it, taking it from a dead owner, keeping it alive, noticing its loss."""
+"""Holding the lease: waiting for it, taking it over, keeping it alive, noticing its loss."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
 
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.events import Notice
 from slipway.delivery.model.lease import Lease, may_take_over
 from slipway.delivery.ports import Context
+from slipway.delivery.telling import tell
 from slipway.errors import LockedError, SlipwayError
 from slipway.log import get_logger
 
 WAIT_POLL_SECONDS = 0.5
+URGENT_POLL_SECONDS = 0.2
+GRACE_SECONDS = 0.5
+"""A way back gives a living owner this long to end by itself. Then it takes the lease, and the fence stops the owner."""
 RENEWALS_PER_TERM = 3
 """Two renewals may fail before the term is over."""
 
@@ -23,21 +23,17 @@ log = get_logger(__name__)
 
 
 class LeaseKeeper:
-    """A held lease. A thread renews it, so that a long `up` does not lose it."""
+    """A held lease. It is renewed beside everything else, so that a long `up` does not lose it."""
 
     def __init__(self, ctx: Context, lease: Lease) -> None:
         self.lease = lease
         self._ctx = ctx
         self._lost = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
-
-    def start(self) -> None:
-        """Begin to renew."""
-        self._thread.start()
+        term_seconds = (lease.expires_at - lease.heartbeat_at).total_seconds()
+        self._stop_renewing = ctx.clock.repeat(term_seconds / RENEWALS_PER_TERM, self._renew)
 
     def check(self) -> None:
-        """LeaseLostError once the lease is gone: whoever has it now continues, and two must not."""
+        """LeaseLostError once the lease is known to be gone: whoever has it now continues, and two must not."""
         if self._lost:
             raise LeaseLostError(
                 "another process has taken the lease of this environment",
@@ -45,72 +41,76 @@ class LeaseKeeper:
                 remedy="look at `slipway status`; this process stops without changing anything more",
             )
 
+    def confirm(self) -> None:
+        """The same, asked of the ledger: a process that was suspended has not noticed yet. To be called just before a change."""
+        current = self._ctx.ledger.lease(self._ctx.place)
+        self._lost = self._lost or current is None or current.fence != self.lease.fence
+        self.check()
+
     def stop(self) -> None:
         """End the renewals and give the lease back."""
-        self._stop.set()
-        self._thread.join(timeout=10)
+        self._stop_renewing()
         if not self._lost:
             self._ctx.ledger.release_lease(self._ctx.place, self.lease)
 
-    def _renew_until_stopped(self) -> None:
-        term_seconds = (self.lease.expires_at - self.lease.heartbeat_at).total_seconds()
-        while not self._stop.wait(term_seconds / RENEWALS_PER_TERM):
-            try:
-                self.lease = self._ctx.ledger.renew(self._ctx.place, self.lease, self._ctx.clock.now())
-            except LeaseLostError:
-                self._lost = True
-                return
-            except SlipwayError as error:
-                # The term outlasts a short outage; the fence refuses our writes if it does not.
-                log.warning("lease not renewed", place=str(self._ctx.place), error=str(error))
+    def _renew(self) -> None:
+        if self._lost:
+            return
+        try:
+            self.lease = self._ctx.ledger.renew(self._ctx.place, self.lease, self._ctx.clock.now())
+        except LeaseLostError:
+            self._lost = True
+        except SlipwayError as error:
+            # The term outlasts a short outage; the fence refuses our writes if it does not.
+            log.warning("lease not renewed", place=str(self._ctx.place), error=str(error))
 
 
 @contextmanager
-def hold_lease(ctx: Context, purpose: str, *, wait_seconds: float | None = None) -> Generator[LeaseKeeper]:
-    """The lease for the time of a block. LockedError names the owner when it is not free within `wait_seconds`."""
-    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, ctx.lease_wait_seconds if wait_seconds is None else wait_seconds))
-    keeper.start()
+def hold_lease(ctx: Context, purpose: str, *, watch: bool = False, urgent: bool = False) -> Generator[LeaseKeeper]:
+    """The lease for the time of a block. LockedError names the owner when it is not free within the context's patience.
+
+    `watch`: an owner that does not renew is watched until its term is over, however short the patience.
+    `urgent`: for the way back, which waits for nobody. The lease is taken after a moment, and what its owner does later is refused.
+    """
+    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent))
     try:
         yield keeper
     finally:
         keeper.stop()
 
 
-def _acquire(ctx: Context, purpose: str, wait_seconds: float) -> Lease:
-    began = ctx.clock.now()
-    seen: Lease | None = None
+def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool) -> Lease:
+    began = ctx.clock.monotonic()
+    first = seen = None
     seen_since = began
     while True:
-        now = ctx.clock.now()
+        now, at = ctx.clock.now(), ctx.clock.monotonic()
         lease = ctx.ledger.acquire(ctx.place, ctx.owner, purpose, now)
         if lease:
             return lease
         other = ctx.ledger.lease(ctx.place)
         if other is None:
             continue
-        if seen is None or replace(other, expires_at=seen.expires_at) != seen:
-            if seen is None:
-                _tell(
-                    ctx,
-                    now,
-                    f"{other.owner.name} holds the lease for `{other.purpose}` since {other.acquired_at:%H:%M:%S} UTC",
-                )
-            seen, seen_since = other, now
-        dead = ctx.owner_is_dead(other.owner)
-        if may_take_over(other, now, owner_is_dead=dead, unchanged_seconds=(now - seen_since).total_seconds()):
+        if first is None:
+            first = other
+            text = f"{other.owner.name} holds the lease for `{other.purpose}` since {other.acquired_at:%H:%M:%S} UTC"
+            tell(ctx, text)
+        if other != seen:
+            # Asked after the look, and `at` before it: a taker that is suspended in between must not count that time.
+            seen, seen_since = other, ctx.clock.monotonic()
+        gone = may_take_over(other, owner_is_dead=ctx.owner_is_dead(other.owner), unchanged_seconds=at - seen_since)
+        if gone or (urgent and at - began >= GRACE_SECONDS):
             taken = ctx.ledger.take_over(ctx.place, other, ctx.owner, purpose, now)
             if taken:
-                _tell(ctx, now, f"took the lease over from {other.owner.name}, who is gone")
+                why = "who is gone" if gone else "who is stopped: the way back does not wait"
+                tell(ctx, f"took the lease over from {other.owner.name}, {why}")
                 return taken
             continue
-        if (now - began).total_seconds() >= wait_seconds:
+        if not urgent and at - began >= ctx.lease_wait_seconds and not (watch and other == first):
             raise LockedError(
                 f"{other.owner.name} is at work here: `{other.purpose}`, since {other.acquired_at:%Y-%m-%d %H:%M:%S} UTC",
                 where=str(ctx.place),
-                remedy="wait for it (--wait SECONDS), or turn it back with `slipway abort`",
+                remedy=f"wait for it (--wait SECONDS), or turn it back with `slipway abort {ctx.place.environment}`; "
+                f"if that process is gone, `slipway resume {ctx.place.environment}` notices it within a minute",
             )
-        ctx.clock.sleep(min(WAIT_POLL_SECONDS, max(wait_seconds, 0.05)))
-
-
-def _tell(ctx: Context, now: datetime, text: str) -> None:
-    ctx.progress(Notice(at=now, environment=ctx.place.environment, service=ctx.place.service, text=text))
+        ctx.clock.sleep(URGENT_POLL_SECONDS if urgent else WAIT_POLL_SECONDS)

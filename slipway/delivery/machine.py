@@ -1,21 +1,23 @@
 """The rollout's state machine: pure, one decision at a time, time is a value.
 
 Every decision compares what is wanted with what was observed, so repeating it after a crash is harmless: what is done already is
-seen as done, what is half done is done again. Effects that cannot be observed cheaply leave a mark, and are safe to repeat.
-Two rules hold in every phase: the ledger is written before the load balancer is touched, and a colour is taken away only when the load
-balancer itself has said that it carries no traffic.
+seen as done, what is half done is done again. Effects that cannot be observed are safe to repeat, and end their phase.
+Three rules hold in every phase: the ledger is written before the load balancer is touched, a colour is replaced or taken away only when
+the load balancer itself has said that it carries no traffic, and a deadline is looked at only after the world was.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.holding import hear, wait_for_people
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.decision import (
+    UNOBSERVABLE,
     Act,
     Action,
     Converge,
@@ -24,8 +26,6 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestListener,
-    RecordHold,
-    RecordVerified,
     SmokeTest,
     Wait,
     WriteWanted,
@@ -33,6 +33,7 @@ from slipway.delivery.model.decision import (
 from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.transitions import attend, enter, turn_back
 
 POLL_SECONDS = 0.25
 """Pause between two looks at something that is about to change (targets, weights)."""
@@ -41,64 +42,43 @@ WARM_SECONDS = 15.0
 CONFIRM_SECONDS = 60.0
 """A weight change that the load balancer does not confirm for so long counts as failed. ELBv2 takes seconds."""
 
-TURNS_BACK = frozenset(
-    {Phase.MIGRATING, Phase.DEPLOYING, Phase.WAITING, Phase.SMOKING, Phase.SHIFTING, Phase.BAKING, Phase.VERIFYING}
-)
-"""Phases in which a failure brings the traffic back by itself. Later ones only repeat: the new release is good and has the traffic."""
 
-FAILURE_REASONS: Mapping[Phase, Reason] = {
-    Phase.MIGRATING: Reason.MIGRATION_FAILED,
-    Phase.DEPLOYING: Reason.DEPLOYMENT_FAILED,
-    Phase.WAITING: Reason.TARGETS_UNHEALTHY,
-    Phase.SMOKING: Reason.SMOKE_TEST_FAILED,
-    Phase.SHIFTING: Reason.WEIGHTS_NOT_CONFIRMED,
-    Phase.VERIFYING: Reason.SMOKE_TEST_FAILED,
-}
+@dataclass(frozen=True, kw_only=True)
+class PhaseRule:
+    """All there is to know about a phase; its place on a route is in `model.rollout.ROUTES`."""
+
+    decide: Callable[[Rollout, Observation, datetime], Decision]
+    failure: Reason | None = None
+    """Why the rollout turns back when something fails here; None: it does not turn back, what failed is repeated."""
+    reads_balancer: bool = True
+    reads_health: bool = False
 
 
 def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     """What to do next. Raises ValueError for a rollout that has ended."""
     if rollout.phase.ended:
         raise ValueError(f"rollout {rollout.id} has ended: {rollout.phase}")
-    if seen.abort and rollout.phase in TURNS_BACK:
+    if seen.abort and turns_back(rollout):
         return Enter(rollout=turn_back(rollout, Reason.ABORTED, seen.abort, now))
-    return _DECIDERS[rollout.phase](rollout, seen, now)
+    return hear(rollout, seen, now) or RULES[rollout.phase].decide(rollout, seen, now)
+
+
+def turns_back(rollout: Rollout) -> bool:
+    """Whether a failure, or a person, brings the traffic back from here. Later phases only write the ledger, or are on the way back."""
+    return not rollout.phase.ended and RULES[rollout.phase].failure is not None
 
 
 def fold(rollout: Rollout, action: Action, now: datetime) -> Rollout:
     """The rollout after an action has succeeded."""
-    mark = getattr(action, "mark", "")
-    return replace(rollout, marks={**rollout.marks, mark: now}) if mark else rollout
+    if isinstance(action, UNOBSERVABLE):
+        return enter(rollout, rollout.next_phase, now)
+    return attend(rollout, now) if isinstance(action, WriteWanted) else rollout
 
 
-def after_failure(rollout: Rollout, text: str, now: datetime) -> Rollout | None:
+def after_failure(rollout: Rollout, text: str, now: datetime, reason: Reason | None = None) -> Rollout | None:
     """The rollout after an action has failed; None: this phase does not turn back, it is to be repeated."""
-    if rollout.phase not in TURNS_BACK:
-        return None
-    return turn_back(rollout, FAILURE_REASONS.get(rollout.phase, Reason.DEPLOYMENT_FAILED), text, now)
-
-
-def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
-    """The rollout in another phase, with the seconds of the one it leaves."""
-    spent = rollout.timings.get(rollout.phase, 0.0) + (now - rollout.phase_started_at).total_seconds()
-    return replace(
-        rollout,
-        phase=phase,
-        phase_started_at=now,
-        path=(*rollout.path, phase),
-        timings={**rollout.timings, rollout.phase: round(spent, 3)},
-        ended_at=now if phase.ended else None,
-    )
-
-
-def turn_back(
-    rollout: Rollout, reason: Reason, text: str, now: datetime, numbers: Mapping[str, float] | None = None
-) -> Rollout:
-    """The rollout on its way back, with the reason and the numbers that decided."""
-    exposed_since = rollout.baking_since or rollout.phase_started_at
-    turned = enter(rollout, Phase.RETURNING, now)
-    timings = {**turned.timings, "detect": round((now - exposed_since).total_seconds(), 3)}
-    return replace(turned, reason=reason, reason_text=text, numbers=dict(numbers or {}), timings=timings)
+    failure = RULES[rollout.phase].failure
+    return turn_back(rollout, reason or failure, text, now) if failure else None
 
 
 def _next(rollout: Rollout, now: datetime) -> Enter:
@@ -106,25 +86,27 @@ def _next(rollout: Rollout, now: datetime) -> Enter:
 
 
 def _overdue(rollout: Rollout, seconds: float, now: datetime) -> bool:
-    return now >= rollout.phase_started_at + timedelta(seconds=seconds)
+    return now >= rollout.attended_since + timedelta(seconds=seconds)
 
 
 def _migrating(rollout: Rollout, _seen: Observation, now: datetime) -> Decision:
-    if rollout.migrations and "expanded" not in rollout.marks:
-        return Act(action=Migrate(revisions=rollout.migrations, mark="expanded"))
-    return _next(rollout, now)
+    return Act(action=Migrate(revisions=rollout.migrations)) if rollout.migrations else _next(rollout, now)
 
 
 def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
+    carried = _carried(seen, rollout.colour)
+    if carried is None and not _overdue(rollout, CONFIRM_SECONDS, now):
+        return Wait(seconds=POLL_SECONDS, text="the load balancer does not say who has the traffic")
+    if carried != 0:
+        text = f"{rollout.colour} was to be replaced, and the load balancer gives it {carried or 'an unknown part'} % of the traffic"
+        return Enter(rollout=turn_back(rollout, Reason.TRAFFIC_UNEXPLAINED, text, now))
     intent = replace(seen.wanted.running(rollout.colour, rollout.candidate), test=rollout.colour)
     if not intent.same_as(seen.wanted):
         release = rollout.candidate.release if rollout.candidate else "nothing"
         return Act(
             action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run {release}, at its present weight")
         )
-    if "deployed" not in rollout.marks:
-        return Act(action=Converge(mark="deployed", text=f"bring {rollout.colour} up"))
-    return _next(rollout, now)
+    return Act(action=Converge(text=f"bring {rollout.colour} up"))
 
 
 def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -139,12 +121,10 @@ def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     return Wait(seconds=POLL_SECONDS, text=f"targets of {rollout.colour} at the load balancer: {health}")
 
 
-def _smoking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
+def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
     if seen.balancer and seen.balancer.test is not rollout.colour:
         return Act(action=PointTestListener(colour=rollout.colour))
-    if "smoked" not in rollout.marks:
-        return Act(action=SmokeTest(live=False, mark="smoked"))
-    return _next(rollout, now)
+    return Act(action=SmokeTest(live=False))
 
 
 def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
@@ -157,14 +137,21 @@ def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
 
 
 def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    if _overdue(rollout, CONFIRM_SECONDS, now):
+    if rollout.step == 0 and seen.wanted.weights != rollout.weights and (waits := wait_for_people(rollout, 0, now)):
+        return waits
+    change = _set_weights(seen, replace(seen.wanted, weights=rollout.weights))
+    if change and _overdue(rollout, CONFIRM_SECONDS, now):
         actual = seen.balancer.weights if seen.balancer else None
         text = f"the load balancer did not confirm {rollout.weights} within {CONFIRM_SECONDS:g} s; it says {actual}"
         return Enter(rollout=turn_back(rollout, Reason.WEIGHTS_NOT_CONFIRMED, text, now))
-    change = _set_weights(seen, replace(seen.wanted, weights=rollout.weights))
-    if change:
-        return change
-    return _next(replace(rollout, baking_since=now, extensions=0), now)
+    if change and seen.health and seen.health.healthy == 0:
+        text = f"{rollout.colour} has no healthy target to move traffic to: {seen.health}"
+        return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
+    return change or _next(_begin_bake(rollout, now), now)
+
+
+def _begin_bake(rollout: Rollout, now: datetime) -> Rollout:
+    return replace(rollout, baking_since=now, extensions=0, paused_seconds=0.0, paused_since=rollout.pause and now)
 
 
 def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -177,6 +164,8 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     step, verdict = rollout.steps[rollout.step], seen.verdict
     if step.analyse and verdict and verdict.kind is VerdictKind.FAIL:
         return Enter(rollout=turn_back(rollout, verdict.reason, verdict.text, now, verdict.numbers))
+    if rollout.pause and (waits := wait_for_people(rollout, None, now)):
+        return waits
     if now < rollout.bake_ends_at:
         remaining = (rollout.bake_ends_at - now).total_seconds()
         return Wait(
@@ -189,12 +178,14 @@ def _after_bake(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Dec
     if verdict is None or verdict.kind is VerdictKind.NO_DATA:
         return _without_data(rollout, verdict, now)
     if verdict.kind is VerdictKind.UNDECIDED and rollout.extensions < rollout.settings.max_extensions:
-        return Enter(rollout=replace(rollout, extensions=rollout.extensions + 1))
+        return Enter(rollout=attend(replace(rollout, extensions=rollout.extensions + 1), now))
     return _next_step(rollout, now)
 
 
-def _next_step(rollout: Rollout, now: datetime) -> Enter:
+def _next_step(rollout: Rollout, now: datetime) -> Decision:
     if rollout.step + 1 < len(rollout.steps):
+        if waits := wait_for_people(rollout, rollout.step + 1, now):
+            return waits
         return Enter(rollout=enter(replace(rollout, step=rollout.step + 1), Phase.SHIFTING, now))
     return _next(rollout, now)
 
@@ -205,7 +196,7 @@ def _without_data(rollout: Rollout, verdict: Verdict | None, now: datetime) -> D
     if policy == "pass":
         return _next_step(rollout, now)
     if policy == "hold" and rollout.extensions < rollout.settings.max_extensions:
-        return Enter(rollout=replace(rollout, extensions=rollout.extensions + 1))
+        return Enter(rollout=attend(replace(rollout, extensions=rollout.extensions + 1), now))
     extended = f" after {rollout.extensions} extensions" if rollout.extensions else ""
     return Enter(
         rollout=turn_back(rollout, Reason.NO_DATA, f"{text}{extended}", now, verdict.numbers if verdict else None)
@@ -215,22 +206,13 @@ def _without_data(rollout: Rollout, verdict: Verdict | None, now: datetime) -> D
 def _verifying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if seen.balancer and seen.balancer.weights != rollout.weights:
         return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
-    if "verified-live" not in rollout.marks:
-        return Act(action=SmokeTest(live=True, mark="verified-live"))
-    return _next(rollout, now)
+    return Act(action=SmokeTest(live=True))
 
 
 def _settling(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     intent = replace(seen.wanted, live=rollout.colour, test=rollout.colour.other)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} is live"))
-    if rollout.kind is Kind.RELEASE and rollout.candidate and "verified" not in rollout.marks:
-        return Act(action=RecordVerified(release=rollout.candidate.release))
-    left = rollout.original.colour(rollout.original.live) if rollout.original.live else None
-    if rollout.kind is not Kind.RELEASE and left and "held" not in rollout.marks:
-        return Act(action=RecordHold(release=left.release, because=f"rolled back by {rollout.actor}"))
-    if "settled" not in rollout.marks:
-        return Act(action=Converge(mark="settled", text="bring the stack's state in line"))
     return _next(rollout, now)
 
 
@@ -241,19 +223,17 @@ def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     intent = seen.wanted.running(rollout.colour, None)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run nothing"))
-    if "retired" not in rollout.marks:
-        return Act(action=Converge(mark="retired", text=f"take {rollout.colour} away"))
-    return _next(rollout, now)
-
-
-def _contracting(rollout: Rollout, _seen: Observation, now: datetime) -> Decision:
-    if rollout.migrations and "contracted" not in rollout.marks:
-        return Act(action=Migrate(revisions=rollout.migrations, mark="contracted"))
+    if rollout.kind is Kind.CONTRACT:  # its migrations must not meet the old code
+        return Act(action=Converge(text=f"take {rollout.colour} away"))
     return _next(rollout, now)
 
 
 def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    change = _set_weights(seen, replace(seen.wanted, weights=rollout.original.weights))
+    original = rollout.original.weights
+    change = _set_weights(seen, replace(seen.wanted, weights=original))
+    if change is None and Phase.SHIFTING in rollout.path and seen.asked != original:
+        # What was asked for before may not hold yet: the old weights, read now, would prove nothing. The last word counts.
+        change = Act(action=MoveWeights(weights=original))
     if change:
         return change
     back = (now - rollout.phase_started_at).total_seconds()
@@ -267,18 +247,12 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
-    touched, before = Phase.DEPLOYING in rollout.path, rollout.original.colour(rollout.colour)
-    if touched and seen.wanted.colour(rollout.colour) != before:
-        # What was warm there is the instant way back from the release that stays live.
+    running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
+    if running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before:
+        # What was warm there is the way back from the release that stays live.
         intent = seen.wanted.running(rollout.colour, before)
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
         return Act(action=WriteWanted(wanted=intent, text=text))
-    if rollout.kind is Kind.RELEASE and rollout.candidate and "held" not in rollout.marks:
-        return Act(
-            action=RecordHold(release=rollout.candidate.release, because=f"{rollout.reason}: {rollout.reason_text}")
-        )
-    if (touched or Phase.SHIFTING in rollout.path) and "cleaned" not in rollout.marks:
-        return Act(action=Converge(mark="cleaned", text="bring the stack back"))
     return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))
 
 
@@ -287,17 +261,19 @@ def _carried(seen: Observation, colour: Colour) -> int | None:
     return weights.of(colour) if weights else None
 
 
-_DECIDERS: Mapping[Phase, Callable[[Rollout, Observation, datetime], Decision]] = {
-    Phase.MIGRATING: _migrating,
-    Phase.DEPLOYING: _deploying,
-    Phase.WAITING: _waiting,
-    Phase.SMOKING: _smoking,
-    Phase.SHIFTING: _shifting,
-    Phase.BAKING: _baking,
-    Phase.VERIFYING: _verifying,
-    Phase.SETTLING: _settling,
-    Phase.RETIRING: _retiring,
-    Phase.CONTRACTING: _contracting,
-    Phase.RETURNING: _returning,
-    Phase.CLEANING: _cleaning,
+RULES: Mapping[Phase, PhaseRule] = {
+    Phase.MIGRATING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
+    Phase.DEPLOYING: PhaseRule(decide=_deploying, failure=Reason.DEPLOYMENT_FAILED),
+    Phase.WAITING: PhaseRule(
+        decide=_waiting, failure=Reason.TARGETS_UNHEALTHY, reads_balancer=False, reads_health=True
+    ),
+    Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED),
+    Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
+    Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),
+    Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED),
+    Phase.SETTLING: PhaseRule(decide=_settling, reads_balancer=False),
+    Phase.RETIRING: PhaseRule(decide=_retiring, failure=Reason.DEPLOYMENT_FAILED),
+    Phase.CONTRACTING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
+    Phase.RETURNING: PhaseRule(decide=_returning),
+    Phase.CLEANING: PhaseRule(decide=_cleaning),
 }

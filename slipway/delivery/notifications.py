@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slipway.delivery.events import Event, RolloutEnded, RolloutStarted, WeightsConfirmed
+from slipway.delivery.events import (
+    Event,
+    PeopleAsked,
+    RolloutEnded,
+    RolloutGivenUp,
+    RolloutStarted,
+    StillOwed,
+    WeightsConfirmed,
+)
 from slipway.delivery.model.rollout import Phase, Rollout
 
 
@@ -17,6 +25,12 @@ def notification_names(event: Event) -> Iterator[str]:
             yield "on-promotion-started"
     elif isinstance(event, WeightsConfirmed):
         yield "on-rollout-step-completed"
+    elif isinstance(event, PeopleAsked):
+        yield "on-rollout-paused" if event.rollout.waits_for else "on-rollout-updated"
+    elif isinstance(event, RolloutGivenUp):
+        yield "on-rollout-given-up"
+    elif isinstance(event, StillOwed):
+        yield "on-work-owed"
     elif isinstance(event, RolloutEnded):
         good = event.rollout.phase is Phase.COMPLETED
         yield "on-rollout-completed" if good else "on-rollout-aborted"

@@ -31,6 +31,10 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
     """What `up` would change, by operation."""
+    notes: tuple[str, ...] = ()
+    """What people should know of it: releases that were passed over, and why."""
+    revision: int = 0
+    """Of the wanted state that a way back was planned from."""
 
 
 def as_colour_release(release: Release) -> ColourRelease:

@@ -8,17 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.owed import Owed
+from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.stack.result import StackResult
 
 
@@ -29,8 +33,16 @@ class Clock(Protocol):
         """The time, with a zone."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds on this machine's own clock, which nobody sets: for spans, never to be compared with another machine's."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
+        ...
+
+    def repeat(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Do this every so often beside everything else; the answer ends it."""
         ...
 
 
@@ -136,12 +148,28 @@ class Ledger(Protocol):
         """Note applied migrations."""
         ...
 
+    def owed(self, place: Place) -> tuple[Owed, ...]:
+        """Work that is left from rollouts that have ended."""
+        ...
+
+    def write_owed(self, place: Place, owed: Sequence[Owed], lease: Lease) -> None:
+        """Write what is left."""
+        ...
+
     def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
         """Ask whoever runs this rollout to turn back."""
         ...
 
     def abort_request(self, place: Place, rollout_id: str) -> str | None:
         """What was asked, if it was asked of this rollout."""
+        ...
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """Keep the last word on a topic. Needs no lease."""
+        ...
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """The last word on a topic, if it is about this rollout."""
         ...
 
     def register(self, target: Target) -> None:
@@ -186,6 +214,8 @@ class Pods:
     """The newest template is rolled out: updated, available, none of an older template left."""
     addresses: frozenset[str] = frozenset()
     """Of the ready pods that are not on their way out."""
+    release: str = ""
+    """That the newest template is of."""
 
 
 class Cluster(Protocol):
@@ -289,6 +319,25 @@ class Provisioner(Protocol):
         """A versioned, encrypted, private bucket for Pulumi's state, and a key for its secrets."""
         ...
 
+    def ensure_signing_key(self, alias: str) -> bool:
+        """The key that signs attestations; True when it was made now."""
+        ...
+
+
+class Attestations(Protocol):
+    """Signed statements beside an image: its provenance and its bill of materials."""
+
+    def attest(self, image: str, commit: str, demands: SupplyChain) -> Sequence[str]:
+        """Sign what was just built and store it beside the image, unless it is there. Answers the packages without a known licence.
+
+        OperationError when the image cannot be read, or nothing can be signed or stored.
+        """
+        ...
+
+    def evidence(self, image: str, commit: str, demands: SupplyChain) -> Evidence:
+        """What is proven about the image, built from `commit`. Never raises for the world: what cannot be asked is in it."""
+        ...
+
 
 class Notifier(Protocol):
     """Tells others. Never raises, never takes longer than its own bound."""
@@ -323,6 +372,7 @@ class Context:
     source: Source
     connect: Callable[[Target], World]
     provisioner: Provisioner
+    attestations: Attestations
     clock: Clock
     owner: Owner
     owner_is_dead: Callable[[Owner], bool]
@@ -333,5 +383,7 @@ class Context:
     project_dir: Path = Path()
     declared: Callable[[], RolloutSettings | None] = lambda: None
     """The stack file's rollout settings, which the next `up` makes true; None: it has none."""
+    demands: Callable[[], SupplyChain] = SupplyChain
+    """The stack file's `slipway:supplyChain`."""
     has_image: Callable[[str], bool] = lambda _image: True
     """Whether the registry has an image; True, too, when it cannot be told."""

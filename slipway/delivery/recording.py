@@ -1,23 +1,44 @@
-"""Writing fitness records: what a rollout found out about a release's image. Safe to repeat."""
+"""Fitness records: what a rollout found out about a release's image, written or still owed. Writing is safe to repeat."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from slipway.delivery.model.fitness import FitnessNote, digest_of
-from slipway.delivery.ports import Context
+from slipway.delivery.model.owed import Debt, Owed, foreseen
+from slipway.delivery.ports import Context, Ledger, Place
 
 
-def record_verified(ctx: Context, release_id: str, *, because: str, by: str) -> None:
+def record_verified(ctx: Context, owed: Owed) -> None:
     """The release's image is verified here."""
-    digest = ctx.ledger.release(ctx.place.service, release_id).digest
-    note = FitnessNote(release=release_id, because=because, by=by, at=ctx.clock.now())
+    digest = ctx.ledger.release(ctx.place.service, owed.release).digest
+    note = FitnessNote(release=owed.release, because=f"rollout {owed.rollout}", by=owed.by, at=owed.since)
     ctx.ledger.mark_verified(ctx.place, digest, note)
 
 
-def record_rejected(ctx: Context, release_id: str, *, because: str, by: str) -> None:
-    """The release's image is rejected here; of a release with the image that stays live, only the release."""
-    digest = ctx.ledger.release(ctx.place.service, release_id).digest
-    wanted = ctx.ledger.wanted(ctx.place)
+def record_rejected(ctx: Context, owed: Owed) -> None:
+    """The release's image is rejected here."""
+    ctx.ledger.mark_rejected(ctx.place, *_rejection(ctx.ledger, ctx.place, owed))
+
+
+def unwritten_rejections(ledger: Ledger, place: Place, *, under_way: bool) -> Iterator[tuple[str, FitnessNote]]:
+    """Digests whose rejection in a place is decided and in no record yet. `under_way`: by a rollout that has not ended, too."""
+    owed = [*ledger.owed(place)]
+    rollout = ledger.rollout(place) if under_way else None
+    if rollout and not rollout.phase.ended:
+        owed += foreseen(rollout, ledger.abort_request(place, rollout.id))
+    for item in owed:
+        if item.debt is Debt.REJECTED:
+            digest, note = _rejection(ledger, place, item)
+            yield digest, replace(note, because=f"{note.because} (not recorded yet)")
+
+
+def _rejection(ledger: Ledger, place: Place, owed: Owed) -> tuple[str, FitnessNote]:
+    """Of a release with the image that stays live, only the release is rejected."""
+    digest = ledger.release(place.service, owed.release).digest
+    wanted = ledger.wanted(place)
     stays = wanted.colour(wanted.live) if wanted.live else None
-    whole_digest = stays is None or stays.release == release_id or digest_of(stays.image) != digest
-    note = FitnessNote(release=release_id, because=because, by=by, at=ctx.clock.now(), whole_digest=whole_digest)
-    ctx.ledger.mark_rejected(ctx.place, digest, note)
+    whole_digest = stays is None or stays.release == owed.release or digest_of(stays.image) != digest
+    note = FitnessNote(release=owed.release, because=owed.because, by=owed.by, at=owed.since, whole_digest=whole_digest)
+    return digest, note

@@ -37,6 +37,8 @@ class Bootstrapped:
     """What `bootstrap` made, or found."""
 
     table_made: bool
+    key_made: bool
+    """The key that signs attestations."""
     wanted: Wanted
     state: StateBackend | None
 
@@ -48,7 +50,11 @@ def bootstrap(ctx: Context, *, deletion_protection: bool = True, state_bucket: s
     """
     state = ctx.provisioner.ensure_state_backend(state_bucket) if state_bucket else None
     made = ctx.provisioner.ensure_table(deletion_protection=deletion_protection)
-    return Bootstrapped(table_made=made, wanted=ctx.ledger.ensure(ctx.place), state=state)
+    demands, declared = ctx.demands(), ctx.declared()
+    # Where images are built; elsewhere the name must lead to that key already.
+    builds = declared is None or declared.promote_from is None
+    key_made = builds and demands.key.startswith("alias/") and ctx.provisioner.ensure_signing_key(demands.key)
+    return Bootstrapped(table_made=made, key_made=key_made, wanted=ctx.ledger.ensure(ctx.place), state=state)
 
 
 def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatus, ...]:
@@ -107,6 +113,7 @@ def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target]
         rollout=rollout if rollout and not rollout.phase.ended else None,
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
         rejected=tuple(ledger.rejections(place)),
+        owed=ledger.owed(place),
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
         verified=_verified(ledger, live) if live else {},

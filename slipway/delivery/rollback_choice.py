@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from slipway.delivery.events import Notice
 from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Reason, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Context
-from slipway.errors import NotFoundError, UsageError
+from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 
-def choose_rollback(
-    ctx: Context, wanted: Wanted, target: Target, to: str | None
-) -> tuple[Release, Kind, tuple[Refusal, ...]]:
-    """The release, how it comes back, and what the gates say: of `to` anything, of one that is chosen here nothing."""
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The release, how it comes back, and what the gates say: of one that was named anything, of one that was chosen here nothing."""
+
+    release: Release
+    kind: Kind
+    refusals: tuple[Refusal, ...]
+    passed_over: tuple[str, ...] = ()
+    """Newer releases, and why they may not come back."""
+
+
+def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None) -> Choice:
+    """Release `to`, or the newest that may come back. Changes nothing, and tells nobody."""
     live, warm = (wanted.colour(colour) if colour else None for colour in (wanted.live, wanted.idle))
+    instant = _is_up(ctx, wanted, target)
 
-    def ask(release_id: str) -> tuple[Release, Kind, tuple[Refusal, ...]]:
+    def ask(release_id: str) -> Choice:
         chosen = ctx.ledger.release(ctx.place.service, release_id)
-        kind = Kind.SWITCH if warm and warm.release == chosen.id else Kind.ROLLBACK
-        return chosen, kind, find_refusals(ctx, target, chosen, kind)
+        kind = Kind.SWITCH if instant and warm and warm.release == chosen.id else Kind.ROLLBACK
+        return Choice(release=chosen, kind=kind, refusals=find_refusals(ctx, target, chosen, kind))
 
     if to:
         if live and live.release == to:
@@ -32,21 +43,39 @@ def choose_rollback(
         return ask(to)
     history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     earlier = [*([warm.release] if warm else []), *_were_live(history)]
+    passed_over: list[str] = []
     for release_id in dict.fromkeys(earlier):
         if live and release_id == live.release:
             continue
         if release_id in _failed_lately(history):
-            _tell(ctx, f"not {release_id}: the last rollback to it failed; trying the one before")
+            passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
             continue
-        chosen, kind, refusals = ask(release_id)
-        if not refusals:
-            return chosen, kind, ()
-        _tell(ctx, f"not {release_id}: {'; '.join(refusal.text for refusal in refusals)}; trying the one before")
+        choice = ask(release_id)
+        if not choice.refusals:
+            return replace(choice, passed_over=tuple(passed_over))
+        why = "; ".join(refusal.text for refusal in choice.refusals)
+        passed_over.append(f"not {release_id}: {why}; trying the one before")
     raise NotFoundError(
-        "there is no earlier release that may come back",
+        "\n".join(("there is no earlier release that may come back", *passed_over)),
         where=str(ctx.place),
         remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
     )
+
+
+def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
+    """Whether the warm colour's pods are of its release. After a rollout that was turned back there it is the owed `up` that sees to it."""
+    last, warm = ctx.ledger.rollout(ctx.place), wanted.colour(wanted.idle)
+    replaced = last and last.reason and last.colour is wanted.idle and Phase.DEPLOYING in last.path
+    owed = [item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP]
+    if not last or not replaced or not owed:
+        return True
+    if owed[0].rollout != last.id or not owed[0].attempts:
+        return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
+    try:
+        pods = ctx.connect(target).cluster.pods(wanted.idle)
+    except SlipwayError:
+        return False
+    return pods is not None and warm is not None and pods.release == warm.release
 
 
 def _were_live(history: Sequence[Rollout]) -> Iterator[str]:
@@ -61,7 +90,3 @@ def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:
             failed = bool(past.reason) and past.kind is not Kind.RELEASE
             ended.setdefault(past.candidate.release, failed)
     return frozenset(name for name, failed in ended.items() if failed)
-
-
-def _tell(ctx: Context, text: str) -> None:
-    ctx.progress(Notice(at=ctx.clock.now(), environment=ctx.place.environment, service=ctx.place.service, text=text))

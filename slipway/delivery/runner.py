@@ -1,7 +1,8 @@
 """The runner: observe, decide, act, journal, until the rollout has ended.
 
 The journal is written before and after everything that changes the world, and with every phase. A process that dies between two writes
-leaves a rollout that the next one continues by observing: nothing is remembered only in memory.
+leaves a rollout that the next one continues by observing: nothing is remembered only in memory. Before anything is changed the ledger
+is asked whether the lease is still ours: a process that slept meanwhile changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TypeVar
 from slipway.delivery.analysis.judge import judge
 from slipway.delivery.analysis.measuring import measure, with_measurement
 from slipway.delivery.converging import bring_stack_up
+from slipway.delivery.drift import refuse_used
+from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.events import (
     ActionStarted,
@@ -21,15 +24,18 @@ from slipway.delivery.events import (
     Event,
     EventFacts,
     LogLine,
+    PeopleAsked,
     PhaseEntered,
-    RolloutEnded,
+    RolloutGivenUp,
     RolloutStarted,
     Waiting,
     WeightsConfirmed,
 )
+from slipway.delivery.holding import LISTENING
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import POLL_SECONDS, after_failure, decide, fold, turn_back
+from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold
 from slipway.delivery.model.analysis import VerdictKind
+from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
     Act,
     Action,
@@ -38,43 +44,52 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestListener,
-    RecordVerified,
     SmokeTest,
     WriteWanted,
 )
 from slipway.delivery.model.observation import Health, Observation, Verdict
-from slipway.delivery.model.rollout import JournalEntry, Phase, Reason, Rollout
+from slipway.delivery.model.owed import with_owed_by
+from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
-from slipway.delivery.recording import record_rejected, record_verified
+from slipway.delivery.telling import facts
+from slipway.delivery.transitions import attend
 from slipway.errors import OperationError, SlipwayError
 
 Answer = TypeVar("Answer")
 
 READ_ATTEMPTS = 5
 """A look at the world that fails so often in a row counts as failed."""
-REPEAT_SECONDS = 5.0
+REPEAT_SECONDS = 2.0
 """A change that the world does not follow is asked for again this often."""
 PERSISTENCE_SECONDS = 900.0
-"""How long bringing traffic back is tried again when the load balancer's API fails."""
-
-NEEDS_BALANCER = frozenset(
-    {Phase.SMOKING, Phase.SHIFTING, Phase.BAKING, Phase.VERIFYING, Phase.RETIRING, Phase.RETURNING, Phase.CLEANING}
-)
+"""How long one process tries to bring traffic back when the load balancer's API fails."""
+UNATTENDED_SECONDS = 30.0
+"""Longer between two looks, and nobody was looking: a suspended process, a hanging API. Deadlines begin anew."""
+LISTEN_SECONDS = 0.5
+"""A wait is looked up from this often: somebody may ask for the way back."""
 
 
 class Runner:
     """Drives one rollout in one world, under one lease."""
 
-    def __init__(self, ctx: Context, world: World, keeper: LeaseKeeper) -> None:
+    def __init__(
+        self, ctx: Context, world: World, keeper: LeaseKeeper, *, persistence_seconds: float = PERSISTENCE_SECONDS
+    ) -> None:
         self._ctx = ctx
+        self._persistence = timedelta(seconds=persistence_seconds)
         self._world = world
         self._keeper = keeper
         self._last_action: Action | None = None
-        self._last_acted_at = ctx.clock.now()
+        self._asked: Weights | None = None
+        self._last_acted_at = self._looked_at = ctx.clock.now()
 
     def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
         """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
+        self._looked_at = self._ctx.clock.now()
+        if resumed:
+            rollout = attend(rollout, self._looked_at)
         rollout = self._journal(
             rollout, "resumed" if resumed else "entered", f"{rollout.kind} by {self._ctx.owner.name}"
         )
@@ -82,9 +97,7 @@ class Runner:
         while not rollout.phase.ended:
             self._keeper.check()
             rollout = self._step(rollout)
-        self._ctx.ledger.put_history(self._ctx.place, rollout)
-        live = self._ctx.ledger.wanted(self._ctx.place).live
-        self._emit(RolloutEnded(**self._base(_ending(rollout)), rollout=rollout, live=live))
+        self._emit(keep_ended(self._ctx, self._keeper, rollout))
         return rollout
 
     def _step(self, rollout: Rollout) -> Rollout:
@@ -95,22 +108,53 @@ class Runner:
             raise
         except SlipwayError as error:
             return self._turn_or_raise(rollout, error, Reason.WORLD_UNREADABLE)
-        decision = decide(rollout, seen, self._ctx.clock.now())
+        now = self._ctx.clock.now()
+        if now > self._looked_at + timedelta(seconds=UNATTENDED_SECONDS):
+            rollout = attend(rollout, now)
+        self._looked_at = now
+        decision = decide(rollout, seen, now)
         if isinstance(decision, Enter):
-            return self._enter(rollout, decision.rollout, verdict)
+            return self._enter(rollout, decision.rollout, verdict, decision.text)
         if isinstance(decision, Act):
             return self._act(rollout, decision.action)
         self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=decision.seconds))
-        self._ctx.clock.sleep(decision.seconds)
+        self._wait(rollout, decision.seconds)
         return rollout
 
-    def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None) -> Rollout:
+    def _wait(self, rollout: Rollout, seconds: float) -> None:
+        """Sleep, and stop sleeping when the way back is asked for."""
+        while seconds > 0:
+            nap = min(seconds, LISTEN_SECONDS)
+            self._ctx.clock.sleep(nap)
+            seconds -= nap
+            try:
+                if seconds > 0 and self._is_called(rollout):
+                    return
+            except SlipwayError:
+                continue  # the next look at the world says what is wrong, and has the patience for it
+
+    def _is_called(self, rollout: Rollout) -> bool:
+        """Somebody wants it to turn back, or says what it waits for."""
+        ledger, place = self._ctx.ledger, self._ctx.place
+        if ledger.abort_request(place, rollout.id):
+            return True
+        pause = ledger.said(place, Topic.PAUSE, rollout.id) if rollout.phase in LISTENING else None
+        if bool(pause and pause.holds) is not bool(rollout.pause):
+            return True
+        approval = ledger.said(place, Topic.APPROVAL, rollout.id) if rollout.asked_since else None
+        return approval is not None and approval.step not in rollout.approvals
+
+    def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None, text: str = "") -> Rollout:
         self._last_action = None
+        if text:
+            return self._tell_waiting(new, text)
         text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
         if old.phase is new.phase:
             text = f"the bake is extended for want of evidence ({new.extensions} of {new.settings.max_extensions})"
         if verdict and new.phase is not Phase.RETURNING:
             text = f"{text}: {verdict.kind}: {verdict.text}"  # what a step passed on is said, above all where it was little
+        if new.phase.ended:
+            self._owe(new)
         written = self._journal(new, "entered", text)
         if old.phase is Phase.SHIFTING and new.phase is not Phase.RETURNING:
             self._emit(
@@ -120,6 +164,17 @@ class Runner:
             )
         self._emit(PhaseEntered(**self._base(text), rollout=written, phase=new.phase))
         return written
+
+    def _tell_waiting(self, rollout: Rollout, text: str) -> Rollout:
+        """People have said something, or are asked to."""
+        written = self._journal(rollout, "asked" if rollout.waits_for else "heard", text)
+        self._emit(PeopleAsked(**self._base(text), rollout=written))
+        return written
+
+    def _owe(self, ended: Rollout) -> None:
+        """Before the end is written, so that no crash loses what is left to do."""
+        ledger, place = self._ctx.ledger, self._ctx.place
+        ledger.write_owed(place, with_owed_by(ledger.owed(place), ended), self._keeper.lease)
 
     def _act(self, rollout: Rollout, action: Action) -> Rollout:
         now = self._ctx.clock.now()
@@ -142,61 +197,62 @@ class Runner:
         except SlipwayError as error:
             return self._turn_or_raise(rollout, error, None)
         done = fold(rollout, action, self._ctx.clock.now())
+        if done.phase is not rollout.phase:
+            return self._enter(rollout, done, None)
         return done if again else self._journal(done, "finished", action.text)
 
     def _refuse_stalled(self, rollout: Rollout, action: Action) -> None:
-        if self._ctx.clock.now() < rollout.phase_started_at + timedelta(seconds=PERSISTENCE_SECONDS):
+        if self._ctx.clock.now() < rollout.attended_since + self._persistence:
             return
-        raise OperationError(
-            f"{rollout.phase}: tried for {PERSISTENCE_SECONDS:g} s to {action.text}, and the load balancer does not confirm it",
-            where=str(self._ctx.place),
-            remedy=f"look at the listener in the AWS console, then `slipway resume {self._ctx.place.environment}`",
+        seconds = self._persistence.total_seconds()
+        raise self._give_up(
+            rollout, f"tried for {seconds:g} s to {action.text}, and the load balancer does not confirm it"
         )
 
     def _turn_or_raise(self, rollout: Rollout, error: SlipwayError, reason: Reason | None) -> Rollout:
         now = self._ctx.clock.now()
-        turned = after_failure(rollout, error.what, now)
+        turned = after_failure(rollout, error.what, now, reason)
         if turned is not None:
-            if reason is not None:
-                turned = turn_back(rollout, reason, error.what, now)
             self._last_action = None
             written = self._journal(turned, "failed", f"{turned.reason}: {error.what}")
             self._emit(
                 PhaseEntered(**self._base(f"{turned.reason}: {error.what}"), rollout=written, phase=written.phase)
             )
             return written
-        persists = rollout.phase is Phase.RETURNING and now < rollout.phase_started_at + timedelta(
-            seconds=PERSISTENCE_SECONDS
-        )
-        if persists:
+        if rollout.phase is Phase.RETURNING and now < rollout.attended_since + self._persistence:
             # Users are on a bad release: giving up because one API call failed would leave them there.
             self._ctx.clock.sleep(1.0)
             return rollout
         self._journal(rollout, "failed", error.what)
-        raise OperationError(
-            f"{rollout.phase} failed: {error.what}",
+        raise self._give_up(rollout, error.what) from error
+
+    def _give_up(self, rollout: Rollout, text: str) -> OperationError:
+        """What to raise. The rollout stays as it is, and everybody who wants to know is told."""
+        environment = self._ctx.place.environment
+        self._emit(RolloutGivenUp(**self._base(f"{rollout.phase}: {text}"), rollout=rollout))
+        return OperationError(
+            f"{rollout.phase} failed: {text}",
             where=str(self._ctx.place),
-            remedy=f"mend it, then `slipway resume {self._ctx.place.environment}` continues from here",
-        ) from error
+            remedy=f"correct it, then `slipway resume {environment}` continues from here; "
+            f"`slipway abandon {environment}` ends the rollout as it is",
+        )
 
     def _perform(self, rollout: Rollout, action: Action) -> None:
         ctx, world = self._ctx, self._world
+        self._keeper.confirm()
         if isinstance(action, WriteWanted):
             ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
         elif isinstance(action, MoveWeights):
             world.balancer.move(action.weights)
+            self._asked = action.weights
         elif isinstance(action, PointTestListener):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
-            bring_stack_up(ctx)
+            bring_stack_up(ctx, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
         elif isinstance(action, Migrate):
             self._migrate(rollout, action)
-        elif isinstance(action, SmokeTest):
-            self._smoke(rollout, action)
-        elif isinstance(action, RecordVerified):
-            record_verified(ctx, action.release, because=f"rollout {rollout.id}", by=rollout.actor)
         else:
-            record_rejected(ctx, action.release, because=action.because, by=rollout.actor)
+            self._smoke(rollout, action)
 
     def _migrate(self, rollout: Rollout, action: Migrate) -> None:
         running = rollout.candidate or rollout.original.colour(rollout.colour.other)
@@ -229,17 +285,25 @@ class Runner:
         raise AssertionError("unreachable")
 
     def _observe(self, rollout: Rollout) -> Observation:
-        phase, ctx = rollout.phase, self._ctx
+        rule, ctx = RULES[rollout.phase], self._ctx
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
-            balancer=self._world.balancer.read() if phase in NEEDS_BALANCER else None,
-            health=self._health(rollout) if phase in {Phase.WAITING, Phase.BAKING} else None,
+            asked=self._asked,
+            balancer=self._world.balancer.read() if rule.reads_balancer else None,
+            health=self._health(rollout) if rule.reads_health else None,
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
+            pause=self._said(rollout, Topic.PAUSE),
+            approval=self._said(rollout, Topic.APPROVAL),
         )
+
+    def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
+        if rollout.kind is not Kind.RELEASE or rollout.phase not in LISTENING:
+            return None
+        return self._ctx.ledger.said(self._ctx.place, topic, rollout.id)
 
     def _health(self, rollout: Rollout) -> Health:
         health = self._world.balancer.health(rollout.colour)
-        if rollout.phase is Phase.BAKING:
+        if rollout.phase is not Phase.WAITING:
             return health
         pods = self._world.cluster.pods(rollout.colour)
         if pods is None:
@@ -266,8 +330,7 @@ class Runner:
         return written
 
     def _base(self, text: str) -> EventFacts:
-        place = self._ctx.place
-        return {"at": self._ctx.clock.now(), "environment": place.environment, "service": place.service, "text": text}
+        return facts(self._ctx, text)
 
     def _emit(self, event: Event) -> None:
         self._ctx.progress(event)
@@ -278,9 +341,3 @@ class Runner:
 def _title(rollout: Rollout) -> str:
     what = f"{rollout.candidate.release} ({rollout.candidate.version})" if rollout.candidate else "nothing"
     return f"{rollout.kind}: {rollout.colour} shall run {what}"
-
-
-def _ending(rollout: Rollout) -> str:
-    if rollout.phase is Phase.ROLLED_BACK:
-        return f"rolled back: {rollout.reason}: {rollout.reason_text}"
-    return f"{rollout.kind} completed"

@@ -1,43 +1,50 @@
-"""The verbs of delivery, for the command line and for programs: release, promote, rollback, resume, abort, lift, retire, contract.
+"""The verbs of delivery, for the command line and for programs.
 
-Each takes a `Context`, holds the environment's lease while it works, and first finishes what a dead process left behind.
+Each takes a `Context` and holds the environment's lease while it works. Those that go forward first finish what a dead process left;
+those that go back leave it in the quickest way. What is owed is tried last.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from slipway.delivery.conducting import (
     Outcome,
     bring_up,
     conclude,
     finish_unfinished,
+    go_on,
     pass_before_up,
     refuse_repeated,
-    require_target,
     roll_out,
     run,
     run_contract,
     settings_of,
+    told_of,
+    unfinished,
 )
+from slipway.delivery.drift import repair_drift, say_drift
+from slipway.delivery.errors import RefusedError
 from slipway.delivery.gates import find_frozen
 from slipway.delivery.gating import (
     Override,
+    demands_of,
     find_refusals,
     freeze_windows,
-    known_target,
     pass_gates,
     refuse_direction,
     refuse_going_on,
     release_at,
 )
-from slipway.delivery.leasing import hold_lease
+from slipway.delivery.leasing import LeaseKeeper, hold_lease
 from slipway.delivery.model.fitness import FitnessNote
+from slipway.delivery.model.owed import RECORDS, Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.schema import MigrationPlan, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
+from slipway.delivery.owing import at_work, forgive, pay
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
@@ -47,11 +54,10 @@ from slipway.delivery.planning import (
     find_contract,
 )
 from slipway.delivery.ports import Context, Place
-from slipway.delivery.rollback_choice import choose_rollback
-from slipway.errors import NotFoundError, UsageError
-
-ABORT_WAIT_SECONDS = 300.0
-"""How long `abort` waits for a running owner to bring the traffic back before it gives up."""
+from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
+from slipway.delivery.telling import tell
+from slipway.delivery.way_back import answered, ask_back, give_up, leave, plan_way_back, turned_back
+from slipway.errors import NotFoundError, OperationError, UsageError
 
 
 def release(
@@ -60,17 +66,19 @@ def release(
     """Build a release from the checkout and bring it to 100 % here. Raises ReleaseRolledBackError when it is turned back."""
     if dry_run:
         return _plan_release(ctx, pace)
-    override, asked_at = Override.given(because, force=force), ctx.clock.now()
+    override, asked_at = Override.given(because, force=force), _asked_now(ctx)
     refuse_direction(ctx, None)
-    with hold_lease(ctx, f"slipway release {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway release {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
         resumed = finish_unfinished(ctx, keeper)
         # Not even the infrastructure moves in a freeze. The other gates need the image, which the `up` builds.
         windows = freeze_windows(ctx, known_target(ctx))
         pass_gates(ctx, [*find_frozen(ctx.place.environment, windows, ctx.clock.now())], override)
-        target = bring_up(ctx)
+        target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
-        made = ctx.ledger.put_release(_make_release(ctx, target, asked_at))
+        draft = _make_release(ctx, target, asked_at)
+        _attest(ctx, target, draft)
+        made = ctx.ledger.put_release(draft)
         refuse_repeated(resumed, made)
         return roll_out(ctx, keeper, target, made, promoted_from=None, override=override, pace=pace)
 
@@ -105,13 +113,13 @@ def promote(
         return Outcome(
             status="planned", text=f"would promote {chosen.id} to {ctx.place.environment}", release=chosen, plan=plan
         )
-    with hold_lease(ctx, f"slipway promote {from_environment} {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway promote {from_environment} {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
         resumed = finish_unfinished(ctx, keeper)
         refuse_repeated(resumed, chosen)
         # After the wait for the lease, and before anything is built here: a refused promotion does not touch the infrastructure.
         pass_before_up(ctx, known_target(ctx), chosen, override)
-        target = bring_up(ctx)
+        target = bring_up(ctx, keeper)
         refuse_direction(ctx, from_environment)
         return roll_out(ctx, keeper, target, chosen, promoted_from=from_environment, override=override, pace=pace)
 
@@ -129,83 +137,123 @@ def rollback(
 
     A rollout under way is turned back instead. The image of the release rolled away from is rejected here.
     """
+    if dry_run:
+        plan = plan_way_back(ctx, reachable_target(ctx), to, pace)
+        text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
+        return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
-    under_way = ctx.ledger.rollout(ctx.place)
-    if under_way and not under_way.phase.ended and under_way.kind is Kind.RELEASE and to is None and not dry_run:
-        return abort(ctx, because=because)
-    with hold_lease(ctx, f"slipway rollback {ctx.place.environment}") as keeper:
-        resumed = None if dry_run else finish_unfinished(ctx, keeper)
-        if resumed and resumed.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(resumed)}:
-            # It was this very rollback that a dead process had begun: going back once more would undo it.
-            return conclude(resumed, None)
-        wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
-        if wanted.live is None or target is None:
-            raise UsageError(
-                "nothing is live here",
-                where=str(ctx.place),
-                remedy=f"release something first: `slipway release {ctx.place.environment}`",
-            )
-        chosen, kind, refusals = choose_rollback(ctx, wanted, target, to)
-        settings = settings_of(target, pace)
-        if dry_run:
-            plan = Plan(
-                kind=kind,
-                release=chosen,
-                colour=wanted.idle,
-                steps=choose_steps(kind, wanted, settings),
-                refusals=refusals,
-            )
-            return Outcome(status="planned", text=f"would go back to {chosen.id} ({kind})", release=chosen, plan=plan)
+    turned = ask_back(ctx, because)
+    if turned and to is None:
+        return turned_back(turned)
+    target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
+    if current is None or current.phase.ended:
+        # What is refused is refused before anybody is stopped for it.
+        plan = plan_way_back(ctx, target, to, pace)
+        pass_gates(ctx, plan.refusals, override)
+    with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
+        left = leave(ctx, keeper, to, because)
+        answer = answered(ctx, left, to)
+        if answer:
+            return answer
+        wanted = ctx.ledger.wanted(ctx.place)
+        if plan is None or left or plan.revision != wanted.revision:
+            plan = plan_way_back(ctx, target, to, pace)
+        for note in plan.notes:
+            tell(ctx, note)
         rollout = begin_rollout(
-            kind=kind,
+            kind=plan.kind,
             place=ctx.place,
             actor=f"{ctx.owner.name}{': ' + because if because else ''}",
             now=ctx.clock.now(),
             wanted=wanted,
-            candidate=as_colour_release(chosen),
-            settings=settings,
-            forced=pass_gates(ctx, refusals, override),
+            candidate=as_colour_release(plan.release) if plan.release else None,
+            settings=settings_of(target, pace),
+            forced=pass_gates(ctx, plan.refusals, override),
         )
-        return run(ctx, keeper, target, rollout, chosen)
+        return run(ctx, keeper, target, rollout, plan.release)
 
 
 def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
-    """Continue what a dead process left behind; UNCHANGED when nothing is under way."""
+    """Continue what a dead process left, set the weights that the ledger says, and try what is owed. UNCHANGED: nothing was to do."""
     override = Override.given(because, force=force)
-    with hold_lease(ctx, f"slipway resume {ctx.place.environment}") as keeper:
-        refuse_going_on(ctx, keeper, override)
-        resumed = finish_unfinished(ctx, keeper)
-        if resumed is None:
-            return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
-        return conclude(resumed, None)
+    with hold_lease(ctx, f"slipway resume {ctx.place.environment}", watch=True) as keeper:
+        ctx.ledger.ensure(ctx.place)
+        pay(ctx, keeper, RECORDS)
+        left, balancer = unfinished(ctx, keeper), known_balancer(ctx)
+        if left and not left.phase.ended:
+            say_drift(ctx, keeper, balancer, left)
+            refuse_going_on(ctx, keeper, override)
+            going = unfinished(ctx, keeper) or left  # with what was forced just now
+            left = told_of(ctx, going, lambda: go_on(ctx, keeper, going))
+        repaired = repair_drift(ctx, keeper, balancer)
+        pay(ctx, keeper)
+        _pay_contract(ctx, keeper)
+        if left:
+            return conclude(left, None)
+        if repaired:
+            return Outcome(status="completed", text=repaired)
+        return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
 
 
 def abort(ctx: Context, *, because: str = "") -> Outcome:
-    """Turn the rollout under way back, whoever runs it; if its owner is dead, do it here."""
+    """Turn the rollout under way back, whoever runs it: traffic is back within seconds, whether its owner lives or not."""
+    _require_under_way(ctx)
+    turned = ask_back(ctx, because)
+    if turned is None:
+        with at_work(ctx, f"slipway abort {ctx.place.environment}", urgent=True) as keeper:
+            turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
+    if turned and turned.phase is Phase.ROLLED_BACK:
+        return turned_back(turned)
+    text = "it was past the point of turning back and has completed; use `slipway rollback`"
+    return Outcome(status="completed", text=text, rollout=turned)
+
+
+def abandon(ctx: Context, *, because: str = "") -> Outcome:
+    """End the rollout under way in whatever phase it is. What cannot be done now, traffic included, is left to `resume`."""
+    _require_under_way(ctx)
+    with at_work(ctx, f"slipway abandon {ctx.place.environment}", urgent=True) as keeper:
+        ended = give_up(ctx, keeper, because)
+    text = (
+        f"given up: {ended.reason_text}" if ended.reason else "it was past the point of turning back and has completed"
+    )
+    return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
+
+
+def _require_under_way(ctx: Context) -> None:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended:
         raise NotFoundError(
             f"no rollout of {ctx.place} is under way",
             remedy=f"`slipway rollback {ctx.place.environment}` goes back from a finished one",
         )
-    ctx.ledger.request_abort(ctx.place, rollout.id, f"aborted by {ctx.owner.name}{': ' + because if because else ''}")
-    with hold_lease(
-        ctx, f"slipway abort {ctx.place.environment}", wait_seconds=max(ctx.lease_wait_seconds, ABORT_WAIT_SECONDS)
-    ) as keeper:
-        ended = finish_unfinished(ctx, keeper) or ctx.ledger.rollout(ctx.place)
-    if ended and ended.phase is Phase.ROLLED_BACK:
-        return Outcome(status="rolled-back", text=f"rolled back: {ended.reason_text}", rollout=ended)
-    return Outcome(
-        status="completed",
-        text="it was past the point of turning back and has completed; use `slipway rollback`",
-        rollout=ended,
-    )
+
+
+def _pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
+    """Contract migrations that failed before, once more, where no older code runs."""
+    if not any(item.debt is Debt.CONTRACT for item in ctx.ledger.owed(ctx.place)):
+        return
+    wanted, target = ctx.ledger.wanted(ctx.place), require_target(ctx)
+    if wanted.live is None:
+        return
+    live = release_at(ctx, ctx.place)
+    if not find_contract(live, ctx.ledger.schema(ctx.place)):
+        forgive(ctx, keeper, Debt.CONTRACT)
+        return
+    if wanted.colour(wanted.idle):
+        return
+    try:
+        run_contract(ctx, keeper, target, live, None)
+    except (RefusedError, OperationError) as error:
+        tell(ctx, f"owed: {error.what}")
 
 
 def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcome:
-    """Lift the rejection of a release's image here (of the only one, without `release_id`). Needs no lease: it moves nothing."""
+    """Lift the rejection of a release's image here (of the only one, without `release_id`). It moves nothing."""
     if not because.strip():
         raise UsageError("lifting a rejection wants a reason", remedy="add --because REASON; it is kept in the ledger")
+    if any(item.debt is Debt.REJECTED for item in ctx.ledger.owed(ctx.place)):
+        with hold_lease(ctx, f"slipway lift {ctx.place.environment}") as keeper:
+            pay(ctx, keeper, RECORDS)
     rejected = ctx.ledger.rejections(ctx.place)
     if release_id:
         digest = ctx.ledger.release(ctx.place.service, release_id).digest
@@ -224,7 +272,7 @@ def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcom
 def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
     """Take the warm old colour away once its rollback window is closed (or with `force`)."""
     override = Override.given(because, force=force)
-    with hold_lease(ctx, f"slipway retire {ctx.place.environment}") as keeper:
+    with at_work(ctx, f"slipway retire {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
         finish_unfinished(ctx, keeper)
         target = require_target(ctx)
@@ -247,28 +295,32 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
 
 def contract(ctx: Context, *, force: bool = False, because: str = "", dry_run: bool = False) -> Outcome:
     """Run the live release's contract migrations; the warm old colour, which may not know them, goes away first."""
-    override = None if dry_run else Override.given(because, force=force)
-    with hold_lease(ctx, f"slipway contract {ctx.place.environment}") as keeper:
-        if not dry_run:
-            refuse_going_on(ctx, keeper, override)
-            finish_unfinished(ctx, keeper)
-        target = require_target(ctx)
+    if dry_run:
         live = release_at(ctx, ctx.place)
-        pending = find_contract(live, ctx.ledger.schema(ctx.place))
-        if dry_run:
-            plan = Plan(
-                kind=Kind.CONTRACT,
-                release=live,
-                colour=ctx.ledger.wanted(ctx.place).idle,
-                migrations=MigrationPlan(contract=pending),
-                refusals=find_refusals(ctx, target, live, Kind.CONTRACT),
-            )
-            return Outcome(
-                status="planned", text=f"would run {len(pending)} contract migrations", release=live, plan=plan
-            )
-        if not pending:
+        plan = Plan(
+            kind=Kind.CONTRACT,
+            release=live,
+            colour=ctx.ledger.wanted(ctx.place).idle,
+            migrations=MigrationPlan(contract=find_contract(live, ctx.ledger.schema(ctx.place))),
+            refusals=find_refusals(ctx, known_target(ctx), live, Kind.CONTRACT),
+        )
+        text = f"would run {len(plan.migrations.contract)} contract migrations"
+        return Outcome(status="planned", text=text, release=live, plan=plan)
+    override = Override.given(because, force=force)
+    with at_work(ctx, f"slipway contract {ctx.place.environment}") as keeper:
+        refuse_going_on(ctx, keeper, override)
+        finish_unfinished(ctx, keeper)
+        target, live = require_target(ctx), release_at(ctx, ctx.place)
+        if not find_contract(live, ctx.ledger.schema(ctx.place)):
+            forgive(ctx, keeper, Debt.CONTRACT)
             return Outcome(status="unchanged", text="no contract migration is pending", release=live)
         return run_contract(ctx, keeper, target, live, override)
+
+
+def _asked_now(ctx: Context) -> datetime:
+    """By this machine's clock, but after every release that is known: the clocks of machines differ."""
+    known = [item.created_at + timedelta(microseconds=1) for item in ctx.ledger.releases(ctx.place.service)]
+    return max([ctx.clock.now(), *known])
 
 
 def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
@@ -281,6 +333,16 @@ def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
     return build_release(ctx.place.service, target.image.reference, ctx.source.facts(), asked_at)
 
 
+def _attest(ctx: Context, target: Target, made: Release) -> None:
+    """Sign what was built, before anyone can ask for it elsewhere."""
+    demands = demands_of(ctx, target)
+    if not demands.key:
+        return
+    unknown = ctx.attestations.attest(made.image, made.git_commit, demands)
+    if unknown:
+        tell(ctx, f"no licence is known of {len(unknown)} packages of the image: {', '.join(unknown)}")
+
+
 def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     """The plan of a release whose image is not built: gates of the checkout, steps, migrations, the stack's changes."""
     wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
@@ -288,7 +350,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     settings = settings_of(target, pace) if target else RolloutSettings()
     # It has the image that the stack built last, if any.
     image = target.image.reference if target and target.image else f"{ctx.place.service}@sha256:{'0' * 64}"
-    draft = build_release(ctx.place.service, image, ctx.source.facts(), ctx.clock.now())
+    draft = build_release(ctx.place.service, image, ctx.source.facts(), _asked_now(ctx))
     plan = Plan(
         kind=Kind.RELEASE,
         release=draft,
@@ -301,7 +363,3 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     return Outcome(
         status="planned", text=f"would release version {draft.version} to {ctx.place.environment}", plan=plan
     )
-
-
-def _release_of(rollout: Rollout) -> str | None:
-    return rollout.candidate.release if rollout.candidate else None

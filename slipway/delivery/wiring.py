@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
+from slipway.contract.supply_chain import SupplyChain
+from slipway.delivery.adapters.attesting import RegistryAttestations
+from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
@@ -51,6 +54,7 @@ class ProjectFacts:
     ledger_table: str
     region: str
     app_dir: Path
+    base_image: str = ""
 
 
 def build_context(
@@ -65,7 +69,9 @@ def build_context(
 
     AWS is reached as the environment says (AWS_ENDPOINT_URL, credentials). UsageError when the stack file lacks service or region.
     """
-    facts = read_project(project_dir, environment)
+    facts, clock = read_project(project_dir, environment), SystemClock()
+    parameters = {"service": facts.service, "environment": environment, "context": facts.app_dir.name}
+
     return Context(
         place=Place(environment=environment, service=facts.service),
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
@@ -73,13 +79,17 @@ def build_context(
         source=Checkout(project_dir, facts.app_dir),
         connect=connect,
         provisioner=AwsProvisioner(facts.ledger_table, facts.region),
-        clock=SystemClock(),
+        attestations=RegistryAttestations(
+            facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
+        ),
+        clock=clock,
         owner=this_owner(),
         owner_is_dead=owner_is_dead,
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
         declared=lambda: read_rollout(project_dir, environment),
+        demands=lambda: read_demands(project_dir, environment),
         has_image=lambda image: has_image(image, facts.region),
     )
 
@@ -152,6 +162,7 @@ class _ServiceBlock(BaseModel):
 
 class _ImageBlock(BaseModel):
     context: str = ""
+    base_image: str = Field(default="", alias="baseImage")
 
 
 class _StackConfig(BaseModel):
@@ -177,6 +188,7 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         ledger_table=config.ledger_table,
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
+        base_image=config.image.base_image,
     )
 
 
@@ -188,6 +200,15 @@ def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:
     except ValidationError as error:
         where = f"Pulumi.{environment}.yaml"
         raise UsageError(describe_faults(error, "slipway:rollout."), where=where) from None
+
+
+def read_demands(project_dir: Path, environment: str) -> SupplyChain:
+    """`slipway:supplyChain` of the stack file; empty where it has none."""
+    try:
+        return SupplyChain.model_validate(read_stack_config(project_dir, environment).get("slipway:supplyChain") or {})
+    except ValidationError as error:
+        where = f"Pulumi.{environment}.yaml"
+        raise UsageError(describe_faults(error, "slipway:supplyChain."), where=where) from None
 
 
 def _channels(target: Target) -> list[Channel]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from slipway.errors import MachineError
@@ -24,27 +25,54 @@ def as_account(account: str, argv: Sequence[str]) -> list[str]:
     return ["setpriv", f"--reuid={account}", f"--regid={_entry(account).pw_gid}", *dropped, "--", *argv]
 
 
+def ensure_account(account: str) -> None:
+    """Make a system account as Debian's packages do: no password, no shell, no home."""
+    nowhere = ("--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin")
+    with _alone():
+        if account not in {entry.pw_name for entry in pwd.getpwall()}:
+            run("useradd", "--system", "--user-group", *nowhere, account)
+
+
+def remove_account(account: str) -> None:
+    """Remove an account of `ensure_account`; none is fine."""
+    run("userdel", account, check=False)
+
+
 def reachable(folder: Path) -> Path:
     """The folder by a path that every account can walk: its home folder may be closed, as /root is. Mounts it there."""
-    mounted = _second_mount(folder)
-    if not (mounted.exists() and mounted.samefile(folder)):
-        unreachable(folder)  # of a folder that was removed meanwhile: nothing can be mounted over it
-        mounted.mkdir(parents=True, exist_ok=True)
-        run("mount", "--bind", str(folder), str(mounted))
+    mounted = second_mount(folder)
+    with _alone():
+        if not (mounted.exists() and mounted.samefile(folder)):
+            unreachable(folder)  # of a folder that was removed meanwhile: nothing can be mounted over it
+            mounted.mkdir(parents=True, exist_ok=True)
+            run("mount", "--bind", str(folder), str(mounted))
     return mounted
 
 
 def unreachable(*folders: Path) -> None:
     """Take the second mounts away, of all services unless folders are named."""
-    for mounted in map(_second_mount, folders) if folders else SERVICES.glob("*"):
+    for mounted in map(second_mount, folders) if folders else SERVICES.glob("*"):
         while run("umount", "--lazy", str(mounted), check=False).returncode == 0:
             pass
         with contextlib.suppress(OSError):  # never more than an empty folder: it might be mounted still
             mounted.rmdir()
 
 
-def _second_mount(folder: Path) -> Path:
+def second_mount(folder: Path) -> Path:
+    """Where `reachable` mounts a folder."""
     return SERVICES / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+
+
+@contextlib.contextmanager
+def _alone() -> Generator[None]:
+    """One change at a time, among all threads and processes: clusters start at once and share programs and account."""
+    SERVICES.mkdir(parents=True, exist_ok=True)
+    handle = os.open(SERVICES, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def hand_over(folder: Path, account: str) -> None:

@@ -27,7 +27,7 @@ from slipway.sandbox.paths import SandboxPaths, private_folder
 from slipway.sandbox.processes import ProcessSpec, ProcessTable, inherited
 from slipway.sandbox.pulumi.cli import install_cli, machines_cli
 from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, install_kubernetes_plugin
-from slipway.sandbox.registry import BACKEND_URL, Registry
+from slipway.sandbox.registry import Registry, store_socket
 from slipway.sandbox.requirements import check_machine, claim_machine, dead_owner, ensure_packages
 from slipway.sandbox.running import DAEMON, ask_daemon
 
@@ -175,7 +175,7 @@ def _wait_resumed(progress: Progress) -> None:
 
 def _prepare_image(paths: SandboxPaths, engine: DockerEngine, progress: Progress) -> None:
     wanted = Reference.parse(PREPARED_IMAGE)
-    with contextlib.closing(RegistryClient(BACKEND_URL)) as client:
+    with contextlib.closing(RegistryClient(store_socket(paths))) as client:
         source = ImageSource(ImageBuilder(paths.cache / "images", client, progress), client)
         if wanted is not None and (client.manifest(wanted.repository, wanted.tag) is not None or source.ensure(wanted)):
             engine.load(wanted.repository, wanted.tag)

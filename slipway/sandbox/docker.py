@@ -19,6 +19,7 @@ from slipway.sandbox.firewall import remember_forward_policy, remove_engine_rule
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.registry import REGISTRY_ADDRESS
+from slipway.sandbox.registry_access import RegistryAccess
 
 PROBE_TIMEOUT_SECONDS = 3
 PULL_TIMEOUT_SECONDS = 120
@@ -34,6 +35,7 @@ class DockerEngine:
         self._paths = paths
         self._folder = docker_folder(paths)
         self._processes = processes
+        self._access = RegistryAccess(paths)
         self._run = RUNTIME_FOLDER
 
     @property
@@ -49,13 +51,15 @@ class DockerEngine:
         return host
 
     def load(self, repository: str, tag: str) -> None:
-        """Have an image of the sandbox's registry under its public name: an engine of the machine's does not ask our mirror."""
+        """Have an image of the sandbox's registry under its public name. No engine sends credentials to a mirror."""
         name = repository.removeprefix("library/")
         client = docker.DockerClient(base_url=self.host, timeout=PULL_TIMEOUT_SECONDS)
         try:
             if any(f"{name}:{tag}" in image.tags for image in client.images.list(name)):
                 return
-            image = client.images.pull(f"{REGISTRY_ADDRESS}/{repository}", tag=tag)
+            image = client.images.pull(
+                f"{REGISTRY_ADDRESS}/{repository}", tag=tag, auth_config=self._access.pull_credentials()
+            )
             image.tag(name, tag)
         except docker.errors.DockerException as error:
             raise OperationError(f"the Docker engine cannot load {name}:{tag}: {error}", where=self.host) from error
@@ -118,7 +122,6 @@ class DockerEngine:
             "pidfile": str(self._run / "docker.pid"),
             "bip": BRIDGE_ADDRESS,
             "storage-driver": "overlay2",
-            "registry-mirrors": [f"http://{REGISTRY_ADDRESS}"],
             "live-restore": False,
             "log-level": "warn",
             "features": {"buildkit": False},

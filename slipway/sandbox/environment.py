@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import secrets
 import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from slipway.sandbox.docker_host import engine_host
-from slipway.sandbox.paths import SandboxPaths, private_folder
+from slipway.sandbox.paths import SandboxPaths, ensure_secret, private_folder
 from slipway.sandbox.ports import AWS_PORT, PROVIDER_PORTS, debug_providers
 
 REGION = "us-east-1"
@@ -74,7 +71,7 @@ def aws_credentials(paths: SandboxPaths) -> dict[str, str]:
         return json.dumps({"AWS_ACCESS_KEY_ID": f"AKIA{key}", "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""})
 
     found: dict[str, str] = json.loads(
-        _ensure_secret(private_folder(paths.home / "private") / "aws-credentials.json", make).read_text()
+        ensure_secret(private_folder(paths.home / "private") / "aws-credentials.json", make).read_text()
     )
     return found
 
@@ -84,16 +81,4 @@ def ensure_passphrase(paths: SandboxPaths) -> Path:
 
     Outside of what a reset removes: the CLI writes a salt that fits it into stack files, and those stay.
     """
-    return _ensure_secret(paths.home / "passphrase", lambda: secrets.token_urlsafe(32))
-
-
-def _ensure_secret(path: Path, make: Callable[[], str]) -> Path:
-    """A file with something random: readable by its owner only, made once, by the first of several processes."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # 0600
-            made.write(make())
-            made.flush()
-            with contextlib.suppress(FileExistsError):
-                os.link(made.name, path)
-    return path
+    return ensure_secret(paths.home / "passphrase", lambda: secrets.token_urlsafe(32))

@@ -24,7 +24,8 @@ from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
-from slipway.sandbox.registry import BACKEND_URL, MIRROR_ROUTE, REGISTRY_ADDRESS, Registry
+from slipway.sandbox.registry import MIRROR_ROUTE, REGISTRY_ADDRESS, Registry, store_socket
+from slipway.sandbox.registry_access import RegistryAccess
 from slipway.sandbox.state import MotoState
 from slipway.sandbox.status import StatusRow
 from slipway.sandbox.traffic import Traffic
@@ -50,16 +51,18 @@ class Parts:
         """Set when everything that ran before runs again, or failed to."""
         self.faults: dict[str, str] = {}
         """What does not run, and why."""
-        client = RegistryClient(BACKEND_URL)
+        client = RegistryClient(store_socket(paths))
+        access = RegistryAccess(paths)
         source = ImageSource(ImageBuilder(paths.cache / "images", client), client)
         application.add_route("token-review", token_review_route)
-        application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest))
+        application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest, access.right_of))
         application.listeners.append(self._traffic)
         use_world(
             World(
                 clusters=self._clusters,
                 postgres=PostgresInstances(paths, processes),
                 registry=client,
+                registry_access=access,
                 token_webhook_url=f"http://127.0.0.1:{aws_port}/_slipway/token-review/",
                 save=state.save,
                 cluster_started=self._attach,

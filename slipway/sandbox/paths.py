@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,18 @@ def private_folder(path: Path) -> Path:
     """The folder, which only its owner can enter; made if it is not there."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
+    return path
+
+
+def ensure_secret(path: Path, make: Callable[[], str]) -> Path:
+    """A file with something random: readable by its owner only, made once, by the first of several processes."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # 0600
+            made.write(make())
+            made.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(made.name, path)
     return path
 
 

@@ -15,7 +15,6 @@ AWS_PORT = 4566
 PROVIDER_PORTS: Mapping[str, int] = {"aws": 4567, "docker": 4568}
 """Where the daemon serves the stand-in providers, by package."""
 REGISTRY_PORT = 5000
-REGISTRY_BACKEND_PORT = 5001
 DATABASE_PORTS = range(15432, 16432)
 ETCD_PORT = 23790
 API_PORTS = range(6443, 6603, 10)
@@ -48,13 +47,14 @@ _MACHINE, _PODS, _NODE = "this machine", "this machine, pods", "the node itself"
 LISTENERS = (
     Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), _PODS),
     Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), _MACHINE),
-    Listener("image registry", "registry-proxy", "haproxy", _OWN + _HOST, (REGISTRY_PORT,), _PODS),
-    Listener("image registry's store", "registry", "docker-registry", _OWN, (REGISTRY_BACKEND_PORT,), _MACHINE),
+    Listener(
+        "image registry, with credentials", "registry-proxy", "docker-registry", _OWN + _HOST, (REGISTRY_PORT,), _PODS
+    ),
     Listener("databases", "postgres-*", "postgres", _OWN + _HOST, DATABASE_PORTS, _PODS),
     Listener("load balancers", "haproxy", "haproxy", _BALANCERS, ANY_PORT, _MACHINE),
     Listener("etcd, with its client certificate", "etcd", "etcd", _OWN, (ETCD_PORT,), _MACHINE),
     # The same ports of 127.0.0.1 lead there: an API server takes one address only.
-    Listener("Kubernetes API", "*-kube-apiserver", "root", _HOST, API_PORTS, _PODS),
+    Listener("Kubernetes API", "*-kube-apiserver", "slipway-kubernetes", _HOST, API_PORTS, _PODS),
     Listener("kubelet, with a certificate or token", "*-kubelet*", "root", _NODES, (KUBELET_PORT,), _PODS),
     Listener("kubelet's health", "*-kubelet*", "root", _OWN, (KUBELET_HEALTH_PORT,), _NODE),
     Listener("kube-proxy", "*-kube-proxy*", "root", _OWN, (PROXY_METRICS_PORT, PROXY_HEALTH_PORT), _NODE),

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Callable
 
 from slipway.errors import MachineError, OperationError, SlipwayError
-from slipway.sandbox.accounts import unreachable
+from slipway.sandbox.accounts import remove_account, unreachable
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
 from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.kubernetes.sweep import sweep
 from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.paths import SandboxPaths
@@ -59,6 +60,7 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     DockerEngine(paths, processes).remove()
     down(paths, progress)
     sweep(paths)
+    remove_account(ACCOUNT)
     unmount_below(paths.sandbox)
     for folder in (Files.of(paths).sockets, paths.sandbox):
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from slipway.sandbox.environment import sandbox_environment
 from slipway.sandbox.paths import SandboxPaths
 from tests.bench.bench_api import measure_calls
+from tests.bench.bench_histories import HISTORIES, play_many
 from tests.bench.bench_judge import table as judge_table
 from tests.bench.bench_preview import NotMeasurableError, measure_previews
 
@@ -39,6 +40,10 @@ def main() -> None:
     console.print("\nThe judge, as docs/judge.md explains it (minutes):\n")
     for line in judge_table(JUDGED_ROLLOUTS):
         console.print(line, markup=False)
+    console.print(
+        f"\nDelivery in a mean world, {HISTORIES:,} histories (SLIPWAY_HISTORIES says how many; 100,000 take an hour or two):\n"
+    )
+    console.print(play_many().text, markup=False)
 
 
 def _conditions() -> str:

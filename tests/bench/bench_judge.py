@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.simulation.traffic import START, NoisyTraffic, analyse_rollout
+from slipway.delivery.testing.traffic import START, NoisyTraffic, analyse_rollout
 
 MINUTE = 60
 """Fixed thresholds look each minute, as their documentation has it; ours, too, below ten requests a second, else each ten seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -35,6 +36,14 @@ def environment(paths: SandboxPaths) -> dict[str, str]:
 @pytest.fixture
 def aws(paths: SandboxPaths) -> Callable[..., Any]:
     return partial(aws_client, home=paths.home)
+
+
+@pytest.fixture
+def registry_login(aws: Callable[..., Any]) -> dict[str, str]:
+    """User and password for a push, as `aws ecr get-login-password` gives them."""
+    (data,) = aws("ecr").get_authorization_token()["authorizationData"]
+    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    return {"username": user, "password": password}
 
 
 @pytest.fixture

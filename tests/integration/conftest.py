@@ -34,7 +34,12 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
 
 @pytest.fixture
 def stack_options(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options of `deploy` and `upgrade_from`. The engine runs the program in `infra/`; the image's context is relative to it."""
+    """Options of `deploy` and `upgrade_from`."""
+    return options_of_stacks(monkeypatch)
+
+
+def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """How the program in `infra/` is run. The engine runs it there; the image's context is relative to it."""
     monkeypatch.chdir(ROOT / "infra")
     return {
         "project": ROOT,

@@ -25,7 +25,7 @@ import yaml
 from infra.settings import SettingsError, parse_settings
 from slipway import delivery
 from slipway.cli import app as cli
-from slipway.cli import delivery as verbs
+from slipway.cli.delivery import options
 from slipway.cli.session import Session
 from slipway.delivery import wiring
 from slipway.delivery.adapters.checkout import Checkout
@@ -35,8 +35,8 @@ from slipway.delivery.dashboard import Overview, build_app
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.wanted import dump_wanted
 from slipway.delivery.reporting import as_json, read_status
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import OperationError, UsageError
 from tests.fuzzing import PIECES, VALUES, mutated_bytes, mutated_value, try_all
 from tests.unit.app.orders_fakes import Site
@@ -183,7 +183,7 @@ def test_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(Session, "stack", without_cli)
     monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
     monkeypatch.setattr(
-        verbs, "_connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
+        options, "connect", lambda session, name, **_: companies[-1].context(session.require_stack(name))
     )
     texts = [str(value) for value in VALUES if "\0" not in str(value)]
     words = ["dev", "prod", "qa", "--", "-", "--yes", "--json", "x" * 5000, *texts]
@@ -319,7 +319,7 @@ def test_documents_of_the_ledger(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     current: dict[tuple[str, str], str] = {}
     ledger: Any = DynamoLedger(ReadTable(current))  # pyright: ignore[reportArgumentType]
     context = replace(released().context("dev"), ledger=ledger)
-    monkeypatch.setattr(verbs, "_connect", lambda *_, **__: context)
+    monkeypatch.setattr(options, "connect", lambda *_, **__: context)
     monkeypatch.setattr(Session, "stack", lambda *_: None)
     monkeypatch.setattr("slipway.delivery.dashboard.overview.FRESH_SECONDS", -1)
     dashboard = pages(current)

@@ -76,7 +76,8 @@ def _version(app: Path) -> str:
 
 
 def git_commit(project: Path) -> str:
-    commit = _git(project, "rev-parse", "HEAD")
+    """The full id, with `+dirty` when the work tree differs; `none` outside a repository."""
+    commit = git_output(project, "rev-parse", "HEAD")
     if not commit:
         return UNVERSIONED
     return f"{commit}+dirty" if _is_changed(project) else commit
@@ -84,13 +85,13 @@ def git_commit(project: Path) -> str:
 
 def _is_changed(project: Path) -> bool:
     """Whether the checkout differs from its commit by more than the salt that the Pulumi CLI writes into stack files."""
-    if _git(project, "status", "--porcelain", "--", ".", f":(exclude){STACK_FILES}"):
+    if git_output(project, "status", "--porcelain", "--", ".", f":(exclude){STACK_FILES}"):
         return True
-    if _git(project, "ls-files", "--others", "--exclude-standard", "--", STACK_FILES):
+    if git_output(project, "ls-files", "--others", "--exclude-standard", "--", STACK_FILES):
         return True
-    changed = _git(project, "diff", "--relative", "--name-only", "HEAD", "--", STACK_FILES).splitlines()
+    changed = git_output(project, "diff", "--relative", "--name-only", "HEAD", "--", STACK_FILES).splitlines()
     return any(
-        _unsalted(_git(project, "show", f"HEAD:./{name}")) != _unsalted(_text(project / name)) for name in changed
+        _unsalted(git_output(project, "show", f"HEAD:./{name}")) != _unsalted(_text(project / name)) for name in changed
     )
 
 
@@ -102,7 +103,8 @@ def _text(path: Path) -> str:
     return read_text(path) if path.is_file() else ""
 
 
-def _git(project: Path, *arguments: str) -> str:
+def git_output(project: Path, *arguments: str) -> str:
+    """What git says; empty when it fails or is not there."""
     try:
         done = subprocess.run(
             ["git", "-C", str(project), *arguments],

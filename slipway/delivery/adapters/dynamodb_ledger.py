@@ -5,7 +5,7 @@
 | `<environment>#<service>` | `wanted` | the document that the Pulumi program reads |
 | | `rollout` | the rollout under way, or the last one, with its journal |
 | | `lease` | who may write; its fence only ever rises |
-| | `schema`, `abort`, `history#<end>#<rollout>` | |
+| | `schema`, `owed`, `abort`, `pause`, `approval`, `history#<end>#<rollout>` | |
 | `releases#<service>` | `<release>` | the release |
 | `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` |
@@ -29,16 +29,18 @@ from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
+from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import Notifications, Target
 from slipway.delivery.model.wanted import Wanted, dump_wanted, load_wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError, OperationError
 
 LEASE_TERM_SECONDS = 30.0
-FENCED_ITEMS: Mapping[str, str] = {"wanted": "attribute_exists(pk) AND ", "rollout": "", "schema": ""}
+FENCED_ITEMS: Mapping[str, str] = {"wanted": "attribute_exists(pk) AND ", "rollout": "", "schema": "", "owed": ""}
 """Items that only the lease's owner writes. `wanted` is never made by fencing: its first document is `ensure`'s."""
 
 
@@ -97,6 +99,15 @@ class DynamoLedger:
     def write_schema(self, place: Place, schema: Schema, lease: Lease) -> None:
         """See `Ledger.write_schema`."""
         self._write_fenced(place, "schema", _adapter(Schema).dump_json(schema).decode(), lease)
+
+    def owed(self, place: Place) -> tuple[Owed, ...]:
+        """See `Ledger.owed`."""
+        item = self._table.get(_pk(place), "owed")
+        return _read(_adapter(tuple[Owed, ...]).validate_json, item) if item and item.document else ()
+
+    def write_owed(self, place: Place, owed: Sequence[Owed], lease: Lease) -> None:
+        """See `Ledger.write_owed`."""
+        self._write_fenced(place, "owed", _adapter(tuple[Owed, ...]).dump_json(tuple(owed)).decode(), lease)
 
     def _write_fenced(self, place: Place, sk: str, document: str, lease: Lease) -> None:
         written = self._table.update(
@@ -247,6 +258,16 @@ class DynamoLedger:
         item = self._table.get(_pk(place), "abort")
         asked: dict[str, str] = _read(_adapter(dict[str, str]).validate_json, item) if item else {}
         return asked.get("text", "") if asked.get("rollout") == rollout_id else None
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """See `Ledger.say`."""
+        self._table.put(_pk(place), topic, _adapter(Word).dump_json(word).decode())
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """See `Ledger.said`."""
+        item = self._table.get(_pk(place), topic)
+        word: Word | None = _read(_adapter(Word).validate_json, item) if item else None
+        return word if word and word.rollout == rollout_id else None
 
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""

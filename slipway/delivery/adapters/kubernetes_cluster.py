@@ -69,7 +69,9 @@ class KubernetesCluster:
         status, wanted = found.status, found.spec.replicas if found.spec.replicas is not None else 1
         current = (status.observed_generation or 0) >= found.metadata.generation
         counts = {status.replicas or 0, status.updated_replicas or 0, status.available_replicas or 0}
-        return Pods(wanted=wanted, ready=current and counts == {wanted}, addresses=addresses)
+        labels = found.spec.template.metadata.labels or {}
+        ready, release = current and counts == {wanted}, labels.get("slipway.dev/release", "")
+        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release)
 
     def _ready_addresses(self, labels: Mapping[str, str]) -> frozenset[str]:
         selector = ",".join(f"{key}={value}" for key, value in labels.items())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psutil
@@ -23,9 +25,30 @@ class SystemClock:
         """See `Clock.now`."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """See `Clock.sleep`."""
         time.sleep(seconds)
+
+    def repeat(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """See `Clock.repeat`."""
+        ended = threading.Event()
+
+        def go_on() -> None:
+            while not ended.wait(seconds):
+                action()
+
+        thread = threading.Thread(target=go_on, name="lease", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            ended.set()
+            thread.join(timeout=10)
+
+        return end
 
 
 def this_owner() -> Owner:

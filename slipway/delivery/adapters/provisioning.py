@@ -33,6 +33,10 @@ class AwsProvisioner:
         """See `Provisioner.ensure_state_backend`."""
         return ensure_state_backend(bucket, self._region)
 
+    def ensure_signing_key(self, alias: str) -> bool:
+        """See `Provisioner.ensure_signing_key`."""
+        return ensure_signing_key(alias, self._region)
+
 
 def ensure_table(name: str, region: str, *, deletion_protection: bool) -> bool:
     """The ledger's table: on demand, encrypted, with point-in-time recovery. True when it was made now; repeating is harmless.
@@ -127,12 +131,35 @@ def _create_bucket(client: S3Client, bucket: str, region: str) -> None:
             raise
 
 
-def _ensure_key(region: str) -> str:
+def ensure_signing_key(alias: str, region: str) -> bool:
+    """An asymmetric key under `alias`; True when it was made now. Repeating is harmless."""
     client: KMSClient = aws_client("kms", region)
+    with aws_errors(f"make the signing key {alias}"):
+        if _find_key(client, alias):
+            return False
+        key_id = client.create_key(
+            Description="Signs provenance and bills of materials of images",
+            KeySpec="ECC_NIST_P256",
+            KeyUsage="SIGN_VERIFY",
+            Tags=[{"TagKey": "managed-by", "TagValue": "slipway"}],
+        )["KeyMetadata"]["KeyId"]
+        client.create_alias(AliasName=alias, TargetKeyId=key_id)
+    return True
+
+
+def _find_key(client: KMSClient, name: str) -> str | None:
     for page in client.get_paginator("list_aliases").paginate():
         for alias in page["Aliases"]:
-            if alias.get("AliasName") == KEY_ALIAS and alias.get("TargetKeyId"):
-                return alias.get("TargetKeyId", "")
+            if alias.get("AliasName") == name and alias.get("TargetKeyId"):
+                return alias.get("TargetKeyId")
+    return None
+
+
+def _ensure_key(region: str) -> str:
+    client: KMSClient = aws_client("kms", region)
+    found = _find_key(client, KEY_ALIAS)
+    if found:
+        return found
     key_id = client.create_key(
         Description="Secrets in Pulumi's state", Tags=[{"TagKey": "managed-by", "TagValue": "slipway"}]
     )["KeyMetadata"]["KeyId"]

@@ -21,11 +21,13 @@ from starlette.types import ASGIApp
 from slipway.delivery.dashboard import wording
 from slipway.delivery.dashboard.charts import CHARTS, render_chart
 from slipway.delivery.dashboard.overview import Overview, period_of, settings_of
+from slipway.delivery.model.age import ago
 from slipway.delivery.reporting import as_json
 from slipway.errors import NotFoundError, SlipwayError
 
 FOLDER = Path(__file__).parent
 SHOWN = {
+    "ago": ago,
     "charts": CHARTS,
     "period_of": period_of,
     **{name: value for name, value in vars(wording).items() if name.islower() and callable(value)},

@@ -14,15 +14,6 @@ from slipway.delivery.model.status import PlaceStatus
 TIMINGS = {"detect": "until the fault was seen", "weights_back": "until the traffic was back"}
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """How long since, in the largest unit that fits: `5 min`."""
-    seconds = max((now - moment).total_seconds(), 0)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def clock(moment: datetime) -> str:
     """In the zone of whoever runs the dashboard."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
@@ -56,7 +47,7 @@ def step_state(rollout: Rollout, number: int) -> str:
 
 def seconds_left(rollout: Rollout, now: datetime) -> int | None:
     """Until the current step is decided on; None when nothing bakes."""
-    if rollout.phase is not Phase.BAKING:
+    if rollout.phase is not Phase.BAKING or rollout.waits_for:
         return None
     return max(math.ceil((rollout.bake_ends_at - now).total_seconds()), 0)
 

@@ -10,6 +10,7 @@ from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
 from slipway.delivery.gates.image import refuse_missing_image
 from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
+from slipway.delivery.gates.provenance import refuse_unproven
 from slipway.delivery.gates.schema import refuse_incompatible_schema
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
@@ -22,6 +23,7 @@ GATES: tuple[Gate, ...] = (
     refuse_overtaking,
     refuse_open_window,
     refuse_missing_image,
+    refuse_unproven,
     refuse_other_program,
     refuse_incompatible_schema,
 )

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from slipway.contract.freeze import FreezeWindow
 from slipway.delivery.model.fitness import Fitness
+from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema
@@ -33,6 +34,8 @@ class GateFacts:
     """Of the release's digest, here and in every environment upstream, by environment."""
     image_exists: bool = True
     """The registry still has the image; True where it was not asked."""
+    evidence: Evidence | None = None
+    """What is proven about the image; None where nothing is demanded."""
     window_closes_at: datetime | None = None
     """Until when the old colour is kept warm."""
     schema: Schema

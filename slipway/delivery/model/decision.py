@@ -46,7 +46,6 @@ class PointTestListener:
 class Converge:
     """Run the Pulumi program, so that the world is what the ledger says."""
 
-    mark: str
     text: str
 
 
@@ -55,7 +54,6 @@ class Migrate:
     """Run the migrations up to and with the last of `revisions`, with the candidate's own image."""
 
     revisions: tuple[Revision, ...]
-    mark: str
 
     @property
     def text(self) -> str:
@@ -68,7 +66,6 @@ class SmokeTest:
     """Ask the candidate over the test listener, or over the live one once it has all the traffic."""
 
     live: bool
-    mark: str
 
     @property
     def text(self) -> str:
@@ -76,34 +73,9 @@ class SmokeTest:
         return f"smoke test over the {'live' if self.live else 'test'} listener"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordVerified:
-    """Note on the release that it is verified in this environment."""
-
-    release: str
-    mark: str = "verified"
-
-    @property
-    def text(self) -> str:
-        """For the journal."""
-        return f"mark {self.release} verified"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordHold:
-    """Keep automation from bringing this release back."""
-
-    release: str
-    because: str
-    mark: str = "held"
-
-    @property
-    def text(self) -> str:
-        """For the journal."""
-        return f"hold {self.release}: {self.because}"
-
-
-Action = WriteWanted | MoveWeights | PointTestListener | Converge | Migrate | SmokeTest | RecordVerified | RecordHold
+Action = WriteWanted | MoveWeights | PointTestListener | Converge | Migrate | SmokeTest
+UNOBSERVABLE = (Converge, Migrate, SmokeTest)
+"""Effects that no later look shows. Each is the last of its phase and safe to repeat: its success is the end of the phase."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +87,11 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True)
 class Enter:
-    """The rollout goes on in another phase (or in another step of it)."""
+    """The rollout goes on in another phase (or in another step of it, or knowing more)."""
 
     rollout: Rollout
+    text: str = ""
+    """For the journal; "": which phase it comes from says enough."""
 
 
 @dataclass(frozen=True, kw_only=True)

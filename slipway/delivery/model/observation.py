@@ -10,6 +10,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Reason
 from slipway.delivery.model.target import NoDataPolicy
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.model.word import Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,13 @@ class Observation:
 
     wanted: Wanted
     balancer: BalancerState | None = None
+    asked: Weights | None = None
+    """The weights that this process asked for last, which may not hold yet; None: it asked for none."""
     health: Health | None = None
     verdict: Verdict | None = None
     abort: str | None = None
     """Who asked to abort, and why; None: nobody."""
+    pause: Word | None = None
+    """The last word on a pause."""
+    approval: Word | None = None
+    """The last approval."""

@@ -15,6 +15,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Word
 
 
 class Kind(StrEnum):
@@ -33,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where a rollout is. One phase at a time; there are no flags beside it."""
+    """Where a rollout is. One phase at a time; there are no flags beside it. `machine.RULES` says what each one does."""
 
     MIGRATING = "migrating"
     DEPLOYING = "deploying"
@@ -98,6 +99,8 @@ class Reason(StrEnum):
     DEPLOYMENT_FAILED = "deployment-failed"
     WEIGHTS_NOT_CONFIRMED = "weights-not-confirmed"
     WORLD_UNREADABLE = "world-unreadable"
+    TRAFFIC_UNEXPLAINED = "traffic-unexplained"
+    NOT_APPROVED = "not-approved"
     ABORTED = "aborted"
 
 
@@ -110,6 +113,8 @@ class Step:
     bake_seconds: float
     analyse: bool
     """False: only the targets' health is watched while it bakes."""
+    approval: bool = False
+    """A person lets the traffic go to this step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +160,18 @@ class Rollout:
     baking_since: datetime | None = None
     extensions: int = 0
     """How often the bake of this step was extended for want of evidence."""
-    marks: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """Effects known to have happened, and when; each is also safe to repeat."""
+    waiting_since: datetime | None = None
+    """Since when the present owner waits for the world to follow: deadlines count from here. None: since the phase began."""
+    pause: Word | None = None
+    """Who holds the traffic where it is; None: nobody."""
+    paused_since: datetime | None = None
+    """Since when it holds, by the clock of whoever runs the rollout."""
+    paused_seconds: float = 0.0
+    """How long this step's bake was held before; the bake takes that much longer."""
+    asked_since: datetime | None = None
+    """Since when the next step waits for an approval, the time of pauses taken out; None: it does not."""
+    approvals: Mapping[int, Word] = field(default_factory=dict[int, Word])
+    """By step, counted from 0."""
     reason: Reason = Reason.NONE
     reason_text: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -175,13 +190,44 @@ class Rollout:
 
     @property
     def bake_ends_at(self) -> datetime:
-        """When the current step has baked, extensions and the metric store's delay included."""
+        """When the current step has baked, the metric store's delay included; an extension counts from when it was given."""
         if self.baking_since is None:
             raise ValueError(f"rollout {self.id} is {self.phase} and does not bake")
         step = self.steps[self.step]
+        if self.extensions:
+            return self.attended_since + timedelta(
+                seconds=max(step.bake_seconds, self.settings.analysis_interval_seconds)
+            )
         delay = self.settings.metric_delay_seconds if step.analyse else 0
-        extension = max(step.bake_seconds, self.settings.analysis_interval_seconds)
-        return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.extensions * extension)
+        return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.paused_seconds)
+
+    @property
+    def coming_step(self) -> int:
+        """The step that the traffic moves to next."""
+        return self.step if self.phase is Phase.SHIFTING else self.step + 1
+
+    @property
+    def waits_for(self) -> str:
+        """Which person's word it waits for, and the command to say it; "": nobody's."""
+        if self.pause:
+            return f"paused {self.pause.signature}; `slipway continue {self.environment}` ends that"
+        if self.asked_since is None:
+            return ""
+        since = f"since {self.asked_since:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{self.steps[self.coming_step].percent} % waits for approval {since}: `slipway approve {self.environment}`"
+        )
+
+    @property
+    def attended_since(self) -> datetime:
+        """The moment that deadlines count from. Time in which no process ran is not in it."""
+        return self.waiting_since or self.phase_started_at
+
+    @property
+    def explained(self) -> frozenset[Weights]:
+        """Every weights that this rollout may have left at the load balancer."""
+        steps = (Weights.towards(self.colour, step.percent) for step in self.steps)
+        return frozenset({self.original.weights, *steps})
 
     @property
     def next_phase(self) -> Phase:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.fitness import Fitness, digest_of
+from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.wanted import ColourRelease
 
@@ -46,6 +47,8 @@ class PlaceStatus:
     """Who is at work, "" when nobody."""
     rejected: tuple[Fitness, ...]
     """What is rejected here, the newest rejection first."""
+    owed: tuple[Owed, ...]
+    """Work that is left from rollouts that have ended: since when, how often it was tried, and why it is not done yet."""
     pending_contract: tuple[str, ...]
     """Contract migrations the live release waits for."""
     warm_until: datetime | None

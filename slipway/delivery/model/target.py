@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.steps import StepSettings, shares
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.errors import UsageError
 
 NoDataPolicy = Literal["fail", "hold", "pass"]
-Percent = Annotated[int, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
 """Bounded, so that it can be added to any time."""
 
@@ -78,8 +79,11 @@ class RolloutSettings(Part):
     """How traffic moves and when a release counts as bad. Units are in the names."""
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
-    steps: tuple[Percent, ...] = (10, 50, 100)
-    """Canary: the shares; linear: the first is the increment. The other strategies go to 100 at once."""
+    steps: tuple[StepSettings, ...] = shares(10, 50, 100)
+    """Canary: the shares; linear: the first is the increment, and whether each further one waits for a person; the other strategies go
+    to 100 at once, and wait for a person if the last one says so."""
+    approval_seconds: Seconds = Field(default=86_400, gt=0)
+    """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Seconds = 60
     max_error_ratio: float = Field(default=0.01, ge=0, le=1)
     error_factor: float = Field(default=2.0, ge=1)
@@ -134,6 +138,7 @@ class Target(Part):
     image: ImageRef | None = None
     notifications: Notifications = Notifications()
     rollout: RolloutSettings = RolloutSettings()
+    supply_chain: SupplyChain = SupplyChain()
 
 
 def parse_target(outputs: Mapping[str, Any]) -> Target:

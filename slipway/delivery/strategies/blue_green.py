@@ -8,4 +8,5 @@ from slipway.delivery.model.target import RolloutSettings
 
 def plan_blue_green(settings: RolloutSettings) -> tuple[Step, ...]:
     """One step to 100 %."""
-    return (Step(percent=100, bake_seconds=settings.bake_seconds, analyse=True),)
+    approval = bool(settings.steps) and settings.steps[-1].approval
+    return (Step(percent=100, bake_seconds=settings.bake_seconds, analyse=True, approval=approval),)

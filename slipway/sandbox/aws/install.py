@@ -18,6 +18,7 @@ from slipway.sandbox.aws.ecr.models import RegistryBackend
 from slipway.sandbox.aws.eks.models import RealEksBackend
 from slipway.sandbox.aws.iam.assume_role import install_sessions
 from slipway.sandbox.aws.iam.iam_operations import install_iam_operations
+from slipway.sandbox.aws.kms import take_digests
 from slipway.sandbox.aws.rds.models import PostgresBackend, replace_secret_text
 
 _original_identity = STSBackend.get_caller_identity
@@ -29,6 +30,7 @@ def install_backends() -> None:
     eks_backends.backend = RealEksBackend
     rds_backends.backend = PostgresBackend
     replace_secret_text()
+    take_digests()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     install_sessions()

@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 
 from slipway.sandbox.aws.answers import Answer, Environ, json_answer, manifest_error, passed_on
 from slipway.sandbox.aws.callers import caller_of
+from slipway.sandbox.aws.ecr.referrers import DIGEST, referrers
 from slipway.sandbox.aws.eks.access import same_principal
 from slipway.sandbox.aws.eks.models import find_cluster
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.token_review import Identity, decode_request, review
+from slipway.sandbox.aws.world import world
 from slipway.sandbox.images.source import ImageSource
+from slipway.sandbox.registry_access import PUSH
 
 MAXIMUM_REVIEW_BYTES = 1 << 20
 MAXIMUM_MANIFEST_BYTES = 4 << 20
@@ -50,18 +53,30 @@ def cluster_identity(cluster_name: str, caller: str) -> Identity | None:
 
 
 def registry_route(
-    source: ImageSource, write: Callable[[str, str, bytes, str], Answer | None]
+    source: ImageSource,
+    write: Callable[[str, str, bytes, str], Answer | None],
+    right_of: Callable[[str], str | None],
 ) -> Callable[[Environ], Answer]:
-    """/_slipway/registry/v2/<repository>/manifests/<reference>, as the registry's proxy sends them here.
+    """/_slipway/registry/v2/<repository>/manifests/<reference> and …/referrers/<digest>, as the registry's proxy sends them here.
 
     Reading may make a stand-in. `write` gets repository, reference, content and media type, and answers None for a path it refuses.
+    `right_of` says what a header `Authorization` is good for: this page can be asked without the proxy, too.
     """
 
     def route(environ: Environ) -> Answer:
         path = str(environ["PATH_INFO"]).partition("/v2/")[2]
         repository, _, reference = path.rpartition("/manifests/")
         method = environ["REQUEST_METHOD"]
+        right = right_of(str(environ.get("HTTP_AUTHORIZATION", "")))
+        if right is None:
+            return manifest_error("401 Unauthorized", "UNAUTHORIZED", "Not Authorized")
+        referring, _, subject = path.rpartition("/referrers/")
+        registry = world().registry
+        if referring and registry is not None and method == "GET" and DIGEST.fullmatch(subject):
+            return referrers(registry, referring, subject)
         if method == "PUT":
+            if right != PUSH:
+                return manifest_error("403 Forbidden", "DENIED", "These credentials may pull only.")
             length = min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_MANIFEST_BYTES)
             content = environ["wsgi.input"].read(length)
             answer = write(repository, reference, content, str(environ.get("CONTENT_TYPE", "")))

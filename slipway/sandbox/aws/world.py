@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from slipway.sandbox.images.oci import RegistryClient
     from slipway.sandbox.kubernetes import ClusterManager
     from slipway.sandbox.postgres import PostgresInstances
+    from slipway.sandbox.registry_access import RegistryAccess
 
 log = get_logger(__name__)
 
@@ -25,6 +26,7 @@ class World:
     clusters: ClusterManager | None = None
     postgres: PostgresInstances | None = None
     registry: RegistryClient | None = None
+    registry_access: RegistryAccess | None = None
     token_webhook_url: str = ""
     """Asked by the API servers about AWS tokens; the cluster's name is appended."""
     save: Callable[[str], None] = lambda _service: None

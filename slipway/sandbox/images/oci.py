@@ -60,10 +60,11 @@ def image_configuration(recipe: Recipe, layers: Sequence[Layer]) -> dict[str, An
 
 
 class RegistryClient:
-    """One registry, without credentials."""
+    """The registry behind a socket, which asks for no credentials."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=60)
+    def __init__(self, socket: Path) -> None:
+        transport = httpx.HTTPTransport(uds=str(socket))
+        self._http = httpx.Client(base_url="http://registry", transport=transport, timeout=60)
 
     def close(self) -> None:
         """Close its connections."""

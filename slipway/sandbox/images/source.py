@@ -1,6 +1,6 @@
-"""Where an image comes from when a cluster or the engine asks the mirror for it: the registry, its publisher, or a recipe.
+"""Where an image comes from when a cluster or a build asks the mirror for it: the registry, its publisher, or a recipe.
 
-The mirror is asked first by containerd and by the Docker engine. What it does not have (404) they then ask the publisher's registry
+The mirror is asked first, by containerd and by the Docker provider. What it does not have (404) they then ask the publisher's registry
 for; so a stand-in is made only when that cannot be reached.
 """
 

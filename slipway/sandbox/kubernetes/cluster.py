@@ -28,6 +28,7 @@ from slipway.sandbox.kubernetes.node import Node
 from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.registry_access import RegistryAccess
 
 NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 """How many real nodes a node group gets at most; 1 unless set, since a node costs about 200 MiB."""
@@ -274,7 +275,7 @@ class ClusterManager:
 
     def _node(self, name: str, record: ClusterRecord, node: NodeRecord) -> Node:
         layout = self._layout(name, record).node(node.number, node.region)
-        return Node(layout, node, self._binaries, self._processes)
+        return Node(layout, node, self._binaries, RegistryAccess(self._paths), self._processes)
 
 
 def nodes_per_group(setting: str) -> int:

@@ -14,6 +14,7 @@ from slipway.sandbox.kubernetes.images import image_names, import_image, write_s
 from slipway.sandbox.kubernetes.layout import NodeLayout
 from slipway.sandbox.ports import HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.registry_access import RegistryAccess
 
 CNI_PROGRAMS = Path("/usr/lib/cni")
 """Where Debian's containernetworking-plugins puts them."""
@@ -58,14 +59,18 @@ disabled_plugins = [
   Root = "{state}/runc"
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "{mirrors}"
+[plugins."io.containerd.grpc.v1.cri".registry.configs."{registry}".auth]
+  username = "{username}"
+  password = "{password}"
 """
 
 
 class Containerd:
     """Starts and stops one node's containerd."""
 
-    def __init__(self, node: NodeLayout, binaries: Binaries, processes: ProcessTable) -> None:
+    def __init__(self, node: NodeLayout, binaries: Binaries, access: RegistryAccess, processes: ProcessTable) -> None:
         self._node = node
+        self._access = access
         self._binaries = binaries
         self._processes = processes
         self._folder = node.folder / "containerd"
@@ -99,6 +104,8 @@ class Containerd:
 
     def _write_configuration(self) -> Path:
         path = self._folder / "config.toml"
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # it holds the registry's password, where the kubelet's credential provider would give ECR's
         path.write_text(
             _CONFIGURATION.format(
                 root=self._folder / "root",
@@ -108,6 +115,8 @@ class Containerd:
                 cni_programs=CNI_PROGRAMS,
                 cni_configuration=self._folder / "cni",
                 mirrors=self._folder / "mirrors",
+                registry=MIRROR.removeprefix("http://"),
+                **self._access.pull_credentials(),
             )
         )
         return path

@@ -1,23 +1,39 @@
-"""API server, controller manager and scheduler of one cluster, as processes of the host."""
+"""API server, controller manager and scheduler of one cluster, as processes of the host, under an account of their own.
+
+The account can read what the three need, and nothing else of the cluster: not the administrator's kubeconfig, not the nodes' folders.
+All clusters share it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from slipway.sandbox.accounts import ensure_account, let_read, reachable, unreachable
 from slipway.sandbox.go_programs import Binaries
 from slipway.sandbox.kubernetes import supervise
 from slipway.sandbox.kubernetes.api import ApiServer
 from slipway.sandbox.kubernetes.etcd import URL as ETCD_URL
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import CLUSTER_DOMAIN, ClusterLayout
-from slipway.sandbox.kubernetes.pki import ensure_cluster_pki
+from slipway.sandbox.kubernetes.pki import ETCD_AUTHORITY, ETCD_CLIENT, copy_etcd_client, ensure_cluster_pki
 from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 READY_TIMEOUT_SECONDS = 180
 TOKEN_CACHE_SECONDS = 2
 """How long an answer of the token webhook holds, refusals included: a new access entry must work at once."""
+ACCOUNT = "slipway-kubernetes"
+READABLE = (
+    *(f"{name}.{kind}" for name in ("ca", "apiserver", "apiserver-kubelet-client") for kind in ("crt", "key")),
+    *(f"{name}.{kind}" for name in ("front-proxy-client", ETCD_CLIENT) for kind in ("crt", "key")),
+    "front-proxy-ca.crt",
+    ETCD_AUTHORITY,
+    "service-accounts.key",
+    "controller-manager.kubeconfig",
+    "scheduler.kubeconfig",
+)
+"""Files of the cluster's PKI. The controller manager signs certificate requests with the authority's key."""
+WEBHOOK = "token-webhook.kubeconfig"
 PROGRAMS = ("kube-scheduler", "kube-controller-manager", "kube-apiserver")
 """In the order of stopping."""
 CONTROLLERS_OFF = (
@@ -43,31 +59,46 @@ class ControlPlane:
 
     def start(self, token_webhook_url: str) -> None:
         """Run all three, and wait until the API server is ready."""
-        ensure_cluster_pki(self._layout)
-        webhook = self._write_webhook_config(token_webhook_url)
+        pki = self._hand_out(token_webhook_url)
         api = ApiServer(self._layout.admin_kubeconfig)
         spec = ProcessSpec(
             name=self._layout.process("kube-apiserver"),
-            argv=self._api_server_argv(webhook),
+            argv=self._api_server_argv(pki),
+            account=ACCOUNT,
+            cwd=Path("/"),
             ready=api.is_ready,
             ready_timeout_seconds=READY_TIMEOUT_SECONDS,
         )
         supervise.ensure(self._processes, spec, ports=(self._layout.api_port,))
         for program, argv in (
-            ("kube-controller-manager", self._controller_manager_argv()),
-            ("kube-scheduler", self._scheduler_argv()),
+            ("kube-controller-manager", self._controller_manager_argv(pki)),
+            ("kube-scheduler", self._scheduler_argv(pki)),
         ):
-            supervise.ensure(self._processes, ProcessSpec(name=self._layout.process(program), argv=argv))
+            spec = ProcessSpec(name=self._layout.process(program), argv=argv, account=ACCOUNT, cwd=Path("/"))
+            supervise.ensure(self._processes, spec)
 
     def stop(self) -> None:
         """End all three; what they know stays in etcd."""
         for program in PROGRAMS:
             self._processes.stop(self._layout.process(program), timeout_seconds=5)
+        unreachable(self._layout.pki)
 
     def _program(self, name: str) -> str:
-        return str(self._binaries.path(name))
+        path = self._binaries.path(name)
+        return str(reachable(path.parent) / path.name)
 
-    def _write_webhook_config(self, url: str) -> Path:
+    def _hand_out(self, token_webhook_url: str) -> Path:
+        """Make the credentials, let the account read its own of them, and return their folder as the account sees it."""
+        pki = self._layout.pki
+        ensure_cluster_pki(self._layout)
+        copy_etcd_client(self._etcd.pki, pki)
+        self._write_webhook_config(pki / WEBHOOK, token_webhook_url)
+        ensure_account(ACCOUNT)
+        for path in (pki, pki / WEBHOOK, *(pki / name for name in READABLE)):
+            let_read(path, ACCOUNT)
+        return reachable(pki)
+
+    def _write_webhook_config(self, path: Path, url: str) -> None:
         document = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -76,12 +107,10 @@ class ControlPlane:
             "users": [{"name": "kube-apiserver"}],
             "contexts": [{"name": "token-review", "context": {"cluster": "token-review", "user": "kube-apiserver"}}],
         }
-        path = self._layout.folder / "token-webhook.json"
         path.write_text(json.dumps(document, indent=1))
-        return path
 
-    def _api_server_argv(self, webhook: Path) -> list[str]:
-        layout, pki = self._layout, self._layout.pki
+    def _api_server_argv(self, pki: Path) -> list[str]:
+        layout = self._layout
         return [
             self._program("kube-apiserver"),
             f"--bind-address={HOST_ADDRESS}",
@@ -89,9 +118,9 @@ class ControlPlane:
             f"--advertise-address={HOST_ADDRESS}",
             f"--etcd-servers={ETCD_URL}",
             f"--etcd-prefix={layout.etcd_prefix}",
-            f"--etcd-cafile={self._etcd.pki / 'ca.crt'}",
-            f"--etcd-certfile={self._etcd.pki / 'client.crt'}",
-            f"--etcd-keyfile={self._etcd.pki / 'client.key'}",
+            f"--etcd-cafile={pki / ETCD_AUTHORITY}",
+            f"--etcd-certfile={pki / ETCD_CLIENT}.crt",
+            f"--etcd-keyfile={pki / ETCD_CLIENT}.key",
             f"--service-cluster-ip-range={layout.service_network}",
             f"--tls-cert-file={pki / 'apiserver.crt'}",
             f"--tls-private-key-file={pki / 'apiserver.key'}",
@@ -114,7 +143,7 @@ class ControlPlane:
             "--enable-aggregator-routing=true",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
-            f"--authentication-token-webhook-config-file={webhook}",
+            f"--authentication-token-webhook-config-file={pki / WEBHOOK}",
             "--authentication-token-webhook-version=v1",
             f"--authentication-token-webhook-cache-ttl={TOKEN_CACHE_SECONDS}s",
             "--allow-privileged=true",
@@ -123,8 +152,7 @@ class ControlPlane:
             "--profiling=false",
         ]
 
-    def _controller_manager_argv(self) -> list[str]:
-        pki = self._layout.pki
+    def _controller_manager_argv(self, pki: Path) -> list[str]:
         return [
             self._program("kube-controller-manager"),
             f"--kubeconfig={pki / 'controller-manager.kubeconfig'}",
@@ -144,11 +172,10 @@ class ControlPlane:
             "--profiling=false",
         ]
 
-    def _scheduler_argv(self) -> list[str]:
-        kubeconfig = self._layout.pki / "scheduler.kubeconfig"
+    def _scheduler_argv(self, pki: Path) -> list[str]:
         return [
             self._program("kube-scheduler"),
-            f"--kubeconfig={kubeconfig}",
+            f"--kubeconfig={pki / 'scheduler.kubeconfig'}",
             "--leader-elect=false",
             "--secure-port=0",
             "--profiling=false",

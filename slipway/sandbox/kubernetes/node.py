@@ -28,6 +28,7 @@ from slipway.sandbox.ports import (
     PROXY_METRICS_PORT,
 )
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
+from slipway.sandbox.registry_access import RegistryAccess
 
 READY_TIMEOUT_SECONDS = 120
 RESOLVER_FILES = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
@@ -40,12 +41,19 @@ CNI_RESULTS = Path("/var/lib/cni/results")
 class Node:
     """Starts, stops and removes one node."""
 
-    def __init__(self, node: NodeLayout, record: NodeRecord, binaries: Binaries, processes: ProcessTable) -> None:
+    def __init__(
+        self,
+        node: NodeLayout,
+        record: NodeRecord,
+        binaries: Binaries,
+        access: RegistryAccess,
+        processes: ProcessTable,
+    ) -> None:
         self._node = node
         self._record = record
         self._binaries = binaries
         self._processes = processes
-        self._containerd = Containerd(node, binaries, processes)
+        self._containerd = Containerd(node, binaries, access, processes)
 
     @property
     def layout(self) -> NodeLayout:

@@ -26,6 +26,9 @@ from slipway.sandbox.ports import HOST_ADDRESS
 VALID_DAYS = 3650
 CLOCK_SKEW = datetime.timedelta(hours=1)
 SERVICE_ACCOUNT_KEY_BITS = 2048
+ETCD_AUTHORITY = "etcd-ca.crt"
+ETCD_CLIENT = "apiserver-etcd-client"
+"""As kubeadm names it."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,16 @@ def ensure_cluster_pki(layout: ClusterLayout) -> None:
         text = kubeconfig(layout.endpoint, authority.pem, identity, cluster=layout.name, user=user)
         _write(scratch / f"{name}.kubeconfig", text.encode())
     scratch.rename(layout.pki)
+
+
+def copy_etcd_client(etcd_pki: Path, folder: Path) -> None:
+    """The API server's credentials for etcd, beside its others: what etcd's own folder has, etcd's account may read."""
+    for source, target in (
+        ("ca.crt", ETCD_AUTHORITY),
+        ("client.crt", f"{ETCD_CLIENT}.crt"),
+        ("client.key", f"{ETCD_CLIENT}.key"),
+    ):
+        _write(folder / target, (etcd_pki / source).read_bytes())
 
 
 def ensure_node_pki(node: NodeLayout) -> Path:

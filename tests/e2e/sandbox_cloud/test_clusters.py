@@ -91,7 +91,13 @@ def test_public_image_runs_in_the_cluster(run: Run, kubeconfig: Path, eventually
 
 
 def test_pod_of_an_ecr_image_reaches_a_database(
-    run: Run, aws: Callable[..., Any], engine: Any, kubeconfig: Path, eventually: Eventually
+    run: Run,
+    aws: Callable[..., Any],
+    engine: Any,
+    kubeconfig: Path,
+    eventually: Eventually,
+    *,
+    registry_login: dict[str, str],
 ) -> None:
     rds, ecr, name = aws("rds"), aws("ecr"), f"e2e-{uuid4().hex[:6]}"
     rds.create_db_instance(
@@ -105,7 +111,7 @@ def test_pod_of_an_ecr_image_reaches_a_database(
     uri = ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"]
     dockerfile = "FROM python:3.11-slim-bookworm\nRUN pip install --quiet 'psycopg[binary]'\nUSER 10001:10001\n"
     engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=f"{uri}:1", rm=True)
-    engine.images.push(uri, tag="1")
+    engine.images.push(uri, tag="1", auth_config=registry_login)
     (image,) = ecr.list_images(repositoryName=name)["imageIds"]
     rds.get_waiter("db_instance_available").wait(
         DBInstanceIdentifier=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}

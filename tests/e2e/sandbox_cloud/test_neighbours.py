@@ -14,7 +14,7 @@ from slipway.sandbox.ports import HOST_ADDRESS, LISTENERS
 from slipway.sandbox.processes import ProcessTable
 from tests.listening import MACHINE, listening, neighbour, reached
 
-ALWAYS = {"AWS API", "Pulumi providers", "image registry", "image registry's store"}
+ALWAYS = {"AWS API", "Pulumi providers", "image registry, with credentials"}
 SELDOM_BOTH = {
     "kubelet, with a certificate or token": "kubelet's health",
     "Kubernetes API": "etcd, with its client certificate",

@@ -102,11 +102,11 @@ def database() -> None:
     Database("shop", args, on_aws())
 
 
-def load_balancer() -> None:
+def load_balancer(blue: int = 90) -> None:
     args = LoadBalancerArgs(
         vpc_id="vpc-1",
         subnet_ids=["subnet-a", "subnet-b"],
-        weights={"blue": 90, "green": 10},
+        weights={"blue": blue, "green": 100 - blue},
         test_colour="green",
         certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/1",
         protect=True,
@@ -194,6 +194,11 @@ def test_component_declares_what_its_snapshot_has_and_a_second_preview_changes_n
             assert each.parent == component.urn
             assert deployed.provider_of(each).type == f"pulumi:providers:{each.type.split(':')[0]}"
     deployed.preview().assert_no_changes()
+
+
+def test_load_balancer_leaves_the_weights_of_a_listener_that_exists(deploy: Callable[..., Deployment]) -> None:
+    """An `up` that began with an older ledger would bring traffic back to a release that was rolled back meanwhile."""
+    deploy(load_balancer).preview(lambda: load_balancer(blue=0)).assert_no_changes()
 
 
 def secrets_in(value: Any, path: str = "") -> list[str]:

@@ -1,7 +1,7 @@
 """One release by one process: the real ledger and load balancer API, a stand-in for pods and stack in a file.
 
 Run as `python one_process.py <settings.json> <verb> <version> <owner-wait-seconds>`. The stand-in stack does what `up` does to weights:
-it sets both listeners to what the ledger says.
+it sets them once, when it makes the listener.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context, Place, Pods, SourceFacts, StackResult, World
-from slipway.delivery.simulation.rehearsal import FACTS
+from slipway.delivery.testing.attestations import SimulatedAttestations
+from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.rehearsal import FACTS
 from slipway.errors import OperationError, SlipwayError
 
 PLACE = Place(environment="dev", service="orders")
@@ -60,11 +62,12 @@ class Machine:
         return json.loads(self.file.read_text()) if self.file.is_file() else {}
 
     def up(self) -> StackResult:
-        wanted = self.ledger.wanted(PLACE)
+        wanted, first = self.ledger.wanted(PLACE), not self.file.is_file()
         temporary = self.file.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps({colour: running.release for colour, running in wanted.releases().items()}))
         temporary.replace(self.file)
-        self.balancer.move(wanted.weights)
+        if first:
+            self.balancer.move(wanted.weights)
         self.balancer.point_test(wanted.test)
         return StackResult()
 
@@ -132,6 +135,7 @@ def build(settings: dict[str, Any], version: str, wait_seconds: float) -> Contex
         stack=machine,
         source=machine,
         connect=connect,
+        attestations=SimulatedAttestations(ManualClock()),
         provisioner=AwsProvisioner("slipway-ledger", "us-east-1"),
         clock=SystemClock(),
         owner=this_owner(),

@@ -201,7 +201,10 @@ def deployment(**status: int) -> dict[str, Any]:
         "spec": {
             "replicas": 2,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}},
+            "template": {
+                "metadata": {"labels": {**labels, "slipway.dev/release": "r-7"}},
+                "spec": {"containers": [{"name": "app"}]},
+            },
         },
         "status": status,
     }
@@ -227,7 +230,7 @@ def test_deployment_is_ready_when_every_pod_is_of_the_newest_template(
         pod("starting", "10.90.0.8", ready=False),
         pod("old", "10.90.0.9", leaving=True),
     ]
-    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready, addresses=frozenset({"10.90.0.7"}))
+    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready, addresses=frozenset({"10.90.0.7"}), release="r-7")
     assert cluster.pods(Colour.GREEN) is None
 
 

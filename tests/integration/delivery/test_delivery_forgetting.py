@@ -18,7 +18,7 @@ from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import parse_target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context
 from slipway.stack import PulumiStack, find_cli
 from tests.command import run_slipway

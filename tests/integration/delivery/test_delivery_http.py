@@ -29,7 +29,7 @@ from slipway.delivery.events import Notice
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import Target, parse_target
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

@@ -15,19 +15,21 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.machine import enter
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.lease import Owner
+from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import RolloutSettings, parse_target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.planning import begin_rollout
 from slipway.delivery.ports import Ledger, Place
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.transitions import enter
 from slipway.errors import NotFoundError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -135,6 +137,8 @@ def test_every_fenced_write_of_the_old_owner_is_refused_before_the_new_one_has_w
         ledger.write_rollout(PLACE, rollout(), old)
     with pytest.raises(LeaseLostError):
         ledger.write_schema(PLACE, Schema(), old)
+    with pytest.raises(LeaseLostError):
+        ledger.write_owed(PLACE, (), old)
 
 
 def rollout() -> object:
@@ -225,6 +229,24 @@ def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:
     assert ledger.schema(PLACE) == Schema()
     ledger.write_schema(PLACE, schema, lease)
     assert ledger.schema(PLACE) == schema
+
+
+def test_owed_work_is_read_as_it_was_written(ledger: Ledger) -> None:
+    lease = ledger.acquire(PLACE, ADA, "test", NOW)
+    assert lease
+    assert ledger.owed(PLACE) == ()
+    owed = (Owed(debt=Debt.UP, rollout="first", since=NOW, attempts=2, problem="quota exceeded"),)
+    ledger.write_owed(PLACE, owed, lease)
+    assert ledger.owed(PLACE) == owed
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_last_word_on_a_topic_counts_for_its_rollout_only(ledger: Ledger, topic: Topic) -> None:
+    for because in ("lunch", "done"):
+        word = Word(rollout="first", by="ada", at=NOW, because=because, holds=because == "lunch", step=1)
+        ledger.say(PLACE, topic, word)
+    assert ledger.said(PLACE, topic, "first") == word
+    assert ledger.said(PLACE, topic, "second") is None
 
 
 def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:

@@ -10,9 +10,10 @@ import boto3
 import pytest
 
 from slipway import delivery
+from slipway.contract.steps import shares
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context, connect, read_rollout
 from slipway.errors import NotFoundError, UsageError
 from slipway.stack import PulumiStack
@@ -52,7 +53,7 @@ def test_bootstrap_makes_the_ledger_and_the_place_of_this_repository_s_dev(aws: 
 def test_rollout_settings_are_read_of_the_stack_file_at_hand(tmp_path: Path) -> None:
     found = read_rollout(PROJECT, "prod")
     assert found
-    assert (found.promote_from, found.steps) == ("staging", (5, 25, 50, 100))
+    assert (found.promote_from, found.steps) == ("staging", shares(5, 25, 50, 100))
     (tmp_path / "Pulumi.yaml").write_text("config: {slipway:rollout: {type: object, default: {}}}\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     assert read_rollout(tmp_path, "dev") is None

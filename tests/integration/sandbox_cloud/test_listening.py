@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from slipway.sandbox.accounts import unreachable
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import API_PORTS, ETCD_PORT, HOST_ADDRESS, REGISTRY_BACKEND_PORT, REGISTRY_PORT
+from slipway.sandbox.ports import API_PORTS, ETCD_PORT, HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessTable
 from tests.listening import MACHINE, Socket, listening, neighbour, reached, run
 
-NEEDED = ("ip", "iptables", "etcd", "haproxy", "docker-registry")
+NEEDED = ("ip", "iptables", "etcd", "haproxy", "docker-registry", "socat")
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(shutil.which(program) for program in NEEDED),
     reason="needs root and the sandbox's packages",
@@ -28,7 +29,9 @@ EVERYWHERE = 7777
 START = """
 import sys
 from pathlib import Path
+from slipway.sandbox.accounts import ensure_account
 from slipway.sandbox.kubernetes import network
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.kubernetes.etcd import Etcd
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.paths import SandboxPaths
@@ -42,9 +45,10 @@ for _ in range(2):  # all of it may be repeated
     network.ensure_cluster(layout)
     Registry(paths, processes).start()
     Etcd(paths, processes).start()
-serve = [sys.executable, "-m", "http.server", "--bind"]
-processes.ensure(ProcessSpec(name="dev-kube-apiserver", argv=[*serve, "10.87.0.1", str(layout.api_port)]))
-processes.ensure(ProcessSpec(name="control", argv=[*serve, "::", sys.argv[2]]))
+ensure_account(ACCOUNT)
+serve = ["socat", f"TCP-LISTEN:{layout.api_port},bind=10.87.0.1,fork", "PIPE"]
+processes.ensure(ProcessSpec(name="dev-kube-apiserver", argv=serve, account=ACCOUNT, cwd=Path("/")))
+processes.ensure(ProcessSpec(name="control", argv=[sys.executable, "-m", "http.server", "--bind", "::", sys.argv[2]]))
 """
 STOP = """
 import sys
@@ -109,11 +113,10 @@ def test_each_process_listens_where_the_table_says_as_the_account_that_it_names(
     sockets = {(socket.process, socket.account, str(socket.address), socket.port) for socket in world.sockets}
     assert sockets == {
         ("control", "root", "::", EVERYWHERE),
-        ("dev-kube-apiserver", "root", HOST_ADDRESS, API_PORTS[0]),
+        ("dev-kube-apiserver", ACCOUNT, HOST_ADDRESS, API_PORTS[0]),
         ("etcd", "etcd", "127.0.0.1", ETCD_PORT),
-        ("registry", "docker-registry", "127.0.0.1", REGISTRY_BACKEND_PORT),
-        ("registry-proxy", "haproxy", "127.0.0.1", REGISTRY_PORT),
-        ("registry-proxy", "haproxy", HOST_ADDRESS, REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", "127.0.0.1", REGISTRY_PORT),
+        ("registry-proxy", "docker-registry", HOST_ADDRESS, REGISTRY_PORT),
     }
     assert {socket.process for socket in world.sockets if socket.listener is None} == {"control"}
 
@@ -127,7 +130,7 @@ def test_refuses_a_neighbour_on_both_families(world: World) -> None:
 
 
 def test_pods_and_the_machine_reach_what_the_table_gives_them(world: World) -> None:
-    ports = (API_PORTS[0], REGISTRY_PORT, REGISTRY_BACKEND_PORT, ETCD_PORT)
+    ports = (API_PORTS[0], REGISTRY_PORT, ETCD_PORT)
     expected = {(HOST_ADDRESS, API_PORTS[0]), (HOST_ADDRESS, REGISTRY_PORT)}
     assert reached(world.pod, [(HOST_ADDRESS, port) for port in ports]) == expected
     machine = reached(
@@ -136,7 +139,7 @@ def test_pods_and_the_machine_reach_what_the_table_gives_them(world: World) -> N
     assert machine == expected | {("127.0.0.1", port) for port in ports} | {("10.87.10.2", 80)}
 
 
-@pytest.mark.parametrize("name", ["etcd", "registry"])
+@pytest.mark.parametrize("name", ["etcd", "registry", "registry-proxy"])
 def test_service_has_no_capability_and_no_variable_of_its_caller(world: World, name: str) -> None:
     record = world.processes.find(name)
     process = record.process() if record else None

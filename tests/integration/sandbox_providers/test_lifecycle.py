@@ -266,6 +266,22 @@ def test_update_moves_traffic_in_place_when_weights_change(stack: Stack) -> None
     assert stack.changes("Listener live").changes is DiffChanges.NONE
 
 
+def test_update_of_something_else_leaves_traffic_where_others_moved_it(stack: Stack, provider: AwsProvider) -> None:
+    """As Terraform's provider, which sends default actions only where the program changes them."""
+    live = stack.made["Listener live"]
+    groups = [stack.made[f"TargetGroup {colour}"].id for colour in ("blue", "green")]
+    elb = provider._configured().client("elbv2")  # pyright: ignore[reportPrivateUsage]
+    before, port = elb.describe_listeners(ListenerArns=[live.id])["Listeners"][0]["DefaultActions"], live.inputs["port"]
+    shares = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(groups, (30, 70), strict=True)]
+    forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}
+    elb.modify_listener(ListenerArn=live.id, DefaultActions=[forward])
+    stack.update("Listener live", port=port + 1000)
+    found = stack.refresh("Listener live").inputs["defaultActions"][0]["forward"]["targetGroups"]
+    assert found == weights(groups, 30, 70)
+    elb.modify_listener(ListenerArn=live.id, DefaultActions=before)
+    stack.update("Listener live", port=port)
+
+
 @pytest.mark.parametrize(
     ("key", "change"),
     [

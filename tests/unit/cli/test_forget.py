@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slipway import delivery
-from slipway.cli import delivery as verbs
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.cli.delivery import options
+from slipway.delivery.testing.rehearsal import Rehearsal
 from tests.command import run_slipway
 
 
@@ -21,7 +21,7 @@ def destroyed(monkeypatch: pytest.MonkeyPatch) -> delivery.Context:
     context = rehearsal.context("dev")
     delivery.release(context)
     context.stack.destroy()
-    monkeypatch.setattr(verbs, "_connect", lambda _session, _environment: context)
+    monkeypatch.setattr(options, "connect", lambda _session, _environment: context)
     return context
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from slipway import delivery
 from slipway.cli import app
-from slipway.cli import delivery as verbs
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.cli.delivery import options
+from slipway.delivery.testing.rehearsal import Rehearsal
 
 
 def test_judge_shows_each_look_of_the_last_rollout_that_was_analysed(
@@ -17,7 +17,7 @@ def test_judge_shows_each_look_of_the_last_rollout_that_was_analysed(
 ) -> None:
     rehearsal = Rehearsal()
     context = rehearsal.context("dev")
-    monkeypatch.setattr(verbs, "_connect", lambda _session, _environment: context)
+    monkeypatch.setattr(options, "connect", lambda _session, _environment: context)
 
     def judge(*arguments: str) -> list[str]:
         monkeypatch.setattr(sys, "argv", ["slipway", "judge", *arguments])

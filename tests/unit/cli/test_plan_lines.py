@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.cli.delivery import plan_lines
+from slipway.cli.delivery.outcome import plan_lines
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Kind, Step

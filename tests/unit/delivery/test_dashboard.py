@@ -20,7 +20,7 @@ from slipway.delivery.dashboard.wording import waits
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.fitness import Fitness, FitnessNote, digest_of
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import OperationError
 from tests.company import Counted, overview_of, series, start_releases
 

@@ -14,8 +14,8 @@ from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Place
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import LockedError, NotFoundError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
@@ -176,7 +176,7 @@ def test_killed_at_any_write_it_ends_in_the_same_place_when_it_is_repeated(versi
     undisturbed, writes = copy.deepcopy(prepared), list[str]()
     memory(undisturbed).before_write = writes.append
     delivery.forget_destroyed(undisturbed.context("dev"))
-    assert len(writes) == 4
+    assert len(writes) == 5
     for number in range(len(writes)):
         rehearsal, left = copy.deepcopy(prepared), iter([*[False] * number, True])
         kill(rehearsal, delivery.forget_destroyed, before=lambda _what, left=left: next(left))

@@ -21,9 +21,10 @@ from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context
-from slipway.delivery.simulation.clock import ManualClock
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour
+from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.processes import SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import NotFoundError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
@@ -114,6 +115,16 @@ def test_older_release_does_not_overtake_one_that_was_asked_for_while_it_waited(
     ctx = meanwhile(rehearsal, "dev", newer)
     with pytest.raises(delivery.RefusedError, match="is older than"):
         delivery.release(ctx)
+    assert live(rehearsal, "dev") == "3.0.0"
+
+
+@pytest.mark.parametrize("skew_seconds", [90, -3600])
+def test_release_goes_through_on_a_machine_whose_clock_is_behind_that_of_the_last_one(skew_seconds: float) -> None:
+    rehearsal = Rehearsal(clock=SharedClock())
+    rehearsal.environment("dev")
+    for version, skew in ("1.0.0", 0), ("2.0.0", skew_seconds), ("3.0.0", 0):
+        rehearsal.check_out(version)
+        delivery.release(inhabited(rehearsal.context("dev"), rehearsal.clock, skew_seconds=skew))
     assert live(rehearsal, "dev") == "3.0.0"
 
 

@@ -14,8 +14,8 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import Phase, Reason, Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.simulation.traffic import NoisyTraffic, analyse_rollout
 from slipway.delivery.strategies import plan_steps
+from slipway.delivery.testing.traffic import NoisyTraffic, analyse_rollout
 from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

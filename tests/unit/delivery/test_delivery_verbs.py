@@ -14,11 +14,11 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
-from slipway.delivery.planning import build_release
 from slipway.delivery.ports import StackResult
-from slipway.delivery.simulation.rehearsal import Rehearsal
-from slipway.delivery.simulation.world import Behaviour, SimulatedEnvironment, SimulatedStack
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment, SimulatedStack
 from slipway.errors import LockedError, NotFoundError, OperationError
+from tests.unit.delivery.interrupting import check_out_bad
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
@@ -35,15 +35,6 @@ def company(*versions: str, **rollout: Any) -> Rehearsal:
         rehearsal.check_out(version, revisions=[EXPAND])
         delivery.release(rehearsal.context("dev"))
     return rehearsal
-
-
-def check_out_bad(rehearsal: Rehearsal, version: str, **behaviour: Any) -> str:
-    """A version that behaves badly in dev; its release id."""
-    rehearsal.check_out(version)
-    dev = rehearsal.environment("dev")
-    made = build_release("orders", str(dev.image), rehearsal.facts(), rehearsal.clock.now())
-    dev.behaviour[made.id] = Behaviour(**behaviour)
-    return made.id
 
 
 def fitness_of(rehearsal: Rehearsal, version: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from docs import make_pictures
 from docs.make_pictures import ENVIRONMENT, is_divided, photograph
 from slipway import delivery
 from slipway.delivery.reporting import as_json, read_status
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 
 
 @pytest.fixture

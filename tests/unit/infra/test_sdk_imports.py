@@ -100,7 +100,7 @@ def test_refuses_a_name_that_is_not_there_in_pythons_words(sdk: Path) -> None:
     with pytest.raises(AttributeError, match=r"module 'pulumi_lean\.ec2' has no attribute 'Nothing'"):
         load().Nothing  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
-        exec(f"from {PACKAGE} import Nothing")  # noqa: S102
+        exec(f"from {PACKAGE} import Nothing")  # noqa: S102 - the statement is the subject
 
 
 @pytest.mark.parametrize(

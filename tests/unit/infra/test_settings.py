@@ -100,6 +100,7 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("rollout", {"metrics": {"latencies": {}}}, "slipway:rollout.metrics.latencies"),
         ("rollout", {"metrics": {"errors": {"dryrun": True}}}, "slipway:rollout.metrics.errors.dryrun: unknown key"),
         ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
+        ("image", {"context": "app"}, "slipway:image: needs baseImage, by digest, or allowMovingBase"),
         ("image", {}, "no release could ever come here"),
         ("network", {"cidr": "10.0.0.0/16", "zones": ["us-east-1a"]}, "slipway:network.zones"),
         ("network", "wide", "slipway:network"),

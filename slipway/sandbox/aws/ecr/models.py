@@ -21,6 +21,7 @@ from moto.ecr.exceptions import InvalidParameterException
 from moto.ecr.models import ECRBackend, Image, Repository, ecr_backends
 
 from slipway.sandbox.aws.answers import Answer, manifest_error, passed_on
+from slipway.sandbox.aws.ecr.referrers import TAG, list_referrer, subject_of
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.images.oci import MANIFEST_TYPE, RegistryClient
@@ -127,6 +128,8 @@ class RegistryBackend(ECRBackend):
         tags: dict[str, list[str]] = {}
         found: dict[str, httpx.Response] = {}
         for tag in registry.tags(repository.name):
+            if TAG.fullmatch(tag):
+                continue  # a list of referrers, which ECR keeps elsewhere
             response = registry.manifest(repository.name, tag)
             if response is not None:
                 digest = response.headers.get("Docker-Content-Digest") or _digest(response.content)
@@ -175,7 +178,12 @@ def write_manifest(repository_name: str, reference: str, content: bytes, media_t
             if isinstance(backend, RegistryBackend):
                 backend._look(registry, repository)
             world().save("ecr")
-    return passed_on(response)
+    status, headers, body = passed_on(response)
+    subject = None if response.is_error else subject_of(content)
+    if subject:
+        list_referrer(registry, repository_name, subject, _digest(content), content)
+        headers.append(("OCI-Subject", subject))
+    return status, headers, body
 
 
 def _find_repository(name: str) -> Repository | None:

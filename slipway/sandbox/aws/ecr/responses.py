@@ -8,28 +8,28 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from moto.core.responses import ActionResult
 from moto.ecr.responses import ECRResponse
 
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.registry import REGISTRY_ADDRESS
-
-TOKEN_LIFETIME = timedelta(hours=12)
+from slipway.sandbox.registry_access import USER
 
 
 class EcrResponse(ECRResponse):
     """Decodes, calls the backend, encodes."""
 
     def get_authorization_token(self) -> ActionResult:
-        """GetAuthorizationToken: the registry asks for no credentials and takes any."""
-        if world().registry is None:
+        """GetAuthorizationToken: whoever may ask for it may push."""
+        access = world().registry_access
+        if access is None:
             return super().get_authorization_token()
-        token = b64encode(f"AWS:{self.current_account}-sandbox".encode()).decode()
+        token, end = access.push_token(datetime.now(UTC))
         facts = {
-            "authorizationToken": token,
-            "expiresAt": datetime.now(UTC) + TOKEN_LIFETIME,
+            "authorizationToken": b64encode(f"{USER}:{token}".encode()).decode(),
+            "expiresAt": end,
             "proxyEndpoint": f"http://{REGISTRY_ADDRESS}",
         }
         return ActionResult({"authorizationData": [facts]})

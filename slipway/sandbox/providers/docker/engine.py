@@ -20,9 +20,11 @@ from slipway.providers.provider import ProviderError
 from slipway.sandbox.docker import engine_answers
 from slipway.sandbox.images import find_recipe
 from slipway.sandbox.images.source import Reference
+from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.docker.dockerfile import base_images
 from slipway.sandbox.providers.docker.inputs import ImageSpec, split_name
 from slipway.sandbox.registry import REGISTRY_ADDRESS
+from slipway.sandbox.registry_access import RegistryAccess
 
 CONNECT_TIMEOUT_SECONDS = 10
 SILENCE_TIMEOUT_SECONDS = 600
@@ -130,7 +132,7 @@ class Engine:
             )
 
     def _have_base_images(self, client: docker.DockerClient, image: ImageSpec, say: Say) -> None:
-        """Fetch from the sandbox's mirror what the image starts from and no public registry gives."""
+        """Fetch what the image starts from: from the sandbox's registry, which has stand-ins where no public registry answers."""
         for name in base_images(image.context.dockerfile.read_text(), image.args):
             wanted = Reference.parse(name)
             if wanted is None or find_recipe(wanted.repository.removeprefix("library/"), wanted.tag) is None:
@@ -141,12 +143,15 @@ class Engine:
                 continue
             except ImageNotFound:
                 say(f"pulling {short}")
+            credentials = RegistryAccess(SandboxPaths.from_environment()).pull_credentials()
             with contextlib.suppress(*_FAILURES):
-                client.images.pull(*split_name(short))
+                found = client.images.pull(
+                    f"{REGISTRY_ADDRESS}/{wanted.repository}", tag=wanted.tag, auth_config=credentials
+                )
+                found.tag(*split_name(short))
                 continue
             try:
-                found = client.images.pull(f"{REGISTRY_ADDRESS}/{wanted.repository}", tag=wanted.tag)
-                found.tag(*split_name(short))
+                client.images.pull(*split_name(short))
             except _FAILURES as error:
                 raise ProviderError(
                     f"building {image.name} failed: neither a public registry nor the sandbox's has {short}: {_reason(error)}"

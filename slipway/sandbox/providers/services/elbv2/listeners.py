@@ -79,8 +79,11 @@ class Listener(ElbResource):
         }
 
     def update(self, call: Call, id: str) -> None:
-        """Everything but the load balancer."""
-        call.client("elbv2").modify_listener(ListenerArn=id, **self._arguments(call))
+        """Everything but the load balancer. Actions that did not change are not sent: others may have moved the weights."""
+        arguments = self._arguments(call)
+        if not call.changes("defaultActions"):
+            del arguments["DefaultActions"]
+        call.client("elbv2").modify_listener(ListenerArn=id, **arguments)
 
 
 class ListenerRule(ElbResource):

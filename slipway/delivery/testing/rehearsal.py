@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
-from slipway.delivery.simulation.clock import ManualClock
-from slipway.delivery.simulation.ledger import MemoryLedger
-from slipway.delivery.simulation.world import SimulatedEnvironment, SimulatedStack
+from slipway.delivery.testing.attestations import SimulatedAttestations
+from slipway.delivery.testing.clock import ManualClock, SkewedClock
+from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
 
 QUICK: Mapping[str, Any] = {
     "strategy": "canary",
@@ -49,6 +51,12 @@ class Rehearsal:
     """Process ids that are gone."""
     expired: set[str] = field(default_factory=set[str])
     """Images that the registry no longer has."""
+    demands: SupplyChain = field(default_factory=SupplyChain)
+    """Of every environment's stack file."""
+    attestations: SimulatedAttestations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attestations = SimulatedAttestations(self.clock)
 
     def environment(self, name: str, **rollout: Any) -> SimulatedEnvironment:
         """The environment, made with the first call; `rollout` overrides its quick settings."""
@@ -71,22 +79,27 @@ class Rehearsal:
             digest = version.encode().hex().ljust(64, "0")[:64]
             self.environment(building).image = f"registry/orders@sha256:{digest}"
 
-    def context(self, name: str, *, pid: int = 1, lease_wait_seconds: float = 0.0) -> Context:
-        """A context as one process would have it."""
+    def context(
+        self, name: str, *, pid: int = 1, lease_wait_seconds: float = 0.0, skew_seconds: float = 0.0
+    ) -> Context:
+        """A context as one process would have it; `skew_seconds`: how far its machine's clock is ahead."""
         environment = self.environment(name)
+        owner = Owner(user="ada", host="bench", pid=pid, started=float(pid))
         return Context(
             place=environment.place,
             ledger=self.ledger,
             stack=SimulatedStack(environment),
             source=self,
-            connect=lambda _target: environment.world(),
+            connect=lambda _target: environment.world(owner),
             provisioner=self,
-            clock=self.clock,
-            owner=Owner(user="ada", host="bench", pid=pid, started=float(pid)),
-            owner_is_dead=lambda owner: owner.pid in self.dead,
+            attestations=self.attestations,
+            clock=SkewedClock(self.clock, skew_seconds) if skew_seconds else self.clock,
+            owner=owner,
+            owner_is_dead=lambda other: other.pid in self.dead,
             progress=self.events.append,
             lease_wait_seconds=lease_wait_seconds,
             declared=lambda: RolloutSettings.model_validate(environment.rollout),
+            demands=lambda: self.demands,
             has_image=lambda image: image not in self.expired,
         )
 
@@ -97,6 +110,11 @@ class Rehearsal:
     def ensure_table(self, *, deletion_protection: bool) -> bool:
         """See `Provisioner.ensure_table`: memory needs none."""
         del deletion_protection
+        return False
+
+    def ensure_signing_key(self, alias: str) -> bool:
+        """See `Provisioner.ensure_signing_key`: memory needs none."""
+        del alias
         return False
 
     def ensure_state_backend(self, bucket: str) -> StateBackend:

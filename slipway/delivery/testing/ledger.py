@@ -11,11 +11,13 @@ from typing import Any
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
+from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted, dump_wanted, load_wanted
+from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError
 
@@ -44,7 +46,9 @@ class MemoryLedger:
         self._releases: dict[tuple[str, str], Release] = {}
         self._fitness: dict[tuple[Place, str], Fitness] = {}
         self._history: dict[Place, dict[str, Rollout]] = defaultdict(dict)
+        self._owed: dict[Place, tuple[Owed, ...]] = {}
         self._schemas: dict[Place, Schema] = {}
+        self._words: dict[tuple[Place, Topic], Word] = {}
         self._aborts: dict[Place, tuple[str, str]] = {}
         self._targets: dict[str, Target] = {}
 
@@ -108,7 +112,7 @@ class MemoryLedger:
             owner=owner, fence=fence, purpose=purpose, acquired_at=now, heartbeat_at=now, expires_at=now + TERM
         )
         self._leases[place], self._lease_fences[place] = lease, fence
-        for sk in ("wanted", "rollout", "schema"):
+        for sk in ("wanted", "rollout", "schema", "owed"):
             self._fences[place, sk] = fence
         return lease
 
@@ -203,6 +207,15 @@ class MemoryLedger:
         self._check(place, "schema", lease)
         self._write("schema", lambda: self._schemas.update({place: schema}))
 
+    def owed(self, place: Place) -> tuple[Owed, ...]:
+        """See `Ledger.owed`."""
+        return self._owed.get(place, ())
+
+    def write_owed(self, place: Place, owed: Sequence[Owed], lease: Lease) -> None:
+        """See `Ledger.write_owed`."""
+        self._check(place, "owed", lease)
+        self._write("owed", lambda: self._owed.update({place: tuple(owed)}))
+
     def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
         """See `Ledger.request_abort`."""
         self._aborts[place] = (rollout_id, text)
@@ -211,6 +224,15 @@ class MemoryLedger:
         """See `Ledger.abort_request`."""
         asked = self._aborts.get(place)
         return asked[1] if asked and asked[0] == rollout_id else None
+
+    def say(self, place: Place, topic: Topic, word: Word) -> None:
+        """See `Ledger.say`."""
+        self._words[place, topic] = word
+
+    def said(self, place: Place, topic: Topic, rollout_id: str) -> Word | None:
+        """See `Ledger.said`."""
+        word = self._words.get((place, topic))
+        return word if word and word.rollout == rollout_id else None
 
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""

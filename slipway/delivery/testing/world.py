@@ -10,12 +10,13 @@ from typing import Any
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
-from slipway.delivery.simulation.clock import ManualClock
-from slipway.errors import OperationError
+from slipway.delivery.testing.clock import ManualClock
+from slipway.errors import LockedError, OperationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +39,11 @@ class SimulatedEnvironment:
     clock: ManualClock
     rollout: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The stack's `rollout` settings, in the output's own camelCase."""
+    supply_chain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     image: str | None = None
     """What the stack builds; None: it takes images from upstream."""
     behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
-    """By release id; releases not named behave well."""
+    """By release id or by version; releases not named behave well."""
     expired: set[str] = field(default_factory=set[str])
     """Images that the registry no longer has: their pods do not start."""
     requests_per_second: float = 50.0
@@ -51,6 +53,10 @@ class SimulatedEnvironment:
     up_fault: str = ""
     migration_fault: str = ""
     balancer_fault: str = ""
+    forgotten_moves: int = 0
+    """So many of the next weight changes are accepted, and do nothing."""
+    answer_seconds: float = 0.0
+    """How long the load balancer takes to answer."""
     running: dict[Colour, tuple[ColourRelease, datetime]] = field(
         default_factory=dict[Colour, tuple[ColourRelease, datetime]]
     )
@@ -63,13 +69,17 @@ class SimulatedEnvironment:
     exists: bool = False
     moves: list[Weights] = field(default_factory=list[Weights])
     """Every weight change asked of the load balancer."""
+    harm: list[str] = field(default_factory=list[str])
+    """What must never happen, and did: traffic lost, two owners at once."""
+    locked: bool = False
+    """An `up` is under way."""
     notifications: list[str] = field(default_factory=list[str])
     _asked: list[tuple[datetime, Weights]] = field(default_factory=list[tuple[datetime, Weights]])
 
-    def world(self) -> World:
-        """The adapters."""
+    def world(self, owner: Owner | None = None) -> World:
+        """The adapters, as `owner` has them."""
         return World(
-            balancer=_Balancer(self),
+            balancer=_Balancer(self, owner),
             cluster=_Cluster(self),
             metrics=(_Metrics(self),),
             probe=_Probe(self),
@@ -101,6 +111,7 @@ class SimulatedEnvironment:
                 "databaseSecretName": "orders-database",
                 "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
                 "rollout": dict(self.rollout),
+                "supplyChain": dict(self.supply_chain),
             }
         }
 
@@ -114,7 +125,7 @@ class SimulatedEnvironment:
 
     def behaviour_of(self, release: ColourRelease) -> Behaviour:
         """How a release behaves."""
-        return self.behaviour.get(release.release, Behaviour())
+        return self.behaviour.get(release.release) or self.behaviour.get(release.version) or Behaviour()
 
     def settle_weights(self) -> None:
         """Weights asked for hold once their lag is over."""
@@ -126,24 +137,38 @@ class SimulatedEnvironment:
         if self.balancer_fault:
             raise OperationError(self.balancer_fault)
         self.moves.append(weights)
+        if self.forgotten_moves:
+            self.forgotten_moves -= 1
+            return
+        if weights in (asked for _, asked in self._asked):
+            return  # asked again, it is not later for that
         self._asked = [(self.clock.now() + timedelta(seconds=self.weight_lag_seconds), weights)]
 
     def converge(self) -> StackResult:
-        """What `up` does: everything follows the ledger."""
-        self.clock.sleep(self.up_seconds)
+        """What `up` does: everything follows the ledger, as it was when the `up` began. Weights are set when the listener is made."""
+        if self.locked:
+            raise LockedError("the stack is locked by another `up`")
+        self.locked = True
+        wanted = self.ledger.wanted(self.place)
+        try:
+            self.clock.sleep(self.up_seconds)
+        finally:
+            self.locked = False
         self.ups += 1
         if self.up_fault:
             raise OperationError(self.up_fault)
-        self.exists = True
-        wanted = self.ledger.wanted(self.place)
+        if not self.exists:
+            self.exists, self.weights = True, wanted.weights
+        self.settle_weights()
         for colour in Colour:
             release = wanted.colour(colour)
+            if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
+                self.harm.append(f"{colour} is replaced while it has {self.weights.of(colour)} % of the traffic")
             if release is None:
                 self.running.pop(colour, None)
             elif colour not in self.running or self.running[colour][0] != release:
                 self.running[colour] = (release, self.clock.now())
-        self.weights, self.test = wanted.weights, wanted.test
-        self._asked.clear()
+        self.test = wanted.test
         return StackResult(changes={"same": 1}, seconds=self.up_seconds)
 
 
@@ -181,16 +206,21 @@ class SimulatedStack:
 
 
 class _Balancer:
-    def __init__(self, environment: SimulatedEnvironment) -> None:
+    def __init__(self, environment: SimulatedEnvironment, owner: Owner | None) -> None:
         self._environment = environment
+        self._owner = owner
 
     def read(self) -> BalancerState:
+        self._environment.clock.sleep(self._environment.answer_seconds)
         if self._environment.balancer_fault:
             raise OperationError(self._environment.balancer_fault)
         self._environment.settle_weights()
         return BalancerState(weights=self._environment.weights, test=self._environment.test)
 
     def move(self, weights: Weights) -> None:
+        lease = self._environment.ledger.lease(self._environment.place)
+        if self._owner and (lease is None or lease.owner != self._owner):
+            self._environment.harm.append(f"{self._owner.name} moves traffic without the lease")
         self._environment.ask_weights(weights)
 
     def point_test(self, colour: Colour) -> None:
@@ -207,7 +237,10 @@ class _Cluster:
         self._environment = environment
 
     def pods(self, colour: Colour) -> Pods | None:
-        return Pods(wanted=2, ready=self._environment.healthy(colour)) if colour in self._environment.running else None
+        if colour not in self._environment.running:
+            return None
+        release = self._environment.running[colour][0].release
+        return Pods(wanted=2, ready=self._environment.healthy(colour), release=release)
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         if self._environment.migration_fault:

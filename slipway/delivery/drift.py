@@ -1,0 +1,111 @@
+"""What the load balancer has and the ledger does not explain: refused before traffic moves, repaired by `resume`."""
+
+from __future__ import annotations
+
+from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.machine import CONFIRM_SECONDS, POLL_SECONDS
+from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.rollout import Phase, Rollout
+from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.ports import Context, LoadBalancer
+from slipway.delivery.telling import tell
+from slipway.errors import OperationError, SlipwayError
+
+READ_ATTEMPTS = 4
+
+
+def read_weights(ctx: Context, balancer: LoadBalancer) -> Weights | None:
+    """What the load balancer says, asked again when it does not answer."""
+    for attempt in range(READ_ATTEMPTS):
+        try:
+            return balancer.read().weights
+        except SlipwayError:
+            if attempt == READ_ATTEMPTS - 1:
+                raise
+            ctx.clock.sleep(POLL_SECONDS * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def refuse_drift(ctx: Context, balancer: LoadBalancer | None, rollout: Rollout | None = None) -> None:
+    """OperationError when traffic is divided as neither the ledger nor the unfinished `rollout` says."""
+    if balancer is None:
+        return
+    wanted = ctx.ledger.wanted(ctx.place)
+    actual = read_weights(ctx, balancer)
+    if actual == wanted.weights or (rollout and actual in rollout.explained):
+        return
+    environment = ctx.place.environment
+    raise OperationError(
+        f"the load balancer has {_say(actual)} and the ledger says {wanted.weights}: somebody else moved the traffic",
+        where=str(ctx.place),
+        remedy=f"`slipway resume {environment}` sets what the ledger says; "
+        f"`slipway rollback {environment}` keeps the traffic at the older release, if that is where it was moved to",
+    )
+
+
+def refuse_used(ctx: Context, balancer: LoadBalancer, colour: Colour) -> None:
+    """OperationError when `colour`, which is about to be replaced, carries traffic."""
+    actual = read_weights(ctx, balancer)
+    if actual is None or actual.of(colour):
+        raise OperationError(
+            f"the load balancer has {_say(actual)}, and {colour} was to be replaced",
+            where=str(ctx.place),
+            remedy=f"`slipway resume {ctx.place.environment}` sets what the ledger says; then roll back",
+        )
+
+
+def repair_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | None) -> str:
+    """Set the weights that the ledger says, after saying so; what was done, "" when nothing differed."""
+    wanted = ctx.ledger.wanted(ctx.place)
+    if balancer is None or not wanted.releases():
+        return ""
+    actual = read_weights(ctx, balancer)
+    if actual == wanted.weights:
+        return ""
+    tell(ctx, f"the load balancer has {_say(actual)}, the ledger says {wanted.weights}: setting that again")
+    _refuse_empty(ctx, balancer, wanted)
+    began = asked = ctx.clock.monotonic()
+    keeper.confirm()
+    balancer.move(wanted.weights)
+    while read_weights(ctx, balancer) != wanted.weights:
+        at = ctx.clock.monotonic()
+        if at - began > CONFIRM_SECONDS:
+            raise OperationError(
+                f"the load balancer does not confirm {wanted.weights}",
+                where=str(ctx.place),
+                remedy="look at the listener in the AWS console",
+            )
+        if at - asked > CONFIRM_SECONDS / 20:
+            keeper.confirm()
+            balancer.move(wanted.weights)
+            asked = at
+        ctx.clock.sleep(POLL_SECONDS)
+    return f"the load balancer had {_say(actual)}, and has {wanted.weights} again"
+
+
+def say_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | None, rollout: Rollout) -> None:
+    """Before an interrupted rollout goes on: tell what differs, and repair what none of its next phases would."""
+    if balancer is None:
+        return
+    actual = read_weights(ctx, balancer)
+    wanted = ctx.ledger.wanted(ctx.place).weights
+    if actual == wanted or actual in rollout.explained:
+        return
+    if Phase.SHIFTING in rollout.path or Phase.RETURNING in rollout.path:
+        tell(ctx, f"the load balancer has {_say(actual)}, the ledger says {wanted}: the rollout sets its own again")
+    else:
+        repair_drift(ctx, keeper, balancer)
+
+
+def _refuse_empty(ctx: Context, balancer: LoadBalancer, wanted: Wanted) -> None:
+    for colour in Colour:
+        if wanted.weights.of(colour) and balancer.health(colour).healthy == 0:
+            raise OperationError(
+                f"{colour} should have {wanted.weights.of(colour)} % of the traffic, and has no healthy target",
+                where=str(ctx.place),
+                remedy=f"traffic stays where it is; `slipway rollback {ctx.place.environment}` makes that the ledger's word, too",
+            )
+
+
+def _say(weights: Weights | None) -> str:
+    return str(weights) if weights else "something else than the two colours behind its listener"

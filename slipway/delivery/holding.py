@@ -1,0 +1,64 @@
+"""Waiting for people: a pause holds the traffic where it is, an approval lets it go on. Pure: time is a value.
+
+The candidate is watched and judged meanwhile: a bad one is turned back, however long nobody answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from slipway.delivery.model.decision import Decision, Enter, Wait
+from slipway.delivery.model.observation import Observation
+from slipway.delivery.model.rollout import Phase, Reason, Rollout
+from slipway.delivery.transitions import attend, turn_back
+
+LISTENING = frozenset({Phase.MIGRATING, Phase.DEPLOYING, Phase.WAITING, Phase.SMOKING, Phase.SHIFTING, Phase.BAKING})
+"""Phases before the traffic is decided."""
+
+
+def hear(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
+    """What people said since the last look, taken into the rollout; None: nothing new."""
+    if rollout.phase not in LISTENING:
+        return None
+    wanted = seen.pause if seen.pause and seen.pause.holds else None
+    if wanted and rollout.pause is None:
+        return Enter(rollout=replace(rollout, pause=wanted, paused_since=now), text=f"paused {wanted.signature}")
+    if rollout.pause and wanted is None:
+        said = seen.pause.signature if seen.pause else "without a word"
+        return Enter(rollout=_continued(rollout, now), text=f"continued {said}")
+    approval = seen.approval
+    if approval and approval.step is not None and approval.step not in rollout.approvals:
+        approved = replace(rollout, approvals={**rollout.approvals, approval.step: approval}, asked_since=None)
+        percent = rollout.steps[approval.step].percent if approval.step < len(rollout.steps) else 100
+        return Enter(rollout=attend(approved, now), text=f"{percent} % approved {approval.signature}")
+    return None
+
+
+def wait_for_people(rollout: Rollout, step: int | None, now: datetime) -> Decision | None:
+    """Before traffic moves to `step` (None: before the last step counts as passed); None: nobody is waited for."""
+    seconds = rollout.settings.analysis_interval_seconds
+    if rollout.pause:
+        return Wait(seconds=seconds, text=rollout.waits_for)
+    if step is None or not rollout.steps[step].approval or step in rollout.approvals:
+        return None
+    if rollout.asked_since is None:
+        asked = replace(rollout, asked_since=now)
+        return Enter(rollout=asked, text=asked.waits_for)
+    if now >= rollout.asked_since + timedelta(seconds=rollout.settings.approval_seconds):
+        text = f"nobody approved {rollout.steps[step].percent} % within {rollout.settings.approval_seconds:g} s"
+        return Enter(rollout=turn_back(rollout, Reason.NOT_APPROVED, text, now))
+    return Wait(seconds=seconds, text=rollout.waits_for)
+
+
+def _continued(rollout: Rollout, now: datetime) -> Rollout:
+    """What was running out when it was paused has as long left as it had then, whoever was alive meanwhile."""
+    since = rollout.paused_since or now
+    held = now - since
+    return replace(
+        attend(rollout, now),
+        pause=None,
+        paused_since=None,
+        paused_seconds=rollout.paused_seconds + held.total_seconds(),
+        asked_since=rollout.asked_since + held if rollout.asked_since else None,
+    )

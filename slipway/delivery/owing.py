@@ -1,0 +1,84 @@
+"""Doing what is owed: after the traffic, one thing after the other, none of them in the way of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from slipway.delivery.converging import bring_stack_up
+from slipway.delivery.drift import repair_drift
+from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
+from slipway.delivery.events import StillOwed
+from slipway.delivery.leasing import LeaseKeeper, hold_lease
+from slipway.delivery.model.owed import RECORDS, Debt, Owed
+from slipway.delivery.ports import Context
+from slipway.delivery.recording import record_rejected, record_verified
+from slipway.delivery.targeting import known_balancer
+from slipway.delivery.telling import announce, facts, tell
+from slipway.errors import SlipwayError
+
+
+@contextmanager
+def at_work(ctx: Context, purpose: str, *, urgent: bool = False) -> Generator[LeaseKeeper]:
+    """The lease for a verb. Records that are owed are written first, the rest is tried once the verb's own work is done."""
+    with hold_lease(ctx, purpose, urgent=urgent) as keeper:
+        ctx.ledger.ensure(ctx.place)
+        pay(ctx, keeper, RECORDS)
+        try:
+            yield keeper
+        except ReleaseRolledBackError:
+            pay(ctx, keeper)
+            raise
+        pay(ctx, keeper)
+
+
+def pay(ctx: Context, keeper: LeaseKeeper, debts: Collection[Debt] = (*RECORDS, Debt.UP)) -> None:
+    """Try what is owed. What fails stays owed, with its reason, and is told: the traffic is decided, so nothing is raised."""
+    try:
+        for item in ctx.ledger.owed(ctx.place):
+            if item.debt in debts:
+                _try(ctx, keeper, item)
+    except LeaseLostError:
+        tell(ctx, "another process has taken over; what is owed is left to it")
+
+
+def forgive(ctx: Context, keeper: LeaseKeeper, debt: Debt, release: str = "") -> None:
+    """It has been done, or is wanted no more."""
+    owed = ctx.ledger.owed(ctx.place)
+    left = [item for item in owed if (item.debt, item.release) != (debt, release)]
+    if len(left) < len(owed):
+        ctx.ledger.write_owed(ctx.place, left, keeper.lease)
+
+
+def _try(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
+    keeper.confirm()
+    try:
+        _do(ctx, keeper, item)
+    except LeaseLostError:
+        raise
+    except SlipwayError as error:
+        failed = replace(item, attempts=item.attempts + 1, problem=error.what)
+        left = [
+            failed if (each.debt, each.release) == (item.debt, item.release) else each
+            for each in ctx.ledger.owed(ctx.place)
+        ]
+        ctx.ledger.write_owed(ctx.place, left, keeper.lease)
+        text = f"owed: {failed.text}; the next verb tries again, `slipway resume {ctx.place.environment}` at once"
+        announce(ctx, StillOwed(**facts(ctx, text)))
+    else:
+        forgive(ctx, keeper, item.debt, item.release)
+
+
+def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
+    if item.debt is Debt.VERIFIED:
+        record_verified(ctx, item)
+    elif item.debt is Debt.REJECTED:
+        record_rejected(ctx, item)
+    else:
+        _bring_up(ctx, keeper)
+
+
+def _bring_up(ctx: Context, keeper: LeaseKeeper) -> None:
+    balancer = known_balancer(ctx)
+    bring_stack_up(ctx, before=lambda: repair_drift(ctx, keeper, balancer))

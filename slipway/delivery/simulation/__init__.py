@@ -1,6 +1,0 @@
-"""A world in memory that a rollout can be rehearsed in, in milliseconds: for tests, and for people who extend delivery.
-
-True to the real one in what delivery relies on: writes are fenced and conditional, `up` follows the ledger, the load balancer answers
-what it was told with a lag, pods become healthy some time after `up`, error ratios depend on who has the traffic. Not simulated:
-connections, draining, DNS, AWS's own limits; integration and end-to-end tests are there for those.
-"""

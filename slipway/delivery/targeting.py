@@ -1,0 +1,43 @@
+"""Where a place is: as its stack says, or as the ledger remembers."""
+
+from __future__ import annotations
+
+from slipway.delivery.model.target import Target, parse_target
+from slipway.delivery.ports import Context, LoadBalancer
+from slipway.errors import SlipwayError
+
+
+def known_target(ctx: Context) -> Target | None:
+    """As the stack says; None before its first `up`."""
+    outputs = ctx.stack.outputs()
+    return parse_target(outputs) if "delivery" in outputs else None
+
+
+def require_target(ctx: Context) -> Target:
+    """As the stack says; UsageError before its first `up`."""
+    return parse_target(ctx.stack.outputs())
+
+
+def remembered_target(ctx: Context) -> Target | None:
+    """As the ledger remembers, without secrets: it takes no time, and a broken stack cannot hide it. None before the first release."""
+    for target in ctx.ledger.targets():
+        if (target.environment, target.service) == (ctx.place.environment, ctx.place.service):
+            return target
+    return None
+
+
+def reachable_target(ctx: Context) -> Target:
+    """For what must not fail with the stack: as the stack says, or else as the ledger remembers."""
+    try:
+        return require_target(ctx)
+    except SlipwayError:
+        remembered = remembered_target(ctx)
+        if remembered is None:
+            raise
+        return remembered
+
+
+def known_balancer(ctx: Context) -> LoadBalancer | None:
+    """Of the target that the ledger remembers."""
+    target = remembered_target(ctx)
+    return ctx.connect(target).balancer if target else None

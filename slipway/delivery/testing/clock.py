@@ -1,0 +1,63 @@
+"""A clock that moves only when somebody sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from slipway.delivery.ports import Clock
+
+
+@dataclass
+class _Timer:
+    due: float
+    seconds: float
+    action: Callable[[], None]
+
+
+class ManualClock:
+    """Implements `ports.Clock` without waiting."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)) -> None:
+        self._start = start
+        self._passed = 0.0
+        self._timers: list[_Timer] = []
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return self._start + timedelta(seconds=self._passed)
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once, and let what is to be repeated happen in it."""
+        until = self._passed + seconds
+        while timer := min(
+            (each for each in self._timers if each.due <= until), key=lambda each: each.due, default=None
+        ):
+            self._passed = timer.due
+            timer.due += timer.seconds
+            timer.action()
+        self._passed = until
+
+    def repeat(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """See `Clock.repeat`."""
+        timer = _Timer(self._passed + seconds, seconds, action)
+        self._timers.append(timer)
+        return lambda: self._timers.remove(timer)
+
+
+class SkewedClock:
+    """Implements `ports.Clock` for a machine whose clock is ahead of the others', or behind."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._ahead = timedelta(seconds=seconds)
+        self.monotonic, self.sleep, self.repeat = clock.monotonic, clock.sleep, clock.repeat
+        self._now = clock.now
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return self._now() + self._ahead

@@ -1,0 +1,38 @@
+"""Changes of a rollout that several phases share. Pure: time is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from slipway.delivery.model.rollout import Phase, Reason, Rollout
+
+
+def attend(rollout: Rollout, now: datetime) -> Rollout:
+    """The rollout with its deadlines counted from now: something was asked anew, or nobody looked for a while."""
+    return replace(rollout, waiting_since=now)
+
+
+def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
+    """The rollout in another phase, with the seconds of the one it leaves."""
+    spent = rollout.timings.get(rollout.phase, 0.0) + (now - rollout.phase_started_at).total_seconds()
+    return replace(
+        rollout,
+        phase=phase,
+        phase_started_at=now,
+        waiting_since=now,
+        path=(*rollout.path, phase),
+        timings={**rollout.timings, rollout.phase: round(spent, 3)},
+        ended_at=now if phase.ended else None,
+    )
+
+
+def turn_back(
+    rollout: Rollout, reason: Reason, text: str, now: datetime, numbers: Mapping[str, float] | None = None
+) -> Rollout:
+    """The rollout on its way back, with the reason and the numbers that decided."""
+    exposed_since = rollout.baking_since or rollout.phase_started_at
+    turned = enter(replace(rollout, pause=None, asked_since=None), Phase.RETURNING, now)
+    timings = {**turned.timings, "detect": round((now - exposed_since).total_seconds(), 3)}
+    return replace(turned, reason=reason, reason_text=text, numbers=dict(numbers or {}), timings=timings)

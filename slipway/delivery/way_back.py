@@ -1,0 +1,134 @@
+"""The way back: what is under way is left in the quickest way, and nothing that is merely owed comes before the weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
+from slipway.delivery.ending import keep_ended
+from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
+from slipway.delivery.model.owed import with_owed_by
+from slipway.delivery.model.pace import Pace
+from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.target import Target
+from slipway.delivery.planning import Plan, choose_steps
+from slipway.delivery.ports import Context
+from slipway.delivery.rollback_choice import choose_rollback
+from slipway.delivery.telling import announce, tell
+from slipway.delivery.transitions import enter
+from slipway.errors import NotFoundError, SlipwayError, UsageError
+
+OBEYED_SECONDS = 1.0
+"""A living owner is given this long to have the traffic back."""
+GIVING_UP_SECONDS = 10.0
+"""`abandon` tries to bring the traffic back for this long."""
+
+
+def ask_back(ctx: Context, because: str) -> Rollout | None:
+    """Ask whoever runs a release to turn back. The rollout once it has; None: it does not, or not soon, so it is done from here."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    if rollout is None or rollout.phase.ended or rollout.kind is not Kind.RELEASE:
+        return None
+    _request(ctx, rollout, because)
+    began = ctx.clock.monotonic()
+    while True:
+        lease, current = ctx.ledger.lease(ctx.place), ctx.ledger.rollout(ctx.place)
+        if current is None or current.id != rollout.id:
+            return None
+        if current.phase is Phase.ROLLED_BACK:
+            return current
+        gone = lease is None or ctx.owner_is_dead(lease.owner) or current.phase.ended
+        if gone or ctx.clock.monotonic() - began >= OBEYED_SECONDS:
+            return None
+        ctx.clock.sleep(URGENT_POLL_SECONDS)
+
+
+def leave(ctx: Context, keeper: LeaseKeeper, to: str | None, because: str, *, turning: bool = False) -> Rollout | None:
+    """End the rollout that was under way: turned back, unless it is a way back itself. None: there was none."""
+    rollout = unfinished(ctx, keeper)
+    if rollout is None or rollout.phase.ended:
+        return rollout
+    wished = rollout.kind is Kind.SWITCH or (rollout.kind is Kind.ROLLBACK and to in {None, _release_of(rollout)})
+    if turning or not wished:
+        _request(ctx, rollout, because)
+    return go_on(ctx, keeper, rollout)
+
+
+def answered(ctx: Context, left: Rollout | None, to: str | None) -> Outcome | None:
+    """What whoever wants to go back is told when the rollout that was under way has brought it about already."""
+    if left is None:
+        return None
+    if left.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(left)}:
+        # It was this very rollback that a dead process had begun: going back once more would undo it.
+        return conclude(left, None)
+    wanted = ctx.ledger.wanted(ctx.place)
+    live = wanted.colour(wanted.live) if wanted.live else None
+    if left.kind is Kind.RELEASE and left.phase is Phase.ROLLED_BACK and (to is None or (live and live.release == to)):
+        return turned_back(left)
+    return None
+
+
+def turned_back(rollout: Rollout) -> Outcome:
+    """What is told of a rollout whose traffic is back."""
+    return Outcome(status="rolled-back", text=f"rolled back: {rollout.reason_text}", rollout=rollout)
+
+
+def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
+    """The rollout under way, ended: turned back if that can be done soon, as it is otherwise."""
+    rollout = unfinished(ctx, keeper)
+    if rollout is None:
+        raise NotFoundError(f"no rollout of {ctx.place} is under way any more")
+    if rollout.phase.ended:
+        return rollout
+    text = _request(ctx, rollout, because)
+    try:
+        return go_on(ctx, keeper, rollout, persistence_seconds=GIVING_UP_SECONDS)
+    except LeaseLostError:
+        raise
+    except SlipwayError as error:
+        tell(ctx, f"cannot be brought back now: {error.what}")
+    now, rollout = ctx.clock.now(), ctx.ledger.rollout(ctx.place) or rollout
+    wanted = ctx.ledger.wanted(ctx.place)
+    intent = replace(wanted, weights=rollout.original.weights)
+    if not intent.same_as(wanted):
+        ctx.ledger.write_wanted(ctx.place, intent, keeper.lease)
+    reason = rollout.reason or Reason.ABORTED
+    rollout = enter(replace(rollout, reason=reason, reason_text=rollout.reason_text or text), Phase.ROLLED_BACK, now)
+    entry = JournalEntry(at=now, phase=rollout.phase, event="entered", text=text)
+    rollout = replace(rollout, journal=(*rollout.journal, entry))
+    ctx.ledger.write_owed(ctx.place, with_owed_by(ctx.ledger.owed(ctx.place), rollout), keeper.lease)
+    ctx.ledger.write_rollout(ctx.place, rollout, keeper.lease)
+    announce(ctx, keep_ended(ctx, keeper, rollout))
+    return rollout
+
+
+def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | None) -> Plan:
+    """Which release comes back, and how. Changes nothing, and tells nobody."""
+    wanted = ctx.ledger.wanted(ctx.place)
+    if wanted.live is None:
+        raise UsageError(
+            "nothing is live here",
+            where=str(ctx.place),
+            remedy=f"release something first: `slipway release {ctx.place.environment}`",
+        )
+    choice = choose_rollback(ctx, wanted, target, to)
+    return Plan(
+        kind=choice.kind,
+        release=choice.release,
+        colour=wanted.idle,
+        steps=choose_steps(choice.kind, wanted, settings_of(target, pace)),
+        refusals=choice.refusals,
+        notes=choice.passed_over,
+        revision=wanted.revision,
+    )
+
+
+def _request(ctx: Context, rollout: Rollout, because: str) -> str:
+    text = f"aborted by {ctx.owner.name}{': ' + because if because else ''}"
+    ctx.ledger.request_abort(ctx.place, rollout.id, text)
+    return text
+
+
+def _release_of(rollout: Rollout) -> str | None:
+    return rollout.candidate.release if rollout.candidate else None

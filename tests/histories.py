@@ -1,0 +1,212 @@
+"""Random histories: verbs by several owners at once, killed and suspended at any call, in a world that fails and is changed by others.
+
+A history is its seed: the same seed plays the same history. A few are played by the unit tests, 2,000 by the integration tests, and
+as many as asked by `make bench`. A process is not suspended between the check of its lease and the change that it guards: no client of
+a load balancer can exclude that, and `resume` repairs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway import delivery
+from slipway.delivery.model.colour import Weights
+from slipway.delivery.model.fitness import digest_of
+from slipway.delivery.model.owed import Debt
+from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Kind, Phase, Reason
+from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.testing.processes import Process, SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
+from slipway.errors import OperationError, SlipwayError
+
+BACK_SECONDS = 8.0
+"""From `rollback` to weights at the load balancer, which may forget, answer late and follow late; 3 s where it does not."""
+EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
+CONTRACT = Revision(id="0002", phase=MigrationPhase.CONTRACT)
+SETTINGS = {
+    "steps": [50, 100],
+    "bakeSeconds": 2,
+    "metricWindowSeconds": 2,
+    "maxErrorRatio": 0.2,
+    "minimumRequests": 1,
+    "rollbackWindowSeconds": 60,
+    "healthSeconds": 20,
+}
+FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
+WATCHED = {"release", "resume", "rollback"}
+SAID = {"pause", "continue_"}
+BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
+
+
+@dataclass
+class History:
+    """One company, and what is done to it."""
+
+    seed: int
+    clock: SharedClock = field(default_factory=SharedClock)
+    told: list[str] = field(default_factory=list[str])
+    pid: int = 10
+    versions: int = 0
+    ways_back: int = 0
+    """So many were asked for and timed."""
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.rehearsal = Rehearsal(clock=self.clock)
+        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS)
+        for _ in range(2):
+            self.check_out()
+            delivery.release(self.rehearsal.context("dev"))
+
+    def check_out(self) -> None:
+        self.versions += 1
+        revisions = [EXPAND, CONTRACT] if self.dice.random() < 0.3 else None
+        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=revisions)
+
+    def start(self, verb: str) -> Process:
+        """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
+        self.pid += 1
+        if verb == "release" and self.dice.random() < 0.8:
+            self.check_out()
+        dice, process = self.dice, Process(self.pid)
+        if dice.random() < 0.6 and verb not in BACK and verb not in SAID:
+            checks = dice.random() < 0.4  # of the lease, just before a change
+            process.fuse_calls = frozenset({"lease"} if checks else ())
+            process.fuse = dice.randrange(12 if checks else 140)
+            process.nap_seconds = dice.choice([0, 4, 40, 400])
+        skew = dice.choice([0, 0, 90, -3600])
+        ctx = self.rehearsal.context("dev", pid=process.pid, lease_wait_seconds=dice.choice([0, 40, 100]))
+        ctx = inhabited(ctx, self.clock, skew_seconds=skew)
+        verbs: dict[str, Any] = {
+            "retire": lambda: delivery.retire(ctx, force=dice.random() < 0.5, because="drill"),
+            "contract": lambda: delivery.contract(ctx, force=dice.random() < 0.5, because="drill"),
+            "up": ctx.stack.up,
+        }
+        self.told.append(f"{self.clock.monotonic():.1f} {process.pid} {verb} {process.fuse} {process.nap_seconds}")
+        work = verbs.get(verb, lambda: getattr(delivery, verb)(ctx))
+        return self.clock.start(process, (lambda: self.watched(work, process)) if verb in WATCHED else work)
+
+    def watched(self, work: Any, process: Process) -> Any:
+        """A verb that succeeds leaves the load balancer as the ledger says, unless somebody else is at work."""
+        answer = work()
+        dev = self.dev
+        dev.settle_weights()
+        rollout, wanted = self.rehearsal.ledger.rollout(dev.place), self.rehearsal.ledger.wanted(dev.place)
+        alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
+        if alone and dev.weights != wanted.weights:
+            dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
+        return answer
+
+    def worsen(self) -> None:
+        """The world does something of its own."""
+        dice, dev = self.dice, self.dev
+        dev.up_fault = "quota exceeded" if dice.random() < 0.2 else ""
+        dev.migration_fault = "null values" if dice.random() < 0.3 else ""
+        dev.forgotten_moves = int(dice.random() < 0.2)
+        dev.answer_seconds = dice.choice([0, 0, 0, 0.3])
+        dev.up_seconds = dice.choice([1, 1, 10, 90])
+        dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
+        if dice.random() < 0.3:
+            self.check_out()
+            live = [release.release for release, _ in dev.running.values()]
+            dev.behaviour = dict.fromkeys(live, Behaviour()) | self.bad_ones()
+        if dice.random() < 0.1 and self.nobody_works():
+            dev.weights = Weights.towards(dice.choice(sorted(dev.running)), 100) if dev.running else dev.weights
+        self.told.append(f"{self.clock.monotonic():.1f} world: {dev.weights} up {dev.up_fault!r} {dev.answer_seconds}")
+
+    def bad_ones(self) -> dict[str, Behaviour]:
+        known = self.rehearsal.ledger.releases("orders")
+        return {item.id: Behaviour(error_ratio=0.5) for item in known if self.dice.random() < 0.1}
+
+    def nobody_works(self) -> bool:
+        return self.rehearsal.ledger.lease(self.dev.place) is None
+
+    def may_come_back(self, warm: ColourRelease) -> bool:
+        """Nobody rejected it, and its pods are there."""
+        dev = self.dev
+        here = self.rehearsal.ledger.fitness("orders", digest_of(warm.image)).get(dev.place.environment)
+        return warm in [release for release, _ in dev.running.values()] and not (here and here.rejects(warm.release))
+
+    def way_back(self, verb: str) -> None:
+        """A person asks for the way back, whatever others are doing; the traffic leaves the newest release soon."""
+        ledger, dev = self.rehearsal.ledger, self.dev
+        rollout, wanted = ledger.rollout(dev.place), ledger.wanted(dev.place)
+        under_way = rollout if rollout and not rollout.phase.ended else None
+        warm = wanted.colour(wanted.idle)
+        if rollout and rollout.reason and dev.locked:
+            warm = None  # the `up` of what was turned back is under way, and may replace it
+        leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
+        possible = verb == "rollback" and (
+            (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)
+            or (not under_way and warm and self.may_come_back(warm) and dev.healthy(wanted.idle))
+        )
+        expected = possible and leaving
+        began = self.clock.monotonic()
+        process = self.start(verb)
+        while expected and leaving and not process.ended and self.clock.monotonic() < began + BACK_SECONDS:
+            self.clock.sleep(0.1)
+            dev.settle_weights()
+            if dev.weights.of(leaving) == 0:
+                self.ways_back += 1
+                return
+        # A release that was about to begin was turned back instead.
+        newest = ledger.rollout(dev.place)
+        turned = newest and newest.reason is Reason.ABORTED and newest.id != (rollout and rollout.id)
+        assert not expected or not leaving or turned or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
+
+    def live_through(self) -> None:
+        """A few verbs, one after the other and at once."""
+        self.worsen()
+        self.start("release")
+        self.clock.sleep(self.dice.uniform(0.5, 14))
+        for _ in range(self.dice.randrange(1, 5)):
+            if self.dice.random() < 0.7:
+                self.worsen()
+            if self.dice.random() < 0.45:
+                self.way_back(self.dice.choice(BACK))
+            else:
+                self.start(self.dice.choice(FORWARD))
+            self.clock.sleep(self.dice.choice([1, 3, 5, 7, 9, 11, 13, 70, 1000]))
+
+    def recover(self) -> None:
+        """The world is well again, and everybody who was at work has ended."""
+        dev = self.dev
+        dev.up_fault = dev.migration_fault = ""
+        dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
+        with contextlib.suppress(SlipwayError):
+            delivery.continue_(self.rehearsal.context("dev", pid=5))  # nobody waits for a pause for ever
+        self.clock.run_until()
+        self.rehearsal.dead |= {*range(self.pid + 1)}
+        self.check_out()
+        for verb in (delivery.resume, delivery.release):
+            try:
+                outcome = verb(self.rehearsal.context("dev", pid=5))
+            except (delivery.ReleaseRolledBackError, OperationError):
+                assert verb is delivery.resume
+            else:
+                assert verb is delivery.resume or outcome.status == "completed"
+
+
+def play(seed: int) -> History:
+    """One history; AssertionError names the seed, and what was harmed."""
+    try:
+        return _play(History(seed))
+    except (AssertionError, SlipwayError, ValueError) as error:
+        raise AssertionError(f"seed {seed}: {error}") from error
+
+
+def _play(history: History) -> History:
+    history.live_through()
+    history.recover()
+    dev, ledger = history.dev, history.rehearsal.ledger
+    assert not dev.harm, dev.harm
+    assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
+    wanted = ledger.wanted(dev.place)
+    assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)
+    assert ledger.lease(dev.place) is None
+    return history

@@ -1,0 +1,33 @@
+"""A few random histories, which must harm nobody; the integration tests play many."""
+
+from __future__ import annotations
+
+import pytest
+
+from slipway.delivery.testing.processes import KilledError
+from tests.histories import History, play
+
+HISTORIES = 120
+CHUNK = 40
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
+def test_history_harms_nobody_and_ends_where_a_release_goes_through(first: int) -> None:
+    assert sum(play(seed).ways_back for seed in range(first, first + CHUNK)) > CHUNK / 20
+
+
+@pytest.mark.parametrize("seed", [20072])
+def test_history_that_once_failed(seed: int) -> None:
+    """20072: a second rollback switched to pods that the `up` of the release turned back first was about to replace."""
+    play(seed)
+
+
+def test_killed_process_writes_nothing_more() -> None:
+    history = History(1)
+    process = history.start("release")
+    process.fuse, process.nap_seconds = 30, 0
+    history.clock.run_until()
+    assert isinstance(process.error, KilledError)
+    lease = history.rehearsal.ledger.lease(history.dev.place)
+    assert lease
+    assert lease.owner.pid == process.pid

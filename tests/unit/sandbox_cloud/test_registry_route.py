@@ -1,0 +1,77 @@
+"""The daemon's page for manifests: asked past the registry's proxy, it lets no more through than the proxy does."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from slipway.sandbox.aws.answers import Answer
+from slipway.sandbox.aws.routes import registry_route
+from slipway.sandbox.images import ImageBuilder, ImageSource
+from slipway.sandbox.images.oci import RegistryClient
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.registry_access import RegistryAccess
+
+
+def basic(token: str, user: str = "AWS") -> str:
+    return f"Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("push", "201 Created"),
+        ("pull", "403 Forbidden"),
+        ("none", "401 Unauthorized"),
+        ("another user", "401 Unauthorized"),
+        ("bearer", "401 Unauthorized"),
+        ("garbage", "401 Unauthorized"),
+        ("expired", "401 Unauthorized"),
+        ("another sandbox's", "401 Unauthorized"),
+    ],
+)
+def test_manifest_is_written_with_a_push_token_only(tmp_path: Path, kind: str, status: str) -> None:
+    access = RegistryAccess(SandboxPaths(tmp_path))
+    push, _ = access.push_token(datetime.now(UTC))
+    old, _ = access.push_token(datetime(2026, 1, 1, tzinfo=UTC))
+    foreign, _ = RegistryAccess(SandboxPaths(tmp_path / "foreign")).push_token(datetime.now(UTC))
+    authorization = {
+        "push": basic(push),
+        "pull": basic(access.pull_credentials()["password"]),
+        "none": "",
+        "another user": basic(push, "root"),
+        "bearer": f"Bearer {push}",
+        "garbage": "Basic \N{SNOWMAN}",
+        "expired": basic(old),
+        "another sandbox's": basic(foreign),
+    }[kind]
+    written: list[str] = []
+
+    def write(repository: str, _reference: str, _content: bytes, _media_type: str) -> Answer:
+        written.append(repository)
+        return "201 Created", [], []
+
+    client = RegistryClient(tmp_path / "none.sock")
+    route = registry_route(ImageSource(ImageBuilder(tmp_path, client), client), write, access.right_of)
+    environ = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": "/_slipway/registry/v2/app/manifests/1",
+        "HTTP_AUTHORIZATION": authorization,
+        "wsgi.input": io.BytesIO(),
+    }
+    assert route(environ)[0] == status
+    assert written == (["app"] if kind == "push" else [])
+    client.close()
+
+
+def test_refuses_to_read_without_credentials(tmp_path: Path) -> None:
+    client = RegistryClient(tmp_path / "none.sock")
+    source = ImageSource(ImageBuilder(tmp_path, client), client)
+    route = registry_route(source, lambda *_: None, RegistryAccess(SandboxPaths(tmp_path)).right_of)
+    answer = route({"REQUEST_METHOD": "GET", "PATH_INFO": "/_slipway/registry/v2/library/nginx/manifests/1"})
+    assert answer[0] == "401 Unauthorized"
+    client.close()
