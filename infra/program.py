@@ -167,7 +167,7 @@ def deploy() -> None:
         ),
         opts=in_cloud,
     )
-    image = _build_image(settings, cloud, environment)
+    image = _build_image(settings, cloud)
 
     pulumi.export("url", balancer.url)
     pulumi.export(
@@ -208,18 +208,22 @@ def _find_zone(name: str, cloud: aws.Provider) -> pulumi.Output[str] | None:
     return zone.zone_id
 
 
-def _build_image(settings: StackSettings, cloud: aws.Provider, environment: Environment) -> Image | None:
-    """The service's image, where this stack builds it."""
+def _build_image(settings: StackSettings, cloud: aws.Provider) -> Image | None:
+    """The service's image, where this stack builds it: in the organisation's registry, which is there before."""
     if not settings.image.context:
         return None
     # Relative to where the program runs: an absolute path would differ from machine to machine and show as a change.
     context = os.path.relpath(os.path.join(pulumi.get_root_directory(), settings.image.context))  # noqa: PTH118
+    repository = aws.ecr.get_repository_output(
+        name=settings.service.name,
+        registry_id=settings.image.registry_account_id or settings.account_id,
+        opts=pulumi.InvokeOutputOptions(provider=cloud),
+    )
     return Image(
         settings.service.name,
         ImageArgs(
-            repository_name=settings.service.name,
+            repository_url=repository.repository_url,
             context=context,
-            key_arn=environment.key_arn,
             base_image=settings.image.base_image,
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, build_docker_provider()]),

@@ -1,8 +1,7 @@
 """The stack file's settings: read once, checked whole, every fault reported together with its file and key."""
 
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pulumi
 from pulumi.runtime.config import is_config_secret
@@ -13,6 +12,7 @@ from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.setting_faults import decode_settings, describe_faults
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
 
@@ -88,6 +88,8 @@ class ImageSettings(_Settings):
     """What the image starts from, by digest."""
     allow_moving_base: bool = False
     """Build on the Dockerfile's own base, which moves with its tag: the same source may give another image tomorrow."""
+    registry_account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """The organisation's account, whose registry has the service's repository; none: the environment's own."""
 
 
 class ReplicaSettings(_Settings):
@@ -227,23 +229,13 @@ SECRET_KEYS = frozenset({"webhookUrl"})
 def parse_settings(raw: Mapping[str, str], *, environment: str) -> StackSettings:
     """Settings from config texts by key (without the namespace); raises SettingsError naming every fault at once."""
     file = f"Pulumi.{environment}.yaml"
-    fields = {to_camel(name): field for name, field in StackSettings.model_fields.items()}
-    document: dict[str, Any] = {}
+    document = decode_settings({key: text for key, text in raw.items() if key not in SECRET_KEYS}, StackSettings)
     faults: list[str] = []
-    for key, text in raw.items():
-        if key in SECRET_KEYS:
-            continue
-        annotation = fields[key].annotation if key in fields else None
-        try:
-            document[key] = text if annotation is str else json.loads(text)
-        except (ValueError, RecursionError):
-            # A key that wants a block but holds a word, or a number or a nesting beyond reading: the validation below says what it wants.
-            document[key] = text
     settings: StackSettings | None = None
     try:
         settings = StackSettings.model_validate(document)
     except ValidationError as error:
-        faults = [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+        faults = describe_faults(NAMESPACE, error)
     faults += _impossible(settings, environment) if settings else []
     if settings is None or faults:
         raise SettingsError(f"{file} cannot be used:\n" + "\n".join(f"  {fault}" for fault in faults))
@@ -281,16 +273,6 @@ def _config_texts() -> dict[str, str]:
     full = pulumi.runtime.config.CONFIG.get({})
     prefix = f"{NAMESPACE}:"
     return {key.removeprefix(prefix): text for key, text in full.items() if key.startswith(prefix)}
-
-
-def _describe(location: tuple[int | str, ...], message: str, got: object) -> str:
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    if message == "Field required":
-        return f"{NAMESPACE}:{key}: missing"
-    if message == "Extra inputs are not permitted":
-        return f"{NAMESPACE}:{key}: unknown key"
-    text = message.removeprefix("Value error, ")
-    return f"{NAMESPACE}:{key}: {text[0].lower()}{text[1:]}, not {got!r}"
 
 
 def _unreachable(service: ServiceSettings, balancer: LoadBalancerSettings) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 import typer
 
 from slipway.cli import delivery, sandbox, stacks
+from slipway.cli.bootstrap import bootstrap
 from slipway.cli.dashboard import dashboard
 from slipway.cli.demo.command import demo
 from slipway.cli.doctor import doctor
@@ -38,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 stacks.register(app)
+app.command(rich_help_panel=stacks.PANEL)(bootstrap)
 delivery.register(app)
 app.command(rich_help_panel=delivery.PANEL)(dashboard)
 app.command(rich_help_panel=stacks.PANEL)(doctor)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from slipway.stack import PulumiStack
 
 PROJECT_FILE = "Pulumi.yaml"
+FOUNDATION = "foundation"
+"""The folder, in the project's, of the program of what an organisation has once."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,33 @@ class Session:
 
     def stack(self, environment: str) -> PulumiStack:
         """The stack of one environment, run by the Pulumi CLI."""
+        return self._stack(self.require_project(), self.require_stack(environment))
+
+    @property
+    def foundation_stack(self) -> str:
+        """The foundation's one stack: `org`, and for the sandbox one of its own."""
+        return "sandbox" if self.sandbox else "org"
+
+    def foundation(self, *, secrets_provider: str = "") -> PulumiStack:
+        """The foundation's stack. `secrets_provider` encrypts its secrets, if it is made now."""
+        from slipway.documents import find_stack_file  # noqa: PLC0415 - a parser that few verbs need
+
+        folder = self.require_project() / FOUNDATION
+        find_stack_file(folder, self.foundation_stack)
+        return self._stack(folder, self.foundation_stack, secrets_provider=secrets_provider)
+
+    def _stack(self, folder: Path, name: str, *, secrets_provider: str = "") -> PulumiStack:
         from slipway.stack import PulumiStack, find_cli  # noqa: PLC0415
 
-        project = self.require_project()
-        name = self.require_stack(environment)
         self.activate()
         return PulumiStack(
-            lambda: find_cli(cache=self.paths.cache), project, name, adopts_creates=self.sandbox, say=say
+            lambda: find_cli(cache=self.paths.cache),
+            folder,
+            name,
+            adopts_creates=self.sandbox,
+            policy_pack=self.project_dir / "policies",
+            secrets_provider=secrets_provider,
+            say=say,
         )
 
 

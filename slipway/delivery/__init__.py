@@ -5,7 +5,7 @@ from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refus
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.people import approve, continue_, pause
 from slipway.delivery.ports import Context, Place
-from slipway.delivery.reporting import as_json, bootstrap, history, judgements, status
+from slipway.delivery.reporting import as_json, history, judgements, status
 from slipway.delivery.service import (
     Outcome,
     abandon,
@@ -32,7 +32,6 @@ __all__ = [
     "abort",
     "approve",
     "as_json",
-    "bootstrap",
     "continue_",
     "contract",
     "forget",

@@ -300,30 +300,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class StateBackend:
-    """Where Pulumi's state is kept, as PULUMI_BACKEND_URL and `secretsprovider` want it."""
-
-    backend_url: str
-    secrets_provider: str
-
-
-class Provisioner(Protocol):
-    """Makes what must exist before the first stack. Repeating is harmless."""
-
-    def ensure_table(self, *, deletion_protection: bool) -> bool:
-        """The ledger's table; True when it was made now."""
-        ...
-
-    def ensure_state_backend(self, bucket: str) -> StateBackend:
-        """A versioned, encrypted, private bucket for Pulumi's state, and a key for its secrets."""
-        ...
-
-    def ensure_signing_key(self, alias: str) -> bool:
-        """The key that signs attestations; True when it was made now."""
-        ...
-
-
 class Attestations(Protocol):
     """Signed statements beside an image: its provenance and its bill of materials."""
 
@@ -371,7 +347,6 @@ class Context:
     stack: Stack
     source: Source
     connect: Callable[[Target], World]
-    provisioner: Provisioner
     attestations: Attestations
     clock: Clock
     owner: Owner

@@ -1,9 +1,8 @@
-"""What needs no lease: making the ledger, and reading it and the load balancers."""
+"""What needs no lease: reading the ledger and the load balancers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +19,7 @@ from slipway.delivery.model.status import ColourStatus, PlaceStatus
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import find_contract, window_closes_at
-from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place, StateBackend
+from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place
 from slipway.errors import NotFoundError, SlipwayError
 
 STATUS_HISTORY = 10
@@ -30,31 +29,6 @@ JUDGED_HISTORY = 50
 def as_json(value: object) -> Any:
     """Any value of delivery (an outcome, a status, a rollout, an event) as plain JSON data, for `--json` and for pages."""
     return TypeAdapter(Any).dump_python(value, mode="json")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bootstrapped:
-    """What `bootstrap` made, or found."""
-
-    table_made: bool
-    key_made: bool
-    """The key that signs attestations."""
-    wanted: Wanted
-    state: StateBackend | None
-
-
-def bootstrap(ctx: Context, *, deletion_protection: bool = True, state_bucket: str | None = None) -> Bootstrapped:
-    """Make the ledger's table and this place's first item; with `state_bucket` also a bucket and a key for Pulumi's state.
-
-    Repeating is harmless: what is there stays as it is.
-    """
-    state = ctx.provisioner.ensure_state_backend(state_bucket) if state_bucket else None
-    made = ctx.provisioner.ensure_table(deletion_protection=deletion_protection)
-    demands, declared = ctx.demands(), ctx.declared()
-    # Where images are built; elsewhere the name must lead to that key already.
-    builds = declared is None or declared.promote_from is None
-    key_made = builds and demands.key.startswith("alias/") and ctx.provisioner.ensure_signing_key(demands.key)
-    return Bootstrapped(table_made=made, key_made=key_made, wanted=ctx.ledger.ensure(ctx.place), state=state)
 
 
 def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatus, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,6 @@ from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
 from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
-from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.colour import Colour
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from slipway.delivery.dashboard import Overview
 
 DEFAULT_LEDGER_TABLE = "slipway-ledger"
+REGION = re.compile("[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}")
 WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
 WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
@@ -78,7 +79,6 @@ def build_context(
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
         connect=connect,
-        provisioner=AwsProvisioner(facts.ledger_table, facts.region),
         attestations=RegistryAttestations(
             facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
         ),
@@ -171,9 +171,11 @@ class _StackConfig(BaseModel):
     service: _ServiceBlock = Field(alias="slipway:service")
     image: _ImageBlock = Field(default=_ImageBlock(), alias="slipway:image")
     ledger_table: str = Field(
-        default=DEFAULT_LEDGER_TABLE, alias="slipway:ledgerTable", pattern="^[A-Za-z0-9_.-]{3,255}$"
+        default=DEFAULT_LEDGER_TABLE,
+        alias="slipway:ledgerTable",
+        pattern="^(arn:aws:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$",
     )
-    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
+    region: str = Field(alias="aws:region", pattern=f"^{REGION.pattern}$")
 
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
@@ -190,6 +192,14 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         app_dir=project_dir / (config.image.context or "app"),
         base_image=config.image.base_image,
     )
+
+
+def read_region(project_dir: Path, stack: str) -> str:
+    """`aws:region` of a stack file, of whatever project."""
+    region = read_stack_config(project_dir, stack).get("aws:region")
+    if not isinstance(region, str) or not REGION.fullmatch(region):
+        raise UsageError("aws:region: want a region of AWS", where=f"Pulumi.{stack}.yaml")
+    return region
 
 
 def read_rollout(project_dir: Path, environment: str) -> RolloutSettings | None:

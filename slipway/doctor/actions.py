@@ -184,22 +184,20 @@ RIGHTS = (
         "image build",
         "ecr",
         "repository/{service}",
-        "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload CreateRepository DeleteLifecyclePolicy"
-        " DeleteRepository GetDownloadUrlForLayer GetLifecyclePolicy InitiateLayerUpload ListTagsForResource PutImage"
-        " PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy TagResource UploadLayerPart",
+        "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer InitiateLayerUpload"
+        " ListTagsForResource PutImage UploadLayerPart",
     ),
     Rights(
         "ledger",
         "dynamodb",
         "table/{ledger}",
-        "CreateTable DeleteItem DescribeContinuousBackups DescribeTable GetItem PutItem Query UpdateContinuousBackups"
-        " UpdateItem UpdateTable",
+        "DeleteItem GetItem PutItem Query UpdateItem",
     ),
     Rights(
         "state",
         "s3",
         "{bucket}",
-        "CreateBucket ListBucket PutBucketPublicAccessBlock PutBucketVersioning PutEncryptionConfiguration",
+        "ListBucket",
     ),
     Rights("state", "s3", "{bucket}/.pulumi/stacks", "DeleteObject GetObject PutObject"),
 )

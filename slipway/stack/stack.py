@@ -50,15 +50,20 @@ class PulumiStack:
         name: str,
         *,
         adopts_creates: bool = False,
+        policy_pack: Path | None = None,
+        secrets_provider: str = "",
         say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """`find_cli`: called at the first use. `adopts_creates`: the providers take up creates that a killed run
-        began, as the sandbox's do. `say`: gets a line of progress.
+        began, as the sandbox's do. `policy_pack`: by default the project's `policies/`. `secrets_provider`: encrypts the
+        secrets of a stack that is made; by default what the CLI takes. `say`: gets a line of progress.
         """
         self.name = name
         self._find_cli = find_cli
         self._project = project
         self._adopts_creates = adopts_creates
+        self._policy_pack = policy_pack or project / "policies"
+        self._secrets_provider = secrets_provider
         self._say = say
 
     @cached_property
@@ -140,7 +145,8 @@ class PulumiStack:
         if finished.code and self._unlocked(named_holders(finished.stderr)):
             finished = run(self._argv(arguments), self._environ())
         if finished.code and making and isinstance(failure(finished, EventLog(), self.name), NotFoundError):
-            self._answer("stack", "init", self.name, "--no-select", stack=False)
+            encrypted = ["--secrets-provider", self._secrets_provider] if self._secrets_provider else []
+            self._answer("stack", "init", self.name, "--no-select", *encrypted, stack=False)
             finished = run(self._argv(arguments), self._environ())
         return finished
 
@@ -199,7 +205,7 @@ class PulumiStack:
         return [self._cli.program, "--cwd", str(self._project), *arguments, *which]
 
     def _policy_flags(self) -> list[str]:
-        pack = self._project / "policies"
+        pack = self._policy_pack
         return ["--policy-pack", str(pack)] if (pack / "PulumiPolicy.yaml").is_file() else []
 
     def _environ(self) -> dict[str, str]:

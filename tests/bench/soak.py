@@ -29,6 +29,7 @@ from slipway.sandbox.paths import SandboxPaths
 from tests.e2e.story.story_kit import PACE, Slipway
 
 NAME = "soak"
+SERVICE = "orders"
 RELEASES = 22
 RATE = 60
 """Requests a second."""
@@ -70,7 +71,6 @@ class Soak:
         (self._folder / ".venv").symlink_to(sys.prefix)
         settings = yaml.safe_load((self._folder / "Pulumi.dev.yaml").read_text())
         settings["config"]["slipway:network"]["cidr"] = "10.61.0.0/16"
-        settings["config"]["slipway:service"]["name"] = NAME
         settings["config"]["slipway:cluster"]["nodes"] |= {"minimum": 2, "desired": 2}
         (self._folder / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump(settings))
         self._paths = paths
@@ -125,7 +125,7 @@ class Soak:
 
     def kill_pod(self) -> None:
         """Delete one pod that serves."""
-        inside = ("--namespace", NAME)
+        inside = ("--namespace", SERVICE)
         pods = json.loads(self.slipway.kubectl(NAME, *inside, "get", "pods", "-o", "json"))["items"]
         staying = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         # One that its rollout takes away in this very moment is gone without our doing.

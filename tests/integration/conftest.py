@@ -44,13 +44,15 @@ def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {
         "project": ROOT,
         "answers": {
-            "aws:ecr/repository:Repository": {"repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"},
             "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
             "docker:index/image:Image": {"repoDigest": IMAGE},
         },
         "invokes": {
             "aws:dynamodb/getTableItem:getTableItem": {"item": json.dumps({"document": {"S": json.dumps(WANTED)}})},
             "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
+            "aws:ecr/getRepository:getRepository": {
+                "repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"
+            },
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "names": ["us-east-1a", "us-east-1b", "us-east-1c"]
             },

@@ -7,7 +7,6 @@ import typer
 from slipway.cli.delivery.abandon import abandon
 from slipway.cli.delivery.abort import abort
 from slipway.cli.delivery.approve import approve
-from slipway.cli.delivery.bootstrap import bootstrap
 from slipway.cli.delivery.continue_ import continue_
 from slipway.cli.delivery.contract import contract
 from slipway.cli.delivery.forget import forget
@@ -28,7 +27,6 @@ PANEL = "Releases"
 def register(app: typer.Typer) -> None:
     """Add the verbs to the root."""
     for verb in (
-        bootstrap,
         release,
         promote,
         rollback,

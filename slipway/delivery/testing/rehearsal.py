@@ -11,7 +11,7 @@ from slipway.delivery.events import Event
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.ports import Context, Ledger, Place, SourceFacts, StateBackend
+from slipway.delivery.ports import Context, Ledger, Place, SourceFacts
 from slipway.delivery.testing.attestations import SimulatedAttestations
 from slipway.delivery.testing.clock import ManualClock, SkewedClock
 from slipway.delivery.testing.ledger import MemoryLedger
@@ -91,7 +91,6 @@ class Rehearsal:
             stack=SimulatedStack(environment),
             source=self,
             connect=lambda _target: environment.world(owner),
-            provisioner=self,
             attestations=self.attestations,
             clock=SkewedClock(self.clock, skew_seconds) if skew_seconds else self.clock,
             owner=owner,
@@ -106,17 +105,3 @@ class Rehearsal:
     def facts(self) -> SourceFacts:
         """See `Source.facts`."""
         return self.facts_now
-
-    def ensure_table(self, *, deletion_protection: bool) -> bool:
-        """See `Provisioner.ensure_table`: memory needs none."""
-        del deletion_protection
-        return False
-
-    def ensure_signing_key(self, alias: str) -> bool:
-        """See `Provisioner.ensure_signing_key`: memory needs none."""
-        del alias
-        return False
-
-    def ensure_state_backend(self, bucket: str) -> StateBackend:
-        """See `Provisioner.ensure_state_backend`: memory needs none."""
-        return StateBackend(backend_url=f"mem://{bucket}", secrets_provider="passphrase")

@@ -37,7 +37,6 @@ NAMES = (
     Name("aws:cloudwatch/dashboard:Dashboard", "{name}", 255),
     Name("aws:cloudwatch/logGroup:LogGroup", "/aws/rds/instance/{name}-postgresql/postgresql", 512),
     Name("aws:kms/alias:Alias", "alias/{name}", 256),
-    Name("aws:ecr/repository:Repository", "{service}", 256),
     Name("kubernetes:core/v1:Namespace", "{service}", 63),
     Name("kubernetes:core/v1:Service", "{service}-green", 63),
 )

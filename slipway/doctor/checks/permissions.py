@@ -60,7 +60,7 @@ def _simulate(rights: Rights, principal: str, project: Project, account: Account
     names = {
         "name": project.name,
         "service": facts.service.name,
-        "ledger": facts.ledger_table,
+        "ledger": facts.ledger_table.rpartition("/")[2],
         "bucket": project.state_bucket,
     }
     caller = account.caller

@@ -33,8 +33,6 @@ def crash(demo: Demo) -> Iterator[Slipway]:
     (folder / ".venv").symlink_to(sys.prefix)
     settings = yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())
     settings["config"]["slipway:network"]["cidr"] = "10.60.0.0/16"
-    # The image repository is named after the service, and two stacks cannot own one.
-    settings["config"]["slipway:service"]["name"] = NAME
     (folder / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump(settings))
     slipway = Slipway(paths, folder)
     _commit_version(slipway, f"2.8.{RUN}")

@@ -55,7 +55,6 @@ ANSWERS = {
             }
         ]
     },
-    "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example.com/orders"},
     "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
     "docker:index/image:Image": {"repoDigest": f"registry.example.com/orders@{DIGEST}"},
 }
@@ -156,7 +155,7 @@ def monitoring() -> None:
 
 def image() -> None:
     providers = [aws.Provider("aws", region="us-east-1"), docker.Provider("docker")]
-    args = ImageArgs(repository_name="orders", context="context", key_arn=KEY)
+    args = ImageArgs(repository_url="registry.example.com/orders", context="context")
     Image("shop", args, pulumi.ResourceOptions(providers=providers))
 
 

@@ -61,6 +61,19 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
 
 
 @pytest.fixture
+def ledger_table(aws: boto3.Session) -> str:
+    """The ledger's empty table, with the keys that the foundation gives it."""
+    name, keys = "slipway-ledger", ("pk", "sk")
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
+
+
+@pytest.fixture
 def reference(aws: boto3.Session) -> LoadBalancerRef:
     """A load balancer with two listeners and two target groups, as the program declares them."""
     return make_load_balancer(aws)

@@ -21,7 +21,6 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Notifiers
-from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour, Weights
@@ -136,7 +135,6 @@ def build(settings: dict[str, Any], version: str, wait_seconds: float) -> Contex
         source=machine,
         connect=connect,
         attestations=SimulatedAttestations(ManualClock()),
-        provisioner=AwsProvisioner("slipway-ledger", "us-east-1"),
         clock=SystemClock(),
         owner=this_owner(),
         owner_is_dead=owner_is_dead,

@@ -25,7 +25,6 @@ from slipway.delivery.adapters import attesting, registry
 from slipway.delivery.adapters.attesting import ENVELOPE_TYPE, RegistryAttestations
 from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.image_records import read_records
-from slipway.delivery.adapters.provisioning import ensure_signing_key
 from slipway.delivery.adapters.registry import Access, Descriptor, Manifest, Repository, digest_of_bytes, ecr_access
 from slipway.delivery.model.provenance import Build
 from slipway.errors import OperationError, UsageError
@@ -105,6 +104,12 @@ def push(repository: Repository, *layers: dict[str, bytes]) -> str:
     return digest_of_bytes(manifest.dump())
 
 
+def make_key(aws: boto3.Session, alias: str) -> None:
+    kms = aws.client("kms")
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=alias, TargetKeyId=key)
+
+
 Attested = tuple[RegistryAttestations, str, Repository]
 
 
@@ -117,8 +122,7 @@ def attested(
     request: pytest.FixtureRequest,
 ) -> Attested:
     """An image with its attestations, and what finds them."""
-    assert ensure_signing_key(ALIAS, "us-east-1")
-    assert not ensure_signing_key(ALIAS, "us-east-1")
+    make_key(aws, ALIAS)
     monkeypatch.setattr(attesting, "ecr_access", lambda *_: Access(url=registry_url))
     digest = push(repository, {f"{SITE}/{request.node.name}-1.0.dist-info/METADATA": metadata("a")})
     image = f"registry.example/{request.node.name.lower().partition('[')[0]}@{digest}"
@@ -144,7 +148,7 @@ def test_what_was_signed_is_proven_and_signed_once(attested: Attested) -> None:
 
 def test_another_key_or_another_digest_proves_nothing(attested: Attested, aws: boto3.Session) -> None:
     attestations, image, repository = attested
-    ensure_signing_key("alias/other", "us-east-1")
+    make_key(aws, "alias/other")
     evidence = attestations.evidence(image, COMMIT, SupplyChain(key="alias/other"))
     assert (evidence.provenance, evidence.licences, evidence.discarded) == ((), None, ("is signed by another key",))
     pinned = aws.client("kms").get_public_key(KeyId=ALIAS)["PublicKey"]

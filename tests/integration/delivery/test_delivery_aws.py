@@ -16,12 +16,12 @@ from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
-from slipway.delivery.adapters import ecr, provisioning
+from slipway.delivery.adapters import ecr
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.eks import build_token
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.notifiers import sns_channel
-from slipway.delivery.adapters.provisioning import AwsProvisioner, ensure_table
+from slipway.delivery.adapters.state_backend import ensure_state_backend
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState
@@ -215,50 +215,9 @@ def decode(token: str) -> httpx.URL:
     return httpx.URL(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
 
 
-def test_ledger_table_is_encrypted_recoverable_and_made_once(aws: boto3.Session) -> None:
-    provisioner = AwsProvisioner("slipway-ledger", "us-east-1")
-    assert provisioner.ensure_table(deletion_protection=True)
-    assert not provisioner.ensure_table(deletion_protection=True)
-    client = aws.client("dynamodb")
-    table = client.describe_table(TableName="slipway-ledger")["Table"]
-    recovery = client.describe_continuous_backups(TableName="slipway-ledger")["ContinuousBackupsDescription"]
-    assert [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"]
-    assert table["DeletionProtectionEnabled"] is True
-    assert table["SSEDescription"]["SSEType"] == "KMS"
-    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-
-
-def test_older_table_gets_protection_and_backups_are_tried_again(
-    aws: boto3.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Reluctant:
-        """A table that was just made: its first answers refuse."""
-
-        refusals = 2
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(dynamodb, name)
-
-        def update_continuous_backups(self, **arguments: Any) -> Any:
-            if self.refusals:
-                self.refusals -= 1
-                raise dynamodb.exceptions.ContinuousBackupsUnavailableException({}, "UpdateContinuousBackups")
-            return dynamodb.update_continuous_backups(**arguments)
-
-    dynamodb, reluctant = aws.client("dynamodb"), Reluctant()
-    monkeypatch.setattr(provisioning, "aws_client", lambda *_: reluctant)
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    assert ensure_table("older", "us-east-1", deletion_protection=False)
-    assert not ensure_table("older", "us-east-1", deletion_protection=True)
-    assert dynamodb.describe_table(TableName="older")["Table"]["DeletionProtectionEnabled"] is True
-    recovery = dynamodb.describe_continuous_backups(TableName="older")["ContinuousBackupsDescription"]
-    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-
-
 def test_state_bucket_is_private_versioned_and_encrypted_with_a_rotating_key(aws: boto3.Session) -> None:
-    provisioner = AwsProvisioner("slipway-ledger", "us-east-1")
-    made = provisioner.ensure_state_backend("acme-state")
-    assert provisioner.ensure_state_backend("acme-state") == made
+    made = ensure_state_backend("acme-state", "us-east-1")
+    assert ensure_state_backend("acme-state", "us-east-1") == made
     assert (made.backend_url, made.secrets_provider) == (
         "s3://acme-state?region=us-east-1",
         "awskms://alias/slipway-state?region=us-east-1",

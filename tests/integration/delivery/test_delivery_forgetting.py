@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from slipway import delivery
@@ -56,10 +55,10 @@ def leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leave:
 
 
 @pytest.fixture
-def believing(aws: boto3.Session) -> Context:
+def believing(ledger_table: str) -> Context:
     """A ledger that believes in a release, a migration and a load balancer in dev."""
     ctx = build_context(PROJECT, "dev", stack=PulumiStack(find_cli, PROJECT, "dev"))
-    delivery.bootstrap(ctx)
+    ctx.ledger.ensure(ctx.place)
     lease = ctx.ledger.acquire(ctx.place, ctx.owner, "test", ctx.clock.now())
     assert lease
     running = ColourRelease(release="r-1", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")

@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
-from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.colour import Colour, Weights
@@ -43,8 +42,7 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
     if request.param == "memory":
         made: Ledger = MemoryLedger()
     else:
-        request.getfixturevalue("aws")
-        AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+        request.getfixturevalue("ledger_table")
         made = DynamoLedger(Table("slipway-ledger", "us-east-1"))
     made.ensure(PLACE)
     return made
@@ -255,8 +253,7 @@ def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:
     assert ledger.abort_request(PLACE, "second") is None
 
 
-def test_places_are_remembered_without_their_secrets(aws: boto3.Session) -> None:
-    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+def test_places_are_remembered_without_their_secrets(aws: boto3.Session, ledger_table: str) -> None:
     table = Table("slipway-ledger", "us-east-1")
     environment = Rehearsal().environment("dev")
     environment.exists = True
@@ -274,7 +271,7 @@ def test_places_are_remembered_without_their_secrets(aws: boto3.Session) -> None
     assert "hush" not in str(everything["Items"])
 
 
-def test_write_whose_answer_was_lost_succeeds_when_it_is_asked_again(aws: boto3.Session) -> None:
+def test_write_whose_answer_was_lost_succeeds_when_it_is_asked_again(aws: boto3.Session, ledger_table: str) -> None:
     class Losing:
         """boto3, which asks again when no answer comes."""
 
@@ -285,7 +282,6 @@ def test_write_whose_answer_was_lost_succeeds_when_it_is_asked_again(aws: boto3.
             dynamodb.update_item(**arguments)
             return dynamodb.update_item(**arguments)
 
-    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
     dynamodb = aws.client("dynamodb")
     ledger = DynamoLedger(Table("slipway-ledger", "us-east-1", cast(Any, Losing())))
     ledger.ensure(PLACE)
@@ -298,8 +294,7 @@ def test_write_whose_answer_was_lost_succeeds_when_it_is_asked_again(aws: boto3.
         ledger.write_wanted(PLACE, replace(written, revision=0), lease)
 
 
-def test_only_one_of_many_gets_the_lease(aws: boto3.Session) -> None:
-    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+def test_only_one_of_many_gets_the_lease(ledger_table: str) -> None:
     DynamoLedger(Table("slipway-ledger", "us-east-1")).ensure(PLACE)
 
     def try_it(number: int) -> bool:
@@ -315,9 +310,8 @@ def test_refuses_with_the_remedy_when_the_table_is_missing(aws: boto3.Session) -
         DynamoLedger(Table("missing", "us-east-1")).wanted(PLACE)
 
 
-def test_program_finds_the_document_where_the_interface_says(aws: boto3.Session) -> None:
+def test_program_finds_the_document_where_the_interface_says(aws: boto3.Session, ledger_table: str) -> None:
     """The Pulumi program reads the item by its key and its attribute `document`; this is that read."""
-    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
     ledger = DynamoLedger(Table("slipway-ledger", "us-east-1"))
     ledger.ensure(PLACE)
     lease = ledger.acquire(PLACE, ADA, "test", NOW)

@@ -18,7 +18,6 @@ import pytest
 
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
-from slipway.delivery.adapters.provisioning import AwsProvisioner
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Phase, Rollout
@@ -76,8 +75,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(aws: boto3.Session, reference: LoadBalancerRef, tmp_path: Path) -> Bench:
-    AwsProvisioner("slipway-ledger", "us-east-1").ensure_table(deletion_protection=False)
+def bench(aws: boto3.Session, ledger_table: str, reference: LoadBalancerRef, tmp_path: Path) -> Bench:
     settings = {
         "loadBalancer": json.loads(reference.model_dump_json(by_alias=True)),
         "file": str(tmp_path / "pods.json"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import boto3
@@ -14,7 +15,7 @@ from slipway.contract.steps import shares
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
 from slipway.delivery.testing.rehearsal import Rehearsal
-from slipway.delivery.wiring import build_context, connect, read_rollout
+from slipway.delivery.wiring import build_context, connect, read_project, read_rollout
 from slipway.errors import NotFoundError, UsageError
 from slipway.stack import PulumiStack
 from slipway.stack.result import StackResult
@@ -35,19 +36,19 @@ class NoStack(PulumiStack):
         return {}
 
 
-def test_bootstrap_makes_the_ledger_and_the_place_of_this_repository_s_dev(aws: boto3.Session) -> None:
+def test_context_of_this_repository_s_dev_enters_it_in_the_ledger(
+    aws: boto3.Session, request: pytest.FixtureRequest
+) -> None:
     ctx = build_context(PROJECT, "dev", stack=NoStack())
     assert (ctx.place.environment, ctx.place.service) == ("dev", "orders")
     with pytest.raises(NotFoundError, match="run `slipway bootstrap`"):
         delivery.status(ctx)
-    first, again = delivery.bootstrap(ctx), delivery.bootstrap(ctx)
-    assert (first.table_made, again.table_made) == (True, False)
-    assert again.wanted == first.wanted
+    request.getfixturevalue("ledger_table")
+    assert ctx.ledger.ensure(ctx.place) == ctx.ledger.ensure(ctx.place)
     assert delivery.status(ctx) == ()
     plan = delivery.release(ctx, dry_run=True).plan
     assert plan
     assert [revision.id for revision in plan.migrations.expand] == ["0001"]
-    assert "slipway-ledger" in aws.client("dynamodb").list_tables()["TableNames"]
 
 
 def test_rollout_settings_are_read_of_the_stack_file_at_hand(tmp_path: Path) -> None:
@@ -62,9 +63,22 @@ def test_rollout_settings_are_read_of_the_stack_file_at_hand(tmp_path: Path) -> 
         read_rollout(tmp_path, "dev")
 
 
-def test_status_asks_the_load_balancer_of_each_place(aws: boto3.Session, reference: LoadBalancerRef) -> None:
+@pytest.mark.parametrize(
+    ("table", "taken"),
+    [("slipway-ledger", True), ("arn:aws:dynamodb:us-east-1:111111111111:table/slipway-ledger", True), ("a/b", False)],
+)
+def test_ledger_is_named_or_in_another_account_by_its_arn(table: str, taken: bool, tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("config: {aws:region: {value: us-east-1}}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        f"config: {{slipway:service: {{name: orders}}, slipway:ledgerTable: '{table}'}}\n"
+    )
+    with nullcontext() if taken else pytest.raises(UsageError, match="slipway:ledgerTable"):
+        assert read_project(tmp_path, "dev").ledger_table == table
+
+
+def test_status_asks_the_load_balancer_of_each_place(ledger_table: str, reference: LoadBalancerRef) -> None:
     ctx = build_context(PROJECT, "dev", stack=NoStack())
-    delivery.bootstrap(ctx)
+    ctx.ledger.ensure(ctx.place)
     environment = Rehearsal().environment("dev")
     environment.exists = True
     output = dict(environment.outputs()["delivery"]) | {

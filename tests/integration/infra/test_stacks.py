@@ -32,6 +32,8 @@ PRECIOUS = (
     "kubernetes:core/v1:Namespace",
 )
 """What holds data or addresses, or takes everything in it along."""
+OF_THE_ORGANISATION = (aws.dynamodb.Table, aws.ecr.LifecyclePolicy, aws.ecr.Repository)
+"""Images and ledger: other environments run what is in them."""
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -45,6 +47,7 @@ def test_stack_is_what_its_snapshot_has_within_the_policies(
 
     assert deployed.violations == []
     assert deployed.diagnostics == []
+    assert not [each for kind in OF_THE_ORGANISATION for each in deployed.find(kind)], "a destroy would take it along"
     assert isinstance(deployed.one("slipway:index:Database").outputs["environment"]["DATABASE_PASSWORD"], Secret)
     dev = HERE / "snapshots/dev.yaml"
     match_snapshot(deployed, HERE / f"snapshots/{stack}.yaml", base=None if stack == "dev" else dev)

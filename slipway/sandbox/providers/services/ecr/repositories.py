@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import argument, looked_up, plurals
+from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, plurals
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
 from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
@@ -125,6 +126,18 @@ class RepositoryPolicy(_PolicyOfRepository):
     text = "policyText"
 
 
+def _repository_of_the_account(call: FunctionCall) -> str:
+    registry = call.args.get("registryId")
+    if registry and registry != call.session.account_id:
+        raise ProviderError(
+            f"{call.token}: registryId: looks into the provider's own account only, not into {registry}"
+        )
+    return str(call.required("name"))
+
+
 get_repository = looked_up(
-    "aws:ecr/getRepository:getRepository", Repository(), argument("name"), plurals("imageScanningConfiguration")
+    "aws:ecr/getRepository:getRepository",
+    Repository(),
+    _repository_of_the_account,
+    plurals("imageScanningConfiguration"),
 )

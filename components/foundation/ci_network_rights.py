@@ -1,0 +1,81 @@
+"""What CI's deploy roles may do with the network: rows of `ci_rights`."""
+
+from .ci_row import MADE, OWN, Row
+
+_EC2 = ("arn:aws:ec2:{region}:{account}:*",)
+_CREATES = (
+    "ec2:AllocateAddress",
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateInternetGateway",
+    "ec2:CreateLaunchTemplate",
+    "ec2:CreateNatGateway",
+    "ec2:CreateRouteTable",
+    "ec2:CreateSecurityGroup",
+    "ec2:CreateSubnet",
+    "ec2:CreateVpc",
+    "ec2:CreateVpcEndpoint",
+)
+
+NETWORK: dict[str, Row] = {
+    "Make": Row(_CREATES, _EC2, MADE),
+    "Own": Row(
+        (
+            *_CREATES,
+            "ec2:AssociateRouteTable",
+            "ec2:AttachInternetGateway",
+            "ec2:CreateLaunchTemplateVersion",
+            "ec2:CreateRoute",
+            "ec2:CreateTags",
+            "ec2:DeleteInternetGateway",
+            "ec2:DeleteLaunchTemplate",
+            "ec2:DeleteLaunchTemplateVersions",
+            "ec2:DeleteNatGateway",
+            "ec2:DeleteRoute",
+            "ec2:DeleteRouteTable",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteSubnet",
+            "ec2:DeleteTags",
+            "ec2:DeleteVpc",
+            "ec2:DeleteVpcEndpoints",
+            "ec2:DetachInternetGateway",
+            "ec2:DisassociateAddress",
+            "ec2:DisassociateRouteTable",
+            "ec2:ModifyLaunchTemplate",
+            "ec2:ModifySecurityGroupRules",
+            "ec2:ModifySubnetAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:ModifyVpcEndpoint",
+            "ec2:ReleaseAddress",
+            "ec2:ReplaceRoute",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:RunInstances",
+        ),
+        _EC2,
+        OWN,
+    ),
+    "Tag": Row(
+        ("ec2:CreateTags",),
+        _EC2,
+        {
+            "StringEquals": {
+                "aws:RequestTag/environment": "{environment}",
+                "ec2:CreateAction": [action.removeprefix("ec2:") for action in _CREATES],
+            }
+        },
+    ),
+    # A VPC's default group comes without tags; the program empties it.
+    "DefaultGroup": Row(
+        ("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
+        ("arn:aws:ec2:{region}:{account}:security-group/*",),
+        {"Null": {"aws:ResourceTag/environment": "true"}},
+    ),
+    # EKS tries, in the caller's name, whether a node group could start what the launch template says.
+    "Nodes": Row(
+        ("ec2:RunInstances",),
+        ("arn:aws:ec2:{region}::image/*", *_EC2),
+        {"ArnLike": {"ec2:LaunchTemplate": "arn:aws:ec2:{region}:{account}:launch-template/*"}},
+    ),
+    "NodeTags": Row(("ec2:CreateTags",), _EC2, {"StringEquals": {"ec2:CreateAction": "RunInstances"}}),
+}
