@@ -28,7 +28,9 @@ def unencrypted(resource_type: str, properties: Properties) -> Iterator[str]:
         yield "images are not encrypted with a key of ours; set encryptionConfigurations"
     if resource_type == "aws:sns/topic:Topic" and not properties.get("kmsMasterKeyId"):
         yield "messages are not encrypted; set kmsMasterKeyId"
-    if resource_type == "aws:kms/key:Key" and properties.get("enableKeyRotation") is not True:
+    # KMS rotates symmetric keys only.
+    symmetric = properties.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
+    if resource_type == "aws:kms/key:Key" and symmetric and properties.get("enableKeyRotation") is not True:
         yield "the key never rotates; set enableKeyRotation to true"
 
 

@@ -11,7 +11,9 @@ from slipway.sandbox.environment import aws_credentials
 from slipway.sandbox.paths import SandboxPaths
 
 
-def aws_client(service: str, home: Path, url: str = "http://127.0.0.1:4566", region: str = "us-east-1") -> Any:
+def aws_client(
+    service: str, home: Path, url: str = "http://127.0.0.1:4566", region: str = "us-east-1", **settings: Any
+) -> Any:
     """boto3's own, as the user of the sandbox in this folder."""
     keys = aws_credentials(SandboxPaths(home))
     return boto3.client(
@@ -20,4 +22,5 @@ def aws_client(service: str, home: Path, url: str = "http://127.0.0.1:4566", reg
         endpoint_url=url,
         aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        **settings,
     )

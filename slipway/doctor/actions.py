@@ -12,7 +12,8 @@ class Rights(NamedTuple):
     service: str
     """IAM's prefix of the actions."""
     resource: str
-    """An example of what the program makes: the ARN behind the account, with the environment's names."""
+    """An example of what the program makes: the ARN behind the account, with the environment's names. What may belong to another account
+    has its whole ARN in its name."""
     actions: str
 
     def names(self) -> list[str]:
@@ -191,19 +192,21 @@ RIGHTS = (
         "CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListTagsForResource Publish"
         " SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource",
     ),
-    Rights("images", "ecr", "repository/{service}", "DescribeImages DescribeRepositories"),
+    Rights("images", "ecr", "{repository}", "DescribeImages DescribeRepositories"),
     Rights("images", "ecr", "*", "GetAuthorizationToken"),
     Rights(
         "image build",
         "ecr",
-        "repository/{service}",
+        "{repository}",
         "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer InitiateLayerUpload"
         " ListTagsForResource PutImage UploadLayerPart",
     ),
+    Rights("signatures", "kms", "{signing_key}", "GetPublicKey"),
+    Rights("signatures of built images", "kms", "{signing_key}", "Sign"),
     Rights(
         "ledger",
         "dynamodb",
-        "table/{ledger}",
+        "{ledger}",
         "DeleteItem GetItem PutItem Query UpdateItem",
     ),
     Rights(
@@ -221,6 +224,8 @@ def arn_of(rights: Rights, *, partition: str, region: str, account: str, names: 
     if rights.resource == "*":
         return "*"
     resource = rights.resource.format(account=account, **names)
+    if resource.startswith("arn:"):
+        return resource
     if rights.service in WITHOUT_ACCOUNT:
         return f"arn:{partition}:{rights.service}:::{resource}"
     return f"arn:{partition}:{rights.service}:{'' if rights.service in GLOBAL else region}:{account}:{resource}"

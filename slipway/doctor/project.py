@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slipway.contract.domain import zone_of
+from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.faults import describe_faults
 from slipway.documents import list_environments, read_stack_config
 from slipway.errors import SlipwayError, UsageError
@@ -82,6 +83,7 @@ class Image(_Block):
     """`slipway:image`"""
 
     context: str = ""
+    registry_account_id: str | None = None
 
 
 class LoadBalancer(_Block):
@@ -113,6 +115,7 @@ class StackFacts(BaseModel):
     image: Image = Field(default=Image(), alias="slipway:image")
     load_balancer: LoadBalancer = Field(default=LoadBalancer(), alias="slipway:loadBalancer")
     monitoring: Monitoring = Field(default=Monitoring(), alias="slipway:monitoring")
+    supply_chain: SupplyChain = Field(default=SupplyChain(), alias="slipway:supplyChain")
 
 
 @dataclass(frozen=True, kw_only=True)

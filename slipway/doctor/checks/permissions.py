@@ -46,6 +46,8 @@ def _wanted(project: Project) -> Iterator[Rights]:
     facts = project.facts
     wanted = {
         "image build": facts.image.context,
+        "signatures": facts.supply_chain.key,
+        "signatures of built images": facts.supply_chain.key and facts.image.context,
         "state": project.state_bucket,
         "domain": facts.service.zone,
         "certificate": facts.service.zone and not facts.load_balancer.certificate_arn,
@@ -56,14 +58,16 @@ def _wanted(project: Project) -> Iterator[Rights]:
 
 
 def _simulate(rights: Rights, principal: str, project: Project, account: Account) -> list[dict[str, Any]]:
-    facts = project.facts
+    facts, caller = project.facts, account.caller
+    registry, signing_key = facts.image.registry_account_id or caller.account, facts.supply_chain.key
     names = {
         "name": project.name,
         "service": facts.service.name,
-        "ledger": facts.ledger_table.rpartition("/")[2],
+        "ledger": facts.ledger_table if facts.ledger_table.startswith("arn:") else f"table/{facts.ledger_table}",
+        "signing_key": signing_key if ":key/" in signing_key else "key/00000000-0000-0000-0000-000000000000",
+        "repository": f"arn:{caller.partition}:ecr:{account.region}:{registry}:repository/{facts.service.name}",
         "bucket": project.state_bucket,
     }
-    caller = account.caller
     arn = arn_of(rights, partition=caller.partition, region=account.region, account=caller.account, names=names)
     tags = {"environment": project.environment, "service": facts.service.name, "managed-by": "slipway"}
     context = [

@@ -20,7 +20,7 @@ from werkzeug.test import run_wsgi_app
 from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.callers import caller_of
-from slipway.sandbox.aws.faults import internal_failure, not_authenticated, not_implemented
+from slipway.sandbox.aws.faults import access_denied, internal_failure, not_authenticated, not_implemented
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
@@ -137,14 +137,23 @@ class AwsApplication:
 
 
 def _refuse_caller(operation: Operation, environ: Environ, body: bytes) -> Answer | None:
-    """The refusal of what no caller of the sandbox signed, except the few calls that AWS takes without credentials."""
+    """The refusal of what no caller of the sandbox signed, but the few calls that AWS takes without, and of what the caller may not do."""
+    # The judge is slow to import, and most sandboxes have no caller but their owner.
     if is_unsigned(operation, environ, body):
-        return None
+        from slipway.sandbox.aws.iam.unsigned import refuse_unsigned  # noqa: PLC0415
+
+        fault = refuse_unsigned(operation, environ, body)
+        return _answer(*fault) if fault else None
     try:
-        check_signature(environ, body, caller_of, datetime.now(UTC))
+        caller, scope = check_signature(environ, body, caller_of, datetime.now(UTC))
     except SignatureError as error:
         return _answer(*not_authenticated(operation, error.code, str(error)))
-    return None
+    if caller.is_owner:
+        return None
+    from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415
+
+    message = refuse_caller(caller, operation.service, environ, body, scope.region)
+    return _answer(*access_denied(operation, message)) if message else None
 
 
 def _buffer_body(environ: Environ) -> bytes:

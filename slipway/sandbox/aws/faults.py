@@ -13,8 +13,11 @@ NOT_IMPLEMENTED_STATUS = 501
 INTERNAL_STATUS = 500
 S3_SERVICES = frozenset({"s3", "s3bucket_path", "s3control"})
 REST_XML_SERVICES = S3_SERVICES | {"route53", "cloudfront"}
+QUERY_COMPATIBLE = frozenset({"sqs", "cloudwatch"})
+"""Their JSON protocol names errors by the codes of their older one as well."""
 AUTHENTICATION_CODES = {
     "AccessDenied": ("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+    "ExpiredToken": ("ExpiredToken", "ExpiredTokenException"),
     "InvalidAccessKeyId": ("InvalidClientTokenId", "UnrecognizedClientException"),
     "SignatureDoesNotMatch": ("SignatureDoesNotMatch", "InvalidSignatureException"),
 }
@@ -42,9 +45,31 @@ def not_authenticated(operation: Operation, code: str, message: str) -> Fault:
             return _fault(operation, 403, code, message)
         operation = replace(operation, service="")  # unsigned, and so taken for S3, whose operations have no names
     if operation.service == "ec2":
-        return _fault(operation, 401, "AuthFailure", message)
+        return _fault(operation, 401, "RequestExpired" if code == "ExpiredToken" else "AuthFailure", message)
     query_code, json_code = AUTHENTICATION_CODES[code]
     return _fault(operation, 403, query_code if operation.protocol == "xml" else json_code, message)
+
+
+def access_denied(operation: Operation, message: str) -> Fault:
+    """IAM's refusal. Source: "Common errors" of each API."""
+    if operation.service in REST_XML_SERVICES:
+        return _fault(operation, 403, "AccessDenied", message)
+    if operation.service == "ec2":
+        return _fault(
+            operation, 403, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}"
+        )
+    if operation.protocol == "xml":
+        return _fault(operation, 403, "AuthorizationError" if operation.service == "sns" else "AccessDenied", message)
+    # EKS speaks REST, where a refusal is a 403; the others' JSON protocol has 400 for every fault of the client.
+    status, headers, body = _fault(operation, 403 if " " in operation.name else 400, "AccessDeniedException", message)
+    if operation.service in QUERY_COMPATIBLE:
+        headers.append(("x-amzn-query-error", "AccessDenied;Sender"))
+    return status, headers, body
+
+
+def refused(operation: Operation, status: int, code: str, message: str) -> Fault:
+    """Any refusal, by the operation's own code."""
+    return _fault(operation, status, code, message)
 
 
 def _fault(operation: Operation, status: int, code: str, message: str) -> Fault:

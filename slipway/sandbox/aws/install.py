@@ -17,6 +17,8 @@ from moto.sts.models import STSBackend
 from slipway.sandbox.aws.certificates import check_certificate
 from slipway.sandbox.aws.ecr.models import RegistryBackend
 from slipway.sandbox.aws.eks.models import RealEksBackend
+from slipway.sandbox.aws.iam.assume_role import install_sessions
+from slipway.sandbox.aws.iam.iam_operations import install_iam_operations
 from slipway.sandbox.aws.kms import take_digests
 from slipway.sandbox.aws.rds.models import PostgresBackend, replace_secret_text
 
@@ -33,6 +35,8 @@ def install_backends() -> None:
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS
+    install_sessions()
+    install_iam_operations()
 
 
 def _caller_identity(self: STSBackend, access_key_id: str, region: str) -> tuple[str, str, str]:

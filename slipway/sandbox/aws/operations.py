@@ -44,9 +44,11 @@ CONCURRENT_NAMES = frozenset({"ReceiveMessage", "Publish", "PublishBatch", POD_I
 all others take."""
 UNSIGNED_NAMES = {
     "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
-    "sts": frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}),
+    "sts": frozenset({"AssumeRoleWithWebIdentity"}),
 }
-"""Operations whose caller needs no credentials: a token in them is the proof."""
+"""Operations whose caller needs no credentials: a token in them is the proof.
+
+Not among them is AssumeRoleWithSAML: moto checks no assertion."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -92,7 +94,7 @@ def recognise_operation(service: str, environ: Mapping[str, object], body: bytes
 def is_unsigned(operation: Operation, environ: Mapping[str, object], body: bytes) -> bool:
     """Whether AWS takes this without credentials. Every place that may name an operation must name the same.
 
-    Pods have an identity, and no other one for the asking: the sandbox does not look into the tokens of identity providers.
+    Pods have EKS Pod Identity, and none by an identity provider: the sandbox's clusters are no such provider.
     """
     if operation.service == "sts" and environ.get("SERVER_NAME") == HOST_ADDRESS:
         return False

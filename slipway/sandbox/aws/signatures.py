@@ -99,8 +99,8 @@ class _S3Signer(_Signer, S3SigV4Auth):
 
 def check_signature(
     environ: Mapping[str, Any], body: bytes, caller_of: Callable[[str], Caller | None], now: datetime
-) -> None:
-    """Raise SignatureError unless a caller of the sandbox signed this request, not long ago."""
+) -> tuple[Caller, Scope]:
+    """Who signed this request, not long ago. Raises SignatureError for nobody that the sandbox knows."""
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
         for name, value in environ.items()
@@ -128,6 +128,9 @@ def check_signature(
         raise SignatureError(
             "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."
         )
+    if caller.expired:
+        raise SignatureError("ExpiredToken", "The security token included in the request is expired")
+    return caller, scope
 
 
 def _header_scope(headers: Mapping[str, str]) -> Scope:

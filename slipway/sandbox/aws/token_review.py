@@ -94,7 +94,7 @@ def verify_token(token: str, cluster: str, *, caller_of: CallerOf, now: datetime
     if not scope.signed_at - CLOCK_SKEW <= now <= scope.signed_at + LIFETIME:
         raise TokenError(f"the token was signed at {scope.signed_at:%H:%M:%S} and is good for 15 minutes")
     caller = caller_of(scope.access_key)
-    if caller is None or not caller.has_token(query.get("X-Amz-Security-Token", "")):
+    if caller is None or caller.expired or not caller.has_token(query.get("X-Amz-Security-Token", "")):
         raise TokenError(f"access key {scope.access_key} is not known to the sandbox")
     headers = {"host": address.netloc, CLUSTER_HEADER: cluster}
     if set(scope.signed_headers) - set(headers):

@@ -12,7 +12,7 @@ from slipway.cli import bootstrap as verb
 from slipway.cli.session import Session
 from slipway.delivery.adapters import state_backend
 from slipway.delivery.adapters.state_backend import StateBackend
-from slipway.delivery.simulation.rehearsal import Rehearsal
+from slipway.delivery.testing.rehearsal import Rehearsal
 from tests.command import run_slipway
 
 PROJECT = Path(__file__).parents[3]

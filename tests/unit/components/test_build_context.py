@@ -50,7 +50,7 @@ def test_hash_changes_with_the_base_image(context: Path) -> None:
 @pytest.mark.parametrize("base_image", ["python:3.11", "python@sha256:abc", f"@sha256:{'a' * 64}"])
 def test_refuses_a_base_image_without_a_digest(context: Path, base_image: str) -> None:
     with pytest.raises(ArgsError, match="base_image"):
-        ImageArgs(repository_name="orders", context=str(context), key_arn="arn:key", base_image=base_image)
+        ImageArgs(repository_url="registry.example/orders", context=str(context), base_image=base_image)
 
 
 def test_refuses_a_folder_without_a_dockerfile(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ def disk(encrypted: str) -> dict[str, Any]:
         (unencrypted, "aws:sns/topic:Topic", {"kmsMasterKeyId": "k"}, {}, "set kmsMasterKeyId"),
         (unencrypted, "aws:kms/key:Key", {"enableKeyRotation": True}, {"enableKeyRotation": False}, "never rotates"),
         (
+            unencrypted,
+            "aws:kms/key:Key",
+            {"customerMasterKeySpec": "ECC_NIST_P256"},
+            {"customerMasterKeySpec": "SYMMETRIC_DEFAULT"},
+            "never rotates",
+        ),
+        (
             exposed,
             INGRESS,
             {"cidrIpv4": "0.0.0.0/0", "fromPort": 443, "toPort": 443},

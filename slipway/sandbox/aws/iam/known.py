@@ -1,0 +1,93 @@
+"""What the sandbox has, by the names that requests give it. The caller holds the API's lock."""
+
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingTypeArgument=false
+# pyright: reportPrivateUsage=false, reportGeneralTypeIssues=false, reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+from moto.kms.utils import _deserialize_ciphertext_blob
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+
+PARTITION = "aws"
+PRINCIPAL = re.compile(r"arn:[^:]*:(?:iam|sts)::(?P<account>\d*):(?P<kind>[\w-]+)/(?P<name>.+)")
+
+
+def role(arn: str) -> Any | None:
+    """moto's role."""
+    found = PRINCIPAL.fullmatch(arn)
+    if not found:
+        return None
+    roles = iam_backends[found["account"]][PARTITION].roles.values() if found["account"] in iam_backends else ()
+    return next((each for each in roles if each.arn == arn), None)
+
+
+def key_arn(key: str, account: str, region: str) -> str | None:
+    """Of a KMS key, by id, ARN, alias or the alias's ARN."""
+    backend: Any = kms_backends[account][region]
+    key_id = backend.any_id_to_key_id(key) if key else None
+    found = backend.keys.get(key_id)
+    return str(found.arn) if found else None
+
+
+def key_of_ciphertext(blob: object) -> str:
+    """The id of the key that a text was encrypted with; empty for what is no ciphertext."""
+    try:
+        return str(_deserialize_ciphertext_blob(bytes(blob)).key_id)  # pyright: ignore[reportArgumentType]
+    except Exception:  # noqa: BLE001 - moto's reader takes any bytes and fails as they come
+        return ""
+
+
+def secret_arn(secret: str, account: str, region: str) -> str:
+    """Of a secret, by name, ARN or the beginning of one. One that does not exist gets the ARN that its name would lead to."""
+    secrets: Any = secretsmanager_backends[account][region].secrets
+    try:
+        return str(secrets[secret].arn)
+    except KeyError:
+        return (
+            secret
+            if secret.startswith("arn:")
+            else f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{secret}-*"
+        )
+
+
+def bucket_owner(bucket: str) -> str | None:
+    """The account of a bucket."""
+    found = s3_backends.bucket_accounts.get(bucket)
+    return str(found[1]) if found else None
+
+
+def iam_arn(kind: str, name: str, account: str, path: str = "/") -> str:
+    """Of a user, group, role or instance profile, with its path; `path` is that of one which is about to be made."""
+    backend: Any = iam_backends[account][PARTITION]
+    places: dict[str, Callable[[], Any]] = {
+        "user": lambda: backend.users.get(name),
+        "group": lambda: backend.groups.get(name),
+        "role": lambda: next((each for each in backend.roles.values() if each.name == name), None),
+        "instance-profile": lambda: next((p for p in backend.instance_profiles.values() if p.name == name), None),
+    }
+    found = places[kind]() if kind in places else None
+    return str(found.arn) if found else f"arn:{PARTITION}:iam::{account}:{kind}{path or '/'}{name}"
+
+
+def profile_roles(profile: str, account: str) -> list[str]:
+    """The ARNs of an instance profile's roles, by its name or ARN."""
+    profiles: Any = iam_backends[account][PARTITION].instance_profiles.values()
+    return [str(each.arn) for found in profiles if profile in {found.name, found.arn} for each in found.roles]
+
+
+def identity_part(part: str, principals: list[str]) -> list[str]:
+    """A part of an access entry's ARN, which is made from its principal's."""
+    found = PRINCIPAL.fullmatch(principals[0]) if principals else None
+    if not found:
+        return []
+    parts = {"IamIdentityType": "kind", "IamIdentityAccountID": "account", "IamIdentityName": "name"}
+    return [found[parts[part]].rpartition("/")[2]] if part in parts else []

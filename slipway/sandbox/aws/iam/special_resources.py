@@ -1,0 +1,191 @@
+"""Calls whose resources the reference's table does not tell: looked up by name, several actions at once, or one for each item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote
+
+from slipway.sandbox.aws.iam import known
+from slipway.sandbox.aws.iam.actions import VERSIONED, action_of
+from slipway.sandbox.aws.iam.reference import resource_types
+from slipway.sandbox.aws.iam.requests import ApiCall
+
+
+@dataclass(frozen=True)
+class Need:
+    """One action on one resource, with condition keys that only this one has."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+
+Special = Callable[[ApiCall], list[Need] | None]
+"""None: as the table says."""
+
+EC2_IDS = {
+    "acl": "network-acl", "ami": "image", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "eni": "network-interface",
+    "fl": "vpc-flow-log", "i": "instance", "igw": "internet-gateway", "lt": "launch-template", "nat": "natgateway",
+    "rtb": "route-table", "sg": "security-group", "sgr": "security-group-rule", "snap": "snapshot", "subnet": "subnet",
+    "vol": "volume", "vpc": "vpc", "vpce": "vpc-endpoint",
+}  # fmt: skip
+TRANSACTION_ACTIONS = {
+    "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem",
+}  # fmt: skip
+
+
+def _s3(call: ApiCall) -> list[Need] | None:
+    bucket, key = call.text("Bucket"), call.text("Key")
+    if not bucket:
+        return None
+    action, needs = action_of(call), list[Need]()
+    kinds = {each.arn.partition(":::")[2] for each in resource_types("s3", action) or ()}
+    arn = f"arn:aws:s3:::{bucket}"
+    if call.operation == "DeleteObjects":
+        for each in call.entries("Delete", "Objects") or [{"Key": "*"}]:
+            name = VERSIONED["DeleteObject"] if each.get("VersionId") else "DeleteObject"
+            needs.append(Need(f"s3:{name}", f"{arn}/{each.get('Key', '*')}"))
+        return needs
+    about_object = "${BucketName}/${ObjectName}" in kinds or (bool(key) and not kinds)
+    needs.append(Need(f"s3:{action}", f"{arn}/{key}" if about_object else arn))
+    source = call.text("CopySource")
+    if source:
+        path, _, version = source.partition("?versionId=")
+        name = "GetObjectVersion" if version else "GetObject"
+        needs.append(Need(f"s3:{name}", f"arn:aws:s3:::{unquote(path).lstrip('/')}"))
+    if action == "PutObject":
+        given = {name for name, value in call.parameters.items() if value is not None}
+        if "ACL" in given or any(name.startswith("Grant") for name in given):
+            needs.append(Need("s3:PutObjectAcl", f"{arn}/{key}"))
+        if "Tagging" in given:
+            needs.append(Need("s3:PutObjectTagging", f"{arn}/{key}"))
+    return needs
+
+
+def _sqs(call: ApiCall) -> list[Need] | None:
+    name = (call.text("QueueUrl") or call.text("QueueName") or call.path).rpartition("/")[2]
+    if not name or not resource_types("sqs", action_of(call)):
+        return None
+    return [Need(f"sqs:{action_of(call)}", f"arn:aws:sqs:{call.region}:{call.account}:{name}")]
+
+
+def _kms(call: ApiCall) -> list[Need] | None:
+    given, types = call.parameters, resource_types("kms", call.operation) or ()
+    if call.operation == "ReEncrypt":
+        source = call.text("SourceKeyId") or known.key_of_ciphertext(given.get("CiphertextBlob"))
+        destination = call.text("DestinationKeyId")
+        return [Need("kms:ReEncryptFrom", _key(call, source)), Need("kms:ReEncryptTo", _key(call, destination))]
+    if not types or call.operation == "CreateKey":
+        return None
+    # A ciphertext says itself with which key it is to be decrypted, whatever else the call names.
+    keys = [known.key_of_ciphertext(given["CiphertextBlob"])] if given.get("CiphertextBlob") else []
+    keys += [key for name in ("KeyId", "TargetKeyId", "ResourceArn") if (key := call.text(name))]
+    arns = [_key(call, key) for key in dict.fromkeys(keys)]
+    if given.get("AliasName"):
+        arns.append(f"arn:aws:kms:{call.region}:{call.account}:{given['AliasName']}")
+        if call.operation == "DeleteAlias":
+            arns.append(_key(call, str(given["AliasName"])))
+    return [Need(f"kms:{call.operation}", arn) for arn in arns] or None
+
+
+def _key(call: ApiCall, key: str) -> str:
+    return known.key_arn(key, call.account, call.region) or f"arn:aws:kms:{call.region}:{call.account}:key/*"
+
+
+def _secrets(call: ApiCall) -> list[Need] | None:
+    if call.operation == "BatchGetSecretValue":
+        listed = [known.secret_arn(each, call.account, call.region) for each in call.texts("SecretIdList")]
+        every = f"arn:aws:secretsmanager:{call.region}:{call.account}:secret:*"
+        reads = [Need("secretsmanager:GetSecretValue", arn) for arn in listed or [every]]
+        return [Need("secretsmanager:BatchGetSecretValue", "*"), *reads]
+    secret = call.text("SecretId") or (call.text("Name") if call.operation == "CreateSecret" else "")
+    if not secret:
+        return None
+    return [Need(f"secretsmanager:{call.operation}", known.secret_arn(secret, call.account, call.region))]
+
+
+def _iam(call: ApiCall) -> list[Need] | None:
+    kinds = [each.arn.split(":", 5)[-1] for each in resource_types("iam", call.operation) or ()]
+    names = {"role": "RoleName", "user": "UserName", "group": "GroupName", "instance-profile": "InstanceProfileName"}
+    arns = [
+        known.iam_arn(kind, call.text(name), call.account, call.text("Path") or "/")
+        for kind, name in names.items()
+        if call.text(name) and any(each.startswith(f"{kind}/") for each in kinds)
+    ]
+    if not arns and call.operation == "CreatePolicy":
+        arns = [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{call.text('PolicyName') or '*'}"]
+    return [Need(f"iam:{call.operation}", arn) for arn in arns] or None
+
+
+def _logs(call: ApiCall) -> list[Need] | None:
+    types = resource_types("logs", call.operation) or ()
+    names = [name for each in ("logGroupName", "logGroupIdentifier") if (name := call.text(each))]
+    names += call.texts("logGroupNames", "logGroupIdentifiers")
+    if not names or not types:
+        return None
+    # As AWS writes them: a group's ARN goes on with its streams, so that policies say `log-group:NAME:*`.
+    names = [name.partition(":log-group:")[2].removesuffix(":*") or name for name in names]
+    base = f"arn:aws:logs:{call.region}:{call.account}:log-group:"
+    return [Need(f"logs:{call.operation}", f"{base}{name}:log-stream:{call.text('logStreamName')}") for name in names]
+
+
+def _dynamodb(call: ApiCall) -> list[Need] | None:
+    if call.operation in {"BatchGetItem", "BatchWriteItem"}:
+        tables = cast(Mapping[str, Any], call.parameters.get("RequestItems") or {"*": None})
+        return [Need(f"dynamodb:{call.operation}", _table(call, table)) for table in tables]
+    if call.operation in {"TransactWriteItems", "TransactGetItems"}:
+        return [
+            Need(
+                f"dynamodb:{TRANSACTION_ACTIONS.get(kind, call.operation)}",
+                _table(call, str(part.get("TableName", "*"))),
+            )
+            for item in call.entries("TransactItems") or [{"": {}}]
+            for kind, part in item.items()
+        ]
+    table, index = call.text("TableName"), call.text("IndexName")
+    arn = _table(call, table) + (f"/index/{index}" if index else "")
+    return [Need(f"dynamodb:{call.operation}", arn)] if table else None
+
+
+def _table(call: ApiCall, table: str) -> str:
+    return table if table.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.account}:table/{table}"
+
+
+def _partiql(call: ApiCall) -> list[Need]:
+    every = f"arn:aws:dynamodb:{call.region}:{call.account}:table/*"
+    return [Need(f"dynamodb:PartiQL{verb}", every) for verb in ("Select", "Insert", "Update", "Delete")]
+
+
+def _ec2_tags(call: ApiCall) -> list[Need]:
+    ids = call.texts("Resources") or ["*"]
+    base = f"arn:aws:ec2:{call.region}:{call.account}:"
+    return [Need(f"ec2:{call.operation}", f"{base}{EC2_IDS.get(each.partition('-')[0], '*')}/{each}") for each in ids]
+
+
+def _assume_role(call: ApiCall) -> list[Need]:
+    role = call.text("RoleArn") or "*"
+    actions = [call.operation]
+    actions += ["TagSession"] if call.parameters.get("Tags") else []
+    actions += ["SetSourceIdentity"] if call.parameters.get("SourceIdentity") else []
+    return [Need(f"sts:{action}", role) for action in actions]
+
+
+SPECIAL: Mapping[tuple[str, str], Special] = {
+    ("dynamodb", ""): _dynamodb,
+    ("dynamodb", "BatchExecuteStatement"): _partiql,
+    ("dynamodb", "ExecuteStatement"): _partiql,
+    ("dynamodb", "ExecuteTransaction"): _partiql,
+    ("ec2", "CreateTags"): _ec2_tags,
+    ("ec2", "DeleteTags"): _ec2_tags,
+    ("iam", ""): _iam,
+    ("kms", ""): _kms,
+    ("logs", ""): _logs,
+    ("s3", ""): _s3,
+    ("secretsmanager", ""): _secrets,
+    ("sqs", ""): _sqs,
+    ("sts", "AssumeRole"): _assume_role,
+    ("sts", "AssumeRoleWithWebIdentity"): _assume_role,
+}
+"""By service and operation; an empty operation stands for all others of the service."""
