@@ -41,7 +41,6 @@ ACCOUNT_TAG = "aws:RequestTag/kubernetes-service-account"
         ([statement(principal={"AWS": "*"})], False),
         ([statement(**condition("StringEquals", ACCOUNT_TAG, "billing"))], False),
         ([statement(**condition("StringEquals", "aws:SourceVpc", "vpc-1"))], False),
-        ([statement(**condition("NumericEquals", "aws:SourceAccount", "123456789012"))], False),
         ([statement(), statement(effect="Deny", action="sts:TagSession")], False),
         ([statement(), statement(effect="Deny", **condition("StringEquals", ACCOUNT_TAG, "billing"))], True),
         ([statement(), statement(effect="Deny", **condition("Odd", ACCOUNT_TAG, "billing"))], False),
