@@ -18,7 +18,7 @@ from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
-from slipway.sandbox.requirements import check_root, release_machine
+from slipway.sandbox.requirements import check_root, refuse_second_sandbox, release_machine
 from slipway.sandbox.running import DAEMON
 from slipway.sandbox.traffic.render import Files
 
@@ -26,8 +26,9 @@ Progress = Callable[[str], None]
 
 
 def down(paths: SandboxPaths, progress: Progress) -> None:
-    """Stop every process; state, images and databases stay for the next `up`."""
+    """Stop every process; state, images and databases stay for the next `up`. MachineError while another sandbox runs."""
     check_root()
+    refuse_second_sandbox(paths)  # the machine's network is that one's
     processes = ProcessTable(paths)
     progress("stopping the AWS API")
     processes.stop(DAEMON, timeout_seconds=20)
@@ -44,8 +45,12 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
 
 
 def reset(paths: SandboxPaths, progress: Progress) -> None:
-    """Stop everything and remove all that the sandbox made, but the cache of built programs and base images."""
+    """Stop everything and remove all that the sandbox made, but the cache of built programs and base images.
+
+    MachineError while another sandbox runs.
+    """
     check_root()
+    refuse_second_sandbox(paths)
     processes = ProcessTable(paths)
     processes.stop(DAEMON, timeout_seconds=20)
     clusters = ClusterManager(paths, processes)

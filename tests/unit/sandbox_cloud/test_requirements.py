@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from slipway.errors import MachineError
-from slipway.sandbox import apt, requirements
+from slipway.sandbox import apt, requirements, taking_down
 from slipway.sandbox.mounts import unmount_below
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
@@ -79,6 +80,20 @@ def test_refuses_a_second_sandbox_while_the_first_one_lives(monkeypatch: pytest.
     with pytest.raises(MachineError, match=f"in {first.home}") as caught:
         requirements.claim_machine(second)
     assert f"SLIPWAY_HOME={first.home} slipway sandbox down" in caught.value.remedy
+
+
+@pytest.mark.parametrize("verb", [taking_down.down, taking_down.reset])
+def test_taking_one_down_leaves_the_network_of_another_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(requirements, "CLAIM", tmp_path / "claim.json")
+    monkeypatch.setattr(taking_down, "check_root", lambda: None)
+    monkeypatch.delattr(taking_down, "ProcessTable")  # it goes no further
+    first, second = SandboxPaths(tmp_path / "first"), SandboxPaths(tmp_path / "second")
+    requirements.claim_machine(first)
+    _record_process(first, os.getpid())
+    with pytest.raises(MachineError, match=f"another sandbox runs on this machine, in {first.home}"):
+        verb(second, lambda _text: None)
 
 
 def test_second_sandbox_takes_the_machine_when_the_first_one_died(
