@@ -117,15 +117,19 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
     )
     stretches = _stretches(metric, case.measurements)
     whole = reduce(Counts.plus, stretches, Counts())
+    suspected = False
     if whole.bad >= MINIMUM_FAILURES:
         starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
         against, loudest = evidence_against(stretches, rule, starts)
         if against >= -math.log(case.risk):
             return Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
+        suspected = against > 0
     missing = _missing(metric, settings)
     if missing:
         return Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")
     text = _text(metric, whole, settings)
+    if suspected:  # the counts are likelier of a bad release: no more traffic until it is clear
+        return Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, suspected, not beyond doubt")
     proof_due = latest.step == len(case.steps) - 1 and not metric.comparison.synthetic
     if not proof_due or _proves(whole, rule):
         return Finding(metric=metric, kind=VerdictKind.PASS, text=text)

@@ -52,6 +52,7 @@ def judged(*measurements: Measurement, settings: RolloutSettings = SETTINGS) -> 
         pytest.param(sample(errors=200), sample(9000, 300), FAIL, id="six times the live colour"),
         pytest.param(sample(errors=60), sample(9, 9), FAIL, id="a live colour without data is no peer"),
         pytest.param(sample(20, 1), sample(180), PASS, id="one error in twenty proves nothing"),
+        pytest.param(sample(23, 4), sample(181), UNDECIDED, id="four in 23 prove nothing yet, and get no more traffic"),
         pytest.param(sample(11, 1), sample(99), NO_DATA, id="one error in eleven proves nothing"),
         pytest.param(sample(19), sample(171), NO_DATA, id="too few requests"),
         pytest.param(sample(8, 8), sample(72), FAIL, id="few requests, all bad"),
