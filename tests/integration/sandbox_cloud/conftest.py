@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.aws import aws_client
+from tests.identities import Identities
 
 START_TIMEOUT_SECONDS = 60
 
@@ -63,3 +65,13 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDaemon]:
 @pytest.fixture
 def aws(daemon: ApiDaemon) -> Callable[..., Any]:
     return daemon.client
+
+
+@pytest.fixture
+def identities(daemon: Any) -> Identities:
+    return Identities(daemon)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"thing-{uuid4().hex[:8]}"
