@@ -71,14 +71,14 @@ frontend images
     acl may_push var(txn.right) -m str {push}
     acl may_pull var(txn.right) -m str {push} {pull}
     acl reading method GET HEAD
-    acl catalogue path /v2/_catalog
+    acl catalogue path,url_dec -m beg /v2/_catalog
     http-request return status 401 content-type application/json {challenge} string '{not_authorized}' unless named signed may_pull
     http-request return status 401 content-type application/json {challenge} string '{expired}' unless in_time
     http-request return status 403 content-type application/json string '{denied}' if !reading !may_push
     http-request return status 403 content-type application/json string '{denied}' if catalogue !may_push
-    acl manifest path_sub /manifests/
-    acl library path_beg /v2/library/
-    acl referrers path_sub /referrers/
+    acl manifest path,url_dec -m sub /manifests/
+    acl library path,url_dec -m beg /v2/library/
+    acl referrers path,url_dec -m sub /referrers/
     acl daemon_is_up nbsrv(daemon) gt 0
     use_backend daemon if manifest library reading daemon_is_up
     use_backend daemon if manifest {{ method PUT }} daemon_is_up

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -24,6 +25,10 @@ from slipway.sandbox.registry_access import PUSH
 MAXIMUM_REVIEW_BYTES = 1 << 20
 MAXIMUM_MANIFEST_BYTES = 4 << 20
 """The registry's own limit."""
+COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+REPOSITORY = re.compile(rf"{COMPONENT}(?:/{COMPONENT})*")
+REFERENCE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}|{DIGEST.pattern}")
+"""Source: OCI distribution specification, "Pulling manifests". Other texts would lead elsewhere in the registry."""
 
 
 def token_review_route(environ: Environ) -> Answer:
@@ -65,15 +70,15 @@ def registry_route(
 
     def route(environ: Environ) -> Answer:
         path = str(environ["PATH_INFO"]).partition("/v2/")[2]
-        repository, _, reference = path.rpartition("/manifests/")
+        kind = "/manifests/" if "/manifests/" in path else "/referrers/"
+        repository, _, reference = path.rpartition(kind)
         method = environ["REQUEST_METHOD"]
         right = right_of(str(environ.get("HTTP_AUTHORIZATION", "")))
-        if right is None:
-            return manifest_error("401 Unauthorized", "UNAUTHORIZED", "Not Authorized")
-        referring, _, subject = path.rpartition("/referrers/")
+        if refused := _refusal(right, repository, reference):
+            return refused
         registry = world().registry
-        if referring and registry is not None and method == "GET" and DIGEST.fullmatch(subject):
-            return referrers(registry, referring, subject)
+        if kind == "/referrers/" and registry is not None and method == "GET" and DIGEST.fullmatch(reference):
+            return referrers(registry, repository, reference)
         if method == "PUT":
             if right != PUSH:
                 return manifest_error("403 Forbidden", "DENIED", "These credentials may pull only.")
@@ -87,3 +92,11 @@ def registry_route(
         return passed_on(found, with_body=method != "HEAD")
 
     return route
+
+
+def _refusal(right: str | None, repository: str, reference: str) -> Answer | None:
+    if right is None:
+        return manifest_error("401 Unauthorized", "UNAUTHORIZED", "Not Authorized")
+    if not REPOSITORY.fullmatch(repository) or not REFERENCE.fullmatch(reference):
+        return manifest_error("404 Not Found", "NAME_INVALID", "no repository or image can have this name")
+    return None

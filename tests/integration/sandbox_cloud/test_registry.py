@@ -68,6 +68,7 @@ WRITES = [
     ("DELETE", f"/v2/app/blobs/{BLOB}"),
     ("OPTIONS", "/v2/"),
     ("GET", "/v2/_catalog"),
+    ("GET", "/v2/%5Fcatalog"),
 ]
 """And the list of all repositories, which nodes need not see."""
 Ask = Callable[[Sequence[tuple[str, str]], Any], list[tuple[int, dict[str, str], str]]]

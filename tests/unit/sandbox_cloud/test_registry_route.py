@@ -75,3 +75,16 @@ def test_refuses_to_read_without_credentials(tmp_path: Path) -> None:
     answer = route({"REQUEST_METHOD": "GET", "PATH_INFO": "/_slipway/registry/v2/library/nginx/manifests/1"})
     assert answer[0] == "401 Unauthorized"
     client.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["library/nginx/manifests/../../../_catalog", "library/../app/manifests/1", "app/referrers/../_catalog"]
+)
+def test_refuses_a_name_that_leads_elsewhere_in_the_registry(tmp_path: Path, name: str) -> None:
+    client = RegistryClient(tmp_path / "none.sock")
+    access = RegistryAccess(SandboxPaths(tmp_path))
+    route = registry_route(ImageSource(ImageBuilder(tmp_path, client), client), lambda *_: None, access.right_of)
+    pull = basic(access.pull_credentials()["password"])
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/_slipway/registry/v2/{name}", "HTTP_AUTHORIZATION": pull}
+    assert b"NAME_INVALID" in route(environ)[2][0]
+    client.close()
