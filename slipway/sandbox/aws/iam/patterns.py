@@ -64,5 +64,8 @@ def _marked(text: str, *, wildcards: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _compiled(marked: str, *, ignore_case: bool) -> re.Pattern[str]:
-    text = re.escape(marked).replace(ANY, ".*").replace(ONE, ".")
+    first, *others = (re.escape(part).replace(ONE, ".") for part in marked.split(ANY))
+    # What a wildcard took is not tried again (an atomic group): many of them would take years over a short value.
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    text = f"{first}{middle}.*{others[-1]}" if others else first
     return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0))

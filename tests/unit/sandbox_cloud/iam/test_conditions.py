@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from slipway.sandbox.aws.iam.conditions import NEGATIONS, TESTS, holds, parse_operator
+from slipway.sandbox.aws.iam.patterns import fill_in, like
 
 KEY = "aws:Key"
 
@@ -109,3 +112,21 @@ def test_all_operators_and_keys_must_be_met() -> None:
 def test_refuses_an_operator_that_iam_does_not_have(name: str) -> None:
     with pytest.raises(ValueError, match="no condition operator"):
         parse_operator(name)
+
+
+def test_many_wildcards_are_matched_in_time() -> None:
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    previous = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(
+        signal.ITIMER_VIRTUAL, 5
+    )  # of computing: a session policy of any caller is matched under the API's lock
+    try:
+        pattern = fill_in("*i" * 500 + "*x?", None)
+        assert pattern is not None
+        assert not like(pattern, "i" * 2000)
+        assert like(pattern, "i" * 500 + "ixx")
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
