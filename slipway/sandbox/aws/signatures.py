@@ -34,6 +34,9 @@ HEADER = re.compile(rf"{ALGORITHM}\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\
 UNHASHED = ("UNSIGNED-PAYLOAD", "STREAMING-")
 """What S3 takes in the place of a body's hash."""
 
+AMAZON_HEADERS = ("x-amz-", "x-moto-")
+"""Headers that change what a request does: somebody else could add them to a presigned one. moto's choose an account."""
+
 
 class SignatureError(Exception):
     """The request is not signed by anybody that the sandbox knows. `code` is S3's, of which the other services' follow."""
@@ -123,6 +126,11 @@ def check_signature(
     token = query.get("X-Amz-Security-Token", "") if presigned else headers.get("x-amz-security-token", "")
     if caller is None or not caller.has_token(token):
         raise SignatureError("InvalidAccessKeyId", "The security token included in the request is invalid.")
+    if unsigned := {name for name in headers if name.startswith(AMAZON_HEADERS)} - {*scope.signed_headers}:
+        names = ", ".join(sorted(unsigned))
+        raise SignatureError(
+            "AccessDenied", f"There were headers present in the request which were not signed: {names}"
+        )
     payload = _payload_hash(scope, headers, body, presigned=presigned)
     if not scope.signed_with(caller.secret_key, str(environ["REQUEST_METHOD"]), url, headers, payload):
         raise SignatureError(
