@@ -14,6 +14,7 @@ from typing import Any
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
 from moto.iam.models import iam_backends
+from moto.sts.exceptions import STSValidationError
 from moto.sts.responses import TokenResponse
 
 from slipway.sandbox.aws.callers import PARTITION, find_caller
@@ -22,6 +23,8 @@ from slipway.sandbox.aws.iam.sessions import SessionDetails, details_of, keep_de
 WEB_IDENTITY = "slipway.web-identity"
 """Where a request carries what its token proved: SessionDetails without the policies."""
 ACCOUNT_ROLE = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/(?P<name>OrganizationAccountAccessRole)")
+SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
+"""Source: AssumeRole, STS API reference. Names go into ARNs and, by access entries, into users of Kubernetes."""
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 _assume_role = TokenResponse.assume_role
@@ -36,6 +39,7 @@ def install_sessions() -> None:
 
 def _with_details(self: TokenResponse) -> ActionResult:
     asked: dict[str, Any] = self.params
+    _check_name(asked)
     caller = find_caller(self.access_key)
     if caller and caller.is_owner:
         _open_account(str(asked.get("RoleArn")))
@@ -74,8 +78,18 @@ def _open_account(role_arn: str) -> None:
 
 
 def _with_identity(self: TokenResponse) -> ActionResult:
+    _check_name(self.params)
     proved = self.normalized_request.environ.get(WEB_IDENTITY) or SessionDetails()
     return _kept(_assume_role_with_web_identity(self), proved, self.params)
+
+
+def _check_name(asked: dict[str, Any]) -> None:
+    name = str(asked.get("RoleSessionName"))
+    if not SESSION_NAME.fullmatch(name):
+        raise STSValidationError(
+            f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        )
 
 
 def _kept(made: ActionResult, details: SessionDetails, asked: dict[str, Any]) -> ActionResult:
