@@ -22,6 +22,9 @@ from slipway.sandbox.aws.lock import API_LOCK
 
 TOKEN_ONLY = frozenset({("sts", "AssumeRoleWithWebIdentity"), ("sts", "AssumeRoleWithSAML")})
 
+OWNERS_ONLY = frozenset({"cloudformation"})
+"""Services that make other services' resources, with their caller's rights on AWS and with anybody's here."""
+
 
 def refuse_caller(caller: Caller, service: str, environ: Environ, body: bytes, region: str) -> str:
     """Why the caller may not do this, in AWS's words; empty for what it may do, and the request is then bound to what was judged."""
@@ -30,6 +33,8 @@ def refuse_caller(caller: Caller, service: str, environ: Environ, body: bytes, r
         call = read_call(service, environ, unpack(environ, body), region=region, account=account)
     except UnclearRequestError as error:
         return f"User: {caller.arn} is not authorized: {error}"
+    if call.service in OWNERS_ONLY:
+        return f"User: {caller.arn} is not authorized: the sandbox serves {call.service} to its owner only"
     if (call.service, call.operation) in TOKEN_ONLY:
         return f"User: {caller.arn} is not authorized: {call.operation} is asked for with a token, and not signed"
     with API_LOCK:
