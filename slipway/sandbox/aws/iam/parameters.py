@@ -6,11 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+TAGS = frozenset({"tags", "tag", "tagset", "taglist"})
+TAG_HOLDERS = frozenset({"tagspecifications", "tagging"})
+
 
 class Texts:
-    """All texts of a call's parameters. A name at the top hides the same name further down."""
+    """All texts of a call's parameters but its tags. A name at the top hides the same name further down."""
 
     def __init__(self, parameters: Mapping[str, object]) -> None:
+        # Tags hold what their author likes: names and ARNs in them are about nothing.
+        parameters = {name: value for name, value in parameters.items() if name.lower() not in TAGS | TAG_HOLDERS}
         self.pairs = tuple(named_texts(parameters))
         self._top: dict[str, list[str]] = defaultdict(list)
         self._all: dict[str, list[str]] = defaultdict(list)
@@ -44,30 +49,31 @@ def named_texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 def tags_of(parameters: Mapping[str, object]) -> dict[str, str]:
     """The tags that a call sets, in any of the shapes that services have for them."""
-    tags: dict[str, str] = {}
+    return dict(tag_pairs(parameters))
+
+
+def tag_pairs(parameters: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The same one by one, also those that are given twice."""
     for name, value in parameters.items():
-        if name.lower() in {"tags", "tag", "tagset", "taglist"}:
-            tags |= _tags(value)
-        elif name.lower() in {"tagspecifications", "tagging"} and not isinstance(value, str):
+        if name.lower() in TAGS:
+            yield from _tags(value)
+        elif name.lower() in TAG_HOLDERS and not isinstance(value, str):
             for each in cast(list[object], value) if isinstance(value, list) else [value]:
-                tags |= tags_of(cast(Mapping[str, object], each)) if isinstance(each, Mapping) else {}
-    return tags
+                yield from tag_pairs(cast(Mapping[str, object], each)) if isinstance(each, Mapping) else ()
 
 
-def _tags(value: object) -> dict[str, str]:
+def _tags(value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         items = cast(Mapping[str, object], value)
-        return {str(key): str(each) for key, each in items.items()}
+        yield from ((str(key), str(each)) for key, each in items.items())
     if not isinstance(value, list):
-        return {}
-    pairs: dict[str, str] = {}
+        return
     for each in cast(list[object], value):
         if isinstance(each, Mapping):
             fields = {str(key).lower(): text for key, text in cast(Mapping[object, object], each).items()}
             key = fields.get("key") or fields.get("tagkey")
             if key is not None:
-                pairs[str(key)] = str(fields.get("value", fields.get("tagvalue", "")))
-    return pairs
+                yield str(key), str(fields.get("value", fields.get("tagvalue", "")))
 
 
 def _is_texts(value: object) -> bool:

@@ -27,6 +27,7 @@ from moto.core.utils import get_service_model, service_name_from_moto_package_na
 from werkzeug.exceptions import HTTPException
 
 from slipway.sandbox.aws.answers import Environ
+from slipway.sandbox.aws.iam.parameters import tag_pairs
 
 PREFIXES = {
     "cloudwatch": "cloudwatch",
@@ -107,6 +108,7 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
         AttributeError,
     ) as error:
         raise UnclearRequestError(f"no operation of {name} is known for this request") from error
+    _check_tags(parameters)
     return ApiCall(
         service=name,
         prefix=iam_prefix(name),
@@ -183,6 +185,13 @@ def _choosing(model: ServiceModel) -> Iterator[str]:
         operation = model.operation_model(name)
         yield from operation.http_trait.query_args
         yield from _query_names(operation)
+
+
+def _check_tags(parameters: Mapping[str, Any]) -> None:
+    """Conditions know one value for each tag, whatever its case."""
+    pairs = set(tag_pairs(parameters))
+    if len({key.lower() for key, _ in pairs}) < len(pairs):
+        raise UnclearRequestError("the request gives a tag two values")
 
 
 def _query_names(operation: OperationModel) -> Iterable[str]:

@@ -24,6 +24,7 @@ GIVEN = {"Partition": "aws"}
 NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudwatch", "AlarmName"): ("alarmname", "alarmnames"),
     ("cloudwatch", "DashboardName"): ("dashboardname", "dashboardnames"),
+    ("dynamodb", "TableName"): ("tablename", "sourcetablename", "targettablename"),
     ("ec2", "SecurityGroupId"): ("groupid", "groupids", "securitygroupid", "securitygroupids"),
     ("ec2", "VpcFlowLogId"): ("flowlogids",),
     ("eks", "ClusterName"): ("clustername", "name"),
@@ -72,7 +73,8 @@ def resources_of(call: ApiCall, action: str) -> list[str]:
         whole = [arn for arn, filled, missing in made if filled and not missing]
         partly = [arn for arn, filled, _ in made if filled]
         unknown = [arn for (arn, _, _), each in zip(made, members, strict=False) if each.required]
-        arns += named or whole or partly or unknown[:1]
+        # An ARN in some other parameter does not stand for what the call names.
+        arns += [*named, *(whole or partly)] or unknown[:1]
     return list(dict.fromkeys(arns)) or ["*"]
 
 
