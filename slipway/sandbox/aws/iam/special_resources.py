@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlparse
 
 from slipway.sandbox.aws.iam import known
 from slipway.sandbox.aws.iam.actions import VERSIONED, action_of
@@ -52,9 +53,7 @@ def _s3(call: ApiCall) -> list[Need] | None:
     needs.append(Need(f"s3:{action}", f"{arn}/{key}" if about_object else arn))
     source = call.text("CopySource")
     if source:
-        path, _, version = source.partition("?versionId=")
-        name = "GetObjectVersion" if version else "GetObject"
-        needs.append(Need(f"s3:{name}", f"arn:aws:s3:::{unquote(path).lstrip('/')}"))
+        needs.append(_copied(source))
     if action == "PutObject":
         given = {name for name, value in call.parameters.items() if value is not None}
         if "ACL" in given or any(name.startswith("Grant") for name in given):
@@ -62,6 +61,16 @@ def _s3(call: ApiCall) -> list[Need] | None:
         if "Tagging" in given:
             needs.append(Need("s3:PutObjectTagging", f"{arn}/{key}"))
     return needs
+
+
+def _copied(source: str) -> Need:
+    """Reading what is copied, as moto understands the header: as an address, in which `//bucket` is a host."""
+    try:
+        address = urlparse(source)
+    except ValueError:
+        return Need("s3:GetObject", "arn:aws:s3:::*")
+    name = "GetObjectVersion" if "versionId" in parse_qs(address.query) else "GetObject"
+    return Need(f"s3:{name}", f"arn:aws:s3:::{unquote(address.path).lstrip('/')}")
 
 
 def _sqs(call: ApiCall) -> list[Need] | None:
@@ -74,7 +83,8 @@ def _sqs(call: ApiCall) -> list[Need] | None:
 def _kms(call: ApiCall) -> list[Need] | None:
     given, types = call.parameters, resource_types("kms", call.operation) or ()
     if call.operation == "ReEncrypt":
-        source = call.text("SourceKeyId") or known.key_of_ciphertext(given.get("CiphertextBlob"))
+        # As with Decrypt, whatever SourceKeyId says.
+        source = known.key_of_ciphertext(given.get("CiphertextBlob"))
         destination = call.text("DestinationKeyId")
         return [Need("kms:ReEncryptFrom", _key(call, source)), Need("kms:ReEncryptTo", _key(call, destination))]
     if not types or call.operation == "CreateKey":
@@ -85,7 +95,7 @@ def _kms(call: ApiCall) -> list[Need] | None:
     arns = [_key(call, key) for key in dict.fromkeys(keys)]
     if given.get("AliasName"):
         arns.append(f"arn:aws:kms:{call.region}:{call.account}:{given['AliasName']}")
-        if call.operation == "DeleteAlias":
+        if call.operation in {"DeleteAlias", "UpdateAlias"}:
             arns.append(_key(call, str(given["AliasName"])))
     return [Need(f"kms:{call.operation}", arn) for arn in arns] or None
 
@@ -114,9 +124,18 @@ def _iam(call: ApiCall) -> list[Need] | None:
         for kind, name in names.items()
         if call.text(name) and any(each.startswith(f"{kind}/") for each in kinds)
     ]
+    if arns and call.operation in {"UpdateUser", "UpdateGroup"}:
+        arns += [_renamed(call, arns[0])]
     if not arns and call.operation == "CreatePolicy":
         arns = [f"arn:aws:iam::{call.account}:policy{call.text('Path') or '/'}{call.text('PolicyName') or '*'}"]
-    return [Need(f"iam:{call.operation}", arn) for arn in arns] or None
+    return [Need(f"iam:{call.operation}", arn) for arn in dict.fromkeys(arns)] or None
+
+
+def _renamed(call: ApiCall, arn: str) -> str:
+    """What a user or group is called afterwards."""
+    kind = call.operation.removeprefix("Update")
+    before, path, name = re.fullmatch(rf"(.+:{kind.lower()})(/.*?)([^/]*)", arn).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    return f"{before}{call.text('NewPath') or path}{call.text(f'New{kind}Name') or name}"
 
 
 def _logs(call: ApiCall) -> list[Need] | None:

@@ -1,0 +1,80 @@
+"""Ways round the judge that were open: each reached another's resource, or more rights, with few rights of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+import httpx
+import pytest
+from botocore.config import Config
+
+from slipway.sandbox.environment import aws_credentials
+from slipway.sandbox.paths import SandboxPaths
+from tests.identities import ACCOUNT, Document, Identities, allow, refusal, refused, trust
+
+
+def test_ciphertext_and_alias_belong_to_their_present_key(
+    identities: Identities, aws: Callable[..., Any], name: str
+) -> None:
+    kms, alias = aws("kms"), f"alias/{name}"
+    own, other = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    kms.create_alias(AliasName=alias, TargetKeyId=other)
+    encrypted = kms.encrypt(KeyId=other, Plaintext=b"text")["CiphertextBlob"]
+    user = identities.user(allow("kms:*", [own, f"arn:aws:kms:us-east-1:{ACCOUNT}:{alias}"]))("kms")
+    assert refused(user.re_encrypt, CiphertextBlob=encrypted, SourceKeyId=own, DestinationKeyId=own)
+    assert refused(user.update_alias, AliasName=alias, TargetKeyId=own)
+
+
+@pytest.mark.parametrize(
+    "tags", [[("team", "own"), ("Team", "other")], [("team", "other"), ("team", "own")]], ids=["case", "twice"]
+)
+def test_refuses_a_tag_with_two_values(identities: Identities, name: str, tags: list[tuple[str, str]]) -> None:
+    own = {"StringEquals": {"aws:RequestTag/team": "own"}}
+    sns = identities.user(allow("sns:*", Condition=own))("sns")
+    assert refused(sns.create_topic, Name=name, Tags=[{"Key": key, "Value": value} for key, value in tags])
+
+
+def test_refuses_to_make_resources_by_templates_for_anybody_but_the_owner(identities: Identities, name: str) -> None:
+    user = identities.user(allow("cloudformation:*"))
+    role: Document = {
+        "AssumeRolePolicyDocument": json.loads(trust(AWS=user("sts").get_caller_identity()["Arn"])),
+        "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+    }
+    template = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}})
+    wanted = {"StackName": name, "TemplateBody": template, "Capabilities": ["CAPABILITY_IAM"]}
+    assert refused(user("cloudformation").create_stack, **wanted)
+    identities.owner("cloudformation").create_stack(**wanted)
+
+
+def test_refuses_a_name_that_a_user_has_also_the_owners(identities: Identities, name: str) -> None:
+    iam = identities.user(allow("iam:*"))("iam")
+    iam.create_user(UserName=name)
+    iam.create_user(UserName=f"{name}-other")
+    for taken in ("moto", name):
+        assert refusal(iam.create_user, UserName=taken)[0] == "EntityAlreadyExists"
+        assert refusal(iam.update_user, UserName=f"{name}-other", NewUserName=taken)[0] == "EntityAlreadyExists"
+    iam.update_user(UserName=name, NewUserName=f"{name}-new")
+
+
+@pytest.mark.parametrize("session", ["system:masters", "a/b", "line\nbreak"])
+def test_refuses_a_session_name_that_aws_does_not_have(identities: Identities, session: str) -> None:
+    role = identities.role()
+    assert refusal(identities.sts.assume_role, RoleArn=role, RoleSessionName=session)[0] == "ValidationError"
+
+
+def test_presigned_upload_is_no_copy(daemon: Any, aws: Callable[..., Any], name: str) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="secret", Body=b"text")
+    keys = aws_credentials(SandboxPaths(daemon.home))
+    session = botocore.session.Session()
+    session.set_credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+    signer: Any = session.create_client(
+        "s3", "us-east-1", endpoint_url=daemon.url, config=Config(signature_version="s3v4")
+    )
+    url = signer.generate_presigned_url("put_object", {"Bucket": name, "Key": "upload"})
+    assert httpx.put(url, headers={"x-amz-copy-source": f"{name}/secret"}).status_code == 403
+    assert httpx.put(url, content=b"").status_code == 200
