@@ -126,7 +126,9 @@ def check_signature(
     token = query.get("X-Amz-Security-Token", "") if presigned else headers.get("x-amz-security-token", "")
     if caller is None or not caller.has_token(token):
         raise SignatureError("InvalidAccessKeyId", "The security token included in the request is invalid.")
-    if unsigned := {name for name in headers if name.startswith(AMAZON_HEADERS)} - {*scope.signed_headers}:
+    # WSGI does not tell `_` from `-` in names of headers.
+    signed = {name.replace("_", "-") for name in scope.signed_headers}
+    if unsigned := {name for name in headers if name.startswith(AMAZON_HEADERS)} - signed:
         names = ", ".join(sorted(unsigned))
         raise SignatureError(
             "AccessDenied", f"There were headers present in the request which were not signed: {names}"
