@@ -56,7 +56,16 @@ from slipway.delivery.planning import (
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
 from slipway.delivery.telling import tell
-from slipway.delivery.way_back import answered, ask_back, give_up, leave, plan_way_back, turned_back
+from slipway.delivery.way_back import (
+    answered,
+    ask_back,
+    give_up,
+    leave,
+    left_behind,
+    plan_way_back,
+    turned_back,
+    unconfirmed,
+)
 from slipway.errors import NotFoundError, OperationError, UsageError
 
 
@@ -146,6 +155,11 @@ def rollback(
     if turned and to is None:
         return turned_back(turned)
     target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
+    behind = None if to else left_behind(ctx, known_balancer(ctx))
+    if behind:
+        with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
+            repair_drift(ctx, keeper, known_balancer(ctx))
+        return turned_back(behind)
     if current is None or current.phase.ended:
         # What is refused is refused before anybody is stopped for it.
         plan = plan_way_back(ctx, target, to, pace)
@@ -204,8 +218,11 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
             turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:
         return turned_back(turned)
-    text = "it was past the point of turning back and has completed; use `slipway rollback`"
-    return Outcome(status="completed", text=text, rollout=turned)
+    raise OperationError(
+        "it was past the point of turning back and has completed",
+        where=str(ctx.place),
+        remedy=f"`slipway rollback {ctx.place.environment}` goes back from it",
+    )
 
 
 def abandon(ctx: Context, *, because: str = "") -> Outcome:
@@ -216,6 +233,7 @@ def abandon(ctx: Context, *, because: str = "") -> Outcome:
     text = (
         f"given up: {ended.reason_text}" if ended.reason else "it was past the point of turning back and has completed"
     )
+    text += unconfirmed(ctx)
     return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
 
 
