@@ -59,9 +59,12 @@ from slipway.delivery.telling import tell
 from slipway.delivery.way_back import (
     answered,
     ask_back,
+    being_brought_back,
     give_up,
+    gone_back,
     leave,
     left_behind,
+    live_release,
     plan_way_back,
     turned_back,
     unconfirmed,
@@ -151,10 +154,11 @@ def rollback(
         text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
-    turned = ask_back(ctx, because)
-    if turned and to is None:
-        return turned_back(turned)
+    answer = answered(ctx, being_brought_back(ctx) or ask_back(ctx, because), to)
+    if answer:
+        return answer
     target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
+    leaving = live_release(ctx.ledger.wanted(ctx.place))
     behind = None if to else left_behind(ctx, known_balancer(ctx))
     if behind:
         with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
@@ -166,7 +170,7 @@ def rollback(
         pass_gates(ctx, plan.refusals, override)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
         left = leave(ctx, keeper, to, because)
-        answer = answered(ctx, left, to)
+        answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
             return answer
         wanted = ctx.ledger.wanted(ctx.place)

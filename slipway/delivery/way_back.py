@@ -8,11 +8,13 @@ from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, u
 from slipway.delivery.drift import read_weights
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.owed import with_owed_by
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
 from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.rollback_choice import choose_rollback
@@ -64,11 +66,38 @@ def answered(ctx: Context, left: Rollout | None, to: str | None) -> Outcome | No
     if left.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(left)}:
         # It was this very rollback that a dead process had begun: going back once more would undo it.
         return conclude(left, None)
-    wanted = ctx.ledger.wanted(ctx.place)
-    live = wanted.colour(wanted.live) if wanted.live else None
-    if left.kind is Kind.RELEASE and left.phase is Phase.ROLLED_BACK and (to is None or (live and live.release == to)):
+    live = live_release(ctx.ledger.wanted(ctx.place))
+    if left.kind is Kind.RELEASE and left.phase is Phase.ROLLED_BACK and to in {None, live}:
         return turned_back(left)
     return None
+
+
+def live_release(wanted: Wanted) -> str | None:
+    """What has the traffic, as the ledger says."""
+    running = wanted.colour(wanted.live) if wanted.live else None
+    return running.release if running else None
+
+
+def being_brought_back(ctx: Context) -> Rollout | None:
+    """The rollout whose traffic is back while the process that saw to it is still at work, on what is owed. None: there is none."""
+    rollout, lease = ctx.ledger.rollout(ctx.place), ctx.ledger.lease(ctx.place)
+    if rollout is None or rollout.ended_at is None or lease is None or ctx.owner_is_dead(lease.owner):
+        return None
+    back = rollout.phase is Phase.ROLLED_BACK if rollout.kind is Kind.RELEASE else rollout.phase is Phase.COMPLETED
+    under_way = lease.acquired_at <= rollout.ended_at  # by the clock of the process that has it
+    meant = back and under_way and rollout.kind in {Kind.RELEASE, *WAYS_BACK}
+    return rollout if meant and not unconfirmed(ctx) else None
+
+
+def gone_back(ctx: Context, leaving: str | None, to: str | None) -> Outcome | None:
+    """Somebody else has gone back from the same release while this one waited: going back once more would leave the good one."""
+    newest, live = ctx.ledger.rollout(ctx.place), live_release(ctx.ledger.wanted(ctx.place))
+    if newest is None or newest.phase is not Phase.COMPLETED or newest.kind not in WAYS_BACK:
+        return None
+    if leaving is None or live_release(newest.original) != leaving or to not in {None, live}:
+        return None
+    text = f"{live} is live again: {newest.actor} went back from {leaving} meanwhile"
+    return Outcome(status="unchanged", text=text, rollout=newest)
 
 
 def turned_back(rollout: Rollout) -> Outcome:

@@ -35,7 +35,10 @@ Show = Callable[..., str]
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Show:
     def show(rehearsal: Rehearsal, *arguments: str) -> str:
-        monkeypatch.setattr(options, "connect", lambda _session, _environment: rehearsal.context("dev"))
+        def connect(_session: object, _environment: str) -> delivery.Context:
+            return rehearsal.context("dev")
+
+        monkeypatch.setattr(options, "connect", connect)
         monkeypatch.setattr(importlib.import_module("slipway.cli.delivery.status"), "datetime", FixedTime(rehearsal))
         monkeypatch.setattr(sys, "argv", ["slipway", "status", *arguments])
         with pytest.raises(SystemExit) as ended:

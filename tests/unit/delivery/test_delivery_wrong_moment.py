@@ -9,8 +9,10 @@ import pytest
 
 from slipway import delivery
 from slipway.delivery.leasing import hold_lease
+from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Phase, Reason
-from slipway.delivery.testing.processes import Process, inhabited
+from slipway.delivery.testing.processes import Process, SharedClock, inhabited
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
 from tests.unit.delivery.interrupting import NEW, OLD, company, left_in
@@ -37,6 +39,47 @@ def test_release_that_was_given_up_with_traffic_is_brought_back_by_the_next_way_
     assert (dev.weights, rehearsal.clock.now() - began <= timedelta(seconds=5)) == (OLD, True)
     rehearsal.check_out("3.0.0")
     assert delivery.release(rehearsal.context("dev")).status == "completed"
+
+
+def test_rollback_to_what_is_live_again_turns_the_release_back_and_says_so() -> None:
+    """The owner turned it back in time, and the person was told that the release is live already, with exit code 2."""
+    company = Company()
+    company.until(lambda rollout: rollout.phase is Phase.BAKING)
+    first = company.rollout.original.colour(Colour.GREEN)
+    assert first
+    ctx = inhabited(company.rehearsal.context("dev", pid=5), company.clock)
+    person = company.clock.start(Process(5), lambda: delivery.rollback(ctx, first.release))
+    company.clock.run_until()
+    assert person.error is None
+    assert (person.answer.status, company.weights()) == ("rolled-back", OLD)
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["", "--to"])
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.5])
+def test_two_people_who_roll_back_at_once_go_back_once(seconds: float, named: bool) -> None:
+    """The second one went on to the release before, and the good one was rejected."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[50, 100])
+    for version in ("0.9.0", "1.0.0", "2.0.0"):
+        rehearsal.check_out(version)
+        delivery.release(rehearsal.context("dev"))
+    warm = rehearsal.ledger.wanted(dev.place).blue
+    assert warm
+    people: list[Process] = []
+    for pid in (21, 22):
+        ctx = inhabited(rehearsal.context("dev", pid=pid), clock)
+        to = warm.release if named else None
+        people.append(clock.start(Process(pid), lambda ctx=ctx, to=to: delivery.rollback(ctx, to)))
+        clock.sleep(seconds)
+    clock.run_until()
+    assert [person.error for person in people] == [None, None]
+    assert "completed" in {person.answer.status for person in people}
+    wanted = rehearsal.ledger.wanted(dev.place)
+    assert (wanted.live, wanted.blue, dev.harm) == (Colour.BLUE, warm, [])
+    assert [each.rejected and each.rejected.release for each in rehearsal.ledger.rejections(dev.place)] == [
+        wanted.green and wanted.green.release
+    ]
 
 
 def test_abort_that_came_too_late_fails_and_says_what_to_do() -> None:
