@@ -52,6 +52,8 @@ class BlueGreenServiceArgs:
     """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`."""
     permissions: Sequence[Permission] = ()
     """What its pods may do in AWS. None: their role exists and may do nothing."""
+    permissions_boundary_arn: pulumi.Input[str] | None = None
+    """The IAM policy that bounds `permissions`; the deploying role may be bound to set one."""
     minimum_replicas: int = 2
     """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
     maximum_replicas: int = 4
@@ -127,6 +129,7 @@ class BlueGreenService(pulumi.ComponentResource):
             namespace=args.service,
             service_account=args.service,
             permissions=args.permissions,
+            boundary_arn=args.permissions_boundary_arn,
             opts=child,
         )
         self.role_arn = role.arn

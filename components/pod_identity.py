@@ -35,6 +35,7 @@ def build_pod_identity(
     namespace: str,
     service_account: str,
     permissions: Sequence[Permission],
+    boundary_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
     """The role of one service account, and what its pods must not start before: they get credentials only if the association exists.
@@ -42,7 +43,12 @@ def build_pod_identity(
     The role trusts EKS for this service account alone. Nothing of it waits for the namespace, which AWS does not look for.
     Source: EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity".
     """
-    role = aws.iam.Role(f"{name}-pods", assume_role_policy=_render_trust(namespace, service_account), opts=opts)
+    role = aws.iam.Role(
+        f"{name}-pods",
+        assume_role_policy=_render_trust(namespace, service_account),
+        permissions_boundary=boundary_arn,
+        opts=opts,
+    )
     needed: list[pulumi.Resource] = []
     if permissions:
         policy = _render_policy(permissions)

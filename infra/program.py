@@ -21,6 +21,7 @@ from components import (
     Monitoring,
     MonitoringArgs,
     NatGateways,
+    Permission,
     PodSettings,
 )
 from infra.providers import build_aws_provider, build_docker_provider
@@ -137,6 +138,8 @@ def deploy() -> None:
             environment=database.environment,
             minimum_replicas=service.replicas.minimum,
             maximum_replicas=service.replicas.maximum,
+            permissions=[Permission(actions=each.actions, resources=each.resources) for each in service.permissions],
+            permissions_boundary_arn=_boundary_arn(settings),
             pod=PodSettings(
                 port=service.port,
                 metrics_port=service.metrics_port,
@@ -229,3 +232,8 @@ def _build_image(settings: StackSettings, cloud: aws.Provider) -> Image | None:
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, build_docker_provider()]),
     )
+
+
+def _boundary_arn(settings: StackSettings) -> str | None:
+    boundary = settings.service.permissions_boundary
+    return f"arn:aws:iam::{settings.account_id}:policy/{boundary}" if boundary else None

@@ -99,6 +99,15 @@ class ReplicaSettings(_Settings):
     maximum: Annotated[int, Field(ge=1)] = 4
 
 
+class PermissionSettings(_Settings):
+    """`slipway:service.permissions[…]`"""
+
+    actions: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9*?]+$")]], Field(min_length=1)]
+    """IAM actions, such as `sqs:SendMessage`."""
+    resources: Annotated[list[Annotated[str, Field(pattern=r"^(\*|arn:.+)$")]], Field(min_length=1)]
+    """ARNs; `*` for actions that know no resource."""
+
+
 class ServiceSettings(_Settings):
     """`slipway:service`"""
 
@@ -115,6 +124,10 @@ class ServiceSettings(_Settings):
     memory_mib: Annotated[int, Field(ge=32)] = 192
     drain_seconds: Annotated[int, Field(ge=0, le=120)] = 20
     slowest_request_seconds: Annotated[int, Field(ge=1, le=3000)] = 10
+    permissions: list[PermissionSettings] = []
+    """What the service's pods may do in AWS; nothing by default."""
+    permissions_boundary: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,128}$")] | None = None
+    """Name of the IAM policy that bounds `permissions`. The roles that the foundation gives CI demand `slipway-pods`."""
 
     @property
     def zone(self) -> str:

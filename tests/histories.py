@@ -138,8 +138,9 @@ class History:
         rollout, wanted = ledger.rollout(dev.place), ledger.wanted(dev.place)
         under_way = rollout if rollout and not rollout.phase.ended else None
         warm = wanted.colour(wanted.idle)
-        if rollout and rollout.reason and dev.locked:
-            warm = None  # the `up` of what was turned back is under way, and may replace it
+        untried = [item for item in ledger.owed(dev.place) if item.debt is Debt.UP and not item.attempts]
+        if rollout and rollout.reason and (dev.locked or untried):
+            warm = None  # the `up` of what was turned back is under way, or to come, and may replace it
         leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
         possible = verb == "rollback" and (
             (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)

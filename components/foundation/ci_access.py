@@ -8,7 +8,16 @@ import pulumi
 import pulumi_aws as aws
 
 from ..errors import ArgsError
-from .ci_roles import GITHUB, CiEnvironment, groups_of, plan_rights, plan_trust, role_name
+from .ci_rights import PODS_BOUNDARY
+from .ci_roles import (
+    GITHUB,
+    CiEnvironment,
+    groups_of,
+    plan_pods_boundary,
+    plan_rights,
+    plan_trust,
+    role_name,
+)
 from .policy_document import render
 
 SESSION_SECONDS = {"preview": 3600, "deploy": 7200}
@@ -41,7 +50,8 @@ class CiAccessArgs:
 class CiAccess(pulumi.ComponentResource):
     """GitHub's OIDC provider and, for each environment, the roles `slipway-preview-<environment>` and `slipway-deploy-<environment>`.
 
-    Creates: OIDC provider (an account has one for each URL: import it where it is there), IAM roles and policies. All free.
+    Creates: OIDC provider (an account has one for each URL: import it where it is there), IAM roles and policies, one of them the
+    permissions boundary `slipway-pods`: CI writes policies only for roles that have it. All free.
     Not: rights in Kubernetes: name the roles in `cluster.access` of the environment.
     Outputs: deploy_role_arns, preview_role_arns by environment - known after apply.
     Errors: ArgsError on repository and environments, before any resource.
@@ -59,6 +69,13 @@ class CiAccess(pulumi.ComponentResource):
             f"{name}-github",
             url=f"https://{GITHUB}",
             client_id_lists=["sts.amazonaws.com"],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.iam.Policy(
+            f"{name}-pods",
+            name=PODS_BOUNDARY,
+            description="What no pod's role may do, whatever a stack file gives it",
+            policy=render(plan_pods_boundary()),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.deploy_role_arns = {each.name: self._role("deploy", each, args, github) for each in args.environments}

@@ -10,6 +10,9 @@ from .ci_row import MADE, OWN, Row
 from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
 from .policy_document import deny
 
+PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com")
+PODS_BOUNDARY = "slipway-pods"
+"""Permissions boundary of pods' roles whose policies CI writes."""
 SIGNING_ALIAS = "alias/slipway-attestations"
 SIGN = ("kms:Sign",)
 VERIFY = ("kms:DescribeKey", "kms:GetPublicKey")
@@ -47,6 +50,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "eks:List*",
                 "elasticloadbalancing:Describe*",
                 "iam:GetRole",
+                "iam:GetRolePolicy",
                 "iam:ListAttachedRolePolicies",
                 "iam:ListInstanceProfilesForRole",
                 "iam:ListRolePolicies",
@@ -83,10 +87,12 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "eks:CreateAccessEntry",
                 "eks:CreateAddon",
                 "eks:CreateNodegroup",
+                "eks:CreatePodIdentityAssociation",
                 "eks:DeleteAccessEntry",
                 "eks:DeleteAddon",
                 "eks:DeleteCluster",
                 "eks:DeleteNodegroup",
+                "eks:DeletePodIdentityAssociation",
                 "eks:DisassociateAccessPolicy",
                 "eks:TagResource",
                 "eks:UntagResource",
@@ -96,12 +102,14 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "eks:UpdateClusterVersion",
                 "eks:UpdateNodegroupConfig",
                 "eks:UpdateNodegroupVersion",
+                "eks:UpdatePodIdentityAssociation",
             ),
             (
                 "arn:aws:eks:{region}:{account}:access-entry/*-{environment}/*",
                 "arn:aws:eks:{region}:{account}:addon/*-{environment}/*",
                 "arn:aws:eks:{region}:{account}:cluster/*-{environment}",
                 "arn:aws:eks:{region}:{account}:nodegroup/*-{environment}/*",
+                "arn:aws:eks:{region}:{account}:podidentityassociation/*-{environment}/*",
             ),
         ),
         "Roles": Row(
@@ -115,7 +123,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
             ),
             ("arn:aws:iam::{account}:role/*-{environment}-*",),
         ),
-        # No other policies, and none of its own writing: whoever could attach any could become anybody.
+        # No other policies, and of its own writing only for pods, within their boundary: whoever could attach any could become anybody.
         "RolePolicies": Row(
             ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
             ("arn:aws:iam::{account}:role/*-{environment}-*",),
@@ -129,10 +137,15 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 }
             },
         ),
+        "PodPolicies": Row(
+            ("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
+            ("arn:aws:iam::{account}:role/*-{environment}-pods-*",),
+            {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::{account}:policy/" + PODS_BOUNDARY}},
+        ),
         "PassRoles": Row(
             ("iam:PassRole",),
             ("arn:aws:iam::{account}:role/*-{environment}-*",),
-            {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "eks.amazonaws.com"]}},
+            {"StringEquals": {"iam:PassedToService": [*PASSED_TO]}},
         ),
         "AwsRoles": Row(
             ("iam:CreateServiceLinkedRole",),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES
 from .ci_row import Row
-from .policy_document import Conditions, Statement, allow
+from .policy_document import Conditions, Statement, allow, deny
 
 GITHUB = "token.actions.githubusercontent.com"
 
@@ -51,6 +51,17 @@ def plan_trust(kind: str, environment: str, *, repository: str, account_id: str)
     )
     del statement["Resource"]  # the role itself; IAM refuses a trust that names one
     return statement
+
+
+def plan_pods_boundary() -> list[Statement]:
+    """What pods may do at most: everything but to become somebody else, or to change who may do what."""
+    return [
+        allow("Services", ["*"]),
+        deny(
+            "Identities", ["account:*", "iam:*", "organizations:*", "sso:*", "sts:AssumeRole*", "sts:Get*Token"], ["*"]
+        ),
+        deny("Delivery", ["dynamodb:*"], ["arn:aws:dynamodb:*:*:table/slipway-ledger"]),
+    ]
 
 
 def groups_of(kind: str, environment: CiEnvironment) -> tuple[str, ...]:

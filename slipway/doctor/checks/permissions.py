@@ -12,7 +12,7 @@ from slipway.doctor.case import Case
 from slipway.doctor.finding import Finding, State
 from slipway.doctor.project import Project
 
-PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com", "monitoring.rds.amazonaws.com")
+PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com", "monitoring.rds.amazonaws.com", "pods.eks.amazonaws.com")
 
 
 def check_permissions(case: Case) -> Iterator[Finding]:

@@ -211,7 +211,8 @@ def test_records_are_those_of_the_top_layer(repository: Repository) -> None:
 
 def test_sandbox_lists_what_refers_to_an_image_as_ecr_does(registry_url: str, repository: Repository) -> None:
     digest = push(repository, {"etc/os-release": b"ID=debian"})
-    client, path = RegistryClient(registry_url), "test_sandbox_lists_what_refers_to_an_image_as_ecr_does"
+    client, path = RegistryClient(Path("unused")), "test_sandbox_lists_what_refers_to_an_image_as_ecr_does"
+    client._http = httpx.Client(base_url=registry_url)  # pyright: ignore[reportPrivateUsage] - this registry has no socket
     subject = Descriptor(media_type=registry.MANIFEST_TYPE, digest=digest, size=1)
     empty = repository._upload(b"{}", registry.EMPTY_TYPE)  # pyright: ignore[reportPrivateUsage]
     artifacts = [

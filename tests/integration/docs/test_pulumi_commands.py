@@ -39,6 +39,8 @@ def pulumi(cli_folder: Path) -> str:
 def refusal_of(pulumi: str, command: str, home: Path) -> str | None:
     """What the CLI, asked for help with these arguments, has against them."""
     words = shlex.split(command, comments=True)[1:]
+    if words[:1] == ["-C"]:  # the folder
+        words = words[2:]
     environ = {"PATH": os.defpath, "PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_HOME": str(home)}
     done = subprocess.run(
         [pulumi, *words, "--help"], capture_output=True, text=True, check=False, timeout=60, env=environ

@@ -94,6 +94,16 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
             {"name": "orders", "hostedZone": "example.com"},
             "slipway:service.hostedZone: needs service.domain",
         ),
+        (
+            "service",
+            {"name": "orders", "permissions": [{"actions": ["SendMessage"], "resources": ["*"]}]},
+            "slipway:service.permissions[0].actions[0]",
+        ),
+        (
+            "service",
+            {"name": "orders", "permissions": [{"actions": ["sqs:SendMessage"], "resources": []}]},
+            "slipway:service.permissions[0].resources",
+        ),
         ("network", {"cidr": "10.0.0.0/16", "zones": 1}, "slipway:network.zones"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
