@@ -13,7 +13,7 @@ import pytest
 from slipway import delivery
 from slipway.cli.dashboard import hosts_of, listening, parse_address
 from slipway.delivery.dashboard import Overview, build_app, build_server
-from slipway.delivery.events import Analysed, Event
+from slipway.delivery.events import ActionStarted, Analysed, Event
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.series import Point, Series
 from slipway.delivery.reporting import read_status
@@ -79,6 +79,23 @@ def start_releases(newest: str = "1.3.0") -> Rehearsal:
 
     with pytest.raises(Died):
         delivery.release(replace(company.context("dev"), progress=die))
+    return company
+
+
+def owing_releases() -> Rehearsal:
+    """2.0.0 is live in dev, and its `up` has failed twice."""
+    company = Rehearsal()
+    dev = company.environment("dev")
+    company.check_out("1.0.0")
+    delivery.release(company.context("dev"))
+    company.check_out("2.0.0")
+
+    def break_stack(event: Event) -> None:
+        if isinstance(event, ActionStarted) and event.text == "blue is live":
+            dev.up_fault = "quota [exceeded]"
+
+    delivery.release(replace(company.context("dev"), progress=break_stack))
+    delivery.resume(company.context("dev"))
     return company
 
 

@@ -212,7 +212,7 @@ def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
 def bring_up(ctx: Context, keeper: LeaseKeeper) -> Target:
     balancer = known_balancer(ctx)
     tell(ctx, f"bringing the stack {ctx.place.environment} up")
-    bring_stack_up(ctx, before=lambda: refuse_drift(ctx, balancer))
+    bring_stack_up(ctx, keeper, before=lambda: refuse_drift(ctx, balancer))
     forgive(ctx, keeper, Debt.UP)
     return require_target(ctx)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.ports import Context, StackResult
 from slipway.delivery.telling import tell
 from slipway.errors import LockedError
@@ -13,14 +14,15 @@ STACK_WAIT_SECONDS = 600.0
 POLL_SECONDS = 2.0
 
 
-def bring_stack_up(ctx: Context, *, before: Callable[[], object]) -> StackResult:
-    """`up`, once the stack is free. LockedError when it never is.
+def bring_stack_up(ctx: Context, keeper: LeaseKeeper, *, before: Callable[[], object]) -> StackResult:
+    """`up`, once the stack is free. LockedError when it never is, LeaseLostError once somebody else is at work here.
 
     `before` is called just before each attempt: an `up` of somebody else, which began with an older ledger, may have ended meanwhile.
     """
     began = ctx.clock.monotonic()
     told = False
     while True:
+        keeper.confirm()
         before()
         try:
             return ctx.stack.up()

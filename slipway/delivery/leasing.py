@@ -50,8 +50,13 @@ class LeaseKeeper:
     def stop(self) -> None:
         """End the renewals and give the lease back."""
         self._stop_renewing()
-        if not self._lost:
+        if self._lost:
+            return
+        try:
             self._ctx.ledger.release_lease(self._ctx.place, self.lease)
+        except SlipwayError as error:
+            # The work is done, or an error of its own is on its way: this one must not stand in its place.
+            log.warning("lease not given back; it runs out by itself", place=str(self._ctx.place), error=str(error))
 
     def _renew(self) -> None:
         if self._lost:

@@ -41,6 +41,8 @@ def pay(ctx: Context, keeper: LeaseKeeper, debts: Collection[Debt] = (*RECORDS, 
                 _try(ctx, keeper, item)
     except LeaseLostError:
         tell(ctx, "another process has taken over; what is owed is left to it")
+    except SlipwayError as error:
+        tell(ctx, f"what is owed cannot be looked at now, and stays owed: {error.what}")
 
 
 def forgive(ctx: Context, keeper: LeaseKeeper, debt: Debt, release: str = "") -> None:
@@ -81,4 +83,4 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
 
 def _bring_up(ctx: Context, keeper: LeaseKeeper) -> None:
     balancer = known_balancer(ctx)
-    bring_stack_up(ctx, before=lambda: repair_drift(ctx, keeper, balancer))
+    bring_stack_up(ctx, keeper, before=lambda: repair_drift(ctx, keeper, balancer))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from slipway.delivery.conducting import Outcome
+from slipway.delivery.gates import find_frozen
+from slipway.delivery.gating import Override, freeze_windows, pass_gates
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Context
+from slipway.delivery.targeting import remembered_target
 from slipway.errors import NotFoundError, UsageError
 
 
@@ -18,32 +21,36 @@ def pause(ctx: Context, *, because: str = "") -> Outcome:
         return Outcome(status="unchanged", text=f"it is paused {said.signature}", rollout=rollout)
     word = Word(rollout=rollout.id, by=ctx.owner.name, at=ctx.clock.now(), because=because)
     ctx.ledger.say(ctx.place, Topic.PAUSE, word)
-    share = rollout.steps[rollout.step].percent if rollout.phase is Phase.BAKING else 0
-    at = f"at {share} %" if share else "before it gets traffic"
-    text = f"paused {at}; `slipway continue {ctx.place.environment}` ends that"
-    return Outcome(status="completed", text=text, rollout=rollout)
+    text = f"paused {_where(ctx, rollout)}; `slipway continue {ctx.place.environment}` ends that"
+    return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
 
 
-def continue_(ctx: Context, *, because: str = "") -> Outcome:
-    """End a pause. What was left of the bake is baked."""
+def continue_(ctx: Context, *, because: str = "", force: bool = False) -> Outcome:
+    """End a pause. What was left of the bake is baked. RefusedError in a freeze window, unless forced."""
     rollout = _listening(ctx)
     said = ctx.ledger.said(ctx.place, Topic.PAUSE, rollout.id)
     if not (said and said.holds):
         raise UsageError("the rollout is not paused", where=str(ctx.place))
+    because = _pass_freeze(ctx, rollout, because, force=force)
     word = Word(rollout=rollout.id, by=ctx.owner.name, at=ctx.clock.now(), because=because, holds=False)
     ctx.ledger.say(ctx.place, Topic.PAUSE, word)
-    return Outcome(status="completed", text=f"continued; it was paused {said.signature}", rollout=rollout)
+    text = f"continued; it was paused {said.signature}"
+    return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
 
 
-def approve(ctx: Context, *, because: str = "") -> Outcome:
-    """Let the traffic go to the step that waits for an approval."""
+def approve(ctx: Context, *, because: str = "", force: bool = False) -> Outcome:
+    """Let the traffic go to the step that waits for an approval. RefusedError in a freeze window, unless forced."""
     rollout = _listening(ctx)
     if rollout.asked_since is None:
         raise UsageError("no step waits for an approval", where=str(ctx.place))
     step = rollout.coming_step
+    because = _pass_freeze(ctx, rollout, because, force=force)
     word = Word(rollout=rollout.id, by=ctx.owner.name, at=ctx.clock.now(), because=because, step=step)
     ctx.ledger.say(ctx.place, Topic.APPROVAL, word)
-    return Outcome(status="completed", text=f"{rollout.steps[step].percent} % approved", rollout=rollout)
+    text = f"{rollout.steps[step].percent} % approved"
+    if rollout.pause:
+        text += f"; it is still paused: `slipway continue {ctx.place.environment}`"
+    return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
 
 
 def _listening(ctx: Context) -> Rollout:
@@ -53,4 +60,32 @@ def _listening(ctx: Context) -> Rollout:
         raise NotFoundError(f"no release of {ctx.place} is under way")
     if rollout.phase not in LISTENING:
         raise UsageError(f"the rollout is {rollout.phase}: its traffic is decided", where=str(ctx.place))
+    abort = ctx.ledger.abort_request(ctx.place, rollout.id)
+    if abort is not None:
+        raise UsageError(f"the rollout is turning back: {abort}", where=str(ctx.place))
     return rollout
+
+
+def _where(ctx: Context, rollout: Rollout) -> str:
+    """The share that a pause holds: a step that has begun is not undone."""
+    begun = rollout.phase is Phase.BAKING or (
+        rollout.phase is Phase.SHIFTING and (rollout.step or ctx.ledger.wanted(ctx.place).weights == rollout.weights)
+    )
+    return f"at {rollout.steps[rollout.step].percent} %" if begun else "before it gets traffic"
+
+
+def _nobody(ctx: Context) -> str:
+    """Said where the process that should obey is gone."""
+    lease = ctx.ledger.lease(ctx.place)
+    gone = lease is None or ctx.owner_is_dead(lease.owner)
+    return f"; nobody runs it now: `slipway resume {ctx.place.environment}`" if gone else ""
+
+
+def _pass_freeze(ctx: Context, rollout: Rollout, because: str, *, force: bool) -> str:
+    """The reason to keep. Traffic goes forward by these words, so a freeze that has begun meanwhile holds them back."""
+    override = Override.given(because, force=force)
+    if any(text.startswith("freeze:") for text in rollout.forced):
+        return because
+    windows = freeze_windows(ctx, remembered_target(ctx))
+    forced = pass_gates(ctx, [*find_frozen(ctx.place.environment, windows, ctx.clock.now())], override)
+    return "; ".join(forced) or because

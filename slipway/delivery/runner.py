@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from slipway.delivery.analysis.judge import judge
@@ -37,6 +37,7 @@ from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide,
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
+    UNOBSERVABLE,
     Act,
     Action,
     Converge,
@@ -53,8 +54,8 @@ from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Ro
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
-from slipway.delivery.telling import facts
-from slipway.delivery.transitions import attend
+from slipway.delivery.telling import facts, tell
+from slipway.delivery.transitions import attend, take_up
 from slipway.errors import OperationError, SlipwayError
 
 Answer = TypeVar("Answer")
@@ -82,6 +83,7 @@ class Runner:
         self._world = world
         self._keeper = keeper
         self._last_action: Action | None = None
+        self._failures = 0
         self._asked: Weights | None = None
         self._last_acted_at = self._looked_at = ctx.clock.now()
 
@@ -89,7 +91,7 @@ class Runner:
         """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
         self._looked_at = self._ctx.clock.now()
         if resumed:
-            rollout = attend(rollout, self._looked_at)
+            rollout = take_up(rollout, self._looked_at)
         rollout = self._journal(
             rollout, "resumed" if resumed else "entered", f"{rollout.kind} by {self._ctx.owner.name}"
         )
@@ -97,7 +99,7 @@ class Runner:
         while not rollout.phase.ended:
             self._keeper.check()
             rollout = self._step(rollout)
-        self._emit(keep_ended(self._ctx, self._keeper, rollout))
+        self._emit(self._insist(rollout, lambda: keep_ended(self._ctx, self._keeper, rollout)))
         return rollout
 
     def _step(self, rollout: Rollout) -> Rollout:
@@ -174,7 +176,8 @@ class Runner:
     def _owe(self, ended: Rollout) -> None:
         """Before the end is written, so that no crash loses what is left to do."""
         ledger, place = self._ctx.ledger, self._ctx.place
-        ledger.write_owed(place, with_owed_by(ledger.owed(place), ended), self._keeper.lease)
+        owed = with_owed_by(self._insist(ended, lambda: ledger.owed(place)), ended)
+        self._insist(ended, lambda: ledger.write_owed(place, owed, self._keeper.lease))
 
     def _act(self, rollout: Rollout, action: Action) -> Rollout:
         now = self._ctx.clock.now()
@@ -186,6 +189,7 @@ class Runner:
             if now < self._last_acted_at + timedelta(seconds=REPEAT_SECONDS):
                 return rollout
         else:
+            self._failures = 0
             rollout = self._journal(rollout, "started", action.text)
             self._emit(ActionStarted(**self._base(action.text), rollout=rollout))
         self._last_acted_at = now
@@ -195,7 +199,13 @@ class Runner:
         except LeaseLostError:
             raise
         except SlipwayError as error:
+            self._failures += 1
+            if not isinstance(action, UNOBSERVABLE) and self._failures < READ_ATTEMPTS:
+                # Only the answer may be lost: the next look says whether it was done.
+                tell(self._ctx, f"could not {action.text}: {error.what}; asking again")
+                return rollout
             return self._turn_or_raise(rollout, error, None)
+        self._failures = 0
         done = fold(rollout, action, self._ctx.clock.now())
         if done.phase is not rollout.phase:
             return self._enter(rollout, done, None)
@@ -219,12 +229,15 @@ class Runner:
                 PhaseEntered(**self._base(f"{turned.reason}: {error.what}"), rollout=written, phase=written.phase)
             )
             return written
-        if rollout.phase is Phase.RETURNING and now < rollout.attended_since + self._persistence:
-            # Users are on a bad release: giving up because one API call failed would leave them there.
+        if self._persists(rollout, now):
             self._ctx.clock.sleep(1.0)
             return rollout
         self._journal(rollout, "failed", error.what)
         raise self._give_up(rollout, error.what) from error
+
+    def _persists(self, rollout: Rollout, now: datetime) -> bool:
+        """Users are on a bad release: giving up because a few API calls failed would leave them there."""
+        return rollout.phase is Phase.RETURNING and now < rollout.attended_since + self._persistence
 
     def _give_up(self, rollout: Rollout, text: str) -> OperationError:
         """What to raise. The rollout stays as it is, and everybody who wants to know is told."""
@@ -239,7 +252,7 @@ class Runner:
 
     def _perform(self, rollout: Rollout, action: Action) -> None:
         ctx, world = self._ctx, self._world
-        self._keeper.confirm()
+        self._patiently(self._keeper.confirm)
         if isinstance(action, WriteWanted):
             ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
         elif isinstance(action, MoveWeights):
@@ -248,7 +261,7 @@ class Runner:
         elif isinstance(action, PointTestListener):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
-            bring_stack_up(ctx, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
+            bring_stack_up(ctx, self._keeper, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
         elif isinstance(action, Migrate):
             self._migrate(rollout, action)
         else:
@@ -261,8 +274,9 @@ class Runner:
         self._world.cluster.migrate(
             running, action.revisions, lambda line: self._emit(LogLine(**self._base(line), source="migration"))
         )
-        schema = self._ctx.ledger.schema(self._ctx.place).with_applied(action.revisions)
-        self._ctx.ledger.write_schema(self._ctx.place, schema, self._keeper.lease)
+        ledger, place = self._ctx.ledger, self._ctx.place
+        schema = self._patiently(lambda: ledger.schema(place)).with_applied(action.revisions)
+        self._patiently(lambda: ledger.write_schema(place, schema, self._keeper.lease))
 
     def _smoke(self, rollout: Rollout, action: SmokeTest) -> None:
         if rollout.candidate is None:
@@ -283,6 +297,17 @@ class Runner:
                     raise
                 self._ctx.clock.sleep(POLL_SECONDS * 2**attempt)
         raise AssertionError("unreachable")
+
+    def _insist(self, rollout: Rollout, ask: Callable[[], Answer]) -> Answer:
+        """What the ledger answers. A process that ends for want of it leaves the traffic where it is, so that is told."""
+        while True:
+            try:
+                return self._patiently(ask)
+            except LeaseLostError:
+                raise
+            except SlipwayError as error:
+                if not self._persists(rollout, self._ctx.clock.now()):
+                    raise self._give_up(rollout, error.what) from error
 
     def _observe(self, rollout: Rollout) -> Observation:
         rule, ctx = RULES[rollout.phase], self._ctx
@@ -326,7 +351,7 @@ class Runner:
     def _journal(self, rollout: Rollout, event: str, text: str) -> Rollout:
         entry = JournalEntry(at=self._ctx.clock.now(), phase=rollout.phase, event=event, text=text)
         written = replace(rollout, journal=(*rollout.journal, entry))
-        self._ctx.ledger.write_rollout(self._ctx.place, written, self._keeper.lease)
+        self._insist(written, lambda: self._ctx.ledger.write_rollout(self._ctx.place, written, self._keeper.lease))
         return written
 
     def _base(self, text: str) -> EventFacts:

@@ -56,7 +56,19 @@ from slipway.delivery.planning import (
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
 from slipway.delivery.telling import tell
-from slipway.delivery.way_back import answered, ask_back, give_up, leave, plan_way_back, turned_back
+from slipway.delivery.way_back import (
+    answered,
+    ask_back,
+    being_brought_back,
+    give_up,
+    gone_back,
+    leave,
+    left_behind,
+    live_release,
+    plan_way_back,
+    turned_back,
+    unconfirmed,
+)
 from slipway.errors import NotFoundError, OperationError, UsageError
 
 
@@ -142,17 +154,23 @@ def rollback(
         text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
-    turned = ask_back(ctx, because)
-    if turned and to is None:
-        return turned_back(turned)
+    answer = answered(ctx, being_brought_back(ctx) or ask_back(ctx, because), to)
+    if answer:
+        return answer
     target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
+    leaving = live_release(ctx.ledger.wanted(ctx.place))
+    behind = None if to else left_behind(ctx, known_balancer(ctx))
+    if behind:
+        with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
+            repair_drift(ctx, keeper, known_balancer(ctx))
+        return turned_back(behind)
     if current is None or current.phase.ended:
         # What is refused is refused before anybody is stopped for it.
         plan = plan_way_back(ctx, target, to, pace)
         pass_gates(ctx, plan.refusals, override)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
         left = leave(ctx, keeper, to, because)
-        answer = answered(ctx, left, to)
+        answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
             return answer
         wanted = ctx.ledger.wanted(ctx.place)
@@ -204,8 +222,11 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
             turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:
         return turned_back(turned)
-    text = "it was past the point of turning back and has completed; use `slipway rollback`"
-    return Outcome(status="completed", text=text, rollout=turned)
+    raise OperationError(
+        "it was past the point of turning back and has completed",
+        where=str(ctx.place),
+        remedy=f"`slipway rollback {ctx.place.environment}` goes back from it",
+    )
 
 
 def abandon(ctx: Context, *, because: str = "") -> Outcome:
@@ -216,6 +237,7 @@ def abandon(ctx: Context, *, because: str = "") -> Outcome:
     text = (
         f"given up: {ended.reason_text}" if ended.reason else "it was past the point of turning back and has completed"
     )
+    text += unconfirmed(ctx)
     return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
 
 

@@ -14,13 +14,22 @@ def attend(rollout: Rollout, now: datetime) -> Rollout:
     return replace(rollout, waiting_since=now)
 
 
+def take_up(rollout: Rollout, now: datetime) -> Rollout:
+    """What another process left, by this machine's clock: one that is behind would bake, and be asked, from a moment to come."""
+    moments = ("baking_since", "paused_since", "asked_since")
+    early = {name: now for name in moments if (since := getattr(rollout, name)) and since > now}
+    return attend(replace(rollout, **early), now)
+
+
 def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
     """The rollout in another phase, with the seconds of the one it leaves."""
-    spent = rollout.timings.get(rollout.phase, 0.0) + (now - rollout.phase_started_at).total_seconds()
+    spent = rollout.timings.get(rollout.phase, 0.0) + max((now - rollout.phase_started_at).total_seconds(), 0.0)
     return replace(
         rollout,
         phase=phase,
         phase_started_at=now,
+        asked_since=None,
+        pause=None if phase.ended else rollout.pause,
         waiting_since=now,
         path=(*rollout.path, phase),
         timings={**rollout.timings, rollout.phase: round(spent, 3)},
@@ -33,6 +42,6 @@ def turn_back(
 ) -> Rollout:
     """The rollout on its way back, with the reason and the numbers that decided."""
     exposed_since = rollout.baking_since or rollout.phase_started_at
-    turned = enter(replace(rollout, pause=None, asked_since=None), Phase.RETURNING, now)
+    turned = enter(replace(rollout, pause=None), Phase.RETURNING, now)
     timings = {**turned.timings, "detect": round((now - exposed_since).total_seconds(), 3)}
     return replace(turned, reason=reason, reason_text=text, numbers=dict(numbers or {}), timings=timings)

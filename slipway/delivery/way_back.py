@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
+from slipway.delivery.drift import read_weights
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.owed import with_owed_by
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
+from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
-from slipway.delivery.ports import Context
+from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.rollback_choice import choose_rollback
+from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, tell
 from slipway.delivery.transitions import enter
 from slipway.errors import NotFoundError, SlipwayError, UsageError
@@ -62,11 +66,38 @@ def answered(ctx: Context, left: Rollout | None, to: str | None) -> Outcome | No
     if left.kind in {Kind.SWITCH, Kind.ROLLBACK} and to in {None, _release_of(left)}:
         # It was this very rollback that a dead process had begun: going back once more would undo it.
         return conclude(left, None)
-    wanted = ctx.ledger.wanted(ctx.place)
-    live = wanted.colour(wanted.live) if wanted.live else None
-    if left.kind is Kind.RELEASE and left.phase is Phase.ROLLED_BACK and (to is None or (live and live.release == to)):
+    live = live_release(ctx.ledger.wanted(ctx.place))
+    if left.kind is Kind.RELEASE and left.phase is Phase.ROLLED_BACK and to in {None, live}:
         return turned_back(left)
     return None
+
+
+def live_release(wanted: Wanted) -> str | None:
+    """What has the traffic, as the ledger says."""
+    running = wanted.colour(wanted.live) if wanted.live else None
+    return running.release if running else None
+
+
+def being_brought_back(ctx: Context) -> Rollout | None:
+    """The rollout whose traffic is back while the process that saw to it is still at work, on what is owed. None: there is none."""
+    rollout, lease = ctx.ledger.rollout(ctx.place), ctx.ledger.lease(ctx.place)
+    if rollout is None or rollout.ended_at is None or lease is None or ctx.owner_is_dead(lease.owner):
+        return None
+    back = rollout.phase is Phase.ROLLED_BACK if rollout.kind is Kind.RELEASE else rollout.phase is Phase.COMPLETED
+    under_way = lease.acquired_at <= rollout.ended_at  # by the clock of the process that has it
+    meant = back and under_way and rollout.kind in {Kind.RELEASE, *WAYS_BACK}
+    return rollout if meant and not unconfirmed(ctx) else None
+
+
+def gone_back(ctx: Context, leaving: str | None, to: str | None) -> Outcome | None:
+    """Somebody else has gone back from the same release while this one waited: going back once more would leave the good one."""
+    newest, live = ctx.ledger.rollout(ctx.place), live_release(ctx.ledger.wanted(ctx.place))
+    if newest is None or newest.phase is not Phase.COMPLETED or newest.kind not in WAYS_BACK:
+        return None
+    if leaving is None or live_release(newest.original) != leaving or to not in {None, live}:
+        return None
+    text = f"{live} is live again: {newest.actor} went back from {leaving} meanwhile"
+    return Outcome(status="unchanged", text=text, rollout=newest)
 
 
 def turned_back(rollout: Rollout) -> Outcome:
@@ -76,7 +107,7 @@ def turned_back(rollout: Rollout) -> Outcome:
 
 def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     """The rollout under way, ended: turned back if that can be done soon, as it is otherwise."""
-    rollout = unfinished(ctx, keeper)
+    rollout = unfinished(ctx, keeper) or ctx.ledger.rollout(ctx.place)
     if rollout is None:
         raise NotFoundError(f"no rollout of {ctx.place} is under way any more")
     if rollout.phase.ended:
@@ -93,14 +124,51 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     intent = replace(wanted, weights=rollout.original.weights)
     if not intent.same_as(wanted):
         ctx.ledger.write_wanted(ctx.place, intent, keeper.lease)
-    reason = rollout.reason or Reason.ABORTED
-    rollout = enter(replace(rollout, reason=reason, reason_text=rollout.reason_text or text), Phase.ROLLED_BACK, now)
+    text = f"{rollout.reason_text or text}; given up while {rollout.phase}"
+    ended = replace(rollout, reason=rollout.reason or Reason.ABORTED, reason_text=text)
+    rollout = enter(ended, Phase.ROLLED_BACK, now)
     entry = JournalEntry(at=now, phase=rollout.phase, event="entered", text=text)
     rollout = replace(rollout, journal=(*rollout.journal, entry))
     ctx.ledger.write_owed(ctx.place, with_owed_by(ctx.ledger.owed(ctx.place), rollout), keeper.lease)
     ctx.ledger.write_rollout(ctx.place, rollout, keeper.lease)
     announce(ctx, keep_ended(ctx, keeper, rollout))
     return rollout
+
+
+def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
+    """The release that was given up while the load balancer did not answer, and still has traffic there; None: none has."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    if (
+        balancer is None
+        or rollout is None
+        or rollout.phase is not Phase.ROLLED_BACK
+        or rollout.kind is not Kind.RELEASE
+    ):
+        return None
+    wanted = ctx.ledger.wanted(ctx.place).weights
+    try:
+        actual = read_weights(ctx, balancer)
+    except SlipwayError:
+        return None  # the way back itself says what is wrong
+    behind = (
+        actual is not None and actual in rollout.explained and actual.of(rollout.colour) > wanted.of(rollout.colour)
+    )
+    return rollout if behind else None
+
+
+def unconfirmed(ctx: Context) -> str:
+    """Said where the load balancer does not have, or does not say that it has, what the ledger wants."""
+    wanted, balancer = ctx.ledger.wanted(ctx.place).weights, known_balancer(ctx)
+    try:
+        actual = read_weights(ctx, balancer) if balancer else wanted
+    except SlipwayError:
+        actual = None
+    if actual == wanted:
+        return ""
+    return (
+        f"; the load balancer does not confirm {wanted} and has {actual or 'weights that are not known'}: "
+        f"`slipway rollback {ctx.place.environment}` or `slipway resume {ctx.place.environment}` sets them"
+    )
 
 
 def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | None) -> Plan:

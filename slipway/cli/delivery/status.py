@@ -54,11 +54,12 @@ def status(
 
 
 def _print_remarks(place: PlaceStatus, now: datetime) -> None:
+    tries = f"; `slipway resume {place.environment}` tries again"
     remarks = {
         "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
         "waits": place.rollout.waits_for if place.rollout else "",
         "busy": place.lease,
-        "owed": "; ".join(item.told(now) for item in place.owed),
+        "owed": "; ".join(item.told(now) for item in place.owed) + tries if place.owed else "",
         "rejected": "; ".join(
             f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected
         ),

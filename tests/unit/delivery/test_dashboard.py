@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from slipway import delivery
 from slipway.delivery.dashboard import Overview, build_app
 from slipway.delivery.dashboard.charts import CHARTS, render_chart
 from slipway.delivery.dashboard.overview import period_of
@@ -22,7 +23,7 @@ from slipway.delivery.model.fitness import Fitness, FitnessNote, digest_of
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import OperationError
-from tests.company import Counted, overview_of, series, start_releases
+from tests.company import Counted, overview_of, owing_releases, series, start_releases
 
 SETTINGS = RolloutSettings()
 
@@ -121,6 +122,19 @@ def test_what_others_wrote_is_shown_and_never_obeyed(source: Counted) -> None:
     text = Browser(overview_of(start_releases("<script>alert(1)</script>"), source)).get("/").text
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert" not in text
+
+
+def test_what_is_owed_is_shown_with_its_age_its_error_and_the_command(source: Counted) -> None:
+    company = owing_releases()
+    company.clock.sleep(7200)
+    page = Browser(overview_of(company, source))
+    words = " ".join(re.sub(r"<[^>]*>", " ", page.get("/").text).split())
+    assert "owed: up for 2 h, tried 2 times: quota [exceeded]; slipway resume dev tries again" in words
+    (owed,) = page.get("/status.json").json()[0]["owed"]
+    assert (owed["debt"], owed["attempts"], owed["problem"]) == ("up", 2, "quota [exceeded]")
+    company.environment("dev").up_fault = ""
+    delivery.resume(company.context("dev"))
+    assert "owed" not in Browser(overview_of(company, source)).get("/").text
 
 
 def test_data_is_what_status_prints(page: Browser) -> None:
