@@ -8,6 +8,7 @@ import botocore.session
 import pytest
 import yaml
 
+from components.foundation.ci_access import CiAccessArgs
 from components.foundation.ci_rights import RIGHTS
 from components.foundation.ci_roles import CiEnvironment, groups_of, plan_rights, plan_trust, role_arn
 from components.foundation.policy_document import render
@@ -204,6 +205,21 @@ def test_each_job_takes_on_the_role_of_its_environment_and_no_other() -> None:
         assert admitted(f"repo:example/other:environment:{github_environment}") == []
     for subject in ("ref:refs/heads/main", "pull_request", "environment:prod2", "environment:preview"):
         assert admitted(f"repo:example/orders:{subject}") == []
+
+
+def test_subjects_have_the_numbers_of_a_repository_that_github_names_with_them() -> None:
+    """GitHub's default for repositories made, renamed or moved since 15 July 2026."""
+    repository = "octo-org@123456/orders@456789"
+    args = CiAccessArgs(
+        repository=repository,
+        account_id=ACCOUNT,
+        organisation_account_id=ORGANISATION,
+        region=REGION,
+        environments=[CiEnvironment(name="dev", state_bucket="state-dev")],
+    )
+    trust = plan_trust("deploy", "dev", repository=args.repository, account_id=ACCOUNT)
+    subject = trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"][0]
+    assert subject == "repo:octo-org@123456/orders@456789:environment:dev"
 
 
 @pytest.mark.parametrize("group", RIGHTS)
