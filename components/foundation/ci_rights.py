@@ -83,10 +83,12 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "eks:CreateAccessEntry",
                 "eks:CreateAddon",
                 "eks:CreateNodegroup",
+                "eks:CreatePodIdentityAssociation",
                 "eks:DeleteAccessEntry",
                 "eks:DeleteAddon",
                 "eks:DeleteCluster",
                 "eks:DeleteNodegroup",
+                "eks:DeletePodIdentityAssociation",
                 "eks:DisassociateAccessPolicy",
                 "eks:TagResource",
                 "eks:UntagResource",
@@ -96,12 +98,14 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "eks:UpdateClusterVersion",
                 "eks:UpdateNodegroupConfig",
                 "eks:UpdateNodegroupVersion",
+                "eks:UpdatePodIdentityAssociation",
             ),
             (
                 "arn:aws:eks:{region}:{account}:access-entry/*-{environment}/*",
                 "arn:aws:eks:{region}:{account}:addon/*-{environment}/*",
                 "arn:aws:eks:{region}:{account}:cluster/*-{environment}",
                 "arn:aws:eks:{region}:{account}:nodegroup/*-{environment}/*",
+                "arn:aws:eks:{region}:{account}:podidentityassociation/*-{environment}/*",
             ),
         ),
         "Roles": Row(
@@ -132,7 +136,11 @@ RIGHTS: dict[str, dict[str, Row]] = {
         "PassRoles": Row(
             ("iam:PassRole",),
             ("arn:aws:iam::{account}:role/*-{environment}-*",),
-            {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "eks.amazonaws.com"]}},
+            {
+                "StringEquals": {
+                    "iam:PassedToService": ["ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com"]
+                }
+            },
         ),
         "AwsRoles": Row(
             ("iam:CreateServiceLinkedRole",),
@@ -158,6 +166,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "kms:Decrypt",
                 "kms:DeleteAlias",
                 "kms:EnableKeyRotation",
+                "kms:Encrypt",
                 "kms:GenerateDataKey*",
                 "kms:PutKeyPolicy",
                 "kms:RetireGrant",
@@ -225,6 +234,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "elasticloadbalancing:DeleteLoadBalancer",
                 "elasticloadbalancing:DeleteTargetGroup",
                 "elasticloadbalancing:ModifyListener",
+                "elasticloadbalancing:ModifyListenerAttributes",
                 "elasticloadbalancing:ModifyLoadBalancerAttributes",
                 "elasticloadbalancing:ModifyTargetGroup",
                 "elasticloadbalancing:ModifyTargetGroupAttributes",
