@@ -106,6 +106,7 @@ class LoadBalancer(pulumi.ComponentResource):
     certificate_arn and CIDRs, before any resource.
     Promises: target groups are called `<name>-blue` and `<name>-green` (those made before November 2026 keep their names) and are
     never replaced for a port. What the live listener forwards to is set when it is made or replaced, and never changed by an `up`.
+    A certificate can be added while requests are served; taking it away replaces the live listener, which is gone for some seconds.
     """
 
     arn: pulumi.Output[str]
@@ -242,7 +243,11 @@ class LoadBalancer(pulumi.ComponentResource):
                 port=80,
                 protocol="HTTP",
                 default_actions=[forward],
-                opts=moved_by_rollouts,
+                opts=pulumi.ResourceOptions.merge(
+                    moved_by_rollouts,
+                    # One that had HTTPS goes, and its redirect with it: an update would want port 80 while the redirect has it.
+                    pulumi.ResourceOptions(replace_on_changes=["protocol"], delete_before_replace=True),
+                ),
             )
         live = aws.lb.Listener(
             f"{self._name}-live",
@@ -254,10 +259,10 @@ class LoadBalancer(pulumi.ComponentResource):
             default_actions=[forward],
             opts=moved_by_rollouts,
         )
-        # A live listener that was on port 80 has to leave it first.
+        # A live listener that was on port 80 has to leave it first. The balancer's ARN is the live listener's: when that goes, this does.
         aws.lb.Listener(
             f"{self._name}-redirect",
-            load_balancer_arn=balancer.arn,
+            load_balancer_arn=live.load_balancer_arn,
             port=80,
             protocol="HTTP",
             default_actions=[
@@ -268,7 +273,7 @@ class LoadBalancer(pulumi.ComponentResource):
                     ),
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[live]),
+            opts=self._child,
         )
         return live
 

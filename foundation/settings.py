@@ -7,6 +7,7 @@ import pulumi
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.foundation import REPOSITORY
 from slipway.contract.setting_faults import decode_settings, describe_faults
 
 NAMESPACE = "foundation"
@@ -65,7 +66,7 @@ class FoundationSettings(_Settings):
     owner: Annotated[str, Field(min_length=1)]
     account_id: AccountId
     access_role: Annotated[str, Field(pattern=r"^[\w+=,.@/-]{1,64}$")] = "OrganizationAccountAccessRole"
-    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]
     services: Annotated[list[ServiceName], Field(min_length=1)]
     environments: Annotated[dict[EnvironmentName, EnvironmentSettings], Field(min_length=1)]
     budget: BudgetSettings

@@ -7,13 +7,14 @@ from .audit_archive import AuditArchive, AuditArchiveArgs
 from .audit_trail import AuditTrail, AuditTrailArgs
 from .budget_alarm import BudgetAlarm, BudgetAlarmArgs
 from .ci_access import CiAccess, CiAccessArgs
-from .ci_roles import CiEnvironment, operator_role_arn, role_arn
+from .ci_roles import REPOSITORY, CiEnvironment, operator_role_arn, role_arn
 from .image_registry import ImageRegistry, ImageRegistryArgs
 from .ledger import Ledger, LedgerArgs
 from .signing_key import SigningKey, SigningKeyArgs
 from .state_store import StateStore, StateStoreArgs
 
 __all__ = [
+    "REPOSITORY",
     "AuditArchive",
     "AuditArchiveArgs",
     "AuditTrail",

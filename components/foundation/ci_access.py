@@ -11,6 +11,7 @@ from ..errors import ArgsError
 from .ci_rights import PODS_BOUNDARY
 from .ci_roles import (
     GITHUB,
+    REPOSITORY,
     CiEnvironment,
     groups_of,
     plan_pods_boundary,
@@ -29,7 +30,7 @@ class CiAccessArgs:
     """The environments of one account and the repository that delivers to them."""
 
     repository: str
-    """The GitHub repository, as `owner/name`."""
+    """The GitHub repository, as its tokens name it: `owner/name`, or `owner@123/name@456` (made, renamed or moved since July 2026)."""
     account_id: str
     """The environments' account."""
     organisation_account_id: str
@@ -40,8 +41,8 @@ class CiAccessArgs:
     """The environments of this account."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
-            raise ArgsError("repository", got=self.repository, want="owner/name")
+        if not re.fullmatch(REPOSITORY, self.repository):
+            raise ArgsError("repository", got=self.repository, want="owner/name or owner@id/name@id")
         names = [environment.name for environment in self.environments]
         if not names or len({*names}) != len(names):
             raise ArgsError("environments", got=names, want="one or more, each once")

@@ -3,25 +3,34 @@
 from .ci_row import MADE, OWN, Row
 
 _EC2 = ("arn:aws:ec2:{region}:{account}:*",)
-_CREATES = (
+_PLACES = (
     "ec2:AllocateAddress",
-    "ec2:AuthorizeSecurityGroupEgress",
-    "ec2:AuthorizeSecurityGroupIngress",
     "ec2:CreateInternetGateway",
     "ec2:CreateLaunchTemplate",
-    "ec2:CreateNatGateway",
-    "ec2:CreateRouteTable",
-    "ec2:CreateSecurityGroup",
-    "ec2:CreateSubnet",
     "ec2:CreateVpc",
-    "ec2:CreateVpcEndpoint",
 )
+_PARTS = ("ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet")
+_GATEWAYS = ("ec2:CreateNatGateway", "ec2:CreateVpcEndpoint")
+_RULES = ("ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress")
+_CREATES = (*_PLACES, *_PARTS, *_GATEWAYS, *_RULES)
+
+
+def _kinds(*kinds: str) -> tuple[str, ...]:
+    return tuple(f"arn:aws:ec2:{{region}}:{{account}}:{kind}/*" for kind in kinds)
+
 
 NETWORK: dict[str, Row] = {
-    "Make": Row(_CREATES, _EC2, MADE),
+    # What is made has the environment's tag; where it is made must be the environment's own already (Own). Were the tag of the request
+    # enough for both, it would open the security groups of other environments.
+    "Make": Row(_PLACES, _kinds("elastic-ip", "internet-gateway", "launch-template", "vpc"), MADE),
+    "MakeParts": Row(_PARTS, _kinds("route-table", "security-group", "subnet"), MADE),
+    "MakeGateways": Row(_GATEWAYS, _kinds("natgateway", "vpc-endpoint"), MADE),
+    "MakeRules": Row(_RULES, _kinds("security-group-rule"), MADE),
     "Own": Row(
         (
-            *_CREATES,
+            *_PARTS,
+            *_GATEWAYS,
+            *_RULES,
             "ec2:AssociateRouteTable",
             "ec2:AttachInternetGateway",
             "ec2:CreateLaunchTemplateVersion",

@@ -7,6 +7,9 @@ from .ci_row import Row
 from .policy_document import Conditions, Statement, allow, deny
 
 GITHUB = "token.actions.githubusercontent.com"
+REPOSITORY = r"[\w.-]+(/[\w.-]+|@\d+/[\w.-]+@\d+)"
+"""As GitHub names a repository in the subject of its tokens: with numbers where it was made, renamed or moved since 15 July 2026.
+Source: GitHub changelog of 23 April 2026, "Immutable subject claims"."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Rights(NamedTuple):
-    """Actions of one service on one kind of resource. What lists and describes is asked of any resource by most services."""
+    """Actions of one service on one kind of resource."""
 
     purpose: str
     service: str
@@ -21,8 +21,8 @@ class Rights(NamedTuple):
         return [f"{self.service}:{action}" for action in self.actions.split()]
 
 
-GLOBAL = frozenset({"iam"})
-"""Services without a region in their ARNs."""
+GLOBAL = ("iam:", "cloudwatch:dashboard/")
+"""Services, and kinds of resources, without a region in their ARNs."""
 WITHOUT_ACCOUNT = frozenset({"route53", "s3"})
 """Services with neither a region nor an account in their ARNs."""
 
@@ -30,17 +30,40 @@ RIGHTS = (
     Rights(
         "network",
         "ec2",
-        "vpc/vpc-00000000",
-        "AllocateAddress AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress"
-        " CreateInternetGateway CreateNatGateway CreateRoute CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags"
-        " CreateVpc CreateVpcEndpoint DeleteInternetGateway DeleteNatGateway DeleteRoute DeleteRouteTable DeleteSecurityGroup"
-        " DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints DescribeAddresses DescribeAddressesAttribute"
-        " DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways DescribeNetworkAcls DescribeNetworkInterfaces"
-        " DescribePrefixLists DescribeRouteTables DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets"
-        " DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs DetachInternetGateway DisassociateAddress"
-        " DisassociateRouteTable ModifySecurityGroupRules ModifySubnetAttribute ModifyVpcAttribute ModifyVpcEndpoint"
-        " ReleaseAddress ReplaceRoute RevokeSecurityGroupEgress RevokeSecurityGroupIngress",
+        "*",
+        "DescribeAddresses DescribeAddressesAttribute DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways"
+        " DescribeNetworkAcls DescribeNetworkInterfaces DescribePrefixLists DescribeRouteTables DescribeSecurityGroupRules"
+        " DescribeSecurityGroups DescribeSubnets DescribeVpcEndpoints DescribeVpcs",
     ),
+    Rights("network", "ec2", "elastic-ip/eipalloc-00000000", "AllocateAddress DisassociateAddress ReleaseAddress"),
+    Rights(
+        "network",
+        "ec2",
+        "internet-gateway/igw-00000000",
+        "AttachInternetGateway CreateInternetGateway DeleteInternetGateway DetachInternetGateway",
+    ),
+    Rights("network", "ec2", "natgateway/nat-00000000", "CreateNatGateway DeleteNatGateway"),
+    Rights(
+        "network",
+        "ec2",
+        "route-table/rtb-00000000",
+        "AssociateRouteTable CreateRoute CreateRouteTable DeleteRoute DeleteRouteTable DisassociateRouteTable ReplaceRoute",
+    ),
+    Rights(
+        "network",
+        "ec2",
+        "security-group/sg-00000000",
+        "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup DeleteSecurityGroup"
+        " ModifySecurityGroupRules RevokeSecurityGroupEgress RevokeSecurityGroupIngress",
+    ),
+    Rights("network", "ec2", "subnet/subnet-00000000", "CreateSubnet DeleteSubnet ModifySubnetAttribute"),
+    Rights(
+        "network",
+        "ec2",
+        "vpc/vpc-00000000",
+        "CreateTags CreateVpc DeleteTags DeleteVpc DescribeVpcAttribute ModifyVpcAttribute",
+    ),
+    Rights("network", "ec2", "vpc-endpoint/vpce-00000000", "CreateVpcEndpoint DeleteVpcEndpoints ModifyVpcEndpoint"),
     Rights("key", "kms", "alias/{name}", "CreateAlias DeleteAlias UpdateAlias"),
     Rights("key", "kms", "*", "CreateKey ListAliases"),
     Rights(
@@ -54,7 +77,7 @@ RIGHTS = (
         "cluster",
         "eks",
         "cluster/{name}",
-        "AssociateAccessPolicy CreateAccessEntry CreateAddon CreateCluster CreateNodegroup CreatePodIdentityAssociation"
+        "CreateAccessEntry CreateAddon CreateNodegroup CreatePodIdentityAssociation"
         " DeleteCluster DescribeCluster DescribeUpdate TagResource UntagResource UpdateClusterConfig UpdateClusterVersion",
     ),
     Rights(
@@ -73,7 +96,7 @@ RIGHTS = (
         "cluster",
         "eks",
         "access-entry/{name}/role/{account}/deploy/00000000-0000-0000-0000-000000000000",
-        "DeleteAccessEntry DescribeAccessEntry DisassociateAccessPolicy ListAssociatedAccessPolicies TagResource"
+        "AssociateAccessPolicy DeleteAccessEntry DescribeAccessEntry DisassociateAccessPolicy ListAssociatedAccessPolicies TagResource"
         " UpdateAccessEntry",
     ),
     Rights(
@@ -82,14 +105,14 @@ RIGHTS = (
         "podidentityassociation/{name}/a-00000000000000000",
         "DeletePodIdentityAssociation DescribePodIdentityAssociation TagResource UntagResource UpdatePodIdentityAssociation",
     ),
-    Rights("cluster", "eks", "*", "DescribeAddonVersions"),
+    Rights("cluster", "eks", "*", "CreateCluster DescribeAddonVersions"),
     Rights(
         "cluster",
         "ec2",
         "launch-template/lt-00000000",
-        "CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate DescribeLaunchTemplateVersions"
-        " DescribeLaunchTemplates ModifyLaunchTemplate RunInstances",
+        "CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate ModifyLaunchTemplate RunInstances",
     ),
+    Rights("cluster", "ec2", "*", "DescribeLaunchTemplateVersions DescribeLaunchTemplates"),
     Rights(
         "roles",
         "iam",
@@ -101,8 +124,8 @@ RIGHTS = (
         "roles",
         "iam",
         "role/{name}-pods-0000000",
-        "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole"
-        " ListRolePolicies PassRole PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy",
+        "CreateRole DeleteRole GetRole ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies PassRole TagRole"
+        " UntagRole UpdateAssumeRolePolicy",
     ),
     Rights(
         "roles",
@@ -140,15 +163,21 @@ RIGHTS = (
         "load balancer",
         "elasticloadbalancing",
         "loadbalancer/app/{name}-0000000/0000000000000000",
-        "AddTags CreateListener CreateLoadBalancer DeleteLoadBalancer DescribeListenerAttributes DescribeListeners"
-        " DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags DescribeTargetGroupAttributes"
-        " DescribeTargetGroups DescribeTargetHealth ModifyLoadBalancerAttributes RemoveTags SetSecurityGroups SetSubnets",
+        "AddTags CreateListener CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes RemoveTags SetSecurityGroups"
+        " SetSubnets",
+    ),
+    Rights(
+        "load balancer",
+        "elasticloadbalancing",
+        "*",
+        "DescribeListenerAttributes DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags"
+        " DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth",
     ),
     Rights(
         "load balancer",
         "elasticloadbalancing",
         "listener/app/{name}-0000000/0000000000000000/0000000000000000",
-        "AddTags DeleteListener ModifyListener RemoveTags",
+        "AddTags DeleteListener ModifyListener ModifyListenerAttributes RemoveTags",
     ),
     Rights(
         "load balancer",
@@ -177,21 +206,24 @@ RIGHTS = (
         "alarm:{name}-0000000",
         "DeleteAlarms DescribeAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
     ),
-    Rights("monitoring", "cloudwatch", "*", "DeleteDashboards GetDashboard GetMetricData PutDashboard"),
+    Rights("monitoring", "cloudwatch", "dashboard/{name}", "DeleteDashboards GetDashboard PutDashboard"),
+    Rights("monitoring", "cloudwatch", "*", "GetMetricData"),
     Rights(
         "monitoring",
         "logs",
         "log-group:/aws/eks/{name}/cluster",
-        "AssociateKmsKey CreateLogGroup DeleteLogGroup DescribeLogGroups ListTagsForResource PutRetentionPolicy TagResource"
+        "AssociateKmsKey CreateLogGroup DeleteLogGroup ListTagsForResource PutRetentionPolicy TagResource"
         " UntagResource",
     ),
     Rights(
         "monitoring",
         "sns",
         "{name}-events-0000000",
-        "CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListTagsForResource Publish"
-        " SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource",
+        "CreateTopic DeleteTopic GetTopicAttributes ListTagsForResource Publish SetTopicAttributes Subscribe TagResource"
+        " UntagResource",
     ),
+    Rights("monitoring", "sns", "*", "GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe"),
+    Rights("monitoring", "logs", "*", "DescribeLogGroups"),
     Rights("images", "ecr", "{repository}", "DescribeImages DescribeRepositories"),
     Rights("images", "ecr", "*", "GetAuthorizationToken"),
     Rights(
@@ -215,7 +247,7 @@ RIGHTS = (
         "{bucket}",
         "ListBucket",
     ),
-    Rights("state", "s3", "{bucket}/.pulumi/stacks", "DeleteObject GetObject PutObject"),
+    Rights("state", "s3", "{bucket}/.pulumi/stacks/slipway/{stack}.json", "DeleteObject GetObject PutObject"),
 )
 
 
@@ -228,4 +260,5 @@ def arn_of(rights: Rights, *, partition: str, region: str, account: str, names: 
         return resource
     if rights.service in WITHOUT_ACCOUNT:
         return f"arn:{partition}:{rights.service}:::{resource}"
-    return f"arn:{partition}:{rights.service}:{'' if rights.service in GLOBAL else region}:{account}:{resource}"
+    place = "" if f"{rights.service}:{resource}".startswith(GLOBAL) else region
+    return f"arn:{partition}:{rights.service}:{place}:{account}:{resource}"

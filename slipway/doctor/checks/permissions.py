@@ -67,6 +67,7 @@ def _simulate(rights: Rights, principal: str, project: Project, account: Account
         "signing_key": signing_key if ":key/" in signing_key else "key/00000000-0000-0000-0000-000000000000",
         "repository": f"arn:{caller.partition}:ecr:{account.region}:{registry}:repository/{facts.service.name}",
         "bucket": project.state_bucket,
+        "stack": project.environment,
     }
     arn = arn_of(rights, partition=caller.partition, region=account.region, account=caller.account, names=names)
     tags = {"environment": project.environment, "service": facts.service.name, "managed-by": "slipway"}

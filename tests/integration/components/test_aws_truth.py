@@ -1,7 +1,7 @@
 """What AWS refuses, drops or punishes: a test for each row of the review "What AWS does that the first sandbox let pass".
 
-All look at one deployment of the program with fake providers. Not proven: that AWS accepts it. Rows 12, 25 and 33 also refuse arguments
-(tests/unit/components) and settings (tests/unit/infra), row 32 has a policy (tests/unit/policies), 35 to 37 are delivery's.
+All look at one deployment of the program with fake providers. Not proven: that AWS accepts it. `aws_truth.yaml` has all rows, also those
+that other tests hold and those that are still open.
 """
 
 from __future__ import annotations
@@ -182,6 +182,13 @@ def test_row_34_nodes_disks_are_encrypted_and_their_metadata_are_theirs(shop: Sh
     metadata = {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1}
     assert template["metadataOptions"] == metadata
     assert shop.inputs(aws.eks.NodeGroup)["launchTemplate"]["id"] == shop.one(aws.ec2.LaunchTemplate).id
+
+
+def test_row_40_pods_get_their_role_from_the_agent_of_the_add_on(shop: Shop) -> None:
+    addons = {addon.inputs["addonName"] for addon in shop.find(aws.eks.Addon)}
+    associations = shop.find(aws.eks.PodIdentityAssociation)
+    assert associations
+    assert "eks-pod-identity-agent" in addons
 
 
 def test_row_42_extended_support_is_not_entered(shop: Shop) -> None:

@@ -41,6 +41,7 @@ from slipway.testing import Deployment, Secret
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIGEST = "sha256:" + "a" * 64
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 TARGET_GROUPS = {
     colour: f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{colour}/1"
     for colour in ("blue", "green")
@@ -102,14 +103,15 @@ def database() -> None:
     Database("shop", args, on_aws())
 
 
-def load_balancer(blue: int = 90) -> None:
+def load_balancer(blue: int = 90, certificate_arn: str | None = CERTIFICATE) -> None:
     args = LoadBalancerArgs(
         vpc_id="vpc-1",
         subnet_ids=["subnet-a", "subnet-b"],
         weights={"blue": blue, "green": 100 - blue},
         test_colour="green",
-        certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/1",
+        certificate_arn=certificate_arn,
         protect=True,
+        allow_http=True,
     )
     LoadBalancer("shop", args, on_aws())
 
@@ -205,6 +207,21 @@ def test_component_declares_what_its_snapshot_has_and_a_second_preview_changes_n
 def test_load_balancer_leaves_the_weights_of_a_listener_that_exists(deploy: Callable[..., Deployment]) -> None:
     """An `up` that began with an older ledger would bring traffic back to a release that was rolled back meanwhile."""
     deploy(load_balancer).preview(lambda: load_balancer(blue=0)).assert_no_changes()
+
+
+def test_load_balancer_frees_port_80_before_the_live_listener_takes_it_back(deploy: Callable[..., Deployment]) -> None:
+    """An ALB has one listener for each port, and the engine deletes what left the program at the very end."""
+    secure = deploy(load_balancer)
+
+    def plain() -> None:
+        load_balancer(blue=0, certificate_arn=None)
+
+    changes = [step.urn.rsplit("::", 1)[-1] for step in secure.preview(plain).changes if "istener:" in step.type]
+    assert changes == ["shop-redirect", "shop-live"]
+    listeners = {each.name: each.inputs for each in secure.update(plain).find(aws.lb.Listener)}
+    assert {name: inputs["port"] for name, inputs in listeners.items()} == {"shop-live": 80, "shop-test": 8080}
+    shares = listeners["shop-live"]["defaultActions"][0]["forward"]["targetGroups"]
+    assert [each["weight"] for each in shares] == [0, 100], "not those of the listener that went"
 
 
 def secrets_in(value: Any, path: str = "") -> list[str]:

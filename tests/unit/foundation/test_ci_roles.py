@@ -8,9 +8,12 @@ import botocore.session
 import pytest
 import yaml
 
-from components.foundation.ci_rights import RIGHTS
+from components.foundation.ci_access import CiAccessArgs
+from components.foundation.ci_rights import RIGHTS, SIGNING_ALIAS
 from components.foundation.ci_roles import CiEnvironment, groups_of, plan_rights, plan_trust, role_arn
 from components.foundation.policy_document import render
+from slipway.doctor.actions import RIGHTS as DOCTORS_RIGHTS
+from slipway.doctor.actions import Rights, arn_of
 from tests.policy_evaluation import allows
 
 ROOT = Path(__file__).parents[3]
@@ -90,9 +93,15 @@ def test_preview_reads_no_secret_nothing_of_others_and_changes_nothing(
 CHANGES = [
     ("ec2:CreateVpc", arn("ec2", "vpc/*"), {"aws:RequestTag/environment": "dev"}),
     ("ec2:CreateSubnet", arn("ec2", "vpc/vpc-1"), DEV),
+    ("ec2:CreateSubnet", arn("ec2", "subnet/*"), {"aws:RequestTag/environment": "dev"}),
+    ("ec2:CreateNatGateway", arn("ec2", "natgateway/*"), {"aws:RequestTag/environment": "dev"}),
+    ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-1"), DEV),
+    ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group-rule/*"), {"aws:RequestTag/environment": "dev"}),
     ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), DEV),
     ("eks:CreateNodegroup", arn("eks", "cluster/orders-dev"), {}),
     ("eks:DeleteAccessEntry", arn("eks", "access-entry/orders-dev/role/1/deploy/2"), {}),
+    ("eks:CreatePodIdentityAssociation", arn("eks", "cluster/orders-dev"), {}),
+    ("eks:DeletePodIdentityAssociation", arn("eks", "podidentityassociation/orders-dev/a-1"), {}),
     ("iam:CreateRole", ROLE, {}),
     ("iam:AttachRolePolicy", ROLE, {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"}),
     ("iam:PassRole", ROLE, {"iam:PassedToService": "eks.amazonaws.com"}),
@@ -148,6 +157,8 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
         ("dynamodb:DeleteTable", LEDGER, {}),
         ("ec2:CreateVpc", arn("ec2", "vpc/*"), {"aws:RequestTag/environment": "prod"}),
         ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), PROD),
+        ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-1"), {**PROD, "aws:RequestTag/environment": "dev"}),
+        ("ec2:CreateVpcEndpoint", arn("ec2", "route-table/rtb-1"), {**PROD, "aws:RequestTag/environment": "dev"}),
         ("acm:DeleteCertificate", arn("acm", "certificate/1"), PROD),
         ("ec2:CreateTags", arn("ec2", "vpc/vpc-1"), {"aws:RequestTag/environment": "dev"}),
         ("ecr:BatchDeleteImage", arn("ecr", "repository/orders", ORGANISATION), {}),
@@ -163,6 +174,34 @@ def test_deploy_gains_no_rights_and_deletes_no_image(action: str, resource: str,
 def test_only_an_environment_that_builds_pushes() -> None:
     push = ("ecr:PutImage", arn("ecr", "repository/orders", ORGANISATION))
     assert (allows(rights("deploy"), *push), allows(rights("deploy", builds=False), *push)) == (True, False)
+
+
+EXAMPLES = {
+    "name": "orders-dev",
+    "service": "orders",
+    "stack": "dev",
+    "bucket": "state-dev",
+    "ledger": LEDGER,
+    "repository": arn("ecr", "repository/orders", ORGANISATION),
+    "signing_key": arn("kms", "key/1", ORGANISATION),
+}
+KNOWN_TO_AWS = {
+    **DEV,
+    **SECRET_OF,
+    **partition("dev#orders"),
+    "aws:RequestTag/environment": "dev",
+    "iam:AWSServiceName": "eks.amazonaws.com",
+    "iam:PassedToService": "eks.amazonaws.com",
+    "iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+    "kms:ResourceAliases": SIGNING_ALIAS,
+    "kms:ViaService": "dynamodb.us-east-1.amazonaws.com",
+}
+
+
+@pytest.mark.parametrize("wanted", DOCTORS_RIGHTS, ids=lambda each: f"{each.purpose}-{each.service}-{each.resource}")
+def test_doctor_finds_nothing_denied_to_a_deploy_role(wanted: Rights) -> None:
+    resource = arn_of(wanted, partition="aws", region=REGION, account=ACCOUNT, names=EXAMPLES)
+    assert [name for name in wanted.names() if not allows(rights("deploy"), name, resource, KNOWN_TO_AWS)] == []
 
 
 def github_environments() -> set[tuple[str, str]]:
@@ -204,6 +243,21 @@ def test_each_job_takes_on_the_role_of_its_environment_and_no_other() -> None:
         assert admitted(f"repo:example/other:environment:{github_environment}") == []
     for subject in ("ref:refs/heads/main", "pull_request", "environment:prod2", "environment:preview"):
         assert admitted(f"repo:example/orders:{subject}") == []
+
+
+def test_subjects_have_the_numbers_of_a_repository_that_github_names_with_them() -> None:
+    """GitHub's default for repositories made, renamed or moved since 15 July 2026."""
+    repository = "octo-org@123456/orders@456789"
+    args = CiAccessArgs(
+        repository=repository,
+        account_id=ACCOUNT,
+        organisation_account_id=ORGANISATION,
+        region=REGION,
+        environments=[CiEnvironment(name="dev", state_bucket="state-dev")],
+    )
+    trust = plan_trust("deploy", "dev", repository=args.repository, account_id=ACCOUNT)
+    subject = trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"][0]
+    assert subject == "repo:octo-org@123456/orders@456789:environment:dev"
 
 
 @pytest.mark.parametrize("group", RIGHTS)

@@ -32,6 +32,11 @@ def test_settings_as_committed_have_keys_that_pulumi_knows_and_a_budget_for_each
     assert budgets == [50, 300, 400, 1200]
 
 
+@pytest.mark.parametrize("repository", ["acme/orders", "acme@123456/orders@456789"])
+def test_repository_is_named_as_github_names_it_in_its_tokens(repository: str) -> None:
+    assert parse_settings(raw_settings(repository=repository), stack="org").repository == repository
+
+
 def test_environments_may_share_the_organisations_account() -> None:
     environment = {**ENVIRONMENT, "accountId": "111111111111", "builds": True}
     settings = parse_settings(raw_settings(environments={"dev": environment, "prod": environment}), stack="org")
@@ -45,6 +50,7 @@ def test_environments_may_share_the_organisations_account() -> None:
         ({"accuontId": "1"}, "foundation:accuontId: unknown key"),
         ({"accountId": "12"}, "foundation:accountId: string should match"),
         ({"repository": "orders"}, "foundation:repository: string should match"),
+        ({"repository": "acme@123456/orders"}, "foundation:repository: string should match"),
         ({"environments": {"dev": {**ENVIRONMENT, "stateBucket": "A"}}}, "foundation:environments.dev.stateBucket:"),
         ({"environments": {"dev": ENVIRONMENT}}, "foundation:environments: nobody builds images"),
         ({"environments": {"deploy": {**ENVIRONMENT, "builds": True}}}, "foundation:environments.deploy: the name is"),
