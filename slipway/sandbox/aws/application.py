@@ -27,6 +27,9 @@ from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_ope
 from slipway.sandbox.aws.signatures import SignatureError, check_signature
 from slipway.sandbox.ports import HOST_ADDRESS
 
+MAXIMUM_BODY_BYTES = 256 << 20
+MAXIMUM_UNSIGNED_BODY_BYTES = 1 << 20
+"""What is read of somebody who shows no credentials at all."""
 SLOW_REQUEST_SECONDS = 1.0
 """Requests that take longer are logged: a slow one keeps all others waiting."""
 OWN_PREFIX = "/_slipway/"
@@ -98,6 +101,10 @@ class AwsApplication:
 
     def _serve_aws(self, environ: Environ) -> Answer:
         body = _buffer_body(environ)
+        if body is None:
+            return _answer(
+                413, [("Content-Type", "text/plain"), ("Connection", "close")], b"the request is too large\n"
+            )
         app: Any = self._dispatcher.get_application(environ)
         if app.service in REFUSED_SERVICES:
             return forbidden("the sandbox does not serve this")
@@ -156,10 +163,16 @@ def _refuse_caller(operation: Operation, environ: Environ, body: bytes) -> Answe
     return _answer(*access_denied(operation, message)) if message else None
 
 
-def _buffer_body(environ: Environ) -> bytes:
-    """Read the body before the lock is taken: a slow sender must not keep the others waiting."""
-    length = None if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
-    body: bytes = environ["wsgi.input"].read(length) if length is not None else environ["wsgi.input"].read()
+def _buffer_body(environ: Environ) -> bytes | None:
+    """Read the body before the lock is taken: a slow sender must not keep the others waiting. None: it is larger than what is taken."""
+    signed = "HTTP_AUTHORIZATION" in environ or "X-Amz-Signature=" in str(environ.get("QUERY_STRING"))
+    limit = MAXIMUM_BODY_BYTES if signed else MAXIMUM_UNSIGNED_BODY_BYTES
+    length = limit + 1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+    if length > limit + 1:
+        return None
+    body: bytes = environ["wsgi.input"].read(length)
+    if len(body) > limit:
+        return None
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return body

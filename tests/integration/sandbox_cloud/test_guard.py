@@ -59,6 +59,13 @@ def test_grants_nothing_to_web_pages_that_a_bucket_names(aws: Any, daemon: Any) 
     assert not [name for name in headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_reads_no_large_body_of_somebody_without_credentials(daemon: Any, chunked: bool) -> None:
+    body = bytes(4 << 20)
+    answer = httpx.post(daemon.url, content=iter([body]) if chunked else body, timeout=20)
+    assert answer.status_code == 413
+
+
 def test_answer_leaves_in_one_segment(daemon: Any) -> None:
     # A second one waits for the acknowledgement of the first, which a kernel delays by up to 40 ms.
     for _ in range(5):

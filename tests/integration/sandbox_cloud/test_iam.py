@@ -13,6 +13,7 @@ import botocore.session
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
@@ -150,6 +151,18 @@ def test_role_is_taken_only_by_whom_it_trusts(identities: Identities) -> None:
     assert "sts:TagSession" in refusal(other("sts").assume_role, **tagged)[1]
     missing = f"arn:aws:iam::{ACCOUNT}:role/missing"
     assert refused(other("sts").assume_role, RoleArn=missing, RoleSessionName="test")
+
+
+def test_session_lasts_as_long_as_its_role_allows_and_a_chained_one_an_hour(identities: Identities) -> None:
+    role = identities.role(allow("sts:AssumeRole"))
+    asked = {"RoleArn": role, "RoleSessionName": "long"}
+    with pytest.raises(ClientError, match="MaxSessionDuration set for this role"):
+        identities.sts.assume_role(**asked, DurationSeconds=3601)
+    longer = identities.role(MaxSessionDuration=7200)
+    assert identities.sts.assume_role(RoleArn=longer, RoleSessionName="long", DurationSeconds=7200)["Credentials"]
+    chained = identities.session(allow("sts:AssumeRole"))("sts")
+    with pytest.raises(ClientError, match="role chaining"):
+        chained.assume_role(RoleArn=longer, RoleSessionName="long", DurationSeconds=3601)
 
 
 def test_key_is_used_as_its_own_policy_says(identities: Identities, aws: Callable[..., Any]) -> None:

@@ -25,6 +25,7 @@ WEB_IDENTITY = "slipway.web-identity"
 ACCOUNT_ROLE = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/(?P<name>OrganizationAccountAccessRole)")
 SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 """Source: AssumeRole, STS API reference. Names go into ARNs and, by access entries, into users of Kubernetes."""
+CHAINED_SECONDS = 3600
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 _assume_role = TokenResponse.assume_role
@@ -43,6 +44,7 @@ def _with_details(self: TokenResponse) -> ActionResult:
     caller = find_caller(self.access_key)
     if caller and caller.is_owner:
         _open_account(str(asked.get("RoleArn")))
+    _check_duration(str(asked.get("RoleArn")), asked.get("DurationSeconds"), chained=bool(caller and caller.session))
     maker = details_of(caller.session) if caller and caller.session else SessionDetails()
     inherited = {key: maker.tags[key] for key in maker.transitive if key in maker.tags}
     tags = {str(tag["Key"]): str(tag["Value"]) for tag in asked.get("Tags") or ()}
@@ -77,9 +79,28 @@ def _open_account(role_arn: str) -> None:
         backend.attach_role_policy(ADMINISTRATOR, found["name"])
 
 
+def _check_duration(role_arn: str, seconds: object, *, chained: bool) -> None:
+    """As long as the role lasts at most; an hour where a role takes another one."""
+    if seconds is None:
+        return
+    account, name = role_arn.split(":")[4:5], role_arn.rpartition("/")[2]
+    roles: Any = iam_backends[account[0]][PARTITION].roles if account else {}
+    longest = next(
+        (int(role.max_session_duration or CHAINED_SECONDS) for role in roles.values() if role.name == name), None
+    )
+    if chained and int(str(seconds)) > CHAINED_SECONDS:
+        raise STSValidationError(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+        )
+    if longest is not None and int(str(seconds)) > longest:
+        raise STSValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+
+
 def _with_identity(self: TokenResponse) -> ActionResult:
     _check_name(self.params)
     proved = self.normalized_request.environ.get(WEB_IDENTITY) or SessionDetails()
+    asked: dict[str, Any] = self.params
+    _check_duration(str(asked.get("RoleArn")), asked.get("DurationSeconds"), chained=False)
     return _kept(_assume_role_with_web_identity(self), proved, self.params)
 
 
