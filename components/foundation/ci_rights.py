@@ -140,7 +140,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
         "PodPolicies": Row(
             ("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
             ("arn:aws:iam::{account}:role/*-{environment}-pods-*",),
-            {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::{account}:policy/" + PODS_BOUNDARY}},
+            {"ArnEquals": {"iam:PermissionsBoundary": "arn:aws:iam::{account}:policy/" + PODS_BOUNDARY}},
         ),
         "PassRoles": Row(
             ("iam:PassRole",),
