@@ -225,5 +225,7 @@ class Node:
 
     def _write_resolver(self) -> Path:
         path = self._node.folder / "resolv.conf"
-        path.write_text("".join(f"nameserver {server}\n" for server in machine_nameservers()))
+        text = "".join(f"nameserver {server}\n" for server in machine_nameservers())
+        if not path.exists() or path.read_text() != text:  # kubelet reads it for each pod
+            path.write_text(text)
         return path
