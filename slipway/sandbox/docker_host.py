@@ -22,8 +22,11 @@ def engine_host(paths: SandboxPaths) -> str:
 
 
 def record_engine_host(paths: SandboxPaths, host: str) -> None:
-    """Remember which engine is in use."""
-    _record(paths).write_text(host)
+    """Remember which engine is in use. Whole, or not at all: the daemon asks for its engine every few seconds, while others read."""
+    record = _record(paths)
+    temporary = record.with_suffix(".tmp")
+    temporary.write_text(host)
+    temporary.replace(record)
 
 
 def _record(paths: SandboxPaths) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.sandbox.docker_host import docker_folder, record_engine_host
 from slipway.sandbox.environment import (
     aws_credentials,
     engine_host,
@@ -76,3 +77,18 @@ def test_engine_is_the_recorded_one(tmp_path: Path) -> None:
     (tmp_path / "sandbox/docker").mkdir(parents=True)
     (tmp_path / "sandbox/docker/host").write_text("unix:///var/run/docker.sock")
     assert engine_host(paths) == "unix:///var/run/docker.sock"
+
+
+def test_engines_address_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # The daemon writes it every few seconds, and an `up` that reads half of it builds on another engine.
+    paths = SandboxPaths(tmp_path)
+    docker_folder(paths).mkdir(parents=True)
+    record_engine_host(paths, "unix:///run/one.sock")
+
+    def fail(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError):  # noqa: PT011 - ours
+        record_engine_host(paths, "unix:///run/two.sock")
+    assert engine_host(paths) == "unix:///run/one.sock"
