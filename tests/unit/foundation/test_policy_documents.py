@@ -41,6 +41,8 @@ EXPLAINED = {
     "guide compares it so: 'Encrypt log data using KMS', 2026.",
     r"RESOURCE_MISMATCH .*-up-data (Key|KeyAlias) .*": "A right on the key and one on the alias make an alias: two statements.",
     r"RESOURCE_MISMATCH .*-up-network Own .*ec2:RunInstances.*image.*": "The image is nobody's own: the statement Nodes has it.",
+    r"RESOURCE_MISMATCH .*-up-network Make(Parts|Gateways|Rules) .*": "The tag of a request counts for what is made; where it is "
+    "made must be the environment's own: the statement Own has it.",
     r"RESOURCE_MISMATCH .* (Balancer|Weights) .*listener/net/.*": "The program makes no network load balancer.",
 }
 
