@@ -32,6 +32,9 @@ class LoadBalancerArgs:
     that exists belong to whoever moves the traffic, so no `up` sets them."""
     test_colour: str
     """The colour behind the test listener."""
+    pods_security_group_id: pulumi.Input[str]
+    """Security group of the pods, such as the cluster's. It gets a rule that admits the load balancer, on `target_port` only: EKS's own
+    admits its members and nobody else."""
     target_port: int = 8080
     """Port of the pods. Target groups keep the one they were made with: pods are registered with their own."""
     health_check_path: str = "/readyz"
@@ -98,8 +101,8 @@ def check_name(name: str) -> None:
 class LoadBalancer(pulumi.ComponentResource):
     """An ALB with a blue and a green target group, a live listener that divides requests between them, and a test listener.
 
-    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, security group; with a domain an
-    ACM certificate (free) and Route 53 records.
+    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, a security group, and a rule in
+    that of the pods; with a domain an ACM certificate (free) and Route 53 records.
     Not: WAF, access logs, the hosted zone.
     Outputs: dns_name, url, test_url, listener and target group ARNs, security_group_id - known after apply.
     Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, domain, zone_id,
@@ -194,11 +197,22 @@ class LoadBalancer(pulumi.ComponentResource):
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-to-pods",
             security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
+            referenced_security_group_id=args.pods_security_group_id,
             ip_protocol="tcp",
             from_port=args.target_port,
             to_port=args.target_port,
             description="requests and health checks to the pods",
+            # Made before November 2026, it led everywhere; a rule does not change from a network to a group.
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(replace_on_changes=["cidrIpv4"])),
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            f"{self._name}-pods",
+            security_group_id=args.pods_security_group_id,
+            referenced_security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=args.target_port,
+            to_port=args.target_port,
+            description=f"requests and health checks of the load balancer {self._name}",
             opts=self._child,
         )
         return group

@@ -115,6 +115,7 @@ def deploy() -> None:
             else environment.public_subnet_ids,
             weights={**wanted.weights},
             test_colour=wanted.test,
+            pods_security_group_id=cluster.security_group_id,
             target_port=service.port,
             live_cidrs=settings.load_balancer.live_cidrs,
             test_cidrs=settings.load_balancer.test_cidrs,

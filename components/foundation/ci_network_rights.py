@@ -80,6 +80,13 @@ NETWORK: dict[str, Row] = {
         ("arn:aws:ec2:{region}:{account}:security-group/*",),
         {"Null": {"aws:ResourceTag/environment": "true"}},
     ),
+    # EKS makes the cluster's group, with tags of its own; the load balancer gets a rule in it.
+    # Source: EKS user guide, "Amazon EKS security group requirements", 2026.
+    "ClusterGroup": Row(
+        ("ec2:AuthorizeSecurityGroupIngress", "ec2:ModifySecurityGroupRules", "ec2:RevokeSecurityGroupIngress"),
+        ("arn:aws:ec2:{region}:{account}:security-group/*",),
+        {"StringLike": {"aws:ResourceTag/aws:eks:cluster-name": "*-{environment}"}},
+    ),
     # EKS tries, in the caller's name, whether a node group could start what the launch template says.
     "Nodes": Row(
         ("ec2:RunInstances",),

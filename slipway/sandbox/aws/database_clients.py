@@ -1,8 +1,4 @@
-"""Which clusters' pods reach which databases, by the security groups that AWS would ask: the database's and the cluster's.
-
-EKS gives its nodes, and so their pods, the cluster's security group and addresses of the cluster's subnets. VPCs have no peering, and rules
-with prefix lists admit nobody. The caller holds the API's lock.
-"""
+"""Which clusters' pods reach which databases. The caller holds the API's lock."""
 
 # moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -11,52 +7,17 @@ with prefix lists admit nobody. The caller holds the API's lock.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Network
 from typing import Any
 
 from moto.ec2.models import ec2_backends
-from moto.eks.models import eks_backends
 
 from slipway.sandbox.aws.rds.models import RealInstance, real_instances
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One rule of a security group, to or from a group or a network."""
-
-    protocol: str
-    """`-1` for all."""
-    ports: tuple[int, int]
-    group_id: str = ""
-    network: IPv4Network | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Party:
-    """Network interfaces of one kind: a cluster's pods, or a database."""
-
-    vpc_id: str
-    group_ids: frozenset[str]
-    networks: frozenset[IPv4Network]
-    """Of the subnets, one of which they are in."""
-    ingress: tuple[Rule, ...] = ()
-    egress: tuple[Rule, ...] = ()
-
-
-def connects(client: Party, server: Party, ports: Collection[int]) -> bool:
-    """Whether the client's groups let its connections out and the server's let them in, to one of the server's ports."""
-    return (
-        client.vpc_id == server.vpc_id
-        and any(_admits(rule, client, ports) for rule in server.ingress)
-        and any(_admits(rule, server, ports) for rule in client.egress)
-    )
+from slipway.sandbox.aws.security_groups import Party, clusters_pods, connects, party_of
 
 
 def database_ports() -> dict[str, set[int]]:
     """By cluster, the ports of the databases that its pods may connect to."""
-    clusters = dict(_clusters())
+    clusters = dict(clusters_pods())
     found: dict[str, set[int]] = {name: set() for name in clusters}
     for database in real_instances():
         server, port = _database(database), int(database.port or 0)
@@ -67,55 +28,10 @@ def database_ports() -> dict[str, set[int]]:
     return found
 
 
-def _admits(rule: Rule, peer: Party, ports: Collection[int]) -> bool:
-    if rule.protocol != "-1" and (
-        rule.protocol != "tcp" or not any(rule.ports[0] <= port <= rule.ports[1] for port in ports)
-    ):
-        return False
-    network = rule.network
-    return rule.group_id in peer.group_ids or (
-        network is not None and bool(peer.networks) and all(each.subnet_of(network) for each in peer.networks)
-    )
-
-
-def _clusters() -> Iterator[tuple[str, Party]]:
-    found: list[tuple[str, str, Any]] = list(eks_backends.iter_backends())
-    for account, region, backend in found:
-        for name, cluster in list(backend.clusters.items()):
-            network: Mapping[str, Any] = cluster.resources_vpc_config or {}
-            subnet_ids = {*(network.get("subnetIds") or [])}
-            subnet_ids |= {each for group in cluster.nodegroups.values() for each in group.subnets}
-            group_id = str(network.get("clusterSecurityGroupId") or "")
-            if group_id:
-                yield name, _party(ec2_backends[account][region], str(network["vpcId"]), [group_id], subnet_ids)
-
-
 def _database(database: RealInstance) -> Party:
     ec2 = ec2_backends[database.account_id][database.region]
     subnets: Any = getattr(database, "db_subnet_group", None)  # moto sets it only where one was named
     vpc_id = subnets.vpc_id if subnets else ec2.default_vpc.id
     named = [each["SubnetIdentifier"] for each in subnets.subnets] if subnets else []
     subnet_ids = named or [subnet.id for subnet in ec2.describe_subnets() if subnet.vpc_id == vpc_id]
-    return _party(ec2, str(vpc_id), database.vpc_security_group_ids, subnet_ids)
-
-
-def _party(ec2: Any, vpc_id: str, group_ids: Iterable[str], subnet_ids: Collection[str]) -> Party:
-    groups = [group for each in group_ids if (group := ec2.get_security_group_from_id(each)) is not None]
-    subnets = [subnet for subnet in ec2.describe_subnets() if subnet.id in subnet_ids]
-    return Party(
-        vpc_id=vpc_id,
-        group_ids=frozenset(str(group.id) for group in groups),
-        networks=frozenset(IPv4Network(str(subnet.cidr_block)) for subnet in subnets),
-        ingress=tuple(_rule(each) for group in groups for each in group.ingress_rules),
-        egress=tuple(_rule(each) for group in groups for each in group.egress_rules),
-    )
-
-
-def _rule(rule: Any) -> Rule:
-    cidr = rule.ip_range.get("CidrIp")
-    return Rule(
-        protocol=str(rule.ip_protocol),
-        ports=(int(rule.from_port or 0), int(rule.to_port or 0)),
-        group_id=str(rule.source_group.get("GroupId") or ""),
-        network=IPv4Network(str(cidr), strict=False) if cidr else None,
-    )
+    return party_of(ec2, str(vpc_id), database.vpc_security_group_ids, subnet_ids)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from slipway.log import get_logger
-from slipway.sandbox.traffic.health import Outcome, matches
+from slipway.sandbox.traffic.health import TIMEOUT, Outcome, matches
 from slipway.sandbox.traffic.model import HealthCheck, Target
 
 log = get_logger(__name__)
@@ -73,11 +73,13 @@ class Checker:
 
 async def check_target(target: Target, check: HealthCheck) -> Outcome:
     """One check of one target."""
+    if check.dropped:
+        return TIMEOUT
     try:
         async with asyncio.timeout(check.timeout_seconds):
             code = await _request(target, check)
     except TimeoutError:
-        return Outcome(False, "Target.Timeout", "Request timed out")
+        return TIMEOUT
     except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return Outcome(False, "Target.FailedHealthChecks", "Health checks failed")
     if code is None or matches(code, check.matcher):

@@ -36,6 +36,7 @@ class TargetHealth:
         return asdict(self)
 
 
+TIMEOUT = Outcome(False, "Target.Timeout", "Request timed out")
 HEALTHY = TargetHealth("healthy", "", "")
 UNUSED = TargetHealth(
     "unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"
@@ -77,9 +78,11 @@ def serving_targets(group: TargetGroup, healths: Mapping[Target, TargetHealth]) 
     """Who gets requests: the healthy targets, or, when none is healthy, all of them.
 
     An ALB fails open like that within a target group, and never moves the share of one group to another.
+    Closed targets get nothing: the answer is 503 here, and after a while 504 on AWS.
     Source: "Target group health", AWS: `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count` is 1.
     """
+    reached = frozenset(group.targets) - group.closed
     if not group.health_check.enabled:
-        return frozenset(group.targets)
-    healthy = frozenset(target for target in group.targets if healths.get(target, UNUSED).state == "healthy")
-    return healthy or frozenset(group.targets)
+        return reached
+    healthy = frozenset(target for target in reached if healths.get(target, UNUSED).state == "healthy")
+    return healthy or reached

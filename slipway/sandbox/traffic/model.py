@@ -53,6 +53,9 @@ class HealthCheck:
     matcher: str = "200"
     """Status codes that pass: `200`, `200,202`, `200-299`."""
 
+    dropped: bool = False
+    """Security groups drop its packets."""
+
     def port_of(self, target: Target) -> int:
         """The port that is probed on `target`."""
         return target.port if self.port == "traffic-port" else int(self.port)
@@ -69,6 +72,8 @@ class TargetGroup:
     protocol_version: str = "HTTP1"
     health_check: HealthCheck = field(default_factory=HealthCheck)
     targets: tuple[Target, ...] = ()
+    closed: frozenset[Target] = frozenset()
+    """Targets whose security groups do not let the load balancer in."""
     deregistration_delay_seconds: int = 300
     algorithm: str = "round_robin"
     in_use: bool = False

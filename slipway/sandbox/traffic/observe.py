@@ -16,6 +16,7 @@ from moto.elbv2.models import (
 )
 
 from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.target_clients import load_balancer_reach
 from slipway.sandbox.traffic.certificates import load_certificate
 from slipway.sandbox.traffic.conditions import query_pattern
 from slipway.sandbox.traffic.model import (
@@ -49,7 +50,9 @@ def load_plan(address_of: Callable[[str], str]) -> Plan:
     """The plan of every account and region. `address_of`: the loopback address by load balancer ARN."""
     balancers: list[LoadBalancer] = []
     groups: dict[str, TargetGroup] = {}
+    closed: dict[str, frozenset[Target]] = {}
     with API_LOCK:
+        reaches = load_balancer_reach()
         for account, region, backend in backends():
             balancers.extend(
                 _read_balancer(balancer, account, region, address_of(balancer.arn))
@@ -58,6 +61,12 @@ def load_plan(address_of: Callable[[str], str]) -> Plan:
             )
             for group in list(backend.target_groups.values()):
                 groups[group.arn] = _read_group(group)
+        for balancer in balancers:
+            asked = _moto_balancer(balancer)
+            for arn in _used_by(balancer) & groups.keys():
+                shut = {each for each in groups[arn].targets if not reaches(asked, each.address, each.port)}
+                closed[arn] = closed.get(arn, frozenset()) | shut
+    groups |= {arn: replace(groups[arn], closed=targets) for arn, targets in closed.items()}
     plan = Plan(load_balancers=tuple(balancers), target_groups=groups)
     return Plan(load_balancers=plan.load_balancers, target_groups=_mark_used(plan))
 
@@ -69,13 +78,18 @@ def backends() -> Iterator[tuple[str, str, ELBv2Backend]]:
             yield account, region, backend
 
 
+def _moto_balancer(balancer: LoadBalancer) -> FakeLoadBalancer:
+    return elbv2_backends[balancer.account][balancer.region].load_balancers[balancer.arn]
+
+
+def _used_by(balancer: LoadBalancer) -> set[str]:
+    return {share.arn for _, forward in Plan(load_balancers=(balancer,)).forwards() for share in forward.groups}
+
+
 def _mark_used(plan: Plan) -> dict[str, TargetGroup]:
     idle_timeouts: dict[str, int] = {}
     for balancer in plan.load_balancers:
-        one = Plan(load_balancers=(balancer,))
-        for _, forward in one.forwards():
-            for share in forward.groups:
-                idle_timeouts[share.arn] = balancer.idle_timeout_seconds
+        idle_timeouts |= dict.fromkeys(_used_by(balancer), balancer.idle_timeout_seconds)
     return {
         arn: replace(
             group,

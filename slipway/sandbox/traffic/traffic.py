@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from slipway.errors import SlipwayError
@@ -29,6 +30,8 @@ from slipway.sandbox.traffic.targets import TargetRow, Targets
 
 SUPERVISE_SECONDS = 1.0
 ALARM_SECONDS = 5.0
+SERVICES = frozenset({"ec2", "eks", "elbv2"})
+"""Whose changes may change what load balancers do, or whom they reach."""
 log = get_logger(__name__)
 
 
@@ -92,11 +95,11 @@ class Traffic:
         self._patches.undo()
 
     def on_api_change(self, service: str) -> None:
-        """Make a change of moto's state effective; it is when this returns. Other services than elbv2 need nothing.
+        """Make a change of moto's state effective; it is when this returns.
 
         Raises SlipwayError when HAProxy cannot be brought there.
         """
-        if service == "elbv2":
+        if service in SERVICES:
             self._converge()
 
     def attach_cluster(self, name: str, admin_kubeconfig: Path) -> None:
@@ -137,7 +140,7 @@ class Traffic:
             self._apply()
             self._checker.follow(
                 {
-                    (group.arn, target): group.health_check
+                    (group.arn, target): replace(group.health_check, dropped=target in group.closed)
                     for group in plan.target_groups.values()
                     if group.in_use and group.health_check.enabled
                     for target in group.targets

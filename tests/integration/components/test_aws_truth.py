@@ -81,6 +81,19 @@ def shop(deploy: Callable[..., Deployment], stack_options: dict[str, Any], tmp_p
     return Shop(DEPLOYED[0])
 
 
+def test_row_1_pods_admit_the_load_balancer_on_their_port(shop: Shop) -> None:
+    doors = shop.one(aws.ec2.SecurityGroup, f"{NAME}-doors").id
+    pods = shop.one(aws.eks.Cluster).outputs["vpcConfig"]["clusterSecurityGroupId"]
+    port = {"ipProtocol": "tcp", "fromPort": 8080, "toPort": 8080}
+    for kind, role, group, peer in (
+        (aws.vpc.SecurityGroupIngressRule, "pods", pods, doors),
+        (aws.vpc.SecurityGroupEgressRule, "to-pods", doors, pods),
+    ):
+        rule = shop.inputs(kind, role)
+        wanted = {"securityGroupId": group, "referencedSecurityGroupId": peer, **port}
+        assert {key: value for key, value in rule.items() if key != "description"} == wanted
+
+
 def test_row_5_users_and_probe_ask_by_the_domain_which_the_certificate_is_for(shop: Shop) -> None:
     assert shop.outputs["url"] == shop.outputs["delivery"]["loadBalancer"]["url"] == f"https://{DOMAIN}"
     assert shop.inputs(aws.acm.Certificate)["domainName"] == DOMAIN

@@ -57,7 +57,13 @@ subnets = [
 domain = DOMAIN
 zone = aws.route53.get_zone_output(name="shop.example", private_zone=False).zone_id if domain else None
 args = LoadBalancerArgs(
-    vpc_id=vpc.id, subnet_ids=subnets, weights={"blue": 100, "green": 0}, test_colour="green", domain=domain, zone_id=zone
+    vpc_id=vpc.id,
+    subnet_ids=subnets,
+    pods_security_group_id=aws.ec2.SecurityGroup("pods", vpc_id=vpc.id).id,
+    weights={"blue": 100, "green": 0},
+    test_colour="green",
+    domain=domain,
+    zone_id=zone,
 )
 pulumi.export("url", LoadBalancer("web", args).url)
 """

@@ -37,6 +37,7 @@ def database(**changes: Any) -> DatabaseArgs:
 
 def load_balancer(**changes: Any) -> LoadBalancerArgs:
     base = {"vpc_id": "v", "subnet_ids": [], "weights": {"blue": 100, "green": 0}, "test_colour": "green"}
+    base |= {"pods_security_group_id": "p"}
     return LoadBalancerArgs(**{**base, **changes})
 
 

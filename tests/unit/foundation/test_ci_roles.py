@@ -46,6 +46,7 @@ DEV, PROD = {"aws:ResourceTag/environment": "dev"}, {"aws:ResourceTag/environmen
 STATE = "arn:aws:s3:::state-dev/.pulumi"
 ROLE = "arn:aws:iam::222222222222:role/orders-dev-nodes-1a2b3c4"
 ADMINISTRATOR = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
+CLUSTER_GROUP = {"aws:ResourceTag/aws:eks:cluster-name": "orders-dev"}
 SECRET = arn("secretsmanager", "secret:rds!db-1-abc")
 SECRET_OF = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-dev-postgresql")}
 LISTENER = "listener/app/orders-dev-1a2b3c4/1/2"
@@ -97,6 +98,7 @@ CHANGES = [
     ("ec2:CreateNatGateway", arn("ec2", "natgateway/*"), {"aws:RequestTag/environment": "dev"}),
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-1"), DEV),
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group-rule/*"), {"aws:RequestTag/environment": "dev"}),
+    ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP),
     ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), DEV),
     ("eks:CreateNodegroup", arn("eks", "cluster/orders-dev"), {}),
     ("eks:DeleteAccessEntry", arn("eks", "access-entry/orders-dev/role/1/deploy/2"), {}),

@@ -73,3 +73,10 @@ def test_only_healthy_targets_serve_and_all_do_when_none_is_healthy() -> None:
     assert serving_targets(group, {FIRST: UNUSED}) == {FIRST, SECOND}
     empty = TargetGroup(arn="arn:tg", account="1", region="us-east-1", in_use=True)
     assert serving_targets(empty, {}) == frozenset()
+
+
+def test_target_that_security_groups_close_gets_no_request_even_when_none_is_healthy() -> None:
+    group = TargetGroup(
+        arn="group", account="1", region="us-east-1", targets=(FIRST, SECOND), closed=frozenset({FIRST})
+    )
+    assert serving_targets(group, {FIRST: HEALTHY}) == {SECOND}

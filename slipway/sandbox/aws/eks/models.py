@@ -342,6 +342,7 @@ class RealEksBackend(EKSBackend):
             f"eks-cluster-sg-{cluster.name}-{uuid4().hex[:10]}",
             "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
             subnets[0].vpc_id,
+            tags={f"kubernetes.io/cluster/{cluster.name}": "owned", "aws:eks:cluster-name": cluster.name},
         )
         cluster.resources_vpc_config |= {"vpcId": subnets[0].vpc_id, "clusterSecurityGroupId": group.id}
 

@@ -1,13 +1,16 @@
-"""Whether a cluster's pods reach a database, by the rules of both sides' security groups."""
+"""Who reaches whom, by the rules of both sides' security groups."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
 
+import boto3
 import pytest
+from moto import mock_aws
+from moto.ec2.models import ec2_backends
 
-from slipway.sandbox.aws.database_clients import Party, Rule, connects
+from slipway.sandbox.aws.security_groups import Party, Rule, connects, party_of
 
 SUBNETS = frozenset({IPv4Network("10.20.0.0/20"), IPv4Network("10.20.16.0/20")})
 ALL = Rule(protocol="-1", ports=(0, 0), network=IPv4Network("0.0.0.0/0"))
@@ -48,3 +51,38 @@ def test_database_lets_in_what_a_rule_of_its_group_names(rule: Rule, lets_in: bo
 )
 def test_refuses_pods_that_one_side_does_not_let_through(pods: Party, database: Party) -> None:
     assert not connects(pods, database, (5432,))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "egress", "reached"),
+    [
+        ([8080], [8080], True),
+        ([], [8080], False),  # EKS's own group admits its members only
+        ([9090], [8080], False),
+        ([8080], [9090], False),
+    ],
+)
+def test_pods_are_reached_by_what_their_cluster_admits(ingress: list[int], egress: list[int], reached: bool) -> None:
+    with mock_aws():
+        ec2 = boto3.client("ec2", "us-east-1")
+        vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24")["Subnet"]["SubnetId"]
+        pods, doors = (
+            ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+            for name in ("pods", "doors")
+        )
+        everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ec2.revoke_security_group_egress(GroupId=doors, IpPermissions=[everywhere])
+        for ports, own, peer, allow in (
+            (ingress, pods, doors, ec2.authorize_security_group_ingress),
+            (egress, doors, pods, ec2.authorize_security_group_egress),
+        ):
+            for port in ports:
+                pair = [{"GroupId": peer}]
+                allow(
+                    GroupId=own,
+                    IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": pair}],
+                )
+        backend = ec2_backends["123456789012"]["us-east-1"]
+        balancer, cluster = (party_of(backend, vpc, [each], [subnet]) for each in (doors, pods))
+        assert connects(balancer, cluster, (8080,)) == reached
