@@ -1,9 +1,12 @@
 """Who reaches whom, by the rules of both sides' security groups."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import Any
 
 import boto3
 import pytest
@@ -53,6 +56,10 @@ def test_refuses_pods_that_one_side_does_not_let_through(pods: Party, database: 
     assert not connects(pods, database, (5432,))
 
 
+def rule_to(group: str, port: int) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{"GroupId": group}]}
+
+
 @pytest.mark.parametrize(
     ("ingress", "egress", "reached"),
     [
@@ -64,7 +71,7 @@ def test_refuses_pods_that_one_side_does_not_let_through(pods: Party, database: 
 )
 def test_pods_are_reached_by_what_their_cluster_admits(ingress: list[int], egress: list[int], reached: bool) -> None:
     with mock_aws():
-        ec2 = boto3.client("ec2", "us-east-1")
+        ec2: Any = boto3.client("ec2", "us-east-1")
         vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24")["Subnet"]["SubnetId"]
         pods, doors = (
@@ -73,16 +80,10 @@ def test_pods_are_reached_by_what_their_cluster_admits(ingress: list[int], egres
         )
         everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
         ec2.revoke_security_group_egress(GroupId=doors, IpPermissions=[everywhere])
-        for ports, own, peer, allow in (
-            (ingress, pods, doors, ec2.authorize_security_group_ingress),
-            (egress, doors, pods, ec2.authorize_security_group_egress),
-        ):
-            for port in ports:
-                pair = [{"GroupId": peer}]
-                allow(
-                    GroupId=own,
-                    IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": pair}],
-                )
+        for port in ingress:
+            ec2.authorize_security_group_ingress(GroupId=pods, IpPermissions=[rule_to(doors, port)])
+        for port in egress:
+            ec2.authorize_security_group_egress(GroupId=doors, IpPermissions=[rule_to(pods, port)])
         backend = ec2_backends["123456789012"]["us-east-1"]
         balancer, cluster = (party_of(backend, vpc, [each], [subnet]) for each in (doors, pods))
         assert connects(balancer, cluster, (8080,)) == reached
