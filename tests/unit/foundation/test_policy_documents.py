@@ -43,6 +43,8 @@ EXPLAINED = {
     r"RESOURCE_MISMATCH .*-up-network Own .*ec2:RunInstances.*image.*": "The image is nobody's own: the statement Nodes has it.",
     r"RESOURCE_MISMATCH .*-up-network Make(Gateways|Parts|Rules) .*": "What is made has the request's tag, what it is made in is "
     "the environment's own: two statements.",
+    r"RESOURCE_MISMATCH .*-up-network ClusterGroup .*security-group-rule.*": "The group is EKS's, the rule the environment's own: "
+    "the statement Own has it.",
     r"RESOURCE_MISMATCH .* (Balancer|Weights) .*listener/net/.*": "The program makes no network load balancer.",
 }
 
