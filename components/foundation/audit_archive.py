@@ -8,7 +8,8 @@ import pulumi_aws as aws
 
 from ..errors import ArgsError
 from .encryption_key import build_key
-from .policy_document import Statement, accounts, allow, deny, render
+from .policy_document import Statement, accounts, allow
+from .private_bucket import keep_private
 
 CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
 
@@ -49,66 +50,27 @@ class AuditArchive(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AuditArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:foundation:AuditArchive", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         key = build_key(
             name,
             purpose="Audit logs of all accounts",
             account_id=args.account_id,
             statements=_key_use(args),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         bucket = aws.s3.Bucket(
             f"{name}-logs",
             object_lock_enabled=True,
             opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
-        private = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        versions = aws.s3.BucketVersioning(
-            f"{name}-versions",
-            bucket=bucket.id,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child,
-        )
-        self._settings(name, args, bucket, key, pulumi.ResourceOptions(parent=self, depends_on=[versions]))
-        policy = aws.s3.BucketPolicy(
-            f"{name}-access",
-            bucket=bucket.id,
-            policy=bucket.arn.apply(lambda arn: render(_access(args, arn))),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
-        )
+        versions, policy = keep_private(name, bucket, key.arn, self, lambda arn: _access(args, arn))
+        self._settings(name, args, bucket, pulumi.ResourceOptions(parent=self, depends_on=[versions]))
         self.bucket_name = policy.bucket
         self.key_arn = key.arn
         self.register_outputs({"bucketName": self.bucket_name, "keyArn": self.key_arn})
 
     def _settings(
-        self,
-        name: str,
-        args: AuditArchiveArgs,
-        bucket: aws.s3.Bucket,
-        key: aws.kms.Key,
-        versioned: pulumi.ResourceOptions,
+        self, name: str, args: AuditArchiveArgs, bucket: aws.s3.Bucket, versioned: pulumi.ResourceOptions
     ) -> None:
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.id,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                    ),
-                    bucket_key_enabled=True,
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         aws.s3.BucketObjectLockConfiguration(
             f"{name}-lock",
             bucket=bucket.id,
@@ -188,12 +150,5 @@ def _access(args: AuditArchiveArgs, bucket_arn: str) -> list[Statement]:
             [f"{bucket_arn}/AWSLogs/{account}/*" for account in args.trail_account_ids],
             principal=CLOUDTRAIL,
             conditions={"StringEquals": {**from_trails, "s3:x-amz-acl": "bucket-owner-full-control"}},
-        ),
-        deny(
-            "OnlyByTls",
-            ["s3:*"],
-            [bucket_arn, f"{bucket_arn}/*"],
-            principal={"AWS": "*"},
-            conditions={"Bool": {"aws:SecureTransport": "false"}},
         ),
     ]

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from ..errors import ArgsError
 from .encryption_key import build_key
-from .policy_document import deny, render
+from .private_bucket import keep_private
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,53 +52,6 @@ class StateStore(pulumi.ComponentResource):
         self.register_outputs({"bucketNames": self.bucket_names, "keyArn": self.key_arn})
 
     def _bucket(self, bucket_name: str, key: aws.kms.Key) -> pulumi.Output[str]:
-        child = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(bucket_name, bucket=bucket_name, opts=pulumi.ResourceOptions(parent=self, protect=True))
-        private = aws.s3.BucketPublicAccessBlock(
-            f"{bucket_name}-private",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketVersioning(
-            f"{bucket_name}-versions",
-            bucket=bucket.id,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{bucket_name}-encryption",
-            bucket=bucket.id,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                    ),
-                    bucket_key_enabled=True,
-                )
-            ],
-            opts=child,
-        )
-        only_tls = bucket.arn.apply(
-            lambda arn: render(
-                [
-                    deny(
-                        "OnlyByTls",
-                        ["s3:*"],
-                        [arn, f"{arn}/*"],
-                        principal={"AWS": "*"},
-                        conditions={"Bool": {"aws:SecureTransport": "false"}},
-                    )
-                ]
-            )
-        )
-        aws.s3.BucketPolicy(
-            f"{bucket_name}-access",
-            bucket=bucket.id,
-            policy=only_tls,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
-        )
+        keep_private(bucket_name, bucket, key.arn, self)
         return bucket.bucket

@@ -14,7 +14,7 @@ from slipway.log import get_logger
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.traffic.command_line import CommandLine, parse_version, replace_map
 from slipway.sandbox.traffic.model import Target
-from slipway.sandbox.traffic.render import LOG_DESCRIPTOR, REPLACED, Desired, Files
+from slipway.sandbox.traffic.render import LOG_DESCRIPTOR, NEWEST, REPLACED, Desired, Files
 from slipway.sandbox.traffic.request_log import make_pipe
 
 PROCESS_NAME = "haproxy"
@@ -215,9 +215,10 @@ class DataPlane:
 
     def _set_slots(self, changed: Mapping[Path, tuple[str, ...]]) -> None:
         for path, slots in changed.items():
-            version = parse_version(self._current([f"prepare map {path}"])[0])
+            pid = self._current_worker()
+            version = parse_version(self._command_line.worker(pid, [f"prepare map {path}"])[0])
             entries = [(str(slot), backend) for slot, backend in enumerate(slots)]
-            self._current(replace_map(path, entries, version))
+            self._command_line.worker(pid, replace_map(path, entries, version))
 
     def _add(self, backend: str, target: Target, options: str) -> None:
         server = f"{backend}/{target.server}"
@@ -234,15 +235,18 @@ class DataPlane:
         self._current([f"set server {backend}/{target.server} state maint"])
 
     def _current(self, commands: list[str]) -> list[str]:
+        return self._command_line.worker(self._current_worker(), commands)
+
+    def _current_worker(self) -> int:
         pid = self._command_line.workers().current
         if pid is None:
             raise OperationError("HAProxy has no worker", where=str(self._processes.log_path(PROCESS_NAME)))
-        return self._command_line.worker(pid, commands)
+        return pid
 
     def _read_servers(self) -> None:
         for line in self._current(["show servers state"])[0].splitlines():
             fields = line.split()
-            if line.startswith("#") or len(fields) < 7 or fields[1].startswith("successor_"):
+            if line.startswith("#") or len(fields) < 7 or fields[3] == NEWEST:
                 continue
             backend, target = fields[1], Target.from_key(fields[3])
             if int(fields[6]) & MAINTENANCE:

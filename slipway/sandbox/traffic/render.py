@@ -24,6 +24,8 @@ LONGEST_SOCKET_FOLDER = 75
 ACCOUNT = "haproxy"
 REPLACED = "replaced"
 """The key of the map that tells a worker that there is a newer one."""
+NEWEST = "newest"
+"""The server that stands for the newest worker. Those of targets are named by address and port."""
 LOG_DESCRIPTOR = 3
 """The one that HAProxy is started with, for its request log."""
 ERRORS = {
@@ -251,6 +253,8 @@ _TEMPLATE = _ENVIRONMENT.get_template(
         "quote": quote,
         "locations": redirect_locations,
         "log_descriptor": LOG_DESCRIPTOR,
+        "replaced": REPLACED,
+        "newest": NEWEST,
         "account": ACCOUNT if os.geteuid() == 0 else "",
         "stride": STRIDE,
         "slots": SLOTS,

@@ -127,7 +127,9 @@ def test_connection_of_before_a_reload_follows_the_weights_and_targets_of_after_
         lab.weigh(listener, {blue: 0, green: 100})
         connection.request("GET", "/")
         answer = connection.getresponse()
-        assert (answer.status, answer.read().splitlines()[0]) == (200, b"new green")
+        name, *headers = answer.read().splitlines()
+        assert (answer.status, name) == (200, b"new green")
+        assert [line for line in headers if line.startswith(b"x-forwarded-for")] == [b"x-forwarded-for: 127.0.0.1"]
         assert answer.headers["connection"] == "close", "the new worker answered: this tried nothing"
 
 
