@@ -88,10 +88,11 @@ def registry_route(
             if right != PUSH:
                 return manifest_error("403 Forbidden", "DENIED", "These credentials may pull only.")
             content = read_body(environ, MAXIMUM_MANIFEST_BYTES)
-            if content is None:
-                return manifest_error("413 Content Too Large", "SIZE_INVALID", "the manifest is larger than 4 MiB")
-            answer = write(repository, reference, content, str(environ.get("CONTENT_TYPE", "")))
-            return answer or manifest_error("404 Not Found", "NAME_UNKNOWN", f"no repository {repository}")
+            media_type = str(environ.get("CONTENT_TYPE", ""))
+            answer = None if content is None else write(repository, reference, content, media_type)
+            return answer or manifest_error(
+                "404 Not Found", "NAME_UNKNOWN", f"no repository {repository}, or no manifest"
+            )
         found = source.manifest(repository, reference)
         if found is None:
             return manifest_error("404 Not Found", "MANIFEST_UNKNOWN", f"no image {repository}:{reference}")

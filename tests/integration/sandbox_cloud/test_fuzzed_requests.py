@@ -15,9 +15,16 @@ from tests.fuzzing import mutated_bytes, try_all
 
 FORM = "application/x-www-form-urlencoded"
 SECONDS = 20
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL3guZXhhbXBsZSJ9.AA"  # noqa: S105 - nobody's
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL3guZXhhbXBsZSJ9.AA"
+WEB_IDENTITY = (
+    f"Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::1:role/a&RoleSessionName=a&WebIdentityToken={TOKEN}"
+)
 SCOPE = "AKIA0/20260101/us-east-1/sts/aws4_request"
 HEADER = f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+PRESIGNED = (
+    f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={SCOPE}&X-Amz-Date=20260101T000000Z&X-Amz-Expires=9"
+    "&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+)
 UNSIGNED: tuple[bytes, ...] = tuple(
     "\r\n".join([line, "Host: {host}", *headers, f"Content-Length: {len(body)}", "", body]).encode()
     for line, headers, body in (
@@ -26,12 +33,11 @@ UNSIGNED: tuple[bytes, ...] = tuple(
         ("PUT /_slipway/registry/v2/a/manifests/b HTTP/1.1", (f"Authorization: Basic {TOKEN}",), "{}"),
         ("POST / HTTP/1.1", (f"Authorization: {HEADER}", "X-Amz-Date: 20260101T000000Z", f"Content-Type: {FORM}"), "Action=GetUser"),
         ("POST / HTTP/1.1", ("X-Amz-Target: DynamoDB_20120810.GetItem", "Content-Encoding: gzip"), '{"TableName": "a"}'),
-        ("POST / HTTP/1.1", (f"Content-Type: {FORM}",), f"Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::1:role/a&RoleSessionName=a&WebIdentityToken={TOKEN}"),
-        (f"GET /bucket/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={SCOPE}&X-Amz-Date=20260101T000000Z&X-Amz-Expires=9&X-Amz-SignedHeaders=host&X-Amz-Signature=0 HTTP/1.1", (), ""),
+        ("POST / HTTP/1.1", (f"Content-Type: {FORM}",), WEB_IDENTITY),
+        (f"GET /bucket/key?{PRESIGNED} HTTP/1.1", (), ""),
     )
 )  # fmt: skip
 LENGTHS = ("-1", "9" * 5000, "0x10", "1e3", "٣", "+1", "1, 1")
-DEEP = "[" * 100_000
 
 
 def talk(url: str, message: bytes) -> bytes:
@@ -52,10 +58,11 @@ def status(answer: bytes) -> int:
 
 
 def test_requests_of_nobody(daemon: Any) -> None:
-    host = urlsplit(daemon.url).netloc.encode()
+    url: str = daemon.url
+    host = url.removeprefix("http://").encode()
 
     def use(message: bytes) -> None:
-        assert status(talk(daemon.url, message.replace(b"{host}", host))) < 500
+        assert status(talk(url, message.replace(b"{host}", host))) < 500
 
     def make(dice: random.Random) -> bytes:
         good = dice.choice(UNSIGNED)
@@ -65,6 +72,5 @@ def test_requests_of_nobody(daemon: Any) -> None:
     post = b"POST / HTTP/1.1\r\nHost: {host}\r\n"
     review = post.replace(b" / ", b" /_slipway/token-review/dev ")
     kept = [start + f"Content-Length: {length}\r\n\r\n{{}}".encode() for start in (post, review) for length in LENGTHS]
-    kept += [review + f"Content-Length: {len(DEEP)}\r\n\r\n{DEEP}".encode()]
     kept += [post + b"Transfer-Encoding: chunked\r\n\r\n" + chunk for chunk in (b"zz\r\n", b"-5\r\n{}", b"F" * 99)]
     try_all("unsigned", kept, make, 300, use)
