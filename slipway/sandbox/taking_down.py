@@ -67,8 +67,8 @@ def reset(paths: SandboxPaths, progress: Progress) -> None:
     sweep(paths)
     remove_account(ACCOUNT)
     unmount_below(paths.sandbox)
-    for folder in (Files.of(paths).sockets, paths.sandbox):
-        shutil.rmtree(folder, ignore_errors=True)
+    Files.of(paths).remove_runtime()
+    shutil.rmtree(paths.sandbox, ignore_errors=True)
     if paths.sandbox.exists():
         raise OperationError(
             "not everything could be removed",

@@ -60,12 +60,18 @@ async def _request(client: httpx.AsyncClient, number: int, tally: Tally) -> None
     try:
         if number % 4 == 0:
             answer = await client.post("/orders", json={"item": "tea", "quantity": 1 + number % 9})
-            tally.note(None if answer.status_code == 201 else f"POST {answer.status_code}")
+            tally.note(None if answer.status_code == 201 else _fault(answer))
         else:
             answer = await client.get("/orders")
-            tally.note(None if answer.status_code == 200 else f"GET {answer.status_code}")
+            tally.note(None if answer.status_code == 200 else _fault(answer))
     except httpx.HTTPError as error:
         tally.note(type(error).__name__)
+
+
+def _fault(answer: httpx.Response) -> str:
+    """The answer, and by whom: the service, or the load balancer in its stead."""
+    by = " by the load balancer" if answer.headers.get("server", "").startswith("awselb/") else ""
+    return f"{answer.request.method} {answer.status_code}{by}"
 
 
 async def _main(url: str, rate: int, file: Path) -> None:

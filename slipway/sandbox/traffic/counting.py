@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from slipway.log import get_logger
 from slipway.sandbox.traffic.metrics import NAMESPACE, Metrics, Series
 from slipway.sandbox.traffic.model import LoadBalancer, Plan, TargetGroup
 from slipway.sandbox.traffic.request_log import Request
 from slipway.sandbox.traffic.targets import Targets
 
 OWN_ANSWERS = {"fixed": "HTTP_Fixed_Response_Count", "redirect": "HTTP_Redirect_Count"}
+TOLD_AGAIN_SECONDS = 10.0
+log = get_logger(__name__)
 
 
 class Counter:
@@ -24,6 +27,7 @@ class Counter:
         """`plan`: the current one."""
         self._metrics = metrics
         self._plan = plan
+        self._told: dict[tuple[str, int, str], float] = {}
 
     def count_request(self, request: Request) -> None:
         """Count a request that ended; one of a load balancer that is gone is not counted."""
@@ -44,6 +48,8 @@ class Counter:
             self._count(balancer, both, "TargetResponseTime", request, request.response_seconds or 0.0)
         elif request.forwarded and request.status >= 400:
             self._count(balancer, [None], f"HTTPCode_ELB_{kind}_Count", request)
+            if request.status >= 500:
+                self._tell(request)
         for _ in range(request.connection_errors):
             self._count(balancer, both, "TargetConnectionErrorCount", request)
 
@@ -56,6 +62,13 @@ class Counter:
                 states = [health.state for health in targets.states(group)]
                 for name, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
                     self._metrics.add(_series(balancer, group, name), now, states.count(state))
+
+    def _tell(self, request: Request) -> None:
+        """Say that the load balancer answered in a target's stead: once in a while for each way in which it did."""
+        way = (request.backend, request.status, request.ending)
+        if request.ended - self._told.get(way, 0.0) >= TOLD_AGAIN_SECONDS:
+            self._told[way] = request.ended
+            log.warning("no target answered", group=request.backend, status=request.status, haproxy_says=request.ending)
 
     def _count(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import threading
 import time
@@ -15,7 +14,7 @@ from slipway.log import get_logger
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 from slipway.sandbox.traffic.command_line import CommandLine, parse_version, replace_map
 from slipway.sandbox.traffic.model import Target
-from slipway.sandbox.traffic.render import LOG_DESCRIPTOR, Desired, Files
+from slipway.sandbox.traffic.render import LOG_DESCRIPTOR, REPLACED, Desired, Files
 from slipway.sandbox.traffic.request_log import make_pipe
 
 PROCESS_NAME = "haproxy"
@@ -85,7 +84,7 @@ class DataPlane:
                 for target, deadline in list(retired.items()):
                     server = f"{backend}/{target.server}"
                     if now >= deadline:
-                        self._broadcast([f"shutdown sessions server {server}"])
+                        self._current([f"shutdown sessions server {server}"])
                     answer = self._current([f"del server {server}"])[0]
                     if "deleted" in answer or "No such server" in answer:
                         del retired[target]
@@ -94,8 +93,7 @@ class DataPlane:
         """End HAProxy; the load balancers' ports are closed afterwards."""
         with self._lock:
             self._processes.stop(PROCESS_NAME)
-            if self._files.sockets != self._files.root:
-                shutil.rmtree(self._files.sockets, ignore_errors=True)
+            self._files.remove_runtime()
             self._structure = ""
             self._slots, self._live, self._retired = {}, {}, {}
 
@@ -126,7 +124,7 @@ class DataPlane:
     def _start(self, desired: Desired) -> None:
         self._check()
         make_pipe(self._files.log_pipe)
-        self._files.sockets.mkdir(parents=True, exist_ok=True)
+        self._files.make_runtime()
         spec = ProcessSpec(
             name=PROCESS_NAME,
             argv=[
@@ -171,12 +169,12 @@ class DataPlane:
             time.sleep(RELOAD_POLL_SECONDS)
         if SOCKETS_NOT_HANDED_ON in self._read_log()[logged:]:
             log.warning("load balancer made new listening sockets", reset="connections that waited in the old ones")
-        # The old worker answers each idle keep-alive connection once more: it must not use weights of the past.
-        old = [pid for pid in before.all if pid in now.old]
-        changed = {path: slots for path, slots in desired.slots.items() if path in self._slots}
-        for pid in old:
-            with contextlib.suppress(OSError, OperationError):
-                self._set_slots(pid, changed)
+        # An old worker hears each idle keep-alive connection once more. HAProxy lets nobody change its targets any more, so it must not
+        # answer by itself: it hands the request on to the worker of now.
+        for pid in before.all:
+            if pid in now.old:
+                with contextlib.suppress(OSError, OperationError):
+                    self._command_line.worker(pid, [f"add map {self._files.replaced} {REPLACED} yes"])
         self._running_with(desired)
         log.info("load balancer reloaded", seconds=round(time.monotonic() - started, 3))
 
@@ -204,28 +202,22 @@ class DataPlane:
         _write_file(self._structure_file, desired.structure)
 
     def _change(self, desired: Desired, drain_seconds: Mapping[str, float]) -> None:
-        changed = {path: slots for path, slots in desired.slots.items() if self._slots.get(path) != slots}
-        workers = self._command_line.workers()
-        for pid in workers.all:
-            try:
-                self._set_slots(pid, changed)
-            except (OSError, OperationError):
-                if pid == workers.current:
-                    raise
+        """New targets, then weights, then targets to remove: at no moment has a target group a share that nobody serves."""
+        for backend, wanted in desired.servers.items():
+            for target in wanted - self._live.setdefault(backend, set()):
+                self._add(backend, target, desired.server_options[backend])
+        self._set_slots({path: slots for path, slots in desired.slots.items() if self._slots.get(path) != slots})
         self._slots = dict(desired.slots)
         for backend, wanted in desired.servers.items():
-            live = self._live.setdefault(backend, set())
-            for target in wanted - live:
-                self._add(backend, target, desired.server_options[backend])
-            for target in live - wanted:
+            for target in self._live[backend] - wanted:
                 self._retire(backend, target, drain_seconds.get(backend, 0))
             self._live[backend] = set(wanted)
 
-    def _set_slots(self, pid: int, changed: Mapping[Path, tuple[str, ...]]) -> None:
+    def _set_slots(self, changed: Mapping[Path, tuple[str, ...]]) -> None:
         for path, slots in changed.items():
-            version = parse_version(self._command_line.worker(pid, [f"prepare map {path}"])[0])
+            version = parse_version(self._current([f"prepare map {path}"])[0])
             entries = [(str(slot), backend) for slot, backend in enumerate(slots)]
-            self._command_line.worker(pid, replace_map(path, entries, version))
+            self._current(replace_map(path, entries, version))
 
     def _add(self, backend: str, target: Target, options: str) -> None:
         server = f"{backend}/{target.server}"
@@ -239,7 +231,7 @@ class DataPlane:
 
     def _retire(self, backend: str, target: Target, drain_seconds: float) -> None:
         self._retired.setdefault(backend, {})[target] = time.monotonic() + drain_seconds
-        self._broadcast([f"set server {backend}/{target.server} state maint"])
+        self._current([f"set server {backend}/{target.server} state maint"])
 
     def _current(self, commands: list[str]) -> list[str]:
         pid = self._command_line.workers().current
@@ -247,15 +239,10 @@ class DataPlane:
             raise OperationError("HAProxy has no worker", where=str(self._processes.log_path(PROCESS_NAME)))
         return self._command_line.worker(pid, commands)
 
-    def _broadcast(self, commands: list[str]) -> None:
-        for pid in self._command_line.workers().all:
-            with contextlib.suppress(OSError, OperationError):
-                self._command_line.worker(pid, commands)
-
     def _read_servers(self) -> None:
         for line in self._current(["show servers state"])[0].splitlines():
             fields = line.split()
-            if line.startswith("#") or len(fields) < 7:
+            if line.startswith("#") or len(fields) < 7 or fields[1].startswith("successor_"):
                 continue
             backend, target = fields[1], Target.from_key(fields[3])
             if int(fields[6]) & MAINTENANCE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ RUNTIME_FOLDER = Path("/run/slipway-traffic")
 LONGEST_SOCKET_FOLDER = 75
 """Bytes. A socket's path has 107 at most, and HAProxy binds to `<path>.<pid>.tmp` first; source: unix(7)."""
 ACCOUNT = "haproxy"
+REPLACED = "replaced"
+"""The key of the map that tells a worker that there is a newer one."""
 LOG_DESCRIPTOR = 3
 """The one that HAProxy is started with, for its request log."""
 ERRORS = {
@@ -51,9 +54,7 @@ class Files:
     @property
     def sockets(self) -> Path:
         """Below a deep home the path of a socket would be too long: then a folder of its own, named by the home."""
-        if len(str(self.root).encode()) <= LONGEST_SOCKET_FOLDER:
-            return self.root
-        return RUNTIME_FOLDER / hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+        return self.root if len(str(self.root).encode()) <= LONGEST_SOCKET_FOLDER else self.runtime
 
     @property
     def master_socket(self) -> Path:
@@ -62,6 +63,33 @@ class Files:
     @property
     def worker_socket(self) -> Path:
         return self.sockets / "worker.sock"
+
+    @property
+    def runtime(self) -> Path:
+        """For what the workers' account has to reach: their home may be closed to it."""
+        return RUNTIME_FOLDER / hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+
+    def successor(self, frontend: str) -> Path:
+        """Where the newest worker takes what an old one hands on."""
+        return self.runtime / f"{hashlib.sha256(frontend.encode()).hexdigest()[:12]}.sock"
+
+    @property
+    def replaced(self) -> Path:
+        """A map that is empty, but in workers that a reload has replaced."""
+        return self.root / "replaced.map"
+
+    def make_runtime(self) -> None:
+        """Make the folders of the sockets."""
+        self.sockets.mkdir(parents=True, exist_ok=True)
+        self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(self.runtime, ACCOUNT, ACCOUNT)
+
+    def remove_runtime(self) -> None:
+        """Remove what is outside the root."""
+        shutil.rmtree(self.runtime, ignore_errors=True)
+        if self.sockets != self.root:
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     @property
     def log_pipe(self) -> Path:
@@ -118,6 +146,7 @@ def render(plan: Plan, serving: Mapping[str, Collection[Target]], root: Path) ->
         for rule in listener.rules
         if isinstance(rule.action, FixedResponse)
     }
+    written[files.replaced] = ""
     written |= {files.errors / f"{status}.http": _error_page(status, text) for status, text in ERRORS.items()}
     written |= {
         files.certificate(certificate.arn): certificate.pem

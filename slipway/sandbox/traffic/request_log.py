@@ -37,6 +37,8 @@ class Request:
     connection_errors: int
     kind: str
     """The rule's action: `forward`, `fixed` or `redirect`."""
+    ending: str
+    """HAProxy's termination state: who ended the request, and in which phase. `SC`: no target, or none could be reached."""
 
     @property
     def forwarded(self) -> bool:
@@ -73,6 +75,7 @@ def parse_request(line: str) -> Request | None:
         response_seconds=milliseconds / 1000 if answered else None,
         connection_errors=repeated + int(refused),
         kind=kind,
+        ending=ending,
     )
 
 

@@ -193,7 +193,12 @@ def test_records_are_those_of_the_top_layer(repository: Repository) -> None:
     digest = push(
         repository,
         below | {"opt/a-1.0.dist-info/METADATA": metadata("a"), "var/lib/dpkg/status": b"old", "etc/passwd": b"root"},
-        {".wh.opt": b"", f"{SITE}/.wh.gone-1.0.dist-info": b"", f"{SITE}/hidden/.wh..wh..opq": b"", "var/lib/dpkg/status": b"new"},
+        {
+            ".wh.opt": b"",
+            f"{SITE}/.wh.gone-1.0.dist-info": b"",
+            f"{SITE}/hidden/.wh..wh..opq": b"",
+            "var/lib/dpkg/status": b"new",
+        },
     )
     assert read_records(repository, digest) == {
         f"{SITE}/kept-1.0.dist-info/METADATA": metadata("kept"),

@@ -27,6 +27,7 @@ from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.traffic import Traffic, addresses
 from slipway.sandbox.traffic.data_plane import PROCESS_NAME
+from slipway.sandbox.traffic.render import Files
 
 PORT = 18080
 HAPROXY_LOG_CHARACTERS = 20_000
@@ -230,6 +231,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         finally:
             current.traffic.stop()
             processes.stop(PROCESS_NAME)
+            Files.of(paths).remove_runtime()
             # pytest shows it when the test has failed: reloads, workers that ended, sockets that were not handed on.
             with contextlib.suppress(FileNotFoundError):
                 sys.stdout.write(processes.log_path(PROCESS_NAME).read_text()[-HAPROXY_LOG_CHARACTERS:])

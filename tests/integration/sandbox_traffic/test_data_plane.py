@@ -5,6 +5,7 @@ Not proven here: that pods are found and drained; see the e2e tests.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -110,6 +111,24 @@ def test_no_request_fails_when_listeners_change_under_load(lab: Any) -> None:
     assert load.total > 500
     assert lab.get(balancer["DNSName"], "/rule-3/x").body.startswith("green")
     assert lab.get(balancer["DNSName"], port=PORT + 1).body.startswith("green")
+
+
+def test_connection_of_before_a_reload_follows_the_weights_and_targets_of_after_it(lab: Any) -> None:
+    balancer, listener, blue, green = _two_groups(lab, (100, 0))
+    old_green = lab.servers[1]
+    with contextlib.closing(http.client.HTTPConnection(balancer["DNSName"], PORT, timeout=60)) as connection:
+        connection.request("GET", "/")
+        assert connection.getresponse().read().startswith(b"blue")
+        # A listener more is a reload, while this connection stays with the worker of before.
+        lab.listener(balancer, {blue: 1}, PORT + 1)
+        lab.elbv2.register_targets(TargetGroupArn=green, Targets=[lab.serve("new green").target])
+        lab.wait_healthy(green)
+        lab.elbv2.deregister_targets(TargetGroupArn=green, Targets=[old_green.target])
+        lab.weigh(listener, {blue: 0, green: 100})
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().splitlines()[0]) == (200, b"new green")
+        assert answer.headers["connection"] == "close", "the new worker answered: this tried nothing"
 
 
 def test_no_request_fails_and_nothing_reloads_when_the_daemon_restarts_under_load(lab: Any) -> None:
