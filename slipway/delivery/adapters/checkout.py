@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.delivery.migrations.history import load_revisions
+from slipway.delivery.model.release import DIRTY
 from slipway.delivery.ports import SourceFacts
 from slipway.documents import mapping_in, read_text, read_toml, read_yaml
 from slipway.errors import UsageError
@@ -76,11 +77,11 @@ def _version(app: Path) -> str:
 
 
 def git_commit(project: Path) -> str:
-    """The full id, with `+dirty` when the work tree differs; `none` outside a repository."""
+    """The full id, followed by `DIRTY` when the work tree differs; `none` outside a repository."""
     commit = git_output(project, "rev-parse", "HEAD")
     if not commit:
         return UNVERSIONED
-    return f"{commit}+dirty" if _is_changed(project) else commit
+    return f"{commit}{DIRTY}" if _is_changed(project) else commit
 
 
 def _is_changed(project: Path) -> bool:

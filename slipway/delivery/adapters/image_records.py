@@ -37,7 +37,7 @@ def _add_layer(records: dict[str, bytes], archive: tarfile.TarFile) -> None:
     """A layer removes from what is below it only; so its whiteouts come first, wherever they stand."""
     added: dict[str, bytes] = {}
     for member in archive:
-        path = str(PurePosixPath(member.name.lstrip("./")))
+        path = str(PurePosixPath(member.name.lstrip("/")))
         name = path.rpartition("/")[2]
         if name.startswith(WHITEOUT):
             folder = path.removesuffix(name)

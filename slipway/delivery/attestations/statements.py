@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.provenance import Build, Provenance
+from slipway.delivery.model.release import DIRTY
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
@@ -18,7 +19,6 @@ SBOM_TYPE = "https://cyclonedx.org/bom"
 BUILD_TYPE = "urn:slipway:image-build:v1"
 GIT_PREFIX = "git+"
 BRANCH_PREFIX = "refs/heads/"
-DIRTY = "+dirty"
 
 
 class _Part(BaseModel):

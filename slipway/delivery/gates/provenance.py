@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from slipway.delivery.gates.facts import GateFacts, Refusal
 from slipway.delivery.model.provenance import Evidence, Provenance
+from slipway.delivery.model.release import DIRTY
 from slipway.delivery.model.rollout import Kind
 
 GATE = "provenance"
@@ -59,8 +60,8 @@ def _fault(facts: GateFacts, evidence: Evidence, found: Provenance) -> str:
         return f"was built from {found.repository or 'no repository'}, not from {evidence.repository}"
     if found.commit != facts.release.git_commit:
         return f"was built from commit {found.commit}, not from {facts.release.git_commit}"
-    if demands.branch and (found.branch != demands.branch or found.commit.endswith("+dirty")):
-        state = ", with uncommitted changes" if found.commit.endswith("+dirty") else ""
+    if demands.branch and (found.branch != demands.branch or found.commit.endswith(DIRTY)):
+        state = ", with uncommitted changes" if found.commit.endswith(DIRTY) else ""
         return f"was built from {found.branch or 'no branch'}{state}, not from {demands.branch} as it is committed"
     if demands.max_age_days and facts.now - found.built_at > timedelta(days=demands.max_age_days):
         return f"was built on {found.built_at:%Y-%m-%d}, more than {demands.max_age_days} days ago"

@@ -22,7 +22,7 @@ class Build:
     branch: str
     """Empty where none is checked out."""
     commit: str
-    """As in the release: with `+dirty` when the work tree had changes."""
+    """As in the release: followed by `DIRTY` when the work tree had changes."""
     builder: str
     """URI of what ran the build."""
     invocation: str = ""

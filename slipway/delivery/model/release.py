@@ -12,6 +12,8 @@ from enum import StrEnum
 from slipway.delivery.model.fitness import digest_of
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+DIRTY = "+dirty"
+"""Ends the commit of a work tree that had changes."""
 
 
 class MigrationPhase(StrEnum):
@@ -42,7 +44,7 @@ class Release:
     image: str
     """Reference by digest: `repository@sha256:…`. A tag can move, so it is refused."""
     git_commit: str
-    """Full commit id, with `+dirty` when the work tree had changes; `none` outside a repository."""
+    """Full commit id, followed by `DIRTY` when the work tree had changes; `none` outside a repository."""
     program_hash: str
     """Hex SHA-256 over the sources of the infrastructure program and its components."""
     lock_hash: str

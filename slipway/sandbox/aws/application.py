@@ -19,6 +19,7 @@ from werkzeug.test import run_wsgi_app
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
+from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.callers import caller_of
 from slipway.sandbox.aws.faults import access_denied, internal_failure, not_authenticated, not_implemented
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
@@ -33,6 +34,7 @@ MAXIMUM_UNSIGNED_BODY_BYTES = 1 << 20
 SLOW_REQUEST_SECONDS = 1.0
 """Requests that take longer are logged: a slow one keeps all others waiting."""
 OWN_PREFIX = "/_slipway/"
+PLAIN = [("Content-Type", "text/plain"), ("Connection", "close")]
 
 log = get_logger(__name__)
 
@@ -102,10 +104,11 @@ class AwsApplication:
     def _serve_aws(self, environ: Environ) -> Answer:
         body = _buffer_body(environ)
         if body is None:
-            return _answer(
-                413, [("Content-Type", "text/plain"), ("Connection", "close")], b"the request is too large\n"
-            )
-        app: Any = self._dispatcher.get_application(environ)
+            return _answer(413, PLAIN, b"the request is too large, or ends before it should\n")
+        try:
+            app: Any = self._dispatcher.get_application(environ)
+        except (AttributeError, LookupError, ValueError):  # moto takes its address and headers apart unasked
+            return _answer(400, PLAIN, b"the request is to no service of AWS\n")
         if app.service in REFUSED_SERVICES:
             return forbidden("the sandbox does not serve this")
         operation = recognise_operation(str(app.service), environ, body)
@@ -164,14 +167,11 @@ def _refuse_caller(operation: Operation, environ: Environ, body: bytes) -> Answe
 
 
 def _buffer_body(environ: Environ) -> bytes | None:
-    """Read the body before the lock is taken: a slow sender must not keep the others waiting. None: it is larger than what is taken."""
+    """Read the body before the lock is taken: a slow sender must not keep the others waiting. None: as `read_body`."""
     signed = "HTTP_AUTHORIZATION" in environ or "X-Amz-Signature=" in str(environ.get("QUERY_STRING"))
     limit = MAXIMUM_BODY_BYTES if signed else MAXIMUM_UNSIGNED_BODY_BYTES
-    length = limit + 1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
-    if length > limit + 1:
-        return None
-    body: bytes = environ["wsgi.input"].read(length)
-    if len(body) > limit:
+    body = read_body(environ, limit)
+    if body is None:
         return None
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from slipway.sandbox.aws.answers import Answer, Environ, json_answer, manifest_error, passed_on
+from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.callers import caller_of
 from slipway.sandbox.aws.ecr.referrers import DIGEST, referrers
 from slipway.sandbox.aws.eks.access import same_principal
@@ -36,10 +37,14 @@ def token_review_route(environ: Environ) -> Answer:
     if environ["REQUEST_METHOD"] != "POST":
         return json_answer({"error": "send a TokenReview by POST"}, "405 Method Not Allowed")
     cluster = str(environ["PATH_INFO"]).rpartition("/")[2]
-    body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_REVIEW_BYTES))
+    body = read_body(environ, MAXIMUM_REVIEW_BYTES)
     with API_LOCK:
         answer = review(
-            decode_request(body), cluster, caller_of=caller_of, identity_of=cluster_identity, now=datetime.now(UTC)
+            decode_request(body or b""),
+            cluster,
+            caller_of=caller_of,
+            identity_of=cluster_identity,
+            now=datetime.now(UTC),
         )
     return json_answer(answer)
 
@@ -82,10 +87,12 @@ def registry_route(
         if method == "PUT":
             if right != PUSH:
                 return manifest_error("403 Forbidden", "DENIED", "These credentials may pull only.")
-            length = min(int(environ.get("CONTENT_LENGTH") or 0), MAXIMUM_MANIFEST_BYTES)
-            content = environ["wsgi.input"].read(length)
-            answer = write(repository, reference, content, str(environ.get("CONTENT_TYPE", "")))
-            return answer or manifest_error("404 Not Found", "NAME_UNKNOWN", f"no repository {repository}")
+            content = read_body(environ, MAXIMUM_MANIFEST_BYTES)
+            media_type = str(environ.get("CONTENT_TYPE", ""))
+            answer = None if content is None else write(repository, reference, content, media_type)
+            return answer or manifest_error(
+                "404 Not Found", "NAME_UNKNOWN", f"no repository {repository}, or no manifest"
+            )
         found = source.manifest(repository, reference)
         if found is None:
             return manifest_error("404 Not Found", "MANIFEST_UNKNOWN", f"no image {repository}:{reference}")

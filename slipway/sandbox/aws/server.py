@@ -1,4 +1,4 @@
-"""The HTTP server of the AWS API: threads, keep-alive, several addresses."""
+"""The HTTP server of the AWS API: threads, several addresses, one request for each connection."""
 
 # moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -20,14 +20,19 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from slipway.errors import MachineError
 
 IDLE_SECONDS = 60
-"""For which a client over TLS may say nothing, before and after its handshake."""
+"""For which a client may say nothing before its request is whole."""
 
 
 class _RequestHandler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
     """Headers and body are written apart; with Nagle's algorithm the second write waits 40 ms for an acknowledgement."""
     wbufsize = 65536
+
+    def make_environ(self) -> dict[str, Any]:
+        """Chunks are left to `read_body`."""
+        return {**super().make_environ(), "wsgi.input": self.rfile}
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged: they may carry secrets, and there are thousands."""
@@ -63,8 +68,6 @@ class AwsServer:
 
 def _tls_handler(context: ssl.SSLContext) -> type[_RequestHandler]:
     class TlsRequestHandler(_RequestHandler):
-        timeout = IDLE_SECONDS
-
         def setup(self) -> None:
             """The handshake, in the connection's own thread: a client that says nothing keeps nobody waiting."""
             self.request.settimeout(IDLE_SECONDS)

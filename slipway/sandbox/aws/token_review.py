@@ -108,6 +108,6 @@ def decode_request(body: bytes) -> dict[str, Any]:
     """The TokenReview in a request's body; an empty one when it is none."""
     try:
         value: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast(dict[str, Any], value) if isinstance(value, dict) else {}

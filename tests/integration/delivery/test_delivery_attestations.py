@@ -192,8 +192,13 @@ def test_records_are_those_of_the_top_layer(repository: Repository) -> None:
     below = {f"./{SITE}/{name}-1.0.dist-info/METADATA": metadata(name) for name in ("gone", "kept", "hidden/deep")}
     digest = push(
         repository,
-        below | {"var/lib/dpkg/status": b"old", "etc/passwd": b"root"},
-        {f"{SITE}/.wh.gone-1.0.dist-info": b"", f"{SITE}/hidden/.wh..wh..opq": b"", "var/lib/dpkg/status": b"new"},
+        below | {"opt/a-1.0.dist-info/METADATA": metadata("a"), "var/lib/dpkg/status": b"old", "etc/passwd": b"root"},
+        {
+            ".wh.opt": b"",
+            f"{SITE}/.wh.gone-1.0.dist-info": b"",
+            f"{SITE}/hidden/.wh..wh..opq": b"",
+            "var/lib/dpkg/status": b"new",
+        },
     )
     assert read_records(repository, digest) == {
         f"{SITE}/kept-1.0.dist-info/METADATA": metadata("kept"),

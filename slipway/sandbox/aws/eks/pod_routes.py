@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from slipway.sandbox.aws.answers import Answer, Environ, json_answer
+from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.eks.models import find_cluster
 from slipway.sandbox.aws.eks.pod_admission import AUDIENCE, CREDENTIALS_PATH, review_pod
 from slipway.sandbox.aws.eks.pod_identity import PodIdentityError, assume_role_for_pod, find_association
@@ -27,8 +28,8 @@ def assume_role_for_pod_identity(request: Any, _url: str, _headers: Any) -> tupl
     try:
         wanted = json.loads(request.data or b"{}")
         made = assume_role_for_pod(str(request.path).split("/")[2], str(wanted.get("token", "")))
-    except ValueError:
-        return _refusal(PodIdentityError("InvalidRequestException", "the body is not JSON"))
+    except (ValueError, AttributeError, RecursionError):
+        return _refusal(PodIdentityError("InvalidRequestException", "the body is no JSON object"))
     except PodIdentityError as error:
         return _refusal(error)
     session, association = made.session, made.association
@@ -83,8 +84,8 @@ def admission_application(environ: Environ, start_response: Callable[..., Any]) 
 
 def _review(environ: Environ) -> Answer:
     cluster = str(environ["PATH_INFO"]).removeprefix(ADMISSION_PREFIX)
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if environ["REQUEST_METHOD"] != "POST" or length > MAXIMUM_REVIEW_BYTES:
+    body = read_body(environ, MAXIMUM_REVIEW_BYTES)
+    if environ["REQUEST_METHOD"] != "POST" or body is None:
         return json_answer({"error": "send an AdmissionReview by POST"}, "400 Bad Request")
 
     def region_of(namespace: str, service_account: str) -> str | None:
@@ -94,8 +95,8 @@ def _review(environ: Environ) -> Answer:
         return found[0].region_name
 
     try:
-        return json_answer(review_pod(json.loads(environ["wsgi.input"].read(length)), region_of))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return json_answer(review_pod(json.loads(body), region_of))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return json_answer({"error": f"not an AdmissionReview of a pod: {error!r}"}, "400 Bad Request")
 
 

@@ -109,7 +109,7 @@ def _unverified(token: str) -> dict[str, Any]:
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, RecursionError) as error:
         raise WebIdentityError("InvalidIdentityToken", "The ID Token provided is not a valid JWT.") from error
     return cast(dict[str, Any], claims) if isinstance(claims, dict) else {}
 
