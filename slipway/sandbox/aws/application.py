@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,11 +21,21 @@ from werkzeug.test import run_wsgi_app
 from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.bodies import read_body
-from slipway.sandbox.aws.callers import caller_of
-from slipway.sandbox.aws.faults import access_denied, internal_failure, not_authenticated, not_implemented
+from slipway.sandbox.aws.callers import Caller, caller_of
+from slipway.sandbox.aws.faults import (
+    Fault,
+    access_denied,
+    internal_failure,
+    not_authenticated,
+    not_implemented,
+    not_understood,
+    not_valid,
+)
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
+from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call, unpack
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
+from slipway.sandbox.aws.shapes import ShapeError, check_parameters
 from slipway.sandbox.aws.signatures import SignatureError, check_signature
 from slipway.sandbox.ports import HOST_ADDRESS
 
@@ -112,7 +123,7 @@ class AwsApplication:
         if app.service in REFUSED_SERVICES:
             return forbidden("the sandbox does not serve this")
         operation = recognise_operation(str(app.service), environ, body)
-        if refused := _refuse_caller(operation, environ, body):
+        if refused := _refuse(operation, environ, body):
             return refused
         started = time.monotonic()
         if operation.concurrent:
@@ -146,24 +157,41 @@ class AwsApplication:
         return answer
 
 
-def _refuse_caller(operation: Operation, environ: Environ, body: bytes) -> Answer | None:
-    """The refusal of what no caller of the sandbox signed, but the few calls that AWS takes without, and of what the caller may not do."""
-    # The judge is slow to import, and most sandboxes have no caller but their owner.
+def _refuse(operation: Operation, environ: Environ, body: bytes) -> Answer | None:
+    """The refusal of what no caller of the sandbox signed, but the few calls that AWS takes without."""
     if is_unsigned(operation, environ, body):
-        from slipway.sandbox.aws.iam.unsigned import refuse_unsigned  # noqa: PLC0415
+        from slipway.sandbox.aws.iam.unsigned import refuse_unsigned  # noqa: PLC0415 - as the judge, below
 
         fault = refuse_unsigned(operation, environ, body)
-        return _answer(*fault) if fault else None
-    try:
-        caller, scope = check_signature(environ, body, caller_of, datetime.now(UTC))
-    except SignatureError as error:
-        return _answer(*not_authenticated(operation, error.code, str(error)))
-    if caller.is_owner:
-        return None
-    from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415
+    else:
+        try:
+            caller, scope = check_signature(environ, body, caller_of, datetime.now(UTC))
+        except SignatureError as error:
+            fault = not_authenticated(operation, error.code, str(error))
+        else:
+            fault = _fault_of_signed(operation, environ, body, caller, scope.region)
+    return _answer(*fault) if fault else None
 
-    message = refuse_caller(caller, operation.service, environ, body, scope.region)
-    return _answer(*access_denied(operation, message)) if message else None
+
+def _fault_of_signed(operation: Operation, environ: Environ, body: bytes, caller: Caller, region: str) -> Fault | None:
+    """What the caller may not do, and what the API's model does not allow."""
+    account = caller.arn.split(":")[4]
+    try:
+        call = read_call(operation.service, environ, unpack(environ, body), region=region, account=account)
+    except UnclearRequestError as error:
+        # Of the owner's it is moto's answer that counts.
+        return None if caller.is_owner else access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
+    if not caller.is_owner:
+        # The judge is slow to import, and most sandboxes have no caller but their owner.
+        from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415
+
+        if message := refuse_caller(caller, call, environ):
+            return access_denied(operation, message)
+    try:
+        check_parameters(call.service, call.operation, call.parameters)
+    except ShapeError as error:
+        return not_valid(operation, str(error))
+    return None
 
 
 def _buffer_body(environ: Environ) -> bytes | None:
@@ -185,11 +213,18 @@ def _run(app: Any, environ: Environ, operation: Operation) -> Answer:
         return _answer(*not_implemented(operation, str(error)))
     except Exception as error:
         log.exception("operation failed", service=operation.service, operation=operation.name)
-        return _answer(*internal_failure(operation, error))
+        return _answer(*_broken(operation, error))
     answer = list(chunks)
     if status.startswith("404") and _is_flasks_own_page(headers.get("Content-Type", ""), answer):
         return _answer(*not_implemented(operation, ""))
     return without_cors((status, list(headers.items()), answer))
+
+
+def _broken(operation: Operation, error: Exception) -> Fault:
+    """Whose fault it is that an operation broke: moto's code is not told from the request's, ours is."""
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    last = next(name for name in reversed(modules) if name.startswith(("slipway.", "moto.")))
+    return (internal_failure if last.startswith("slipway.") and last != __name__ else not_understood)(operation, error)
 
 
 def _is_flasks_own_page(content_type: str, chunks: list[bytes]) -> bool:

@@ -22,6 +22,18 @@ AUTHENTICATION_CODES = {
     "SignatureDoesNotMatch": ("SignatureDoesNotMatch", "InvalidSignatureException"),
 }
 """From S3's code to those of the query and the JSON protocols."""
+INVALID_CODES = {
+    "ec2": "InvalidParameterValue",
+    "ecr": "InvalidParameterException",
+    "eks": "InvalidParameterException",
+    "logs": "InvalidParameterException",
+    "rds": "InvalidParameterValue",
+    "route53": "InvalidInput",
+    "s3": "InvalidArgument",
+    "secretsmanager": "InvalidParameterException",
+    "sns": "InvalidParameter",
+}
+"""What services call a request that their model does not allow; the others: `ValidationError`, or `ValidationException` in JSON."""
 Fault = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -36,6 +48,20 @@ def internal_failure(operation: Operation, error: Exception) -> Fault:
     """The operation broke inside the sandbox; the daemon's log has the traceback."""
     message = f"The sandbox failed in {operation.service} {operation.name}: {type(error).__name__}: {error}"
     return _fault(operation, INTERNAL_STATUS, "InternalFailure", message)
+
+
+def not_valid(operation: Operation, message: str) -> Fault:
+    """The request is its sender's fault. Source: "Common errors" of each API."""
+    code = INVALID_CODES.get("s3" if operation.service in S3_SERVICES else operation.service)
+    return _fault(
+        operation, 400, code or ("ValidationError" if operation.protocol == "xml" else "ValidationException"), message
+    )
+
+
+def not_understood(operation: Operation, error: Exception) -> Fault:
+    """moto broke on the request, mostly on one that AWS refuses too, such as for a thing that is not there. SDKs repeat a 500."""
+    message = f"The sandbox cannot do {operation.service} {operation.name} as asked: {type(error).__name__}: {error}"
+    return not_valid(operation, message)
 
 
 def not_authenticated(operation: Operation, code: str, message: str) -> Fault:

@@ -1,4 +1,4 @@
-"""Pods behind a load balancer: found through a TargetGroupBinding, replaced under load without a lost request.
+"""Pods behind a load balancer: found by a TargetGroupBinding, reached once a security group lets it in, replaced without a lost request.
 
 Not proven: that a request survives which is being answered by a container at the moment it is killed. An ALB loses it, too.
 """
@@ -61,7 +61,11 @@ class Sandbox:
         eks.create_nodegroup(clusterName=self.name, nodegroupName="workers", subnets=ids, nodeRole=role)
         eks.get_waiter("nodegroup_active").wait(clusterName=self.name, nodegroupName="workers", **PATIENCE)
         self.kubeconfig.write_text(lifecycle.kubeconfig(self.paths, self.name).read_text())
-        balancer = self.elbv2.create_load_balancer(Name=self.name, Subnets=ids)["LoadBalancers"][0]
+        self.group_id = ec2.create_security_group(GroupName=self.name, Description="d", VpcId=subnets[0]["VpcId"])[
+            "GroupId"
+        ]
+        made = self.elbv2.create_load_balancer(Name=self.name, Subnets=ids, SecurityGroups=[self.group_id])
+        balancer = made["LoadBalancers"][0]
         self.balancer_arn, self.address = balancer["LoadBalancerArn"], balancer["DNSName"]
         self.group = self.elbv2.create_target_group(
             Name=self.name,
@@ -81,6 +85,14 @@ class Sandbox:
         image = self.kubectl(*selector, "jsonpath={.spec.template.spec.containers[0].image}")
         self.kubectl("apply", "--filename", "-", given=yaml.safe_dump_all(_manifests(image, self.group)))
 
+    def let_in(self) -> None:
+        """From the load balancer to the pods, by the group that EKS made for the cluster."""
+        network = self.client("eks").describe_cluster(name=self.name)["cluster"]["resourcesVpcConfig"]
+        rule = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "UserIdGroupPairs": [{"GroupId": self.group_id}]}
+        self.client("ec2").authorize_security_group_ingress(
+            GroupId=network["clusterSecurityGroupId"], IpPermissions=[rule]
+        )
+
     def delete(self) -> None:
         eks = self.client("eks")
         self.elbv2.delete_load_balancer(LoadBalancerArn=self.balancer_arn)
@@ -90,9 +102,9 @@ class Sandbox:
         eks.delete_cluster(name=self.name)
         eks.get_waiter("cluster_deleted").wait(name=self.name, **PATIENCE)
 
-    def states(self) -> Counter[str]:
+    def states(self, what: str = "State") -> Counter[str]:
         rows = self.elbv2.describe_target_health(TargetGroupArn=self.group)["TargetHealthDescriptions"]
-        return Counter(row["TargetHealth"]["State"] for row in rows)
+        return Counter(row["TargetHealth"].get(what, "") for row in rows)
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
@@ -178,8 +190,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     made.delete()
 
 
-def test_no_request_is_lost_while_pods_are_deleted_killed_and_scaled(sandbox: Sandbox) -> None:
+def test_load_balancer_reaches_no_pod_before_a_rule_lets_it_in(sandbox: Sandbox) -> None:
+    sandbox.wait(lambda: sandbox.states("Reason") == {"Target.Timeout": 3}, "three pods that do not answer")
+    assert httpx.get(f"http://{sandbox.address}:{PORT}/health").status_code == 503
+
+    sandbox.let_in()
+
     sandbox.wait(lambda: sandbox.states() == {"healthy": 3}, "three healthy pods")
+
+
+def test_no_request_is_lost_while_pods_are_deleted_killed_and_scaled(sandbox: Sandbox) -> None:
     with Load(f"http://{sandbox.address}:{PORT}/health") as load:
         time.sleep(1)
         for extra in ([], ["--grace-period=0", "--force"]):

@@ -315,13 +315,11 @@ def test_refused_nonsense_keeps_no_later_change_from_taking_effect(lab: Any) -> 
     for call, arguments in (
         (raw.modify_load_balancer_attributes, {"Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "x"}]}),
         (raw.create_listener, {"Protocol": "TCP", "Port": PORT + 1, "DefaultActions": [fixed]}),
-        (raw.create_listener, {"Protocol": "HTTP", "Port": 99999, "DefaultActions": [{"Type": "forward"}]}),
     ):
         with pytest.raises(ClientError, match="ValidationError"):
             call(LoadBalancerArn=balancer["LoadBalancerArn"], **arguments)
     for call, arguments in (
         (raw.modify_target_group, {"TargetGroupArn": group, "HealthCheckPort": "http"}),
-        (raw.modify_target_group, {"TargetGroupArn": group, "HealthCheckTimeoutSeconds": 121}),
         (raw.modify_listener, {"ListenerArn": listener, "DefaultActions": [{"Type": "redirect"}]}),
         (raw.modify_listener, {"ListenerArn": listener, "DefaultActions": [fixed]}),
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import botocore.session
 import pytest
 from moto.elbv2.exceptions import ELBClientError
 
@@ -12,7 +11,6 @@ from slipway.sandbox.traffic.moto_hooks.model_checks import (
     LOAD_BALANCER_ATTRIBUTES,
     TARGET_GROUP_ATTRIBUTES,
     check_attributes,
-    check_shape,
 )
 from slipway.sandbox.traffic.moto_hooks.rule_checks import check_actions, check_conditions, check_health_check_port
 
@@ -64,53 +62,6 @@ def test_refuses_a_health_check_on_what_is_no_port(port: str) -> None:
         check_health_check_port(port)
 
 
-ELBV2: Any = botocore.session.get_session().get_service_model("elbv2")
-
-
-@pytest.mark.parametrize(
-    ("operation", "request_", "fault"),
-    [
-        ("CreateTargetGroup", {"Name": "a", "HealthCheckIntervalSeconds": 301}, "healthCheck.*between 5 and 300"),
-        ("CreateTargetGroup", {"Name": "a", "Protocol": "SMTP"}, "enum value set"),
-        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a;b", "Value": "c"}]}, "regular expression pattern"),
-        ("AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a\n", "Value": "c"}]}, "regular expression pattern"),
-        ("CreateTargetGroup", {}, "'Name' failed .* not be null"),
-        (
-            "CreateListener",
-            {"LoadBalancerArn": "a", "DefaultActions": [{"Type": "no"}]},
-            "DefaultActions.1.member.Type",
-        ),
-        (
-            "CreateListener",
-            {
-                "LoadBalancerArn": "a",
-                "DefaultActions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "302"}}],
-            },
-            "regular expression pattern",
-        ),
-        (
-            "ModifyRule",
-            {
-                "RuleArn": "a",
-                "Actions": [
-                    {
-                        "Type": "fixed-response",
-                        "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "x" * 1025},
-                    }
-                ],
-            },
-            "between 0 and 1024, not 1025",
-        ),
-    ],
-)
-def test_refuses_a_request_that_the_model_of_the_api_does_not_allow(
-    operation: str, request_: dict[str, Any], fault: str
-) -> None:
-    with pytest.raises(ELBClientError, match=f"(?i){fault}") as caught:
-        check_shape(ELBV2.operation_model(operation).input_shape, request_)
-    assert caught.value.code == "ValidationError"
-
-
 @pytest.mark.parametrize(
     ("known", "attributes"),
     [
@@ -147,5 +98,3 @@ def test_conditions_and_redirects_that_aws_documents_are_taken() -> None:
         "Target group", TARGET_GROUP_ATTRIBUTES, {"slow_start.duration_seconds": "0", "stickiness.enabled": "false"}
     )
     check_health_check_port("traffic-port")
-    tags = [{"Key": "aws:größe", "Value": "for a/b=c+d-e@f_1.2 ②"}, {"Key": "empty", "Value": ""}]
-    check_shape(ELBV2.operation_model("AddTags").input_shape, {"ResourceArns": ["a"], "Tags": tags})

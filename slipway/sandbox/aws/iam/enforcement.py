@@ -13,7 +13,7 @@ from slipway.sandbox.aws.iam.context import lookup_for
 from slipway.sandbox.aws.iam.documents import PolicyError
 from slipway.sandbox.aws.iam.judge import AccessRequest, Decision, Policies, judge
 from slipway.sandbox.aws.iam.principals import Identity, identity_of
-from slipway.sandbox.aws.iam.requests import ApiCall, UnclearRequestError, read_call, unpack
+from slipway.sandbox.aws.iam.requests import ApiCall, read_call, unpack
 from slipway.sandbox.aws.iam.resource_policies import decides, owner_of, resource_policy
 from slipway.sandbox.aws.iam.resources import needs_of
 from slipway.sandbox.aws.iam.special_resources import Need
@@ -26,13 +26,8 @@ OWNERS_ONLY = frozenset({"cloudformation"})
 """Services that make other services' resources, with their caller's rights on AWS and with anybody's here."""
 
 
-def refuse_caller(caller: Caller, service: str, environ: Environ, body: bytes, region: str) -> str:
+def refuse_caller(caller: Caller, call: ApiCall, environ: Environ) -> str:
     """Why the caller may not do this, in AWS's words; empty for what it may do, and the request is then bound to what was judged."""
-    account = caller.arn.split(":")[4]
-    try:
-        call = read_call(service, environ, unpack(environ, body), region=region, account=account)
-    except UnclearRequestError as error:
-        return f"User: {caller.arn} is not authorized: {error}"
     if call.service in OWNERS_ONLY:
         return f"User: {caller.arn} is not authorized: the sandbox serves {call.service} to its owner only"
     if (call.service, call.operation) in TOKEN_ONLY:

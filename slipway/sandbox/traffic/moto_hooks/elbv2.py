@@ -9,7 +9,6 @@ from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from moto.core.responses import ActionResult
-from moto.core.utils import get_service_model
 from moto.elbv2.exceptions import (
     DuplicateListenerError,
     DuplicateLoadBalancerName,
@@ -32,7 +31,6 @@ from slipway.sandbox.traffic.moto_hooks.model_checks import (
     LOAD_BALANCER_ATTRIBUTES,
     TARGET_GROUP_ATTRIBUTES,
     check_attributes,
-    check_shape,
 )
 from slipway.sandbox.traffic.moto_hooks.patching import Method, Patches
 from slipway.sandbox.traffic.moto_hooks.rule_checks import (
@@ -80,10 +78,7 @@ def refuse(what: str) -> ELBClientError:
 def _call_action(original: Method, self: ELBV2Response) -> Any:
     """Check every request, whichever client made it, before moto looks at it."""
     params: dict[str, Any] = self._get_params()  # pyright: ignore[reportPrivateUsage] - moto's own words for it
-    operation = get_service_model("elbv2").operation_model(self._get_action())  # pyright: ignore[reportPrivateUsage]
     try:
-        if operation.input_shape:
-            check_shape(operation.input_shape, params)
         check_health_check_port(params.get("HealthCheckPort"))
     except ELBClientError as refused:
         status, headers, body = self.serialized(ActionResult(refused))

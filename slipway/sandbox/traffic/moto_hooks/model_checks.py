@@ -1,12 +1,10 @@
-"""What AWS refuses of a request by its shape: botocore's model of the API, of which moto checks little, and the documented attributes."""
+"""The attributes that AWS documents, which are in no model of the API."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sized
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from botocore.model import ListShape, Shape, StructureShape
 from moto.elbv2.exceptions import ELBClientError
 
 BOOLEAN = ("true", "false")
@@ -32,29 +30,6 @@ TARGET_GROUP_ATTRIBUTES: Mapping[str, Collection[str] | range] = {
 """Source: TargetGroupAttribute, in the same place."""
 
 
-def check_shape(shape: Shape, value: Any, path: str = "") -> None:
-    """Raise AWS's ValidationError for the first part of a request that its model does not allow."""
-    if isinstance(shape, StructureShape):
-        for name in shape.required_members:
-            if value.get(name) is None:
-                raise _refused("null", f"{path}.{name}", "not be null")
-        for name, member in shape.members.items():
-            if value.get(name) is not None:
-                check_shape(member, value[name], f"{path}.{name}")
-        return
-    limits = shape.metadata
-    size = _size(value)
-    if size is not None and not limits.get("min", size) <= size <= limits.get("max", size):
-        raise _refused(value, path, f"be between {limits.get('min', 0)} and {limits.get('max', 'any')}, not {size}")
-    if "pattern" in limits and not _matches(limits["pattern"], str(value)):
-        raise _refused(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
-    if "enum" in limits and value not in limits["enum"]:
-        raise _refused(value, path, f"satisfy enum value set: {limits['enum']}")
-    if isinstance(shape, ListShape):
-        for index, member in enumerate(value, 1):
-            check_shape(shape.member, member, f"{path}.{index}.member")
-
-
 def check_attributes(what: str, known: Mapping[str, Collection[str] | range], attributes: Mapping[str, str]) -> None:
     """Raise AWS's ValidationError for a value that is not documented."""
     for key, value in attributes.items():
@@ -65,24 +40,3 @@ def check_attributes(what: str, known: Mapping[str, Collection[str] | range], at
                 raise ELBClientError("ValidationError", f"{what} attribute '{key}' value '{value}' must be {limits}")
         elif allowed and value not in allowed:
             raise ELBClientError("ValidationError", f"{what} attribute '{key}' value '{value}' is not valid")
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """By the rules of AWS's patterns: classes of Unicode, which Python has not, and `$` at the very end only."""
-    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000"), ("$", r"\Z")):
-        pattern = pattern.replace(theirs, ours)
-    return re.search(pattern, text) is not None
-
-
-def _size(value: Any) -> int | None:
-    """What `min` and `max` limit: a number itself, or the length of a text or list."""
-    if isinstance(value, int):
-        return value
-    return len(value) if isinstance(value, Sized) else None
-
-
-def _refused(value: object, path: str, constraint: str) -> ELBClientError:
-    return ELBClientError(
-        "ValidationError",
-        f"1 validation error detected: Value '{value}' at '{path[1:]}' failed to satisfy constraint: Member must {constraint}",
-    )

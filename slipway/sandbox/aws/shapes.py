@@ -1,0 +1,105 @@
+"""What AWS refuses of a request by its shape: botocore's model of the API, of which moto checks little."""
+
+# moto is not typed strictly, and offers no public way to some things.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sized
+from functools import cache
+from numbers import Number
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from moto.core.utils import get_service_model
+
+TYPES: Mapping[str, type[Any]] = {
+    "boolean": bool,
+    "double": Number,
+    "float": Number,
+    "integer": int,
+    "list": list,
+    "long": int,
+    "map": dict,
+    "string": str,
+    "structure": dict,
+}
+"""By botocore's name of a type. Timestamps and blobs are read by moto's own reader or not at all."""
+
+
+class ShapeError(Exception):
+    """A part of a request that the API's model does not allow, in AWS's words."""
+
+
+def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+    """Raise ShapeError for the first part of a request that the model of botocore's `service` does not allow."""
+    shape: Shape | None = get_service_model(service).operation_model(operation).input_shape
+    if shape:
+        check_shape(shape, parameters)
+
+
+def check_shape(shape: Shape, value: Any, path: str = "") -> None:
+    """Raise ShapeError for the first part that the shape does not allow."""
+    wanted = TYPES.get(shape.type_name)
+    if "jsonvalue" in shape.serialization or wanted is None:
+        return
+    if not _is_a(wanted, value):
+        raise _refused(value, path, f"be of type {shape.type_name}")
+    if isinstance(shape, StructureShape):
+        _check_members(shape, value, path)
+        return
+    limits = shape.metadata
+    size = _size(value)
+    if size is not None and not limits.get("min", size) <= size <= limits.get("max", size):
+        raise _refused(value, path, f"be between {limits.get('min', 0)} and {limits.get('max', 'any')}, not {size}")
+    if "pattern" in limits and (pattern := _compiled(limits["pattern"])) and not pattern.search(str(value)):
+        raise _refused(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
+    if "enum" in limits and value not in limits["enum"]:
+        raise _refused(value, path, f"satisfy enum value set: {limits['enum']}")
+    if isinstance(shape, ListShape):
+        for index, member in enumerate(value, 1):
+            check_shape(shape.member, member, f"{path}.{index}.member")
+    if isinstance(shape, MapShape):
+        for key, member in value.items():
+            check_shape(shape.key, key, f"{path}.key")
+            check_shape(shape.value, member, f"{path}.{key}")
+
+
+def _is_a(wanted: type[Any], value: object) -> bool:
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+
+
+def _check_members(shape: StructureShape, value: Mapping[str, Any], path: str) -> None:
+    for name in shape.required_members:
+        if value.get(name) is None:
+            raise _refused("null", f"{path}.{name}", "not be null")
+    for name, member in shape.members.items():
+        if value.get(name) is not None:
+            check_shape(member, value[name], f"{path}.{name}")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """By the rules of AWS's patterns: `$` at the very end only, and classes of Unicode, which Python has not. None: another dialect."""
+    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000"), ("$", r"\Z")):
+        pattern = pattern.replace(theirs, ours)
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
+
+
+def _size(value: Any) -> int | None:
+    """What `min` and `max` limit: a number itself, or the length of a text or list."""
+    if isinstance(value, int):
+        return value
+    return len(value) if isinstance(value, Sized) else None
+
+
+def _refused(value: object, path: str, constraint: str) -> ShapeError:
+    return ShapeError(
+        f"1 validation error detected: Value '{str(value)[:200]}' at '{path[1:]}' failed to satisfy constraint: "
+        f"Member must {constraint}"
+    )

@@ -1,0 +1,46 @@
+"""Requests that the model of an API does not allow, of which moto checks little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slipway.sandbox.aws.shapes import ShapeError, check_parameters
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("elbv2 CreateTargetGroup", {"Name": "a", "HealthCheckIntervalSeconds": 301}, "healthCheck.*between 5 and 300"),
+    ("elbv2 CreateTargetGroup", {"Name": "a", "Protocol": "SMTP"}, "enum value set"),
+    ("elbv2 CreateTargetGroup", {}, "'Name' failed .* not be null"),
+    ("elbv2 AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a;b", "Value": "c"}]}, "regular expression pattern"),
+    ("elbv2 AddTags", {"ResourceArns": ["a"], "Tags": [{"Key": "a\n", "Value": "c"}]}, "regular expression pattern"),
+    (
+        "elbv2 CreateListener",
+        {"LoadBalancerArn": "a", "DefaultActions": [{"Type": "no"}]},
+        "DefaultActions.1.member.Type",
+    ),
+    (
+        "elbv2 ModifyRule",
+        {"RuleArn": "a", "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "302"}}]},
+        "regular expression pattern",
+    ),
+    ("iam CreateRole", {"RoleName": "r" * 65, "AssumeRolePolicyDocument": "{}"}, "between 1 and 64, not 65"),
+    ("dynamodb GetItem", {"TableName": 5, "Key": {}}, "'TableName' .*of type string"),
+    ("dynamodb GetItem", {"TableName": "abc", "Key": {"k": "v"}}, "'Key.k' .*of type structure"),
+    ("eks CreateCluster", {"name": "-a", "roleArn": "r", "resourcesVpcConfig": {}}, "regular expression pattern"),
+    ("sqs ReceiveMessage", {"QueueUrl": "q", "MaxNumberOfMessages": True}, "of type integer"),
+]
+
+
+@pytest.mark.parametrize(("operation", "parameters", "fault"), REFUSED)
+def test_refuses_what_the_model_does_not_allow(operation: str, parameters: dict[str, Any], fault: str) -> None:
+    service, name = operation.split()
+    with pytest.raises(ShapeError, match=f"(?i){fault}"):
+        check_parameters(service, name, parameters)
+
+
+def test_takes_what_aws_documents() -> None:
+    tags = [{"Key": "aws:größe", "Value": "for a/b=c+d-e@f_1.2 ②"}, {"Key": "empty", "Value": ""}]
+    check_parameters("elbv2", "AddTags", {"ResourceArns": ["a"], "Tags": tags})
+    check_parameters("dynamodb", "GetItem", {"TableName": "abc", "Key": {"k": {"S": "v"}}})
+    check_parameters("s3", "PutObject", {"Bucket": "abc", "Key": "k", "Body": object()})
