@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, cast
@@ -18,6 +19,8 @@ from slipway.cli.session import Session
 from slipway.errors import SlipwayError
 
 INTERRUPTED = 130
+LONGEST_SIZE = 5
+"""Digits of a terminal's width and height."""
 BUG = 70
 
 EPILOG = """
@@ -80,6 +83,9 @@ def options(
 
 def run() -> None:
     """Run a command and end the process with its exit code."""
+    for name in ("COLUMNS", "LINES"):
+        if len(os.environ.get(name, "")) > LONGEST_SIZE:  # what prints reads them as numbers, unasked
+            del os.environ[name]
     try:
         code = app(standalone_mode=False)
     except SlipwayError as error:

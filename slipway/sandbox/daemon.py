@@ -48,7 +48,7 @@ class DaemonOptions:
 def parse_options(arguments: list[str]) -> DaemonOptions:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m slipway.sandbox.daemon", description=__doc__)
-    parser.add_argument("--port", type=int, default=int(os.environ.get(PORT_VARIABLE, AWS_PORT)))
+    parser.add_argument("--port", type=int, default=os.environ.get(PORT_VARIABLE, str(AWS_PORT)))
     parser.add_argument("--api-only", action="store_true")
     parser.add_argument("--code", default="", help="hash of the sources; tells `up` whether the daemon runs these")
     parsed = parser.parse_args(arguments)

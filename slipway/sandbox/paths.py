@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway.errors import UsageError
+
 
 def private_folder(path: Path) -> Path:
     """The folder, which only its owner can enter; made if it is not there."""
@@ -37,8 +39,15 @@ class SandboxPaths:
 
     @classmethod
     def from_environment(cls) -> SandboxPaths:
-        """The folder that `SLIPWAY_HOME` names, or `~/.slipway`."""
-        return cls(Path(os.environ.get("SLIPWAY_HOME") or Path.home() / ".slipway").expanduser().resolve())
+        """The folder that `SLIPWAY_HOME` names, or `~/.slipway`. Raises UsageError for what can be none."""
+        named = os.environ.get("SLIPWAY_HOME") or "~/.slipway"
+        try:
+            home = Path(named).expanduser().resolve()
+            home.is_dir()
+            named.encode()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UsageError(f"{named[:200]!r} is no folder: {error}", where="SLIPWAY_HOME") from error
+        return cls(home)
 
     @property
     def cache(self) -> Path:

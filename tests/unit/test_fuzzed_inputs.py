@@ -212,6 +212,57 @@ def test_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     try_all("arguments", kept, make, 300, use)
 
 
+# -- variables of the environment
+
+VARIABLES = (
+    *("SLIPWAY_HOME", "SLIPWAY_PROJECT_DIR", "SLIPWAY_SANDBOX", "SLIPWAY_SANDBOX_AWS", "SLIPWAY_AWS_PORT"),
+    *("SLIPWAY_PROMETHEUS_URL", "SLIPWAY_PROMETHEUS_QUERIES", "SLIPWAY_WEBHOOK_URL", "SLIPWAY_WEBHOOK_SECRET"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"),
+    *("AWS_CA_BUNDLE", "AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULTS_MODE", "AWS_USE_FIPS_ENDPOINT"),
+    *("DOCKER_HOST", "HTTPS_PROXY", "HOME", "PULUMI_HOME", "PULUMI_BACKEND_URL", "COLUMNS", "TERM", "NO_COLOR", "TZ", "LANG"),
+)  # fmt: skip
+
+
+def test_variables_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    monkeypatch.setattr(wiring, "DynamoLedger", lambda _table: released().ledger)
+    monkeypatch.setattr(Session, "stack", lambda self, name: self.require_stack(name))
+    monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
+    target = released().ledger.targets()[0]
+    commands = (["history", "dev"], ["status"], ["sandbox", "status"], ["sandbox", "env"])
+
+    def make(dice: random.Random) -> dict[str, str]:
+        texts = [
+            *map(str, VALUES),
+            *(piece.decode(errors="surrogateescape") for piece in PIECES),
+            "http://[",
+            "https://x:y",
+            "file:///",
+        ]
+        return {name: dice.choice(texts).replace("\0", "") for name in dice.sample(VARIABLES, dice.randrange(1, 4))}
+
+    def use(variables: Mapping[str, str]) -> None:
+        with pytest.MonkeyPatch.context() as changed:
+            for name, value in {"HOME": str(tmp_path), "SLIPWAY_HOME": str(tmp_path / "home"), **variables}.items():
+                changed.setenv(name, value)
+            project = [] if "SLIPWAY_PROJECT_DIR" in variables else ["-C", str(tmp_path)]
+            command = random.Random(str(variables)).choice(commands)
+            assert run_command(changed, capsys, *project, *command) in {0, 1, 2, 3, 4}
+            with suppress(UsageError):
+                wiring.connect(target)
+
+    kept = (
+        {"AWS_MAX_ATTEMPTS": "many"},
+        {"SLIPWAY_HOME": "~nobody-at-all"},
+        {"AWS_PROFILE": "none"},
+        {"AWS_REGION": "no region"},
+    )
+    try_all("variables", kept, make, 250, use)
+
+
 # -- the ledger's documents
 
 

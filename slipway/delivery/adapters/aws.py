@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slipway.errors import OperationError
+from slipway.errors import OperationError, UsageError
 
 CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 7})
 """A call that hangs must not hold a rollout longer than a bake; retries cover throttling, and half a minute without an endpoint."""
@@ -20,13 +20,26 @@ CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard",
 @cache
 def session(region: str) -> boto3.Session:
     """The caller's own credentials, from wherever the AWS SDK finds them. One per region: it keeps the service models it has read."""
-    return boto3.Session(region_name=region)
+    with _settings_of_caller():
+        return boto3.Session(region_name=region)
 
 
 def client(service: str, region: str) -> Any:
     """A bounded client of one service. `Any`: the caller names the type, boto3's own overloads cannot."""
     factory: Any = session(region)
-    return factory.client(service, config=CONFIG)
+    with _settings_of_caller():
+        return factory.client(service, config=CONFIG)
+
+
+@contextmanager
+def _settings_of_caller() -> Generator[None]:
+    """What the AWS SDK cannot make a client of, as UsageError."""
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(
+            f"the AWS SDK does not take its settings: {error}", remedy="check the variables AWS_… and the profile"
+        ) from error
 
 
 @contextmanager

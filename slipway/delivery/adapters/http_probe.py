@@ -9,6 +9,7 @@ from datetime import datetime
 
 import httpx
 
+from slipway.delivery.adapters.http import http_client
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -36,7 +37,7 @@ class HttpProbe:
         self._settings = target.rollout
         # Connections are not kept: each request is to be balanced anew, over all targets.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits, follow_redirects=False)
+        self._client = client or http_client(timeout=TIMEOUT_SECONDS, limits=limits, follow_redirects=False)
         self._sleep = sleep
 
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:

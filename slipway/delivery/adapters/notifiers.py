@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from slipway.delivery.adapters.aws import client as aws_client
+from slipway.delivery.adapters.http import http_client
 from slipway.delivery.events import Event
 from slipway.log import get_logger
 from slipway.scrubbing import scrub
@@ -58,7 +59,7 @@ class Notifiers:
 
 def slack_channel(url: str, client: httpx.Client | None = None) -> Channel:
     """A webhook that understands Slack's messages (Slack, Mattermost, Discord with /slack)."""
-    http = client or httpx.Client(timeout=TIMEOUT_SECONDS)
+    http = client or http_client(timeout=TIMEOUT_SECONDS)
 
     def send(name: str, facts: Mapping[str, Any]) -> None:
         http.post(url, json=slack_message(name, facts)).raise_for_status()
@@ -70,7 +71,7 @@ def signed_channel(
     url: str, secret: str, client: httpx.Client | None = None, now: Callable[[], float] = time.time
 ) -> Channel:
     """Any webhook: the facts as JSON, signed so that the receiver can tell them from forged ones."""
-    http = client or httpx.Client(timeout=TIMEOUT_SECONDS)
+    http = client or http_client(timeout=TIMEOUT_SECONDS)
 
     def send(name: str, facts: Mapping[str, Any]) -> None:
         body = json.dumps({"event": name, **facts}, sort_keys=True).encode()

@@ -9,6 +9,7 @@ from typing import cast
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from slipway.delivery.adapters.http import http_client
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
 from slipway.errors import OperationError
@@ -59,7 +60,7 @@ class PrometheusMetrics:
 
     def __init__(self, url: str, queries: PrometheusQueries, client: httpx.Client | None = None) -> None:
         self._queries = queries
-        self._client = client or httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+        self._client = client or http_client(base_url=url, timeout=TIMEOUT_SECONDS)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`."""

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.adapters.ecr import ADDRESS
+from slipway.delivery.adapters.http import http_client
 from slipway.errors import OperationError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Repository:
     """One repository. Failures are OperationError that names the registry."""
 
     def __init__(self, access: Access, path: str) -> None:
-        self._http = httpx.Client(
+        self._http = http_client(
             base_url=f"{access.url}/v2/{path}/",
             headers=access.headers,
             timeout=TIMEOUT_SECONDS,

@@ -11,16 +11,20 @@ import logging
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
 from slipway.errors import MachineError
+from slipway.sandbox.ports import HOST_ADDRESS
 
 IDLE_SECONDS = 60
 """For which a client may say nothing before its request is whole."""
+MOST_CONNECTIONS = 64
+"""Open at a time from one address that is not this machine's own: no pod keeps all others out."""
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -37,6 +41,38 @@ class _RequestHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged: they may carry secrets, and there are thousands."""
         del code, size
+
+
+class _Server(ThreadedWSGIServer):
+    """A thread for each connection, and not too many for one client."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._open: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether to serve a connection; it is closed otherwise."""
+        del request
+        client = str(client_address[0])
+        return client in {"127.0.0.1", HOST_ADDRESS} or self._open[client] < MOST_CONNECTIONS
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count it, and serve it in a thread."""
+        self._count(client_address, 1)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """In its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._count(client_address, -1)
+
+    def _count(self, client_address: Any, change: int) -> None:
+        with self._counting:
+            self._open[str(client_address[0])] += change
+            self._open = +self._open
 
 
 class AwsServer:
@@ -95,6 +131,6 @@ def _bind(application: Any, address: str, port: int, handler: type[_RequestHandl
             remedy="stop what listens there (`ss -ltnp` names it), or run `slipway sandbox down` for the sandbox that holds it",
         ) from error
     bound_port = listener.getsockname()[1]
-    server = make_server(address, bound_port, application, threaded=True, request_handler=handler, fd=listener.fileno())
+    server = _Server(address, bound_port, application, handler, fd=listener.fileno())
     listener.detach()
     return server

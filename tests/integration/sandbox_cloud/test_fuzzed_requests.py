@@ -1,7 +1,4 @@
-"""Nonsense over HTTP, from somebody without credentials: the AWS API takes it for its sender's fault, and goes on.
-
-Not proven: what moto makes of nonsense that is signed.
-"""
+"""Nonsense over HTTP, signed and unsigned: the AWS API takes it for its sender's fault, and goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +8,11 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.fuzzing import mutated_bytes, try_all
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.aws import aws_client
+from tests.fuzzing import mutated_bytes, mutated_value, try_all
 
 FORM = "application/x-www-form-urlencoded"
 SECONDS = 20
@@ -74,3 +75,65 @@ def test_requests_of_nobody(daemon: Any) -> None:
     kept = [start + f"Content-Length: {length}\r\n\r\n{{}}".encode() for start in (post, review) for length in LENGTHS]
     kept += [post + b"Transfer-Encoding: chunked\r\n\r\n" + chunk for chunk in (b"zz\r\n", b"-5\r\n{}", b"F" * 99)]
     try_all("unsigned", kept, make, 300, use)
+
+
+SERVICES = (
+    *("acm", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "elbv2", "iam", "kms", "logs", "rds", "route53", "s3"),
+    *("secretsmanager", "sns", "sqs", "sts"),
+)
+TEXTS = (
+    "abc",
+    "vpc-12345678",
+    "arn:aws:iam::123456789012:role/a",
+    "10.0.0.0/16",
+    '{"Version": "2012-10-17", "Statement": []}',
+)
+NOT_IMPLEMENTED = 501
+
+
+def near(dice: random.Random, shape: Any, depth: int = 0) -> Any:
+    """A value of a shape, all but that texts may not be what the pattern asks for."""
+    match shape.type_name:
+        case "structure":
+            wanted = [
+                name for name in shape.members if name in shape.required_members or (depth < 3 and dice.random() < 0.3)
+            ]
+            return {name: near(dice, shape.members[name], depth + 1) for name in wanted}
+        case "list":
+            return [near(dice, shape.member, depth + 1) for _ in range(dice.randrange(1, 3))]
+        case "map":
+            return {"a": near(dice, shape.value, depth + 1)}
+        case kind:
+            values = {"boolean": (True, False), "timestamp": ("2026-01-01T00:00:00Z",), "blob": ("abc",)}
+            numbers = dict.fromkeys(("integer", "long", "float", "double"), (0, 1, 5, 100))
+            return dice.choice(shape.metadata.get("enum") or {**values, **numbers}.get(kind, TEXTS))
+
+
+def test_requests_of_the_owner(daemon: Any) -> None:
+    settings = Config(parameter_validation=False, retries={"max_attempts": 0}, read_timeout=SECONDS)
+    clients = {name: aws_client(name, daemon.home, daemon.url, config=settings) for name in SERVICES}
+
+    def make(dice: random.Random) -> tuple[str, str, Any]:
+        client = clients[service := dice.choice(SERVICES)]
+        operation = dice.choice(
+            [name for name in client.meta.service_model.operation_names if name != "ReceiveMessage"]
+        )
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        parameters = near(dice, shape) if shape else {}
+        changed = mutated_value(dice, parameters) if dice.random() < 0.6 else parameters
+        return service, operation, changed if isinstance(changed, dict) else {}
+
+    def use(asked: tuple[str, str, Any]) -> None:
+        service, operation, parameters = asked
+        try:
+            clients[service]._make_api_call(operation, parameters)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status >= 500 and status != NOT_IMPLEMENTED:
+                raise
+        except (BotoCoreError, AttributeError, LookupError, TypeError, ValueError):
+            return  # the client could not even send it, or not read what answers nonsense
+
+    kept = [("sqs", "CreateQueue", {}), ("kms", "CreateGrant", {"KeyId": "abc"}), ("sts", "AssumeRole", {})]
+    kept += [("dynamodb", "PutItem", {"TableName": []}), ("sns", "GetTopicAttributes", {"TopicArn": "\x1b[31m"})]
+    try_all("signed", kept, make, 400, use)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import stat
 import struct
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from slipway.sandbox.aws.server import MOST_CONNECTIONS
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("path", ["/", "/_slipway/status", "/_slipway/token-review/dev"])
@@ -80,3 +85,22 @@ def test_answer_leaves_in_one_segment(daemon: Any) -> None:
 def data_segments_in(connected: socket.socket) -> int:
     """`tcpi_data_segs_in` of Linux's tcp_info."""
     return int(struct.unpack_from("I", connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0])
+
+
+def test_client_that_holds_many_connections_keeps_nobody_else_out(daemon: Any) -> None:
+    address = urlsplit(daemon.url)
+    request = f"GET /_slipway/status HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
+
+    def answer(source: str) -> bytes:
+        with socket.create_connection((address.hostname, address.port), 20, (source, 0)) as connection:
+            try:
+                connection.sendall(request)
+                return connection.recv(12)
+            except ConnectionError:
+                return b""
+
+    with contextlib.ExitStack() as held:
+        for _ in range(MOST_CONNECTIONS):
+            held.enter_context(socket.create_connection((address.hostname, address.port), 20, ("127.0.0.2", 0)))
+        assert [answer(source) for source in ("127.0.0.2", "127.0.0.3", "127.0.0.1")] == [b"", *[b"HTTP/1.1 200"] * 2]
+    wait_until(lambda: answer("127.0.0.2") == b"HTTP/1.1 200", "a connection after the others are closed", 20)

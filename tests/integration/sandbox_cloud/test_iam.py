@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import botocore.session
+import httpx
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -17,8 +20,9 @@ from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from tests.aws import aws_client
+from slipway.sandbox.aws.iam.web_identity import WebIdentityError, fetch_keys
 from tests.identities import ACCOUNT, Document, Identities, allow, deny, document, refusal, refused, tampered
+from tests.integration.sandbox_cloud.conftest import ApiDaemon
 
 
 @pytest.mark.parametrize(
@@ -278,10 +282,23 @@ def test_simulation_says_what_the_requests_get(identities: Identities, name: str
     assert found["EvaluationResults"][0]["EvalDecision"] == "allowed"
 
 
-def test_refuses_an_expired_session(daemon: Any, identities: Identities) -> None:
-    lenient = aws_client("sts", daemon.home, daemon.url, config=Config(parameter_validation=False))
-    assumed = lenient.assume_role(RoleArn=identities.role(allow("*")), RoleSessionName="test", DurationSeconds=-1)
-    session = identities.of(assumed)
+LATE = """
+from datetime import timedelta
+from slipway.sandbox.aws import callers
+from slipway.sandbox.daemon import DaemonOptions, run
+from slipway.sandbox.paths import SandboxPaths
+now = callers.utcnow
+callers.utcnow = lambda: now() + timedelta(hours=2)
+run(SandboxPaths.from_environment(), DaemonOptions(port=0, api_only=True))
+"""
+"""A daemon that takes a session of one hour for ended."""
+
+
+def test_refuses_an_expired_session(tmp_path: Path) -> None:
+    late = ApiDaemon(tmp_path, ("-c", LATE))
+    late.start()
+    identities = Identities(late)
+    session = identities.of(late.client("sts").assume_role(RoleArn=identities.role(allow("*")), RoleSessionName="test"))
     for service, operation, code in (
         ("sts", "get_caller_identity", "ExpiredToken"),
         ("dynamodb", "list_tables", "ExpiredTokenException"),
@@ -289,6 +306,7 @@ def test_refuses_an_expired_session(daemon: Any, identities: Identities) -> None
         ("s3", "list_buckets", "ExpiredToken"),
     ):
         assert refusal(getattr(session(service), operation))[0] == code
+    late.end(signal.SIGTERM)
 
 
 def set_body(request: Any, text: str) -> None:
@@ -336,11 +354,12 @@ class Issuer:
 
     def __init__(self) -> None:
         self._key = RSAKey.generate_key(2048, parameters={"kid": "one"})
+        self.keys_address = ""
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found = {"jwks_uri": f"{issuer.url}/keys"} if "well-known" in self.path else issuer.keys
+                found = {"jwks_uri": issuer.keys_address} if "well-known" in self.path else issuer.keys
                 body = json.dumps(found).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -352,7 +371,8 @@ class Issuer:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.keys = KeySet([self._key]).as_dict(private=False)
+        self.keys_address = f"{self.url}/keys"
+        self.keys: Any = KeySet([self._key]).as_dict(private=False)
 
     def token(self, key: RSAKey | None = None, **claims: object) -> str:
         whole = {
@@ -372,6 +392,27 @@ def issuer() -> Iterator[Issuer]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("address", "keys"),
+    [("http://169.254.169.254/latest", None), ("file:///etc/passwd", None), ("https://[", None), ("", []), ("", {"a": "x" * 2**20})],
+    ids=["plain HTTP elsewhere", "file", "no address", "list", "large"],
+)  # fmt: skip
+def test_keys_of_an_issuer_are_read_from_where_they_may_be(issuer: Issuer, address: str, keys: object) -> None:
+    assert fetch_keys(issuer.url) == issuer.keys
+    issuer.keys_address = address or issuer.keys_address
+    issuer.keys = issuer.keys if keys is None else keys
+    with pytest.raises(WebIdentityError):
+        fetch_keys(issuer.url)
+
+
+def test_issuer_elsewhere_does_not_lead_to_this_machine(monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> None:
+    client = httpx.Client
+    issuer_elsewhere = httpx.MockTransport(lambda _: httpx.Response(200, json={"jwks_uri": issuer.keys_address}))
+    monkeypatch.setattr(httpx, "Client", lambda **_: client(transport=issuer_elsewhere))
+    with pytest.raises(WebIdentityError, match="jwks_uri does not use HTTPS"):
+        fetch_keys("https://issuer.example")
 
 
 def test_web_identity_takes_the_role_that_trusts_its_audience_and_subject(

@@ -35,6 +35,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 TIMEOUT_SECONDS = 5
+LARGEST_ANSWER_BYTES = 1 << 20
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 KeysOf = Callable[[str], dict[str, Any]]
@@ -51,17 +52,39 @@ class WebIdentityError(Exception):
 
 def fetch_keys(issuer: str) -> dict[str, Any]:
     """As OpenID Connect Discovery has it. Plain HTTP is for issuers on this machine."""
-    address = urlsplit(issuer)
-    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
-        raise WebIdentityError("InvalidIdentityToken", "the issuer of the token does not use HTTPS")
     try:
+        _check_address(issuer, of="the issuer of the token")
         with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-            found = client.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration").raise_for_status().json()
-            return cast(dict[str, Any], client.get(str(found["jwks_uri"])).raise_for_status().json())
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+            found = _get_json(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            keys_address = str(found["jwks_uri"])
+            _check_address(keys_address, of="the issuer's jwks_uri", plain=urlsplit(issuer).hostname in LOOPBACK)
+            return _get_json(client, keys_address)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, RecursionError) as error:
         raise WebIdentityError(
             "IDPCommunicationError", f"Couldn't retrieve verification key from your identity provider: {error}"
         ) from error
+
+
+def _check_address(text: str, *, of: str, plain: bool = True) -> None:
+    """HTTPS, or where `plain` is true HTTP to this machine: an issuer elsewhere is not to have the sandbox ask this machine's services."""
+    address = urlsplit(text)
+    if address.scheme != "https" and not (plain and address.scheme == "http" and address.hostname in LOOPBACK):
+        raise WebIdentityError("InvalidIdentityToken", f"{of} does not use HTTPS")
+
+
+def _get_json(client: httpx.Client, address: str) -> dict[str, Any]:
+    """The object at an address, of which no more than LARGEST_ANSWER_BYTES are read. Raises ValueError for anything else."""
+    with client.stream("GET", address) as answer:
+        answer.raise_for_status()
+        body = b""
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) > LARGEST_ANSWER_BYTES:
+                raise ValueError(f"{address} answers with more than {LARGEST_ANSWER_BYTES} bytes")
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError(f"{address} does not answer with an object")
+    return cast(dict[str, Any], found)
 
 
 def check_web_identity(call: ApiCall, now: datetime, keys_of: KeysOf = fetch_keys) -> SessionDetails:
