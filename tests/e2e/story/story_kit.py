@@ -93,11 +93,13 @@ class Slipway:
         """The status of one environment."""
         return next(each for each in self.ask("status") if each["environment"] == environment)
 
-    def kubectl(self, environment: str, *arguments: str) -> str:
+    def kubectl(self, environment: str, *arguments: str, given: str = "") -> str:
         """Run kubectl in the service's namespace of one environment."""
         kubeconfig = self.run("sandbox", "kubeconfig", environment).stdout.strip()
         argv = ["kubectl", "--kubeconfig", kubeconfig, "--namespace", "orders", *arguments]
-        done = subprocess.run(argv, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            argv, env=self._environment, input=given, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
