@@ -26,7 +26,10 @@ def test_pod_of_dev_reaches_its_own_environment_and_the_aws_api_and_nothing_else
     own, *others = (_addresses(slipway, name) for name in ENVIRONMENTS)
     sockets = {(str(each.address), each.port) for each in listening(ProcessTable(slipway.paths))}
     machine = {
-        str(each.address) for found in psutil.net_if_addrs().values() for each in found if each.family in _FAMILIES
+        str(each.address)
+        for found in psutil.net_if_addrs().values()
+        for each in found
+        if each.family in _FAMILIES and each.address not in {"127.0.0.1", "::1"}  # which are the pod's own inside it
     }
     link_local = {address for address in machine if address.startswith("fe80")}
     targets = {(address, port) for address in {*own, *(each for found in others for each in found)} for port in PORTS}
