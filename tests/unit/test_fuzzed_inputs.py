@@ -231,9 +231,9 @@ def test_variables_of_the_environment(
     monkeypatch.setattr(wiring, "DynamoLedger", lambda _table: released().ledger)
     monkeypatch.setattr(Session, "stack", lambda self, name: self.require_stack(name))
     monkeypatch.setattr("slipway.sandbox.running.ask_daemon", lambda: None)
-    monkeypatch.setattr(
-        "botocore.endpoint.time.sleep", lambda _seconds: None
-    )  # between tries to reach AWS, from which sockets are kept
+    monkeypatch.chdir(tmp_path)  # folders by relative names are made there
+    # Between tries to reach AWS, from which sockets are kept.
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     target = released().ledger.targets()[0]
     commands = (["history", "dev"], ["status"], ["sandbox", "status"], ["sandbox", "env"])
 
