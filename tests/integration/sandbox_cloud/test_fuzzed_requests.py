@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tests.aws import aws_client
 from tests.fuzzing import mutated_bytes, mutated_value, try_all
@@ -131,7 +132,7 @@ def test_requests_of_the_owner(daemon: Any) -> None:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if status >= 500 and status != NOT_IMPLEMENTED:
                 raise
-        except (BotoCoreError, AttributeError, LookupError, TypeError, ValueError):
+        except (BotoCoreError, ResponseParserError, AttributeError, LookupError, TypeError, ValueError):
             return  # the client could not even send it, or not read what answers nonsense
 
     kept = [("sqs", "CreateQueue", {}), ("kms", "CreateGrant", {"KeyId": "abc"}), ("sts", "AssumeRole", {})]
