@@ -27,6 +27,8 @@ TYPES: Mapping[str, type[Any]] = {
     "structure": dict,
 }
 """By botocore's name of a type. Timestamps and blobs are read by moto's own reader or not at all."""
+ALSO_TAKEN: Mapping[str, frozenset[str]] = {"BucketCannedACL": frozenset({"log-delivery-write"})}
+"""By shape: what AWS documents and its model lacks. Source: "Canned ACL", Amazon S3 user guide."""
 
 
 class ShapeError(Exception):
@@ -56,7 +58,7 @@ def check_shape(shape: Shape, value: Any, path: str = "") -> None:
         raise _refused(value, path, f"be between {limits.get('min', 0)} and {limits.get('max', 'any')}, not {size}")
     if "pattern" in limits and (pattern := _compiled(limits["pattern"])) and not pattern.search(str(value)):
         raise _refused(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
-    if "enum" in limits and value not in limits["enum"]:
+    if "enum" in limits and value not in limits["enum"] and value not in ALSO_TAKEN.get(shape.name, ()):
         raise _refused(value, path, f"satisfy enum value set: {limits['enum']}")
     if isinstance(shape, ListShape):
         for index, member in enumerate(value, 1):

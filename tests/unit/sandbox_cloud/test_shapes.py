@@ -44,3 +44,4 @@ def test_takes_what_aws_documents() -> None:
     check_parameters("elbv2", "AddTags", {"ResourceArns": ["a"], "Tags": tags})
     check_parameters("dynamodb", "GetItem", {"TableName": "abc", "Key": {"k": {"S": "v"}}})
     check_parameters("s3", "PutObject", {"Bucket": "abc", "Key": "k", "Body": object()})
+    check_parameters("s3", "PutBucketAcl", {"Bucket": "abc", "ACL": "log-delivery-write"})
