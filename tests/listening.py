@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Collection, Generator, Iterable, Iterator
@@ -105,6 +106,13 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
     address = ipaddress.ip_address(b"".join(words))
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def machine_addresses() -> set[str]:
+    """All that the machine has, of both families, its loopback's too."""
+    families = (socket.AF_INET, socket.AF_INET6)
+    found = [each for addresses in psutil.net_if_addrs().values() for each in addresses if each.family in families]
+    return {str(each.address) for each in found}
 
 
 def run(*argv: str, namespace: str = "", text: str = "", seconds: float = 120) -> str:

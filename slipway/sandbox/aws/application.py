@@ -32,7 +32,7 @@ from slipway.sandbox.aws.faults import (
     not_valid,
 )
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
-from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call, unpack
+from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
@@ -177,7 +177,7 @@ def _fault_of_signed(operation: Operation, environ: Environ, body: bytes, caller
     """What the caller may not do, and what the API's model does not allow."""
     account = caller.arn.split(":")[4]
     try:
-        call = read_call(operation.service, environ, unpack(environ, body), region=region, account=account)
+        call = read_call(operation.service, environ, body, region=region, account=account)
     except UnclearRequestError as error:
         # Of the owner's it is moto's answer that counts.
         return None if caller.is_owner else access_denied(operation, f"User: {caller.arn} is not authorized: {error}")

@@ -126,5 +126,5 @@ def _cbor(fields: dict[str, str]) -> bytes:
 
 
 def _cbor_head(kind: int, length: int) -> bytes:
-    # Lengths below 24 stand in the head itself; 25 says that two bytes of length follow.
-    return bytes([kind << 5 | length]) if length < 24 else bytes([kind << 5 | 25]) + length.to_bytes(2, "big")
+    # Lengths below 24 stand in the head itself; 26 says that four bytes of length follow.
+    return bytes([kind << 5 | length]) if length < 24 else bytes([kind << 5 | 26]) + length.to_bytes(4, "big")

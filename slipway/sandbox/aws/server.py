@@ -60,7 +60,11 @@ class _Server(ThreadedWSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Count it, and serve it in a thread."""
         self._count(client_address, 1)
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._count(client_address, -1)
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """In its thread."""

@@ -29,6 +29,8 @@ TYPES: Mapping[str, type[Any]] = {
 """By botocore's name of a type. Timestamps and blobs are read by moto's own reader or not at all."""
 ALSO_TAKEN: Mapping[str, frozenset[str]] = {"BucketCannedACL": frozenset({"log-delivery-write"})}
 """By shape: what AWS documents and its model lacks. Source: "Canned ACL", Amazon S3 user guide."""
+ANCHOR = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$")
+"""A `$` of a pattern, or what hides one: an escaped character, a class."""
 
 
 class ShapeError(Exception):
@@ -85,8 +87,9 @@ def _check_members(shape: StructureShape, value: Mapping[str, Any], path: str) -
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """By the rules of AWS's patterns: `$` at the very end only, and classes of Unicode, which Python has not. None: another dialect."""
-    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000"), ("$", r"\Z")):
+    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000")):
         pattern = pattern.replace(theirs, ours)
+    pattern = ANCHOR.sub(lambda found: found[0] if found[0] != "$" else r"\Z", pattern)
     try:
         return re.compile(pattern)
     except re.error:

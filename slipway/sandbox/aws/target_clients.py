@@ -15,22 +15,25 @@ from moto.ec2.models import ec2_backends
 from slipway.sandbox.aws.security_groups import Party, clusters_pods, connects, party_of
 from slipway.sandbox.aws.world import world
 
-Reaches = Callable[[Any, str, int], bool]
-"""Whether a load balancer of moto's reaches a port of an address."""
+Reaches = Callable[[str, int], bool]
+"""Whether one load balancer reaches a port of an address."""
 
 
-def load_balancer_reach() -> Reaches:
-    """As security groups say now. What is no pod of a cluster, such as a server on this machine, is always reached."""
+def load_balancer_reach() -> Callable[[Any], Reaches]:
+    """By load balancer of moto's, as security groups say now. What is no pod of a cluster, such as a server on this machine, is always
+    reached."""
     clusters = world().clusters
     parties: Mapping[str, Party] = dict(clusters_pods()) if clusters else {}
 
-    def reaches(balancer: Any, address: str, port: int) -> bool:
-        name = clusters.name_of(address) if clusters else None
-        if name not in parties:
-            return True
+    def reach_of(balancer: Any) -> Reaches:
         region, account = str(balancer.arn).split(":")[3:5]
         ec2 = ec2_backends[account][region]
         client = party_of(ec2, str(balancer.vpc_id), balancer.security_groups, balancer.subnets)
-        return connects(client, parties[name], (port,))
 
-    return reaches
+        def reaches(address: str, port: int) -> bool:
+            name = clusters.name_of(address) if clusters else None
+            return name not in parties or connects(client, parties[name], (port,))
+
+        return reaches
+
+    return reach_of

@@ -52,7 +52,7 @@ def load_plan(address_of: Callable[[str], str]) -> Plan:
     groups: dict[str, TargetGroup] = {}
     closed: dict[str, frozenset[Target]] = {}
     with API_LOCK:
-        reaches = load_balancer_reach()
+        reach_of = load_balancer_reach()
         for account, region, backend in backends():
             balancers.extend(
                 _read_balancer(balancer, account, region, address_of(balancer.arn))
@@ -62,9 +62,9 @@ def load_plan(address_of: Callable[[str], str]) -> Plan:
             for group in list(backend.target_groups.values()):
                 groups[group.arn] = _read_group(group)
         for balancer in balancers:
-            asked = _moto_balancer(balancer)
+            reaches = reach_of(_moto_balancer(balancer))
             for arn in _used_by(balancer) & groups.keys():
-                shut = {each for each in groups[arn].targets if not reaches(asked, each.address, each.port)}
+                shut = {each for each in groups[arn].targets if not reaches(each.address, each.port)}
                 closed[arn] = closed.get(arn, frozenset()) | shut
     groups |= {arn: replace(groups[arn], closed=targets) for arn, targets in closed.items()}
     plan = Plan(load_balancers=tuple(balancers), target_groups=groups)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import socket
 
-import psutil
-
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import HOST_ADDRESS, LISTENERS
 from slipway.sandbox.processes import ProcessTable
-from tests.listening import MACHINE, listening, neighbour, reached
+from tests.listening import MACHINE, listening, machine_addresses, neighbour, reached
 
 ALWAYS = {"AWS API", "Pulumi providers", "image registry, with credentials"}
 SELDOM_BOTH = {
@@ -32,12 +30,7 @@ def test_each_socket_of_the_sandbox_is_in_the_table_with_its_account(paths: Sand
 
 def test_refuses_a_neighbour_on_both_families(paths: SandboxPaths) -> None:
     sockets = listening(ProcessTable(paths))
-    own = {
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family in (socket.AF_INET, socket.AF_INET6) and "%" not in address.address
-    }
+    own = {each for each in machine_addresses() if "%" not in each}
     with (
         neighbour("test-neighbour") as near,
         socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as control,

@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import ADMISSION_PORT, AWS_PORT, HOST_ADDRESS, KUBELET_PORT, POD_IDENTITY_ADDRESS
 from slipway.sandbox.processes import ProcessTable
 from tests.aws import aws_client
-from tests.listening import PROBE, listening
+from tests.listening import PROBE, listening, machine_addresses
 from tests.waiting import wait_until
 
 DOCKERFILE = "FROM python:3.11-slim-bookworm\nRUN pip install --quiet boto3 'psycopg[binary]'\nUSER 10001:10001\n"
@@ -164,12 +162,7 @@ for what in (request, "http://{HOST_ADDRESS}:{AWS_PORT}/_slipway/status"):
 def test_pod_reaches_its_environment_and_nothing_else_of_the_machine(
     pods: Pods, databases: tuple[int, int], paths: SandboxPaths
 ) -> None:
-    own = {
-        each.address
-        for found in psutil.net_if_addrs().values()
-        for each in found
-        if each.family in (socket.AF_INET, socket.AF_INET6) and not each.address.startswith(("127.", "::1", "fe80"))
-    }
+    own = {each for each in machine_addresses() if not each.startswith(("127.", "::1", "fe80"))}
     sockets = {(str(each.address), each.port) for each in listening(ProcessTable(paths))}
     ports = {port for _, used in sockets for port in (used - 1, used, used + 1)} | {22, 53, 80, ADMISSION_PORT}
     targets = {(address, port) for address in {*own, HOST_ADDRESS} for port in ports}

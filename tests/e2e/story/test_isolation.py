@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from slipway.sandbox.ports import ADMISSION_PORT, AWS_PORT, HOST_ADDRESS, KUBELET_PORT
 from slipway.sandbox.processes import ProcessTable
-from tests.listening import PROBE, listening
+from tests.listening import PROBE, listening, machine_addresses
 
 if TYPE_CHECKING:
     from story_kit import Demo, Slipway
@@ -25,12 +22,7 @@ def test_pod_of_dev_reaches_its_own_environment_and_the_aws_api_and_nothing_else
     slipway = demo.slipway
     own, *others = (_addresses(slipway, name) for name in ENVIRONMENTS)
     sockets = {(str(each.address), each.port) for each in listening(ProcessTable(slipway.paths))}
-    machine = {
-        str(each.address)
-        for found in psutil.net_if_addrs().values()
-        for each in found
-        if each.family in _FAMILIES and each.address not in {"127.0.0.1", "::1"}  # which are the pod's own inside it
-    }
+    machine = machine_addresses() - {"127.0.0.1", "::1"}  # which are the pod's own inside it
     link_local = {address for address in machine if address.startswith("fe80")}
     targets = {(address, port) for address in {*own, *(each for found in others for each in found)} for port in PORTS}
     targets |= {each for each in sockets if not each[0].startswith("127.")}
@@ -50,9 +42,6 @@ def test_pod_of_dev_reaches_its_own_environment_and_the_aws_api_and_nothing_else
     expected = {(HOST_ADDRESS, port) for port in (AWS_PORT, api, databases["dev"])}
     assert {each for each in reached if each[0] not in own} == expected
     assert {address for address, port in reached if port == 8080} & own, "the scan finds the pods of its own service"
-
-
-_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 def _scan(slipway: Slipway, targets: set[tuple[str, int]]) -> set[tuple[str, int]]:

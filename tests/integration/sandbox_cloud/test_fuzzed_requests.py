@@ -136,5 +136,6 @@ def test_requests_of_the_owner(daemon: Any) -> None:
             return  # the client could not even send it, or not read what answers nonsense
 
     kept = [("sqs", "CreateQueue", {}), ("kms", "CreateGrant", {"KeyId": "abc"}), ("sts", "AssumeRole", {})]
+    kept += [("cloudwatch", "PutMetricAlarm", {"AlarmName": "x" * 70_000})]
     kept += [("dynamodb", "PutItem", {"TableName": []}), ("sns", "GetTopicAttributes", {"TopicArn": "\x1b[31m"})]
     try_all("signed", kept, make, 400, use)

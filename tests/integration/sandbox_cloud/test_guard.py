@@ -6,6 +6,7 @@ import contextlib
 import socket
 import stat
 import struct
+import threading
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from slipway.sandbox.aws.server import MOST_CONNECTIONS
+from slipway.sandbox.aws.server import MOST_CONNECTIONS, AwsServer
 from tests.waiting import wait_until
 
 
@@ -104,3 +105,27 @@ def test_client_that_holds_many_connections_keeps_nobody_else_out(daemon: Any) -
             held.enter_context(socket.create_connection((address.hostname, address.port), 20, ("127.0.0.2", 0)))
         assert [answer(source) for source in ("127.0.0.2", "127.0.0.3", "127.0.0.1")] == [b"", *[b"HTTP/1.1 200"] * 2]
     wait_until(lambda: answer("127.0.0.2") == b"HTTP/1.1 200", "a connection after the others are closed", 20)
+
+
+def test_connection_for_which_there_is_no_thread_is_not_counted_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    def application(_environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def answer() -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), 20, ("127.0.0.2", 0)) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                return connection.recv(12)
+            return b""
+
+    server = AwsServer(application, ["127.0.0.1"], 0)
+    server.start()
+    with monkeypatch.context() as changed:
+        changed.setattr(threading.Thread, "start", refuse)
+        assert {answer() for _ in range(MOST_CONNECTIONS)} == {b""}
+    assert answer() == b"HTTP/1.1 200"
+    server.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import threading
@@ -307,6 +308,17 @@ def test_refuses_an_expired_session(tmp_path: Path) -> None:
     ):
         assert refusal(getattr(session(service), operation))[0] == code
     late.end(signal.SIGTERM)
+
+
+def test_object_keeps_its_content_encoding_whoever_stores_it(
+    identities: Identities, aws: Callable[..., Any], name: str
+) -> None:
+    aws("s3").create_bucket(Bucket=name)
+    packed = gzip.compress(b"text")
+    for client in (aws("s3"), identities.user(allow("s3:*"))("s3")):
+        client.put_object(Bucket=name, Key="k", Body=packed, ContentEncoding="gzip")
+        kept = client.get_object(Bucket=name, Key="k")
+        assert (kept["ContentEncoding"], kept["Body"].read()) == ("gzip", packed)
 
 
 def set_body(request: Any, text: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.model import StringShape
 
-from slipway.sandbox.aws.shapes import ShapeError, check_parameters
+from slipway.sandbox.aws.shapes import ShapeError, check_parameters, check_shape
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("elbv2 CreateTargetGroup", {"Name": "a", "HealthCheckIntervalSeconds": 301}, "healthCheck.*between 5 and 300"),
@@ -45,3 +46,22 @@ def test_takes_what_aws_documents() -> None:
     check_parameters("dynamodb", "GetItem", {"TableName": "abc", "Key": {"k": {"S": "v"}}})
     check_parameters("s3", "PutObject", {"Bucket": "abc", "Key": "k", "Body": object()})
     check_parameters("s3", "PutBucketAcl", {"Bucket": "abc", "ACL": "log-delivery-write"})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken", "refused"),
+    [
+        (r"^[^\$]+$", "Z\\", "a$"),
+        ("^[^:*$]+$", "Z", "a$"),
+        (r"^a\$$", "a$", "aZ"),
+        ("^$|b", "", "a"),
+        ("^a$", "a", "a\n"),
+    ],
+)
+def test_dollar_of_a_pattern_is_the_very_end_but_not_where_it_is_a_character(
+    pattern: str, taken: str, refused: str
+) -> None:
+    shape = StringShape("Text", {"type": "string", "pattern": pattern})
+    check_shape(shape, taken)
+    with pytest.raises(ShapeError, match="regular expression"):
+        check_shape(shape, refused)

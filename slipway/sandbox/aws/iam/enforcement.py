@@ -13,7 +13,7 @@ from slipway.sandbox.aws.iam.context import lookup_for
 from slipway.sandbox.aws.iam.documents import PolicyError
 from slipway.sandbox.aws.iam.judge import AccessRequest, Decision, Policies, judge
 from slipway.sandbox.aws.iam.principals import Identity, identity_of
-from slipway.sandbox.aws.iam.requests import ApiCall, read_call, unpack
+from slipway.sandbox.aws.iam.requests import ApiCall, read_call
 from slipway.sandbox.aws.iam.resource_policies import decides, owner_of, resource_policy
 from slipway.sandbox.aws.iam.resources import needs_of
 from slipway.sandbox.aws.iam.special_resources import Need
@@ -44,7 +44,7 @@ def refuse_caller(caller: Caller, call: ApiCall, environ: Environ) -> str:
 
 def bind_unsigned(service: str, environ: Environ, body: bytes) -> ApiCall:
     """The call of a request that needs no signature, which is then all that moto will run. Raises UnclearRequestError."""
-    call = read_call(service, environ, unpack(environ, body), region="", account=DEFAULT_ACCOUNT_ID)
+    call = read_call(service, environ, body, region="", account=DEFAULT_ACCOUNT_ID)
     bind(environ, call)
     return call
 

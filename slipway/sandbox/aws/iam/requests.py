@@ -14,12 +14,12 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
-from moto.core.model import OperationModel, ServiceModel
+from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
@@ -83,11 +83,12 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
     name = service_name_from_moto_package_name(service)
     try:
         model = get_service_model(name)
-        request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        plain = body if name == "s3" else _unpack(environ, body)  # S3 keeps the encoding with the object
+        request = Request({**environ, "wsgi.input": io.BytesIO(plain)})
         protocol = determine_request_protocol(model, request.content_type)
         _check_form(protocol, name, request)
         operation, in_path = get_service_router(name).match(request)
-        _check_query(protocol, name, model, operation, request)
+        _check_query(protocol, name, operation, request)
         parameters = PROTOCOL_PARSERS[protocol](operation).parse(
             {
                 "method": request.method,
@@ -122,7 +123,14 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
     )
 
 
-def unpack(environ: Environ, body: bytes) -> bytes:
+@cache
+def iam_prefix(service: str) -> str:
+    """How IAM's actions of a service begin."""
+    model = get_service_model(service)
+    return PREFIXES.get(service) or model.metadata.get("signingName") or str(model.endpoint_prefix)
+
+
+def _unpack(environ: Environ, body: bytes) -> bytes:
     """Replace a compressed body by what is in it: the judge and the service must read the same."""
     if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
         return body
@@ -139,13 +147,6 @@ def unpack(environ: Environ, body: bytes) -> bytes:
     return plain
 
 
-@cache
-def iam_prefix(service: str) -> str:
-    """How IAM's actions of a service begin."""
-    model = get_service_model(service)
-    return PREFIXES.get(service) or model.metadata.get("signingName") or str(model.endpoint_prefix)
-
-
 def _check_form(protocol: str, service: str, request: Request) -> None:
     """A form says everything once, in one place, and only where the protocol has forms."""
     if protocol in {"query", "ec2"}:
@@ -160,7 +161,7 @@ def _check_form(protocol: str, service: str, request: Request) -> None:
         raise UnclearRequestError("the service takes no forms")
 
 
-def _check_query(protocol: str, service: str, model: ServiceModel, operation: OperationModel, request: Request) -> None:
+def _check_query(protocol: str, service: str, operation: OperationModel, request: Request) -> None:
     """The address asks for nothing that the operation does not have."""
     if protocol in {"query", "ec2"}:
         return
@@ -173,18 +174,19 @@ def _check_query(protocol: str, service: str, model: ServiceModel, operation: Op
     asked = {key for key in request.args if not key.startswith(PRESIGNED)}
     own = {*_query_names(operation), *operation.http_trait.query_args, "x-id"}
     # S3 takes what it does not know, for logs; the names that choose another operation are not among that.
-    refused = asked & set(_choosing(model)) if service == "s3" else asked
+    refused = asked & _choosing(service) if service == "s3" else asked
     if refused - own:
         raise UnclearRequestError(f"{operation.name} has no {', '.join(sorted(refused - own))}")
     if "HTTP_X_AMZ_TARGET" in request.environ and protocol != "json":
         raise UnclearRequestError("the service has no targets")
 
 
-def _choosing(model: ServiceModel) -> Iterator[str]:
-    for name in model.operation_names:
-        operation = model.operation_model(name)
-        yield from operation.http_trait.query_args
-        yield from _query_names(operation)
+@cache
+def _choosing(service: str) -> frozenset[str]:
+    """What addresses ask for in any operation of a service."""
+    model = get_service_model(service)
+    operations = [model.operation_model(name) for name in model.operation_names]
+    return frozenset(name for each in operations for name in (*each.http_trait.query_args, *_query_names(each)))
 
 
 def _check_tags(parameters: Mapping[str, Any]) -> None:
