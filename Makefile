@@ -98,8 +98,15 @@ unit integration: export PYTHONPYCACHEPREFIX = $(or $(SLIPWAY_HOME),$(HOME)/.sli
 unit: setup ## seconds; no process, no network
 	@echo "• unit tests"; $(BIN)/pytest tests/unit --disable-socket --allow-unix-socket
 
+# Without root or apt the tests that need it are skipped, and say so.
+.PHONY: browser
+browser:
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "• installing Chromium, for the tests of web pages"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	fi
+
 .PHONY: integration
-integration: setup ## real processes: the Pulumi CLI, moto
+integration: setup browser ## real processes: the Pulumi CLI, moto
 	@echo "• integration tests"; PATH="$$(dirname "$$($(SLIPWAY) sandbox pulumi)"):$$PATH" $(BIN)/pytest tests/integration -n 2 --dist loadgroup
 
 # For one test with what it sets up; the story's first runs the whole demo.

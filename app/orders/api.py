@@ -18,6 +18,7 @@ from starlette.routing import Route
 from orders.metrics import RequestMetrics
 from orders.model import NewOrder, Order
 from orders.page import HEADERS, render_page
+from orders.readiness import Readiness
 from orders.settings import Settings
 
 LOG = structlog.get_logger()
@@ -42,6 +43,7 @@ class Store(Protocol):
     async def latest(self, limit: int) -> list[Order]: ...
     async def get(self, order_id: int) -> Order | None: ...
     async def schema(self) -> str: ...
+    async def ping(self) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -51,6 +53,7 @@ class Service:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._ready = Readiness(store.ping)
         self.draining = False
 
     def application(self) -> Starlette:
@@ -90,14 +93,12 @@ class Service:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        """Ready: the database answers, and the service is not shutting down."""
+        """Ready: see Readiness; never while the service shuts down."""
         if self.draining:
             return JSONResponse({"status": "draining"}, 503)
-        try:
-            return JSONResponse({"status": "ready", "schema": await self._store.schema()})
-        except SQLAlchemyError as error:
-            LOG.warning("database not reachable", error=type(error).__name__)
-            return JSONResponse({"status": "database not reachable"}, 503)
+        if await self._ready():
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "database not reachable"}, 503)
 
     async def version(self, _: Request) -> Response:
         """Who answers: version, release, colour, and the schema it sees."""

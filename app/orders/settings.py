@@ -20,8 +20,8 @@ class Settings(BaseSettings):
     database_name: str
     database_user: str
     database_password: str = Field(repr=False)
-    database_pool_size: int = 5
-    """Connections per pod. PostgreSQL's default limit of 100 must cover all pods of both colours."""
+    database_connections: int = Field(default=5, ge=2)
+    """Per pod, one of them for readiness. PostgreSQL's default limit of 100 must cover all pods of both colours."""
     app_colour: str = "none"
     app_release: str = "none"
     app_version: str = VERSION_FILE.read_text().strip()

@@ -40,6 +40,9 @@ class MemoryStore:
         self._connect()
         return "0001"
 
+    async def ping(self) -> None:
+        self._connect()
+
     async def close(self) -> None:
         self.closed = True
 

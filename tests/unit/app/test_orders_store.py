@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, NullPool
 
 from orders import store
 
 
 def test_pod_never_holds_more_connections_than_its_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both colours' pods share the database's slots while a release goes up: what each may hold must be what is reckoned with."""
-    asked: dict[str, Any] = {}
-    monkeypatch.setattr(store, "create_async_engine", lambda _url, **options: asked.update(options))
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(store, "create_async_engine", lambda _url, **options: asked.append(options))
     store.OrderStore(URL.create("postgresql+psycopg"), 5)
-    assert asked["pool_size"] + asked["max_overflow"] == 5
-    assert asked["pool_timeout"] <= store.STATEMENT_TIMEOUT_MS / 1000  # a request that finds none is answered, not kept
+    pool, apart = asked
+    assert pool["pool_size"] + pool["max_overflow"] == 4
+    assert apart["poolclass"] is NullPool  # readiness's own: one, and only while it asks
+    assert pool["pool_timeout"] <= store.STATEMENT_TIMEOUT_MS / 1000
