@@ -85,7 +85,7 @@ class History:
         verbs: dict[str, Any] = {
             "retire": lambda: delivery.retire(ctx, force=dice.random() < 0.5, because="drill"),
             "contract": lambda: delivery.contract(ctx, force=dice.random() < 0.5, because="drill"),
-            "up": ctx.stack.up,
+            "up": lambda: (delivery.refuse_moved_traffic(ctx), ctx.stack.up()),
         }
         self.told.append(f"{self.clock.monotonic():.1f} {process.pid} {verb} {process.fuse} {process.nap_seconds}")
         work = verbs.get(verb, lambda: getattr(delivery, verb)(ctx))

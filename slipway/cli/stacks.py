@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from slipway.cli.asking import YesOption
 from slipway.cli.output import out, print_json
 from slipway.cli.session import session_of
 from slipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from slipway.delivery import Context
+    from slipway.stack import PulumiStack
 
 PANEL = "Stacks"
 
@@ -69,8 +73,12 @@ def up(
     # With --yes there is no one to read the preview first: it would only double the time.
     switches += [] if dry_run else flags(yes=yes, skip_preview=yes)
     said = ["--message", message] if message else []
-    verb = "preview" if dry_run else "up"
-    session_of(context).stack(environment).show(verb, *switches, *said, *target_flags(target or ()))
+    stack = session_of(context).stack(environment)
+    if not dry_run and (place := _place_of(context, environment, stack)):
+        from slipway import delivery  # noqa: PLC0415
+
+        delivery.refuse_moved_traffic(place)
+    stack.show("preview" if dry_run else "up", *switches, *said, *target_flags(target or ()))
 
 
 def refresh(
@@ -102,15 +110,13 @@ def destroy(
 ) -> None:
     """Delete everything in the environment and clear its entry in the ledger. Refuses protected resources."""
     from slipway import delivery  # noqa: PLC0415
-    from slipway.delivery.wiring import build_context  # noqa: PLC0415
 
-    session = session_of(context)
-    stack = session.stack(environment)
+    stack = session_of(context).stack(environment)
     switches = flags(json=json, preview_only=dry_run) + ([] if dry_run else flags(yes=yes, skip_preview=yes))
-    if "delivery" not in stack.outputs(show_secrets=False):
+    place = _place_of(context, environment, stack)
+    if place is None:
         stack.show("destroy", *switches)
         return
-    place = build_context(session.require_project(), environment, stack=stack)
     delivery.refuse_during_rollout(place)
     stack.show("destroy", *switches)
     if not dry_run:
@@ -136,6 +142,15 @@ def outputs(
     for key, value in values.items():
         text = value if isinstance(value, str) else jsonlib.dumps(value)
         out().print(text if name else f"{key}: {text}", markup=False)
+
+
+def _place_of(context: typer.Context, environment: str, stack: PulumiStack) -> Context | None:
+    """What delivery sees of the stack; None before its first `up`, and for a program without a service."""
+    from slipway.delivery.wiring import build_context  # noqa: PLC0415
+
+    if "delivery" not in stack.outputs(show_secrets=False):
+        return None
+    return build_context(session_of(context).require_project(), environment, stack=stack)
 
 
 def flags(**switches: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """Delivery: brings a release through the environments, moves its traffic step by step, and turns it back by itself when it is bad."""
 
+from slipway.delivery.drift import refuse_moved_traffic
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
@@ -42,6 +43,7 @@ __all__ = [
     "pause",
     "promote",
     "refuse_during_rollout",
+    "refuse_moved_traffic",
     "release",
     "resume",
     "retire",

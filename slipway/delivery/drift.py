@@ -8,6 +8,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Phase, Rollout
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Context, LoadBalancer
+from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import tell
 from slipway.errors import OperationError, SlipwayError
 
@@ -41,6 +42,13 @@ def refuse_drift(ctx: Context, balancer: LoadBalancer | None, rollout: Rollout |
         remedy=f"`slipway resume {environment}` sets what the ledger says; "
         f"`slipway rollback {environment}` keeps the traffic at the older release, if that is where it was moved to",
     )
+
+
+def refuse_moved_traffic(ctx: Context) -> None:
+    """Before an `up` that belongs to no rollout, which makes both colours what the ledger says: OperationError when traffic is divided as
+    neither the ledger nor a rollout that is under way says, since what is replaced might carry it."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    refuse_drift(ctx, known_balancer(ctx), rollout if rollout and not rollout.phase.ended else None)
 
 
 def refuse_used(ctx: Context, balancer: LoadBalancer, colour: Colour) -> None:

@@ -128,10 +128,13 @@ def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
 
 
 def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
-    """Ledger first, then the load balancer; None once the load balancer has confirmed."""
+    """Ledger first, then the load balancer; None once the load balancer has confirmed what this process asked for.
+
+    What somebody asked for before may not hold yet: weights that are right by chance would prove nothing. The last word counts.
+    """
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"weights shall be {intent.weights}"))
-    if seen.balancer is None or seen.balancer.weights != intent.weights:
+    if seen.balancer is None or seen.balancer.weights != intent.weights or seen.asked != intent.weights:
         return Act(action=MoveWeights(weights=intent.weights))
     return None
 
@@ -230,11 +233,9 @@ def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     original = rollout.original.weights
-    change = _set_weights(seen, replace(seen.wanted, weights=original))
-    if change is None and Phase.SHIFTING in rollout.path and seen.asked != original:
-        # What was asked for before may not hold yet: the old weights, read now, would prove nothing. The last word counts.
-        change = Act(action=MoveWeights(weights=original))
-    if change:
+    moved = Phase.SHIFTING in rollout.path
+    asked = seen.asked if moved else original
+    if change := _set_weights(replace(seen, asked=asked), replace(seen.wanted, weights=original)):
         return change
     back = (now - rollout.phase_started_at).total_seconds()
     return Enter(

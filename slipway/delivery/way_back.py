@@ -10,7 +10,7 @@ from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
-from slipway.delivery.model.owed import with_owed_by
+from slipway.delivery.model.owed import Debt, with_owed_by
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
@@ -136,13 +136,17 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
 
 
 def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
-    """The release that was given up while the load balancer did not answer, and still has traffic there; None: none has."""
+    """The release that was given up while the load balancer did not answer, and still has traffic there; None: none has.
+
+    Once the `up` that it left is done its colour runs what was there before: whoever moved traffic to that wants it there.
+    """
     rollout = ctx.ledger.rollout(ctx.place)
     if (
         balancer is None
         or rollout is None
         or rollout.phase is not Phase.ROLLED_BACK
         or rollout.kind is not Kind.RELEASE
+        or not any(owed.debt is Debt.UP for owed in ctx.ledger.owed(ctx.place))
     ):
         return None
     wanted = ctx.ledger.wanted(ctx.place).weights

@@ -84,7 +84,8 @@ def analyse_rollout(settings: RolloutSettings, traffic: NoisyTraffic) -> Rollout
             verdict = judge((*rollout.measurements, measurement), rollout.settings, rollout.steps)
             rollout = with_measurement(rollout, replace(measurement, verdict=verdict.kind))
         state = BalancerState(weights=rollout.weights, test=Colour.GREEN)
-        seen = Observation(wanted=replace(BEFORE, weights=rollout.weights), balancer=state, verdict=verdict)
+        wanted = replace(BEFORE, weights=rollout.weights)
+        seen = Observation(wanted=wanted, asked=wanted.weights, balancer=state, verdict=verdict)
         decision = decide(rollout, seen, now)
         if isinstance(decision, Enter):
             rollout = decision.rollout

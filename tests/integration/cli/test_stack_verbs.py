@@ -89,6 +89,7 @@ PACK = "--policy-pack <project>/policies"
 
 QUIET = "--non-interactive --color never --stack dev"
 EXPORT = f"stack export {QUIET}"
+OUTPUT = f"stack output --json {QUIET}"
 
 
 @pytest.mark.parametrize(
@@ -110,16 +111,16 @@ EXPORT = f"stack export {QUIET}"
             ],
             [f"preview --json --diff --expect-no-changes --refresh --target urn:a --target urn:b {PACK} --stack dev"],
         ),
-        (["up", "dev"], [EXPORT, f"up {PACK} --stack dev"]),
+        (["up", "dev"], [OUTPUT, EXPORT, f"up {PACK} --stack dev"]),
         (
             ["up", "dev", "--yes", "--message", "more zones"],
-            [EXPORT, f"up --yes --skip-preview --message more zones {PACK} --stack dev"],
+            [OUTPUT, EXPORT, f"up --yes --skip-preview --message more zones {PACK} --stack dev"],
         ),
         (["up", "dev", "--yes", "--dry-run"], [f"preview {PACK} --stack dev"]),
         (["refresh", "dev", "--yes"], ["refresh --yes --skip-preview --stack dev"]),
         (["refresh", "dev", "--yes", "--dry-run"], ["refresh --preview-only --stack dev"]),
-        (["destroy", "dev"], [f"stack output --json {QUIET}", EXPORT, "destroy --stack dev"]),
-        (["outputs", "dev", "url"], [f"stack output --json {QUIET}"]),
+        (["destroy", "dev"], [OUTPUT, EXPORT, "destroy --stack dev"]),
+        (["outputs", "dev", "url"], [OUTPUT]),
         (["outputs", "dev", "--show-secrets"], [f"stack output --json --show-secrets {QUIET}"]),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, list) else "",

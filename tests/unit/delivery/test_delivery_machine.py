@@ -111,11 +111,13 @@ def test_rules_of_traffic_hold_for_any_sequence_of_observations(kind: Kind, seed
 def test_good_world_brings_every_kind_to_its_end(kind: Kind) -> None:
     wanted = LIVE if kind in {Kind.RELEASE, Kind.ROLLBACK} else replace(LIVE, green=NEW)
     state, weights, test, now = rollout(kind, wanted), wanted.weights, wanted.test, NOW
+    asked: Weights | None = None
     for _ in range(200):
         if state.phase.ended:
             break
         observed = Observation(
             wanted=wanted,
+            asked=asked,
             balancer=BalancerState(weights=weights, test=test),
             health=Health(healthy=2, unhealthy=0, expected=2),
             verdict=GOOD,
@@ -129,7 +131,7 @@ def test_good_world_brings_every_kind_to_its_end(kind: Kind) -> None:
             if isinstance(decision.action, WriteWanted):
                 wanted = replace(decision.action.wanted, revision=wanted.revision + 1)
             if isinstance(decision.action, MoveWeights):
-                weights = decision.action.weights
+                weights = asked = decision.action.weights
             state = fold(state, decision.action, now)
     assert state.phase is Phase.COMPLETED
     takes_traffic = kind not in {Kind.RETIRE, Kind.CONTRACT}

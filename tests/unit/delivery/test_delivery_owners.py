@@ -20,6 +20,7 @@ from tests.unit.delivery.interrupting import (
     EXPAND,
     NEW,
     OLD,
+    check_out_bad,
     company,
     killed_when,
     left_in,
@@ -66,6 +67,36 @@ def test_rollback_keeps_traffic_that_a_person_has_moved_back_by_hand() -> None:
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
     assert {weights for weights in dev.moves[2:] if weights != NEW} <= {OLD}
     assert (dev.weights, rehearsal.ledger.wanted(dev.place).live) == (OLD, Colour.GREEN)
+
+
+def test_rollback_keeps_traffic_that_a_person_has_moved_off_what_stayed_live_after_a_bad_release() -> None:
+    """The bad one's colour runs the older release again: its traffic is no leftover of the bad one."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    live = rehearsal.ledger.wanted(dev.place).live
+    assert live
+    dev.weights = moved = Weights.towards(live.other, 100)
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert (dev.weights, rehearsal.ledger.wanted(dev.place).live, dev.harm) == (moved, live.other, [])
+
+
+def test_up_by_itself_is_refused_where_somebody_moved_the_traffic() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    delivery.refuse_moved_traffic(rehearsal.context("dev"))
+    rehearsal.environment("dev").weights = OLD
+    with pytest.raises(OperationError, match="somebody else moved the traffic"):
+        delivery.refuse_moved_traffic(rehearsal.context("dev"))
+
+
+def test_up_by_itself_passes_while_a_rollout_divides_the_traffic() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.BAKING)
+    assert rehearsal.environment("dev").weights not in {OLD, NEW}
+    delivery.refuse_moved_traffic(rehearsal.context("dev"))
 
 
 def test_refuses_a_rollback_that_would_replace_the_colour_with_the_traffic() -> None:
