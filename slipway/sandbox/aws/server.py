@@ -38,6 +38,12 @@ class _RequestHandler(MotoRequestHandler):
         """Chunks are left to `read_body`."""
         return {**super().make_environ(), "wsgi.input": self.rfile}
 
+    def handle_expect_100(self) -> bool:
+        """The client waits for this before it sends its body: it must not lie in the buffer."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged: they may carry secrets, and there are thousands."""
         del code, size

@@ -41,7 +41,10 @@ def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]
     """Raise ShapeError for the first part of a request that the model of botocore's `service` does not allow."""
     shape: Shape | None = get_service_model(service).operation_model(operation).input_shape
     if shape:
-        check_shape(shape, parameters)
+        try:
+            check_shape(shape, parameters)
+        except RecursionError as error:
+            raise ShapeError("1 validation error detected: the request is nested too deeply") from error
 
 
 def check_shape(shape: Shape, value: Any, path: str = "") -> None:

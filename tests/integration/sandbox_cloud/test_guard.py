@@ -72,6 +72,15 @@ def test_reads_no_large_body_of_somebody_without_credentials(daemon: Any, chunke
     assert answer.status_code == 413
 
 
+def test_client_that_asks_first_is_told_to_go_on(daemon: Any) -> None:
+    """A client of S3 sends its body after this answer, or after a second without it."""
+    address = urlsplit(daemon.url)
+    head = f"PUT /bucket/key HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), 20) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 100"
+
+
 def test_answer_leaves_in_one_segment(daemon: Any) -> None:
     # A second one waits for the acknowledgement of the first, which a kernel delays by up to 40 ms.
     for _ in range(5):

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from slipway.sandbox.aws.iam import web_identity
 from slipway.sandbox.aws.iam.web_identity import WebIdentityError, fetch_keys
 from tests.identities import ACCOUNT, Document, Identities, allow, deny, document, refusal, refused, tampered
 from tests.integration.sandbox_cloud.conftest import ApiDaemon
@@ -367,6 +368,8 @@ class Issuer:
     def __init__(self) -> None:
         self._key = RSAKey.generate_key(2048, parameters={"kid": "one"})
         self.keys_address = ""
+        self.pause_seconds = 0.0
+        """After each byte."""
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -376,7 +379,10 @@ class Issuer:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                for position in range(len(body)) if issuer.pause_seconds else ():
+                    self.wfile.write(body[position : position + 1])
+                    time.sleep(issuer.pause_seconds)
+                self.wfile.write(b"" if issuer.pause_seconds else body)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -419,6 +425,15 @@ def test_keys_of_an_issuer_are_read_from_where_they_may_be(issuer: Issuer, addre
         fetch_keys(issuer.url)
 
 
+def test_issuer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> None:
+    monkeypatch.setattr(web_identity, "LONGEST_ANSWER_SECONDS", 0.2)
+    issuer.pause_seconds = 0.05
+    began = time.monotonic()
+    with pytest.raises(WebIdentityError, match="too slowly"):
+        fetch_keys(issuer.url)
+    assert time.monotonic() - began < 2  # its two answers would take 20 s
+
+
 def test_issuer_elsewhere_does_not_lead_to_this_machine(monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> None:
     client = httpx.Client
     issuer_elsewhere = httpx.MockTransport(lambda _: httpx.Response(200, json={"jwks_uri": issuer.keys_address}))
@@ -458,6 +473,7 @@ def test_web_identity_takes_the_role_that_trusts_its_audience_and_subject(
     for token, code in (
         (issuer.token(sub="repo:other:main"), "AccessDenied"),
         (issuer.token(aud="other"), "InvalidIdentityToken"),
+        (issuer.token(exp=10**400), "InvalidIdentityToken"),
         (issuer.token(exp=1), "ExpiredTokenException"),
         (issuer.token(iss="http://127.0.0.1:1"), "InvalidIdentityToken"),
         (issuer.token(RSAKey.generate_key(2048)), "InvalidIdentityToken"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.model import StringShape
 
+from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters, check_shape
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -65,3 +66,30 @@ def test_dollar_of_a_pattern_is_the_very_end_but_not_where_it_is_a_character(
     check_shape(shape, taken)
     with pytest.raises(ShapeError, match="regular expression"):
         check_shape(shape, refused)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"S": "x"}
+    for _ in range(depth):
+        value = {"L": [value]}
+    return value
+
+
+def test_refuses_what_is_nested_beyond_following() -> None:
+    with pytest.raises(ShapeError, match="nested too deeply"):
+        check_parameters("dynamodb", "PutItem", {"TableName": "orders", "Item": {"id": nested(5000)}})
+
+
+def test_request_that_is_nested_beyond_reading_is_no_call() -> None:
+    body = b'{"TableName": "orders", "Item": ' + b'{"L": [' * 5000 + b"]}" * 5000 + b"}"
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "CONTENT_TYPE": "application/x-amz-json-1.0",
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_HOST": "dynamodb.us-east-1.amazonaws.com",
+        "HTTP_X_AMZ_TARGET": "DynamoDB_20120810.PutItem",
+        "wsgi.url_scheme": "http",
+    }
+    with pytest.raises(UnclearRequestError):
+        read_call("dynamodb", environ, body, region="us-east-1", account="123456789012")

@@ -107,6 +107,7 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
         ValueError,
         TypeError,
         AttributeError,
+        RecursionError,
     ) as error:
         raise UnclearRequestError(f"no operation of {name} is known for this request") from error
     _check_tags(parameters)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
@@ -35,6 +36,8 @@ from slipway.sandbox.aws.lock import API_LOCK
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 TIMEOUT_SECONDS = 5
+LONGEST_ANSWER_SECONDS = 10
+"""An issuer that sends a little every second must not hold a thread for good."""
 LARGEST_ANSWER_BYTES = 1 << 20
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
@@ -54,7 +57,7 @@ def fetch_keys(issuer: str) -> dict[str, Any]:
     """As OpenID Connect Discovery has it. Plain HTTP is for issuers on this machine."""
     try:
         _check_address(issuer, of="the issuer of the token")
-        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(timeout=TIMEOUT_SECONDS, headers={"Accept-Encoding": "identity"}) as client:
             found = _get_json(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
             keys_address = str(found["jwks_uri"])
             _check_address(keys_address, of="the issuer's jwks_uri", plain=urlsplit(issuer).hostname in LOOPBACK)
@@ -76,11 +79,11 @@ def _get_json(client: httpx.Client, address: str) -> dict[str, Any]:
     """The object at an address, of which no more than LARGEST_ANSWER_BYTES are read. Raises ValueError for anything else."""
     with client.stream("GET", address) as answer:
         answer.raise_for_status()
-        body = b""
+        body, until = b"", time.monotonic() + LONGEST_ANSWER_SECONDS
         for part in answer.iter_bytes():
             body += part
-            if len(body) > LARGEST_ANSWER_BYTES:
-                raise ValueError(f"{address} answers with more than {LARGEST_ANSWER_BYTES} bytes")
+            if len(body) > LARGEST_ANSWER_BYTES or time.monotonic() > until:
+                raise ValueError(f"{address} answers with too much, or too slowly")
     found = json.loads(body)
     if not isinstance(found, dict):
         raise ValueError(f"{address} does not answer with an object")
@@ -141,7 +144,7 @@ def _verified(token: str, keys: dict[str, Any], now: datetime) -> dict[str, Any]
     try:
         claims = jwt.decode(token, KeySet.import_key_set(cast(Any, keys)), algorithms=ALGORITHMS).claims
         expires = float(claims.get("exp", 0))
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise WebIdentityError("InvalidIdentityToken", "The token's signature is not the provider's") from error
     if expires <= now.timestamp():
         raise WebIdentityError(
