@@ -93,7 +93,9 @@ class Runner:
         if resumed:
             rollout = take_up(rollout, self._looked_at)
         rollout = self._journal(
-            rollout, "resumed" if resumed else "entered", f"{rollout.kind} by {self._ctx.owner.name}"
+            replace(rollout, fence=self._keeper.lease.fence),
+            "resumed" if resumed else "entered",
+            f"{rollout.kind} by {self._ctx.owner.name}",
         )
         self._emit(RolloutStarted(**self._base(_title(rollout)), rollout=rollout, resumed=resumed))
         while not rollout.phase.ended:

@@ -84,7 +84,7 @@ def being_brought_back(ctx: Context) -> Rollout | None:
     if rollout is None or rollout.ended_at is None or lease is None or ctx.owner_is_dead(lease.owner):
         return None
     back = rollout.phase is Phase.ROLLED_BACK if rollout.kind is Kind.RELEASE else rollout.phase is Phase.COMPLETED
-    under_way = lease.acquired_at <= rollout.ended_at  # by the clock of the process that has it
+    under_way = lease.fence == rollout.fence  # times would be those of two clocks
     meant = back and under_way and rollout.kind in {Kind.RELEASE, *WAYS_BACK}
     return rollout if meant and not unconfirmed(ctx) else None
 
@@ -125,7 +125,7 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     if not intent.same_as(wanted):
         ctx.ledger.write_wanted(ctx.place, intent, keeper.lease)
     text = f"{rollout.reason_text or text}; given up while {rollout.phase}"
-    ended = replace(rollout, reason=rollout.reason or Reason.ABORTED, reason_text=text)
+    ended = replace(rollout, reason=rollout.reason or Reason.ABORTED, reason_text=text, fence=keeper.lease.fence)
     rollout = enter(ended, Phase.ROLLED_BACK, now)
     entry = JournalEntry(at=now, phase=rollout.phase, event="entered", text=text)
     rollout = replace(rollout, journal=(*rollout.journal, entry))

@@ -182,6 +182,8 @@ class Rollout:
     """Seconds per phase, and `detect` and `weights_back` of a rollback."""
     journal: tuple[JournalEntry, ...] = ()
     ended_at: datetime | None = None
+    fence: int = 0
+    """Of the lease under which it was driven last; 0: written by an earlier version."""
 
     @property
     def weights(self) -> Weights:
