@@ -18,6 +18,9 @@ from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, facts, tell
 from slipway.errors import SlipwayError
 
+SETTLE_SECONDS = 2.0
+"""From the end of a rollout to the look before its `up`: a move that the load balancer had taken, and not yet made, shows by then."""
+
 
 @contextmanager
 def at_work(ctx: Context, purpose: str, *, urgent: bool = False) -> Generator[LeaseKeeper]:
@@ -78,9 +81,12 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
     elif item.debt is Debt.REJECTED:
         record_rejected(ctx, item)
     else:
-        _bring_up(ctx, keeper)
+        _bring_up(ctx, keeper, item)
 
 
-def _bring_up(ctx: Context, keeper: LeaseKeeper) -> None:
+def _bring_up(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
+    passed = (ctx.clock.now() - item.since).total_seconds()
+    if 0 <= passed < SETTLE_SECONDS:  # less than 0: another clock's
+        ctx.clock.sleep(SETTLE_SECONDS - passed)
     balancer = known_balancer(ctx)
     bring_stack_up(ctx, keeper, before=lambda: repair_drift(ctx, keeper, balancer))

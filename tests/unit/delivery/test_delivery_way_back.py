@@ -155,7 +155,7 @@ def test_up_that_fails_for_good_is_owed_told_and_in_nobodys_way() -> None:
 
     assert delivery.release(replace(rehearsal.context("dev"), progress=break_stack)).status == "completed"
     (row,) = delivery.status(rehearsal.context("dev"))
-    assert [item.told(rehearsal.clock.now()) for item in row.owed] == ["up for 1 s, tried 1 time: quota exceeded"]
+    assert [item.told(rehearsal.clock.now()) for item in row.owed] == ["up for 3 s, tried 1 time: quota exceeded"]
     assert any(isinstance(event, StillOwed) and "slipway resume dev" in event.text for event in rehearsal.events)
     assert "on-work-owed" in dev.notifications
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
