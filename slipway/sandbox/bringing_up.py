@@ -126,8 +126,8 @@ def _start_services(paths: SandboxPaths, processes: ProcessTable, progress: Prog
 def _start_daemon(paths: SandboxPaths, processes: ProcessTable) -> None:
     code = _code_hash()
     record = processes.find(DAEMON)
-    if record is not None and code not in record.argv:
-        # Started from other sources than these; its state is on disk.
+    if record is not None and (code not in record.argv or not Path(record.argv[0]).exists()):
+        # Started from other sources than these, or from a clone that was deleted, which it still reads from. Its state is on disk.
         processes.stop(DAEMON, timeout_seconds=20)
     processes.ensure(
         ProcessSpec(

@@ -12,6 +12,7 @@ from slipway.errors import MachineError, OperationError
 from slipway.sandbox import bringing_up
 from slipway.sandbox.go_programs import groups
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.processes import ProcessRecord
 
 
 def quietly(_text: str) -> None:
@@ -41,6 +42,38 @@ def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     call(**dict.fromkeys(nothing, lambda *_arguments: None))
     call(_wanted_programs=lambda *_arguments: [])
     return call
+
+
+class Daemon:
+    """A process table that has one daemon."""
+
+    def __init__(self, python: Path, code: str) -> None:
+        self.record = ProcessRecord(name="daemon", pid=1, created=0.0, argv=(str(python), "--code", code))
+        self.stopped = False
+
+    def find(self, _name: str) -> ProcessRecord:
+        return self.record
+
+    def stop(self, _name: str, **_more: object) -> None:
+        self.stopped = True
+
+    def ensure(self, _spec: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("python", "code", "replaced"),
+    [("here", "same", False), ("here", "other", True), ("gone", "same", True)],
+    ids=["the same", "other sources", "its clone was deleted"],
+)
+def test_daemon_is_replaced_where_it_is_not_of_these_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, code: str, replaced: bool
+) -> None:
+    (tmp_path / "here").touch()
+    monkeypatch.setattr(bringing_up, "_code_hash", lambda: "same")
+    daemon = Daemon(tmp_path / python, code)
+    bringing_up.__dict__["_start_daemon"](SandboxPaths(tmp_path), daemon)
+    assert daemon.stopped is replaced
 
 
 def test_programs_are_built_while_packages_and_images_are_fetched(replace: Callable[..., None], tmp_path: Path) -> None:
