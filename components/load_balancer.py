@@ -1,5 +1,6 @@
-"""A load balancer with two doors: one for everybody, one for trying a release before anybody sees it."""
+"""A load balancer that divides requests between two colours, and gives those with a secret header to the colour that is tried."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from .errors import ArgsError
 COLOURS = ("blue", "green")
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 MAXIMUM_WEIGHT = 999  # source: ELB API reference, TargetGroupTuple, 2026
+LARGEST_PRIORITY = 50_000  # source: ELB API reference, CreateRule, 2026
 MAXIMUM_NAME = 32  # of a load balancer and of a target group; source: ELB API reference, 2026
 GENERATED_SUFFIX = 8  # what Pulumi adds to a load balancer's name
 LONGEST_NAME = MAXIMUM_NAME - GENERATED_SUFFIX
 DEREGISTRATION_DELAY_SECONDS = 15
+TEST_HEADER = "X-Slipway-Test"
+TEST_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class LoadBalancerArgs:
     """Share of live requests by colour when the live listener is made. Later changes of it are ignored: the weights of a listener
     that exists belong to whoever moves the traffic, so no `up` sets them."""
     test_colour: str
-    """The colour behind the test listener."""
+    """The colour that gets the requests with the test header."""
     pods_security_group_id: pulumi.Input[str]
     """Security group of the pods, such as the cluster's. It gets a rule that admits the load balancer, on `target_port` only: EKS's own
     admits its members and nobody else."""
@@ -41,10 +45,8 @@ class LoadBalancerArgs:
     """Asked every 5 s of every pod; two answers of 200 in a row make it healthy, two others unhealthy."""
     live_cidrs: Sequence[str] = ("0.0.0.0/0",)
     """Who reaches the live listener."""
-    test_cidrs: Sequence[str] = ("10.0.0.0/8",)
-    """Who reaches the test listener; keep the internet out of it."""
-    test_port: int = 8080
-    """Port of the test listener."""
+    test_priority: int = 1
+    """Of the listener rule for the test header, 1 to 50,000. Rules of yours with a lower number take requests away from it."""
     domain: str | None = None
     """Name of the service in DNS, such as `orders.example.com`: `url` has it. None: the load balancer's own name, which no
     certificate fits."""
@@ -82,8 +84,9 @@ class LoadBalancerArgs:
         if self.protect and not self.has_certificate and not self.allow_http:
             want = "a certificate, or a domain for which one is made, where protect is true; or allow_http"
             raise ArgsError("certificate_arn", got=None, want=want)
-        for field in ("live_cidrs", "test_cidrs"):
-            check_cidrs(field, getattr(self, field))
+        if not 1 <= self.test_priority <= LARGEST_PRIORITY:
+            raise ArgsError("test_priority", got=self.test_priority, want=f"1 to {LARGEST_PRIORITY}")
+        check_cidrs("live_cidrs", self.live_cidrs)
 
     @property
     def has_certificate(self) -> bool:
@@ -99,13 +102,17 @@ def check_name(name: str) -> None:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An ALB with a blue and a green target group, a live listener that divides requests between them, and a test listener.
+    """An ALB with a blue and a green target group, a live listener that divides requests between them, and a test route.
 
-    Creates: ALB (about 16 USD a month before traffic), two target groups, two or three listeners, a security group, and a rule in
-    that of the pods; with a domain an ACM certificate (free) and Route 53 records.
+    The test route is a rule of the live listener: requests whose header `X-Slipway-Test` has a value that is made with the load
+    balancer go to one colour, which a release is tried on before anybody else sees it. Whoever reaches the service and may read the
+    rule (`elasticloadbalancing:DescribeRules`) can do so; the value is a secret in the state, and no output.
+
+    Creates: ALB (about 16 USD a month before traffic), two target groups, one or two listeners, a listener rule, a security group,
+    and a rule in that of the pods; with a domain an ACM certificate (free) and Route 53 records.
     Not: WAF, access logs, the hosted zone.
-    Outputs: dns_name, url, test_url, listener and target group ARNs, security_group_id - known after apply.
-    Errors: ArgsError on name (over 24 characters), weights, test_colour, deregistration_delay_seconds, domain, zone_id,
+    Outputs: dns_name, url, ARNs of listener, test rule and target groups, security_group_id - known after apply.
+    Errors: ArgsError on name (over 24 characters), weights, test_colour, test_priority, deregistration_delay_seconds, domain, zone_id,
     certificate_arn and CIDRs, before any resource.
     Promises: target groups are called `<name>-blue` and `<name>-green` (those made before November 2026 keep their names) and are
     never replaced for a port. What the live listener forwards to is set when it is made or replaced, and never changed by an `up`.
@@ -115,9 +122,8 @@ class LoadBalancer(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     dns_name: pulumi.Output[str]
     url: pulumi.Output[str]
-    test_url: pulumi.Output[str]
     listener_arn: pulumi.Output[str]
-    test_listener_arn: pulumi.Output[str]
+    test_rule_arn: pulumi.Output[str]
     target_group_arns: dict[str, pulumi.Output[str]]
     security_group_id: pulumi.Output[str]
 
@@ -139,18 +145,7 @@ class LoadBalancer(pulumi.ComponentResource):
         )
         self.target_groups = {colour: self._target_group(colour, args) for colour in COLOURS}
         live = self._live_listener(args, balancer)
-        test = aws.lb.Listener(
-            f"{name}-test",
-            load_balancer_arn=balancer.arn,
-            port=args.test_port,
-            protocol="HTTP",
-            default_actions=[
-                aws.lb.ListenerDefaultActionArgs(
-                    type="forward", target_group_arn=self.target_groups[args.test_colour].arn
-                )
-            ],
-            opts=self._child,
-        )
+        test = self._test_route(args, live)
         if args.domain is not None and args.zone_id is not None:
             point_domain(name, args.domain, args.zone_id, balancer, self._child)
         self.arn = balancer.arn
@@ -158,9 +153,8 @@ class LoadBalancer(pulumi.ComponentResource):
         self.url = pulumi.Output.format(
             "{}://{}", "https" if args.has_certificate else "http", args.domain or balancer.dns_name
         )
-        self.test_url = pulumi.Output.format("http://{}:{}", balancer.dns_name, args.test_port)
         self.listener_arn = live.arn
-        self.test_listener_arn = test.arn
+        self.test_rule_arn = test.arn
         self.security_group_id = group.id
         self.target_group_arns = {colour: target.arn for colour, target in self.target_groups.items()}
         self.register_outputs(
@@ -168,9 +162,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 "arn": self.arn,
                 "dnsName": self.dns_name,
                 "url": self.url,
-                "testUrl": self.test_url,
                 "listenerArn": self.listener_arn,
-                "testListenerArn": self.test_listener_arn,
+                "testRuleArn": self.test_rule_arn,
                 "targetGroupArns": self.target_group_arns,
                 "securityGroupId": self.security_group_id,
             }
@@ -181,17 +174,15 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{self._name}-doors", description=f"Load balancer {self._name}", vpc_id=args.vpc_id, opts=self._child
         )
         live_ports = (80, 443) if args.has_certificate else (80,)
-        doors = [("live", port, cidr) for port in live_ports for cidr in args.live_cidrs]
-        doors += [("test", args.test_port, cidr) for cidr in args.test_cidrs]
-        for role, port, cidr in doors:
+        for port, cidr in [(port, cidr) for port in live_ports for cidr in args.live_cidrs]:
             aws.vpc.SecurityGroupIngressRule(
-                f"{self._name}-{role}-{port}-{cidr.replace('/', '_')}",
+                f"{self._name}-live-{port}-{cidr.replace('/', '_')}",
                 security_group_id=group.id,
                 cidr_ipv4=cidr,
                 ip_protocol="tcp",
                 from_port=port,
                 to_port=port,
-                description=f"{role} listener",
+                description="live listener",
                 opts=self._child,
             )
         aws.vpc.SecurityGroupEgressRule(
@@ -290,6 +281,26 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=self._child,
         )
         return live
+
+    def _test_route(self, args: LoadBalancerArgs, live: aws.lb.Listener) -> aws.lb.ListenerRule:
+        header = aws.lb.ListenerRuleConditionHttpHeaderArgs(
+            http_header_name=TEST_HEADER,
+            values=[pulumi.Output.secret(secrets.token_urlsafe(TEST_SECRET_BYTES))],
+        )
+        forward = aws.lb.ListenerRuleActionArgs(
+            type="forward", target_group_arn=self.target_groups[args.test_colour].arn
+        )
+        return aws.lb.ListenerRule(
+            f"{self._name}-test",
+            listener_arn=live.arn,
+            priority=args.test_priority,
+            conditions=[aws.lb.ListenerRuleConditionArgs(http_header=header)],
+            actions=[forward],
+            # Made once: the value of each later run is ignored.
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["conditions"], additional_secret_outputs=["conditions"]
+            ),
+        )
 
     def _certificate_arn(self, args: LoadBalancerArgs) -> pulumi.Input[str] | None:
         if args.certificate_arn is not None or args.domain is None or args.zone_id is None:

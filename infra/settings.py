@@ -141,7 +141,6 @@ class LoadBalancerSettings(_Settings):
     certificate_arn: str | None = None
     internal: bool = False
     live_cidrs: list[str] = ["0.0.0.0/0"]
-    test_cidrs: list[str] = ["10.0.0.0/8"]
     protect: bool = False
     allow_http: bool = False
     """Protect a load balancer that has no certificate."""
@@ -189,7 +188,7 @@ class RolloutSettings(_Settings):
     """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
     analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
     synthetic_requests: bool = True
-    """Ask the candidate over the test listener, so that a quiet service has numbers too."""
+    """Ask the candidate over the test route, so that a quiet service has numbers too."""
     rollback_window_seconds: Annotated[int, Field(ge=0)] = 3600
     smoke_paths: list[Annotated[str, Field(pattern="^/")]] = ["/healthz", "/version"]
     smoke_seconds: Annotated[int, Field(ge=1)] = 30

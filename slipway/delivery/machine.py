@@ -25,7 +25,7 @@ from slipway.delivery.model.decision import (
     Enter,
     Migrate,
     MoveWeights,
-    PointTestListener,
+    PointTestRoute,
     SmokeTest,
     Wait,
     WriteWanted,
@@ -52,6 +52,7 @@ class PhaseRule:
     """Why the rollout turns back when something fails here; None: it does not turn back, what failed is repeated."""
     reads_balancer: bool = True
     reads_health: bool = False
+    reads_test: bool = False
 
 
 def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -123,7 +124,7 @@ def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
     if seen.balancer and seen.balancer.test is not rollout.colour:
-        return Act(action=PointTestListener(colour=rollout.colour))
+        return Act(action=PointTestRoute(colour=rollout.colour))
     return Act(action=SmokeTest(live=False))
 
 
@@ -268,7 +269,7 @@ RULES: Mapping[Phase, PhaseRule] = {
     Phase.WAITING: PhaseRule(
         decide=_waiting, failure=Reason.TARGETS_UNHEALTHY, reads_balancer=False, reads_health=True
     ),
-    Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED),
+    Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True),
     Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
     Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),
     Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED),

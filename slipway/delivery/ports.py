@@ -186,10 +186,10 @@ class Ledger(Protocol):
 
 
 class LoadBalancer(Protocol):
-    """The live and the test listener, and the targets behind them."""
+    """The live listener, its test route, and the targets behind them."""
 
-    def read(self) -> BalancerState:
-        """The weights and the test colour as the load balancer has them."""
+    def read(self, *, test: bool = False) -> BalancerState:
+        """The weights as the load balancer has them, and with `test` the colour behind the test route."""
         ...
 
     def move(self, weights: Weights) -> None:
@@ -197,7 +197,7 @@ class LoadBalancer(Protocol):
         ...
 
     def point_test(self, colour: Colour) -> None:
-        """Ask for another colour behind the test listener."""
+        """Ask for another colour behind the test route."""
         ...
 
     def health(self, colour: Colour) -> Health:

@@ -44,7 +44,7 @@ from slipway.delivery.model.decision import (
     Enter,
     Migrate,
     MoveWeights,
-    PointTestListener,
+    PointTestRoute,
     SmokeTest,
     WriteWanted,
 )
@@ -260,7 +260,7 @@ class Runner:
         elif isinstance(action, MoveWeights):
             world.balancer.move(action.weights)
             self._asked = action.weights
-        elif isinstance(action, PointTestListener):
+        elif isinstance(action, PointTestRoute):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
             bring_stack_up(ctx, self._keeper, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
@@ -316,7 +316,7 @@ class Runner:
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
             asked=self._asked,
-            balancer=self._world.balancer.read() if rule.reads_balancer else None,
+            balancer=self._world.balancer.read(test=rule.reads_test) if rule.reads_balancer else None,
             health=self._health(rollout) if rule.reads_health else None,
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
             pause=self._said(rollout, Topic.PAUSE),

@@ -140,7 +140,8 @@ class LazyCluster:
 
 def connect(target: Target) -> World:
     """The neighbours that a stack's output names."""
-    probe = HttpProbe(target)
+    balancer = Elbv2LoadBalancer(target.load_balancer, target.region)
+    probe = HttpProbe(target, balancer.test_headers)
     slow_seconds = target.rollout.max_p99_seconds
     metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region, slow_seconds=slow_seconds)]
     if os.environ.get(PROMETHEUS_URL_VARIABLE):
@@ -148,7 +149,7 @@ def connect(target: Target) -> World:
     if target.rollout.synthetic_requests:
         metrics.append(probe)
     return World(
-        balancer=Elbv2LoadBalancer(target.load_balancer, target.region),
+        balancer=balancer,
         cluster=LazyCluster(target),
         metrics=tuple(metrics),
         probe=probe,

@@ -170,14 +170,20 @@ RIGHTS = (
         "load balancer",
         "elasticloadbalancing",
         "*",
-        "DescribeListenerAttributes DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags"
+        "DescribeListenerAttributes DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeTags"
         " DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth",
     ),
     Rights(
         "load balancer",
         "elasticloadbalancing",
         "listener/app/{name}-0000000/0000000000000000/0000000000000000",
-        "AddTags DeleteListener ModifyListener ModifyListenerAttributes RemoveTags",
+        "AddTags CreateRule DeleteListener ModifyListener ModifyListenerAttributes RemoveTags",
+    ),
+    Rights(
+        "load balancer",
+        "elasticloadbalancing",
+        "listener-rule/app/{name}-0000000/0000000000000000/0000000000000000/0000000000000000",
+        "AddTags DeleteRule ModifyRule RemoveTags SetRulePriorities",
     ),
     Rights(
         "load balancer",

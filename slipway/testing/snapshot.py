@@ -15,6 +15,7 @@ from slipway.documents import read_yaml
 from slipway.providers.values import UNKNOWN, Archive, Asset, Secret
 from slipway.testing.result import Deployment, Resource
 
+MADE_ONCE = "<made once>"
 _PLACE = "place"
 """A resource's parent and provider, which many have in common."""
 
@@ -56,24 +57,28 @@ def _describe(resource: Resource, names: Mapping[str, str]) -> dict[str, Any]:
         "waitsFor": sorted(names.get(urn, urn) for urn in resource.dependencies),
         "ignoreChanges": list(resource.ignore_changes),
         "secretOutputs": [] if sdk else list(resource.secret_outputs),
-        "inputs": _plain(inputs),
+        # A secret that is ignored later may be a new one in each run, of which the first is kept.
+        "inputs": {
+            key: _plain(value, made_once=key in resource.ignore_changes) for key, value in sorted(inputs.items())
+        },
         # A custom resource's outputs are the fake provider's, and say nothing about the program.
         "outputs": None if resource.custom else _plain(resource.outputs),
     }
     return {key: value for key, value in facts.items() if value}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, made_once: bool = False) -> Any:
     if isinstance(value, Secret):
-        return {"secret": _plain(value.value)}
+        return {"secret": MADE_ONCE if made_once else _plain(value.value)}
     if value is UNKNOWN:
         return "<unknown>"
     if isinstance(value, Asset | Archive):
         return {"asset": value.fields}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in sorted(cast("Mapping[str, Any]", value).items())}
+        items = sorted(cast("Mapping[str, Any]", value).items())
+        return {key: _plain(item, made_once=made_once) for key, item in items}
     if isinstance(value, list):
-        return [_plain(item) for item in cast("list[Any]", value)]
+        return [_plain(item, made_once=made_once) for item in cast("list[Any]", value)]
     return value
 
 

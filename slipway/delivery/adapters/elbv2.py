@@ -1,8 +1,8 @@
-"""The application load balancer: weights of the live listener's default action, the test listener, target health."""
+"""The application load balancer: weights of the live listener's default action, the rule of the test route, target health."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.delivery.adapters.aws import aws_errors
@@ -27,29 +27,36 @@ class Elbv2LoadBalancer:
         self._reference = reference
         self._client: ElasticLoadBalancingv2Client = client or aws_client("elbv2", region)
 
-    def read(self) -> BalancerState:
+    def read(self, *, test: bool = False) -> BalancerState:
         """See `LoadBalancer.read`."""
-        with aws_errors("read the listeners"):
-            arns = [self._reference.listener_arn, self._reference.test_listener_arn]
-            answer = self._client.describe_listeners(ListenerArns=arns)
-        actions = {item.get("ListenerArn", ""): item.get("DefaultActions", []) for item in answer["Listeners"]}
-        for arn in arns:
-            if arn not in actions:
-                raise _no_listener(arn)
-        live = self._percentages(actions[self._reference.listener_arn])
-        test = self._percentages(actions[self._reference.test_listener_arn])
+        with aws_errors("read the listener"):
+            live = self._percentages(self._live_actions())
+            tried = self._percentages(self._test_rule()["Actions"]) if test else None
         return BalancerState(
             weights=Weights(blue=live[Colour.BLUE], green=live[Colour.GREEN]) if live else None,
-            test=next((colour for colour in Colour if test and test[colour] == 100), None),
+            test=next((colour for colour in Colour if tried and tried[colour] == 100), None),
         )
 
     def move(self, weights: Weights) -> None:
         """See `LoadBalancer.move`."""
-        self._forward(self._reference.listener_arn, {colour: weights.of(colour) for colour in Colour})
+        with aws_errors("set the listener's weights"):
+            actions: list[Any] = [self._weighted(action, weights) for action in self._live_actions()]
+            self._client.modify_listener(ListenerArn=self._reference.listener_arn, DefaultActions=actions)
 
     def point_test(self, colour: Colour) -> None:
         """See `LoadBalancer.point_test`."""
-        self._forward(self._reference.test_listener_arn, {colour: 100, colour.other: 0})
+        action: Any = {"Type": "forward", "TargetGroupArn": self._reference.target_group(colour)}
+        with aws_errors("set the rule of the test route"):
+            self._client.modify_rule(RuleArn=self._test_rule()["RuleArn"], Actions=[action])
+
+    def test_headers(self) -> dict[str, str]:
+        """What a request has that goes the test route; the value is a secret."""
+        with aws_errors("read the rule of the test route"):
+            rule = self._test_rule()
+        headers = [each["HttpHeaderConfig"] for each in rule["Conditions"] if each.get("HttpHeaderConfig")]
+        if not headers:  # without one, the requests would be answered by what is live
+            raise _missing("header of the test route", rule["RuleArn"])
+        return {header["HttpHeaderName"]: header["Values"][0] for header in headers}
 
     def health(self, colour: Colour) -> Health:
         """See `LoadBalancer.health`."""
@@ -63,19 +70,25 @@ class Elbv2LoadBalancer:
         healthy = [address for address, state in present if state == "healthy"]
         return Health(healthy=len(healthy), unhealthy=len(present) - len(healthy), addresses=frozenset(healthy))
 
-    def _forward(self, listener_arn: str, weights: Mapping[Colour, int]) -> None:
-        with aws_errors("set the listener's weights"):
-            listeners = self._client.describe_listeners(ListenerArns=[listener_arn])["Listeners"]
-            if not listeners:
-                raise _no_listener(listener_arn)
-            actions: list[Any] = [self._weighted(action, weights) for action in listeners[0].get("DefaultActions", [])]
-            self._client.modify_listener(ListenerArn=listener_arn, DefaultActions=actions)
+    def _live_actions(self) -> Sequence[Any]:
+        arn = self._reference.listener_arn
+        found = self._client.describe_listeners(ListenerArns=[arn])["Listeners"]
+        if not found:
+            raise _missing("listener", arn)
+        return found[0].get("DefaultActions", [])
 
-    def _weighted(self, action: Any, weights: Mapping[Colour, int]) -> Any:
+    def _test_rule(self) -> Any:
+        arn = self._reference.test_rule_arn
+        found = self._client.describe_rules(RuleArns=[arn])["Rules"] if arn else []
+        if not found:
+            raise _missing("rule of the test route", arn or "there is none yet, and it")
+        return found[0]
+
+    def _weighted(self, action: Any, weights: Weights) -> Any:
         if action.get("Type") != "forward":
             return action
         groups = [
-            {"TargetGroupArn": self._reference.target_group(colour), "Weight": weights[colour]} for colour in Colour
+            {"TargetGroupArn": self._reference.target_group(colour), "Weight": weights.of(colour)} for colour in Colour
         ]
         config = {"TargetGroups": groups}
         stickiness = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig")
@@ -101,7 +114,5 @@ class Elbv2LoadBalancer:
         return {colour: share * 100 // total for colour, share in shares.items()}
 
 
-def _no_listener(arn: str) -> OperationError:
-    return OperationError(
-        f"cannot read the listeners: {arn} does not exist", remedy="run `slipway up`: it makes the listener again"
-    )
+def _missing(what: str, arn: str) -> OperationError:
+    return OperationError(f"cannot read the {what}: {arn} does not exist", remedy="run `slipway up`: it makes it")

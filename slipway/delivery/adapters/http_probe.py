@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import httpx
@@ -26,14 +26,20 @@ ENOUGH_FAILURES = 3
 
 
 class HttpProbe:
-    """Implements `ports.Probe` and, through the test listener, `ports.Metrics`."""
+    """Implements `ports.Probe` and, over the test route, `ports.Metrics`."""
 
     source = "probe"
 
     def __init__(
-        self, target: Target, client: httpx.Client | None = None, sleep: Callable[[float], None] = time.sleep
+        self,
+        target: Target,
+        test_headers: Callable[[], Mapping[str, str]],
+        client: httpx.Client | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._target = target
+        """`test_headers`: what sends a request over the test route; asked at each look, since an `up` may have made it anew."""
+        self._url = target.load_balancer.url
+        self._test_headers = test_headers
         self._settings = target.rollout
         # Connections are not kept: each request is to be balanced anew, over all targets.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -42,29 +48,29 @@ class HttpProbe:
 
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
         """See `Probe.smoke`."""
-        base = self._target.load_balancer.url if live else self._target.load_balancer.test_url
+        headers: Mapping[str, str] = {} if live else self._test_headers()
         deadline = time.monotonic() + deadline_seconds
         streak, last = 0, ""
         while streak < STREAK:
-            last = self._fault(base, colour, release)
+            last = self._fault(headers, colour, release)
             streak = 0 if last else streak + 1
             if streak == STREAK:
                 return
             if time.monotonic() >= deadline:
                 raise OperationError(
                     f"the smoke test did not pass within {deadline_seconds:g} s: {last or 'too few passes in a row'}",
-                    where=base,
+                    where=self._url if live else f"{self._url}, over the test route",
                 )
             self._sleep(PAUSE_SECONDS)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`. The time is now: the requests are made here, and are those of this look alone."""
         del candidate, live, since, until
-        paths, made = self._settings.smoke_paths, Sample(slow=0)
+        paths, made, headers = self._settings.smoke_paths, Sample(slow=0), self._test_headers()
         for number in range(synthetic_requests(self._settings)):
             began = time.monotonic()
             try:
-                answer = self._client.get(f"{self._target.load_balancer.test_url}{paths[number % len(paths)]}")
+                answer = self._client.get(f"{self._url}{paths[number % len(paths)]}", headers=headers)
                 failed = answer.status_code >= 500
             except httpx.HTTPError:
                 failed = True
@@ -74,11 +80,11 @@ class HttpProbe:
                 break
         return Comparison(source=self.source, candidate=made, synthetic=True)
 
-    def _fault(self, base: str, colour: Colour, release: str) -> str:
+    def _fault(self, headers: Mapping[str, str], colour: Colour, release: str) -> str:
         """What is wrong with the first path that is not right; "" when all are."""
         for path in self._settings.smoke_paths:
             try:
-                response = self._client.get(f"{base}{path}")
+                response = self._client.get(f"{self._url}{path}", headers=headers)
             except httpx.HTTPError as error:
                 return f"GET {path}: {type(error).__name__}: {error}"
             if not response.is_success:

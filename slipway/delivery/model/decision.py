@@ -31,15 +31,15 @@ class MoveWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointTestListener:
-    """Let the test listener forward to one colour."""
+class PointTestRoute:
+    """Let the test route forward to one colour."""
 
     colour: Colour
 
     @property
     def text(self) -> str:
         """For the journal."""
-        return f"point the test listener to {self.colour}"
+        return f"point the test route to {self.colour}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Migrate:
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeTest:
-    """Ask the candidate over the test listener, or over the live one once it has all the traffic."""
+    """Ask the candidate over the test route, or over the live one once it has all the traffic."""
 
     live: bool
 
@@ -73,7 +73,7 @@ class SmokeTest:
         return f"smoke test over the {'live' if self.live else 'test'} listener"
 
 
-Action = WriteWanted | MoveWeights | PointTestListener | Converge | Migrate | SmokeTest
+Action = WriteWanted | MoveWeights | PointTestRoute | Converge | Migrate | SmokeTest
 UNOBSERVABLE = (Converge, Migrate, SmokeTest)
 """Effects that no later look shows. Each is the last of its phase and safe to repeat: its success is the end of the phase."""
 

@@ -19,8 +19,8 @@ class BalancerState:
 
     weights: Weights | None
     """None: the live listener forwards to something else than the two target groups."""
-    test: Colour | None
-    """The colour behind the test listener; None: neither, or both."""
+    test: Colour | None = None
+    """The colour behind the test route; None: neither, both, or not asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,14 +37,14 @@ class ClusterRef(Part):
 
 
 class LoadBalancerRef(Part):
-    """The load balancer's two listeners and the two target groups."""
+    """The load balancer's listener, the rule of its test route, and the two target groups."""
 
     arn: str
     dns_name: str
     url: str
-    test_url: str
     listener_arn: str
-    test_listener_arn: str
+    test_rule_arn: str = ""
+    """Empty: the stack was brought up by an earlier version. Its next `up` makes the rule."""
     target_groups: dict[Colour, str]
 
     def target_group(self, colour: Colour) -> str:
@@ -107,7 +107,7 @@ class RolloutSettings(Part):
     analysis_interval_seconds: Seconds = Field(default=10, gt=0)
     """A bad window is looked for this often during a bake, not only at its end."""
     synthetic_requests: bool = True
-    """Ask the candidate over the test listener during the bake, so that a quiet service has numbers too."""
+    """Ask the candidate over the test route during the bake, so that a quiet service has numbers too."""
     rollback_window_seconds: Seconds = 3600
     smoke_paths: tuple[str, ...] = ("/healthz", "/version")
     smoke_seconds: Seconds = Field(default=30, gt=0)

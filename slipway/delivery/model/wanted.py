@@ -27,7 +27,7 @@ class Wanted:
     live: Colour | None
     """None until the first release has reached 100 %."""
     test: Colour
-    """Where the test listener forwards to: the colour that is not live."""
+    """Where the test route leads: the colour that is not live."""
     blue: ColourRelease | None
     green: ColourRelease | None
     weights: Weights

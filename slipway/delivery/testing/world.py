@@ -102,9 +102,8 @@ class SimulatedEnvironment:
                     "arn": f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{place}",
                     "dnsName": "127.0.10.1",
                     "url": "http://127.0.10.1",
-                    "testUrl": "http://127.0.10.1:8080",
                     "listenerArn": f"listener/{place}/live",
-                    "testListenerArn": f"listener/{place}/test",
+                    "testRuleArn": f"listener-rule/{place}/test",
                     "targetGroups": {"blue": f"targetgroup/{place}/blue", "green": f"targetgroup/{place}/green"},
                 },
                 "deployments": {"blue": "orders-blue", "green": "orders-green"},
@@ -210,12 +209,12 @@ class _Balancer:
         self._environment = environment
         self._owner = owner
 
-    def read(self) -> BalancerState:
+    def read(self, *, test: bool = False) -> BalancerState:
         self._environment.clock.sleep(self._environment.answer_seconds)
         if self._environment.balancer_fault:
             raise OperationError(self._environment.balancer_fault)
         self._environment.settle_weights()
-        return BalancerState(weights=self._environment.weights, test=self._environment.test)
+        return BalancerState(weights=self._environment.weights, test=self._environment.test if test else None)
 
     def move(self, weights: Weights) -> None:
         lease = self._environment.ledger.lease(self._environment.place)

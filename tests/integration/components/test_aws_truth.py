@@ -94,6 +94,20 @@ def test_row_1_pods_admit_the_load_balancer_on_their_port(shop: Shop) -> None:
         assert {key: value for key, value in rule.items() if key != "description"} == wanted
 
 
+def test_row_3_the_test_route_is_where_users_are_and_opens_to_a_secret(shop: Shop) -> None:
+    """A port of its own was closed to CI, which comes from anywhere. A refresh finds nothing of it that delivery moved."""
+    rule, live = shop.one(aws.lb.ListenerRule), shop.one(aws.lb.Listener, f"{NAME}-live")
+    assert rule.inputs["listenerArn"] == live.outputs["arn"]
+    assert {each.inputs["port"] for each in shop.find(aws.lb.Listener)} == {80, 443}
+    (condition,) = rule.inputs["conditions"]
+    (value,) = condition["httpHeader"]["values"]
+    assert len(value.value) >= 40
+    assert [*rule.ignore_changes] == ["conditions"] == [*rule.secret_outputs]
+    doors = [each.inputs for each in shop.find(aws.vpc.SecurityGroupIngressRule) if "cidrIpv4" in each.inputs]
+    assert {each["fromPort"] for each in doors} == {80, 443}
+    assert rule.inputs["actions"][0]["targetGroupArn"] == shop.one(aws.lb.TargetGroup, f"{NAME}-green").outputs["arn"]
+
+
 def test_row_5_users_and_probe_ask_by_the_domain_which_the_certificate_is_for(shop: Shop) -> None:
     assert shop.outputs["url"] == shop.outputs["delivery"]["loadBalancer"]["url"] == f"https://{DOMAIN}"
     assert shop.inputs(aws.acm.Certificate)["domainName"] == DOMAIN

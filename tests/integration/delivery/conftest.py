@@ -111,12 +111,23 @@ def make_load_balancer(aws: boto3.Session) -> LoadBalancerRef:
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
+    live = listener(80, {Colour.BLUE: 100, Colour.GREEN: 0})
+    (rule,) = elb.create_rule(
+        ListenerArn=live,
+        Priority=1,
+        Conditions=[
+            {
+                "Field": "http-header",
+                "HttpHeaderConfig": {"HttpHeaderName": "X-Slipway-Test", "Values": ["open sesame"]},
+            }
+        ],
+        Actions=[{"Type": "forward", "TargetGroupArn": groups[Colour.GREEN]}],
+    )["Rules"]
     return LoadBalancerRef(
         arn=balancer["LoadBalancerArn"],
         dns_name=balancer["DNSName"],
         url="http://127.0.10.1",
-        test_url="http://127.0.10.1:8080",
-        listener_arn=listener(80, {Colour.BLUE: 100, Colour.GREEN: 0}),
-        test_listener_arn=listener(8080, {Colour.BLUE: 0, Colour.GREEN: 100}),
+        listener_arn=live,
+        test_rule_arn=rule["RuleArn"],
         target_groups=groups,
     )

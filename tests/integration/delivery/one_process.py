@@ -93,8 +93,8 @@ class Machine:
         return replace(FACTS, version=self.version)
 
     # The load balancer is the real API; only its targets' health is this machine's.
-    def read(self) -> BalancerState:
-        return self.balancer.read()
+    def read(self, *, test: bool = False) -> BalancerState:
+        return self.balancer.read(test=test)
 
     def move(self, weights: Weights) -> None:
         self.balancer.move(weights)

@@ -58,10 +58,13 @@ def test_weights_are_read_back_as_they_were_set_and_the_rest_of_the_action_stays
     aws: boto3.Session, reference: LoadBalancerRef
 ) -> None:
     balancer = Elbv2LoadBalancer(reference, "us-east-1")
-    assert balancer.read() == BalancerState(weights=Weights(blue=100, green=0), test=Colour.GREEN)
+    assert balancer.read(test=True) == BalancerState(weights=Weights(blue=100, green=0), test=Colour.GREEN)
+    assert balancer.test_headers() == {"X-Slipway-Test": "open sesame"}
     balancer.move(Weights(blue=90, green=10))
     balancer.point_test(Colour.BLUE)
-    assert balancer.read() == BalancerState(weights=Weights(blue=90, green=10), test=Colour.BLUE)
+    assert balancer.read(test=True) == BalancerState(weights=Weights(blue=90, green=10), test=Colour.BLUE)
+    assert balancer.read() == BalancerState(weights=Weights(blue=90, green=10))
+    assert balancer.test_headers() == {"X-Slipway-Test": "open sesame"}
     (listener,) = aws.client("elbv2").describe_listeners(ListenerArns=[reference.listener_arn])["Listeners"]
     assert listener["DefaultActions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"] == {
         "Enabled": True,
@@ -121,7 +124,7 @@ def test_targets_are_counted(aws: boto3.Session, reference: LoadBalancerRef) -> 
 
 def test_refusal_of_aws_says_what_was_being_done(aws: boto3.Session, reference: LoadBalancerRef) -> None:
     gone = reference.model_copy(update={"listener_arn": reference.listener_arn[:-3] + "000"})
-    with pytest.raises(OperationError, match="cannot read the listeners"):
+    with pytest.raises(OperationError, match="cannot read the listener"):
         Elbv2LoadBalancer(gone, "us-east-1").read()
 
 

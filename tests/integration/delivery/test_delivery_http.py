@@ -34,6 +34,7 @@ from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 Answer = tuple[int, Any]
+TEST_HEADERS = {"X-Slipway-Test": "open sesame"}
 
 
 @dataclass
@@ -81,7 +82,7 @@ def target(url: str, **rollout: Any) -> Target:
     environment = Rehearsal().environment("dev", **rollout)
     environment.exists = True
     output = dict(environment.outputs()["delivery"])
-    output["loadBalancer"] = {**output["loadBalancer"], "url": url, "testUrl": url}
+    output["loadBalancer"] = {**output["loadBalancer"], "url": url}
     return parse_target({"delivery": output})
 
 
@@ -92,10 +93,11 @@ def version(release: str = "r-2", colour: str = "green") -> Answer:
 def test_smoke_test_passes_after_a_streak_of_good_answers() -> None:
     answers = iter([(503, {}), version(), version(), (500, {}), *[version()] * 20])
     with serve(lambda _path: next(answers)) as site:
-        HttpProbe(target(site.url, smokePaths=["/version"]), sleep=lambda _: None).smoke(
+        HttpProbe(target(site.url, smokePaths=["/version"]), lambda: TEST_HEADERS, sleep=lambda _: None).smoke(
             live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=10
         )
         assert len(site.requests) == 7
+        assert {headers.get("X-Slipway-Test") for _, headers, _ in site.requests} == {"open sesame"}
 
 
 @pytest.mark.parametrize(
@@ -109,16 +111,19 @@ def test_smoke_test_passes_after_a_streak_of_good_answers() -> None:
 )
 def test_smoke_test_fails_with_what_was_answered_instead(answer: Answer, text: str) -> None:
     with serve(lambda _path: answer) as site:
-        probe = HttpProbe(target(site.url, smokePaths=["/version"]))
+        probe = HttpProbe(target(site.url, smokePaths=["/version"]), lambda: TEST_HEADERS)
         with pytest.raises(OperationError, match=text):
             probe.smoke(live=True, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3)
+        assert not [headers for _, headers, _ in site.requests if "X-Slipway-Test" in headers]
 
 
 def test_smoke_test_of_nobody_says_that_nobody_answers() -> None:
     with serve(lambda _path: version()) as site:
         pass
     with pytest.raises(OperationError, match="GET /healthz: ConnectError"):
-        HttpProbe(target(site.url)).smoke(live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3)
+        HttpProbe(target(site.url), lambda: TEST_HEADERS).smoke(
+            live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3
+        )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_smoke_test_of_nobody_says_that_nobody_answers() -> None:
 def test_synthetic_requests_count_server_errors_and_stop_when_there_are_enough(bad: int, made: Sample) -> None:
     answers = iter([(500, {})] * bad + [(200, {})] * 10)
     with serve(lambda _path: next(answers)) as site:
-        probe = HttpProbe(target(site.url, minimumRequests=10, analysisIntervalSeconds=5))
+        probe = HttpProbe(target(site.url, minimumRequests=10, analysisIntervalSeconds=5), lambda: TEST_HEADERS)
         compared = probe.compare(Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=5))
     assert (compared.candidate, compared.live, compared.synthetic) == (made, None, True)
 

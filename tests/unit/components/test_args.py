@@ -76,7 +76,8 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: load_balancer(domain=f"{'o' * 53}.example.com", zone_id="Z1"), "domain"),
         (lambda: load_balancer(deregistration_delay_seconds=3601), "deregistration_delay_seconds"),
         (lambda: check_name("recommendations-staging-2"), "name"),
-        (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
+        (lambda: load_balancer(test_priority=0), "test_priority"),
+        (lambda: load_balancer(test_priority=50_001), "test_priority"),
         (lambda: service(colours={"red": None}), "colours"),
         (lambda: Permission(actions=["*"], resources=["*"]), "actions"),
         (lambda: Permission(actions=[], resources=["*"]), "actions"),
@@ -101,7 +102,7 @@ def test_refuses_arguments_that_cannot_work(build: Callable[[], object], field: 
 def test_arguments_are_accepted_at_their_defaults() -> None:
     assert cluster().addons[-1] == "eks-pod-identity-agent"
     assert database().storage_gib == 20
-    assert load_balancer().test_port == 8080
+    assert load_balancer().test_priority == 1
     assert (
         service(colours={"blue": ColourRelease(release="r-1", version="1", image=DIGEST), "green": None}).pod.port
         == 8080

@@ -61,16 +61,16 @@ def test_schema_has_the_tokens_and_version_of_the_components(host: Host) -> None
 def test_numbers_and_enumerations_arrive_as_the_types_the_component_declares(host: Host) -> None:
     inputs = {"vpcId": "vpc-1", "subnetIds": ["subnet-1"], "podsSecurityGroupId": "sg-1"}
     inputs |= {"weights": {"blue": 90.0, "green": 10.0}}
-    got = arguments(host, "LoadBalancer", {**inputs, "testColour": "green", "testPort": 9000.0})
+    got = arguments(host, "LoadBalancer", {**inputs, "testColour": "green", "testPriority": 90.0})
     want = LoadBalancerArgs(
         vpc_id="vpc-1",
         subnet_ids=["subnet-1"],
         pods_security_group_id="sg-1",
         weights={"blue": 90, "green": 10},
         test_colour="green",
-        test_port=9000,
+        test_priority=90,
     )
-    assert repr(got) == repr(want)  # 9000 and 9000.0 are equal, but not in a name
+    assert repr(got) == repr(want)  # 90 and 90.0 are equal, but not in a name
     got = arguments(host, "Environment", {"cidr": "10.0.0.0/16", "zones": ["a", "b"], "natGateways": "per-zone"})
     assert got == EnvironmentArgs(cidr="10.0.0.0/16", zones=["a", "b"], nat_gateways=NatGateways.PER_ZONE)
 

@@ -267,7 +267,7 @@ def stack_output() -> dict[str, object]:
 
 def test_stack_output_is_read_with_its_camel_case_names() -> None:
     target = parse_target({"delivery": stack_output()})
-    assert target.load_balancer.test_listener_arn == "listener/dev/orders/test"
+    assert target.load_balancer.test_rule_arn == "listener-rule/dev/orders/test"
     assert target.load_balancer.target_group(Colour.GREEN) == "targetgroup/dev/orders/green"
     assert (target.rollout.bake_seconds, target.rollout.steps) == (5, shares(10, 50, 100))
 
