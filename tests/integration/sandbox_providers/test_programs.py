@@ -138,9 +138,15 @@ def test_load_balancer_gets_a_domain_with_its_certificate_and_another_one(daemon
         assert validation[0].endswith(f".{domain}.")
     (balancer,) = daemon.client("elbv2").describe_load_balancers()["LoadBalancers"]
     listeners = daemon.client("elbv2").describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    assert {each["Port"]: each["DefaultActions"][0]["Type"] for each in listeners} == {
-        80: "redirect", 443: "forward", 8080: "forward"
-    }  # fmt: skip
+    actions = {each["Port"]: each["DefaultActions"][0]["Type"] for each in listeners}
+    assert actions == {80: "redirect", 443: "forward"}
+    (live,) = [each["ListenerArn"] for each in listeners if each["Port"] == 443]
+    (rule,) = [each for each in daemon.client("elbv2").describe_rules(ListenerArn=live)["Rules"] if each["Conditions"]]
+    (value,) = rule["Conditions"][0]["HttpHeaderConfig"]["Values"]
+    assert len(value) > 40
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [text for text in kept if value.encode() in text]  # the state is among them, encrypted
+    assert [text for text in kept if rule["RuleArn"].encode() in text]
     project.destroy()
     assert records() == set()
 
