@@ -36,6 +36,7 @@ SETTINGS = {
     "minimumRequests": 1,
     "rollbackWindowSeconds": 60,
     "healthSeconds": 20,
+    "sizeSeconds": 20,
 }
 FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
 WATCHED = {"release", "resume", "rollback"}
@@ -62,6 +63,11 @@ class History:
         for _ in range(2):
             self.check_out()
             delivery.release(self.rehearsal.context("dev"))
+        if self.seed % 2:  # five pods are needed, and the stack file says two
+            self.dev.pods.requests_per_pod, self.dev.pods.maximum, self.dev.pods.autoscaler_seconds = 10, 12, 0
+            self.clock.sleep(1)
+            self.dev.pass_time()
+            self.clock.sleep(5)
 
     def check_out(self) -> None:
         self.versions += 1

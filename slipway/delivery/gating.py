@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.errors import RefusedError
-from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates
+from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates, refuse_without_room
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import turns_back
@@ -20,6 +20,7 @@ from slipway.delivery.model.target import Target
 from slipway.delivery.planning import forced_entries, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
+from slipway.delivery.resizing import room_beside_live
 from slipway.delivery.targeting import known_target
 from slipway.errors import NotFoundError, UsageError
 
@@ -87,6 +88,9 @@ def find_refusals(
     source = source_environment(ctx, target) if kind not in WAYS_BACK or target is None else target.rollout.promote_from
     checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
     seconds = target.rollout.rollback_window_seconds if target else 0
+    room, needed_pods = None, 0
+    if target and kind is Kind.RELEASE and refuse_without_room in gates:
+        room, needed_pods = room_beside_live(ctx, target, wanted)
     facts = GateFacts(
         now=ctx.clock.now(),
         kind=kind,
@@ -99,6 +103,8 @@ def find_refusals(
         image_exists=kind not in {Kind.RELEASE, Kind.ROLLBACK} or ctx.has_image(chosen.image),
         evidence=_evidence(ctx, target, chosen) if source and kind is Kind.RELEASE else None,
         window_closes_at=window_closes_at(wanted, history, seconds),
+        room=room,
+        needed_pods=needed_pods,
         schema=ctx.ledger.schema(ctx.place),
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,

@@ -13,7 +13,17 @@ from slipway.delivery.model.observation import Observation
 from slipway.delivery.model.rollout import Phase, Reason, Rollout
 from slipway.delivery.transitions import attend, turn_back
 
-LISTENING = frozenset({Phase.MIGRATING, Phase.DEPLOYING, Phase.WAITING, Phase.SMOKING, Phase.SHIFTING, Phase.BAKING})
+LISTENING = frozenset(
+    {
+        Phase.MIGRATING,
+        Phase.DEPLOYING,
+        Phase.WAITING,
+        Phase.SMOKING,
+        Phase.SIZING,
+        Phase.SHIFTING,
+        Phase.BAKING,
+    }
+)
 """Phases before the traffic is decided."""
 
 

@@ -33,6 +33,7 @@ from slipway.delivery.model.decision import (
 from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.sizing import ask_for_pods, enough_to_go_back, held_when_back, held_when_settled, size_colours
 from slipway.delivery.transitions import attend, enter, turn_back
 
 POLL_SECONDS = 0.25
@@ -53,6 +54,7 @@ class PhaseRule:
     reads_balancer: bool = True
     reads_health: bool = False
     reads_test: bool = False
+    reads_sizes: frozenset[Kind] = frozenset()
 
 
 def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -112,8 +114,10 @@ def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     health = seen.health
-    if health and health.all_healthy:
+    if health and (health.all_healthy or enough_to_go_back(rollout, seen)):
         return _next(rollout, now)
+    if rollout.kind is Kind.ROLLBACK and (asked := ask_for_pods(rollout, seen, now)):
+        return asked
     # A warm colour is healthy or it is not: whoever rolls back needs to know at once.
     patience = min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
     if _overdue(rollout, patience, now):
@@ -126,6 +130,17 @@ def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
     if seen.balancer and seen.balancer.test is not rollout.colour:
         return Act(action=PointTestRoute(colour=rollout.colour))
     return Act(action=SmokeTest(live=False))
+
+
+def _sizing(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
+    if rollout.baking_since and seen.balancer and seen.balancer.weights != rollout.weights:
+        return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
+    if rollout.baking_since and (turned := _turn_from_bad(rollout, seen, now)):
+        return turned
+    coming = rollout.coming_step
+    if waits := wait_for_people(rollout, coming, now) or size_colours(rollout, seen, now):
+        return waits
+    return _next(replace(rollout, step=coming), now)
 
 
 def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
@@ -162,12 +177,9 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if seen.balancer and seen.balancer.weights != rollout.weights:
         # Somebody else moved the weights: numbers measured under other weights would prove nothing.
         return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
-    if seen.health and seen.health.healthy == 0:
-        text = f"{rollout.colour} has no healthy target left: {seen.health}"
-        return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
+    if turned := _turn_from_bad(rollout, seen, now):
+        return turned
     step, verdict = rollout.steps[rollout.step], seen.verdict
-    if step.analyse and verdict and verdict.kind is VerdictKind.FAIL:
-        return Enter(rollout=turn_back(rollout, verdict.reason, verdict.text, now, verdict.numbers))
     if rollout.pause and (waits := wait_for_people(rollout, None, now)):
         return waits
     if now < rollout.bake_ends_at:
@@ -176,6 +188,17 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
             seconds=min(remaining, rollout.settings.analysis_interval_seconds), text=f"baking at {step.percent} %"
         )
     return _after_bake(rollout, verdict, now) if step.analyse else _next_step(rollout, now)
+
+
+def _turn_from_bad(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
+    """The way back from a candidate that has traffic and is dead or bad."""
+    if seen.health and seen.health.healthy == 0:
+        text = f"{rollout.colour} has no healthy target left: {seen.health}"
+        return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
+    verdict = seen.verdict
+    if rollout.steps[rollout.step].analyse and verdict and verdict.kind is VerdictKind.FAIL:
+        return Enter(rollout=turn_back(rollout, verdict.reason, verdict.text, now, verdict.numbers))
+    return None
 
 
 def _after_bake(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Decision:
@@ -190,7 +213,7 @@ def _next_step(rollout: Rollout, now: datetime) -> Decision:
     if rollout.step + 1 < len(rollout.steps):
         if waits := wait_for_people(rollout, rollout.step + 1, now):
             return waits
-        return Enter(rollout=enter(replace(rollout, step=rollout.step + 1), Phase.SHIFTING, now))
+        return Enter(rollout=enter(rollout, Phase.SIZING, now))
     return _next(rollout, now)
 
 
@@ -214,7 +237,7 @@ def _verifying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _settling(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    intent = replace(seen.wanted, live=rollout.colour, test=rollout.colour.other)
+    intent = replace(held_when_settled(rollout, seen.wanted), live=rollout.colour, test=rollout.colour.other)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} is live"))
     return _next(rollout, now)
@@ -250,10 +273,13 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
     running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
+    intent, text = seen.wanted, "the colours keep the pods that they had"
     if running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before:
         # What was warm there is the way back from the release that stays live.
         intent = seen.wanted.running(rollout.colour, before)
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
+    intent = held_when_back(rollout, intent)
+    if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=text))
     return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))
 
@@ -267,9 +293,16 @@ RULES: Mapping[Phase, PhaseRule] = {
     Phase.MIGRATING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
     Phase.DEPLOYING: PhaseRule(decide=_deploying, failure=Reason.DEPLOYMENT_FAILED),
     Phase.WAITING: PhaseRule(
-        decide=_waiting, failure=Reason.TARGETS_UNHEALTHY, reads_balancer=False, reads_health=True
+        decide=_waiting,
+        failure=Reason.TARGETS_UNHEALTHY,
+        reads_balancer=False,
+        reads_health=True,
+        reads_sizes=frozenset({Kind.ROLLBACK}),
     ),
     Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True),
+    Phase.SIZING: PhaseRule(
+        decide=_sizing, failure=Reason.CAPACITY_MISSING, reads_health=True, reads_sizes=frozenset({Kind.RELEASE})
+    ),
     Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
     Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),
     Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED),

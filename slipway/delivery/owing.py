@@ -14,10 +14,13 @@ from slipway.delivery.leasing import LeaseKeeper, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
 from slipway.delivery.recording import record_rejected, record_verified
+from slipway.delivery.resizing import end_floors, follow_floors
 from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, facts, tell
 from slipway.errors import SlipwayError
 
+PAID = (*RECORDS, Debt.CAPACITY, Debt.UP)
+"""What every verb tries once its own work is done."""
 SETTLE_SECONDS = 2.0
 """From the end of a rollout to the look before its `up`: a move that the load balancer had taken, and not yet made, shows by then."""
 
@@ -36,9 +39,11 @@ def at_work(ctx: Context, purpose: str, *, urgent: bool = False) -> Generator[Le
         pay(ctx, keeper)
 
 
-def pay(ctx: Context, keeper: LeaseKeeper, debts: Collection[Debt] = (*RECORDS, Debt.UP)) -> None:
+def pay(ctx: Context, keeper: LeaseKeeper, debts: Collection[Debt] = PAID) -> None:
     """Try what is owed. What fails stays owed, with its reason, and is told: the traffic is decided, so nothing is raised."""
     try:
+        if Debt.CAPACITY in debts:
+            end_floors(ctx, keeper)
         for item in ctx.ledger.owed(ctx.place):
             if item.debt in debts:
                 _try(ctx, keeper, item)
@@ -80,6 +85,8 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
         record_verified(ctx, item)
     elif item.debt is Debt.REJECTED:
         record_rejected(ctx, item)
+    elif item.debt is Debt.CAPACITY:
+        follow_floors(ctx, keeper)
     else:
         _bring_up(ctx, keeper, item)
 

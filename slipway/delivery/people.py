@@ -68,8 +68,14 @@ def _listening(ctx: Context) -> Rollout:
 
 def _where(ctx: Context, rollout: Rollout) -> str:
     """The share that a pause holds: a step that has begun is not undone."""
-    begun = rollout.phase is Phase.BAKING or (
-        rollout.phase is Phase.SHIFTING and (rollout.step or ctx.ledger.wanted(ctx.place).weights == rollout.weights)
+    sizing = rollout.phase is Phase.SIZING and rollout.baking_since is not None
+    begun = (
+        sizing
+        or rollout.phase is Phase.BAKING
+        or (
+            rollout.phase is Phase.SHIFTING
+            and (rollout.step or ctx.ledger.wanted(ctx.place).weights == rollout.weights)
+        )
     )
     return f"at {rollout.steps[rollout.step].percent} %" if begun else "before it gets traffic"
 

@@ -20,6 +20,7 @@ from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.schema import Schema
+from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.model.word import Topic, Word
@@ -216,6 +217,8 @@ class Pods:
     """Of the ready pods that are not on their way out."""
     release: str = ""
     """That the newest template is of."""
+    mixed: bool = False
+    """Pods of an older template are left, or the newest one was not seen to yet."""
 
 
 class Cluster(Protocol):
@@ -223,6 +226,18 @@ class Cluster(Protocol):
 
     def pods(self, colour: Colour) -> Pods | None:
         """The colour's Deployment; None: there is none."""
+        ...
+
+    def size(self, colour: Colour) -> Size | None:
+        """How many pods the colour has, and may have; None: it runs nothing, or no autoscaler has it."""
+        ...
+
+    def keep(self, colour: Colour, pods: int) -> None:
+        """Let the colour's autoscaler keep at least so many pods; `size` tells when there are so many."""
+        ...
+
+    def room(self, colour: Colour) -> Room | None:
+        """What the nodes still take of the colour's pods; None: it runs nothing."""
         ...
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:

@@ -42,6 +42,7 @@ from slipway.delivery.model.decision import (
     Action,
     Converge,
     Enter,
+    KeepPods,
     Migrate,
     MoveWeights,
     PointTestRoute,
@@ -54,6 +55,8 @@ from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Ro
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
+from slipway.delivery.resizing import read_sizes
+from slipway.delivery.sizing import judged
 from slipway.delivery.telling import facts, tell
 from slipway.delivery.transitions import attend, take_up
 from slipway.errors import OperationError, SlipwayError
@@ -202,7 +205,8 @@ class Runner:
             raise
         except SlipwayError as error:
             self._failures += 1
-            if not isinstance(action, UNOBSERVABLE) and self._failures < READ_ATTEMPTS:
+            unneeded = isinstance(action, KeepPods) and rollout.kind is Kind.ROLLBACK
+            if unneeded or (not isinstance(action, UNOBSERVABLE) and self._failures < READ_ATTEMPTS):
                 # Only the answer may be lost: the next look says whether it was done.
                 tell(self._ctx, f"could not {action.text}: {error.what}; asking again")
                 return rollout
@@ -260,6 +264,8 @@ class Runner:
         elif isinstance(action, MoveWeights):
             world.balancer.move(action.weights)
             self._asked = action.weights
+        elif isinstance(action, KeepPods):
+            world.cluster.keep(action.colour, action.pods)
         elif isinstance(action, PointTestRoute):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
@@ -318,6 +324,7 @@ class Runner:
             asked=self._asked,
             balancer=self._world.balancer.read(test=rule.reads_test) if rule.reads_balancer else None,
             health=self._health(rollout) if rule.reads_health else None,
+            sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
             pause=self._said(rollout, Topic.PAUSE),
             approval=self._said(rollout, Topic.APPROVAL),
@@ -335,11 +342,18 @@ class Runner:
         pods = self._world.cluster.pods(rollout.colour)
         if pods is None:
             return replace(health, pods_ready=False)
-        return replace(health, expected=pods.wanted, pods_ready=pods.ready, missing=pods.addresses - health.addresses)
+        serving = len(pods.addresses & health.addresses) if pods.addresses else health.healthy
+        return replace(
+            health,
+            expected=pods.wanted,
+            pods_ready=pods.ready,
+            missing=pods.addresses - health.addresses,
+            serving=0 if pods.mixed else serving,
+        )
 
     def _judge(self, rollout: Rollout) -> tuple[Rollout, Verdict | None]:
         """Measure the step so far, keep that with the rollout, and judge it."""
-        if rollout.phase is not Phase.BAKING or not rollout.steps[rollout.step].analyse:
+        if not judged(rollout):
             return rollout, None
         measurement = measure(rollout, self._world.metrics, self._ctx.clock.now())
         if measurement is None:

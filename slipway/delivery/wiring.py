@@ -29,6 +29,7 @@ from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
@@ -127,11 +128,25 @@ class LazyCluster:
             service=target.service,
             deployments=target.deployments,
             secret_name=target.database_secret_name,
+            replicas=target.replicas,
+            maximum_nodes=target.cluster.maximum_nodes,
         )
 
     def pods(self, colour: Colour) -> Pods | None:
         """See `Cluster.pods`."""
         return self._cluster.pods(colour)
+
+    def size(self, colour: Colour) -> Size | None:
+        """See `Cluster.size`."""
+        return self._cluster.size(colour)
+
+    def keep(self, colour: Colour, pods: int) -> None:
+        """See `Cluster.keep`."""
+        self._cluster.keep(colour, pods)
+
+    def room(self, colour: Colour) -> Room | None:
+        """See `Cluster.room`."""
+        return self._cluster.room(colour)
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""

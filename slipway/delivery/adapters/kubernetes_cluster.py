@@ -16,8 +16,11 @@ from urllib3.exceptions import HTTPError
 
 from slipway.delivery.adapters.eks import CALL_TIMEOUT_SECONDS
 from slipway.delivery.adapters.migration_job import DEADLINE_SECONDS, is_lock_timeout, job_manifest, job_name
+from slipway.delivery.adapters.node_room import find_room, why_pending
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.size import Room, Size
+from slipway.delivery.model.target import Replicas
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
 from slipway.errors import OperationError
@@ -26,6 +29,8 @@ from slipway.scrubbing import scrub
 LOCK_ATTEMPTS = 8
 """With pauses that grow from 0.5 to 30 s: about a minute and a half of a hot table."""
 POLL_SECONDS = 0.3
+FIELD_MANAGER = "slipway"
+"""The Pulumi program declares the same field, and takes it back by force: both follow the ledger."""
 LOG_SECONDS = 5
 """Between looks at the log of a running Job."""
 
@@ -45,6 +50,8 @@ class KubernetesCluster:
         service: str,
         deployments: Mapping[Colour, str],
         secret_name: str | None,
+        replicas: Replicas | None = None,
+        maximum_nodes: int | None = None,
     ) -> None:
         """`connect` makes the API client; it is called with the first use, so that `status` works without a cluster."""
         self._connect = connect
@@ -52,36 +59,96 @@ class KubernetesCluster:
         self._service = service
         self._deployments = deployments
         self._secret_name = secret_name
+        self._replicas = replicas
+        self._maximum_nodes = maximum_nodes
         self._client: Any = None
 
     def pods(self, colour: Colour) -> Pods | None:
         """See `Cluster.pods`."""
         with self._errors(f"read the Deployment {self._deployments[colour]}"):
-            try:
-                found: Any = kubernetes.AppsV1Api(self._api()).read_namespaced_deployment(
-                    self._deployments[colour], self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
-                )
-            except ApiException as error:
-                if error.status == 404:
-                    return None
-                raise
-            addresses = self._ready_addresses(found.spec.selector.match_labels or {})
-        status, wanted = found.status, found.spec.replicas if found.spec.replicas is not None else 1
+            found = self._deployment(colour)
+            if found is None:
+                return None
+            pods = self._pods_of(found)
+        addresses = frozenset(
+            pod.status.pod_ip for pod in pods if pod.metadata.deletion_timestamp is None and _is_ready(pod)
+        )
+        status, wanted = found.status, _replicas_of(found)
         current = (status.observed_generation or 0) >= found.metadata.generation
         counts = {status.replicas or 0, status.updated_replicas or 0, status.available_replicas or 0}
         labels = found.spec.template.metadata.labels or {}
         ready, release = current and counts == {wanted}, labels.get("slipway.dev/release", "")
-        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release)
+        mixed = not current or (status.updated_replicas or 0) < (status.replicas or 0)
+        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release, mixed=mixed)
 
-    def _ready_addresses(self, labels: Mapping[str, str]) -> frozenset[str]:
+    def size(self, colour: Colour) -> Size | None:
+        """See `Cluster.size`."""
+        name = self._deployments[colour]
+        with self._errors(f"read the autoscaler {name}"):
+            if self._replicas is None or not (deployment := self._deployment(colour)):
+                return None
+            if not (scaler := self._autoscaler(name)):
+                return None
+            ready, wanted = deployment.status.ready_replicas or 0, _replicas_of(deployment)
+            pending = [why_pending(pod) for pod in self._pods_of(deployment)] if ready < wanted else []
+        texts = [text for text in pending if text is not None]
+        return Size(
+            ready=ready,
+            wanted=wanted,
+            minimum=scaler.spec.min_replicas or 1,
+            declared=self._replicas.minimum,
+            maximum=scaler.spec.max_replicas,
+            waiting=f"{len(texts)} pods are pending: {texts[0]}" if texts else "",
+        )
+
+    def keep(self, colour: Colour, pods: int) -> None:
+        """See `Cluster.keep`. The Deployment's own number is left to the autoscaler, which would take it back."""
+        name = self._deployments[colour]
+        with self._errors(f"change the autoscaler {name}"):
+            kubernetes.AutoscalingV2Api(self._api()).patch_namespaced_horizontal_pod_autoscaler(
+                name,
+                self._namespace,
+                {"spec": {"minReplicas": pods}},
+                field_manager=FIELD_MANAGER,
+                _request_timeout=CALL_TIMEOUT_SECONDS,
+            )
+
+    def room(self, colour: Colour) -> Room | None:
+        """See `Cluster.room`."""
+        with self._errors("read the nodes"):
+            deployment = self._deployment(colour)
+            if deployment is None:
+                return None
+            core = kubernetes.CoreV1Api(self._api())
+            nodes: Any = core.list_node(_request_timeout=CALL_TIMEOUT_SECONDS)
+            pods: Any = core.list_pod_for_all_namespaces(
+                field_selector="status.phase!=Succeeded,status.phase!=Failed", _request_timeout=CALL_TIMEOUT_SECONDS
+            )
+        own = [pod for pod in pods.items if pod.metadata.namespace == self._namespace]
+        return find_room(deployment.spec.template, nodes.items, pods.items, own, self._maximum_nodes)
+
+    def _deployment(self, colour: Colour) -> Any:
+        """None: there is none."""
+        return _unless_missing(
+            lambda: kubernetes.AppsV1Api(self._api()).read_namespaced_deployment(
+                self._deployments[colour], self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
+            )
+        )
+
+    def _autoscaler(self, name: str) -> Any:
+        return _unless_missing(
+            lambda: kubernetes.AutoscalingV2Api(self._api()).read_namespaced_horizontal_pod_autoscaler(
+                name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
+            )
+        )
+
+    def _pods_of(self, deployment: Any) -> Sequence[Any]:
+        labels = deployment.spec.selector.match_labels or {}
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        core = kubernetes.CoreV1Api(self._api())
-        found: Any = core.list_namespaced_pod(
+        found: Any = kubernetes.CoreV1Api(self._api()).list_namespaced_pod(
             self._namespace, label_selector=selector, _request_timeout=CALL_TIMEOUT_SECONDS
         )
-        return frozenset(
-            pod.status.pod_ip for pod in found.items if pod.metadata.deletion_timestamp is None and _is_ready(pod)
-        )
+        return found.items
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
@@ -166,14 +233,11 @@ class KubernetesCluster:
             time.sleep(POLL_SECONDS)
 
     def _read_job(self, name: str) -> Any:
-        try:
-            return kubernetes.BatchV1Api(self._api()).read_namespaced_job(
+        return _unless_missing(
+            lambda: kubernetes.BatchV1Api(self._api()).read_namespaced_job(
                 name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
             )
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
+        )
 
     def _logs(self, name: str) -> list[str]:
         core = kubernetes.CoreV1Api(self._api())
@@ -212,6 +276,20 @@ def _failure(job: Any) -> str | None:
         if condition.type == "Failed" and condition.status == "True":
             return f"{condition.reason}: {condition.message}"
     return None
+
+
+def _unless_missing(read: Callable[[], Any]) -> Any:
+    """What was read; None: it does not exist."""
+    try:
+        return read()
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _replicas_of(deployment: Any) -> int:
+    return deployment.spec.replicas if deployment.spec.replicas is not None else 1
 
 
 def _is_ready(pod: Any) -> bool:

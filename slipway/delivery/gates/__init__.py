@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from slipway.delivery.gates.capacity import refuse_without_room
 from slipway.delivery.gates.facts import GateFacts, Refusal
 from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
 from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
@@ -26,6 +27,7 @@ GATES: tuple[Gate, ...] = (
     refuse_unproven,
     refuse_other_program,
     refuse_incompatible_schema,
+    refuse_without_room,
 )
 
 
@@ -34,4 +36,4 @@ def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Ref
     return tuple(refusal for gate in gates for refusal in gate(facts))
 
 
-__all__ = ["GATES", "GOING_ON", "Gate", "GateFacts", "Refusal", "evaluate_gates", "find_frozen"]
+__all__ = ["GATES", "GOING_ON", "Gate", "GateFacts", "Refusal", "evaluate_gates", "find_frozen", "refuse_without_room"]

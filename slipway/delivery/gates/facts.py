@@ -12,6 +12,7 @@ from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema
+from slipway.delivery.model.size import Room
 
 BRINGS = frozenset({Kind.RELEASE, Kind.ROLLBACK, Kind.SWITCH})
 """Kinds that bring a release to 100 %."""
@@ -38,6 +39,10 @@ class GateFacts:
     """What is proven about the image; None where nothing is demanded."""
     window_closes_at: datetime | None = None
     """Until when the old colour is kept warm."""
+    room: Room | None = None
+    """What the nodes still take; None where it was not asked, or the cluster did not answer."""
+    needed_pods: int = 0
+    """So many more than now, for all of the traffic in the colour that the release goes to."""
     schema: Schema
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""

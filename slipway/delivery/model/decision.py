@@ -31,6 +31,19 @@ class MoveWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeepPods:
+    """Let a colour's autoscaler keep at least so many pods; the next observation reads that back."""
+
+    colour: Colour
+    pods: int
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"let the autoscaler keep {self.pods} pods of {self.colour} at least"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PointTestRoute:
     """Let the test route forward to one colour."""
 
@@ -70,10 +83,10 @@ class SmokeTest:
     @property
     def text(self) -> str:
         """For the journal."""
-        return f"smoke test over the {'live' if self.live else 'test'} listener"
+        return f"smoke test over the {'live listener' if self.live else 'test route'}"
 
 
-Action = WriteWanted | MoveWeights | PointTestRoute | Converge | Migrate | SmokeTest
+Action = WriteWanted | MoveWeights | KeepPods | PointTestRoute | Converge | Migrate | SmokeTest
 UNOBSERVABLE = (Converge, Migrate, SmokeTest)
 """Effects that no later look shows. Each is the last of its phase and safe to repeat: its success is the end of the phase."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Reason
+from slipway.delivery.model.size import Size
 from slipway.delivery.model.target import NoDataPolicy
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.model.word import Word
@@ -38,6 +39,8 @@ class Health:
     """Of the healthy targets."""
     missing: frozenset[str] = frozenset()
     """Pods of the newest template that the load balancer does not call healthy, by address."""
+    serving: int = 0
+    """Pods of the newest template that the load balancer calls healthy, where none of an older one is left."""
 
     @property
     def all_healthy(self) -> bool:
@@ -72,6 +75,8 @@ class Observation:
     asked: Weights | None = None
     """The weights that this process asked for last, which may not hold yet; None: it asked for none."""
     health: Health | None = None
+    sizes: Mapping[Colour, Size] = field(default_factory=dict[Colour, Size])
+    """Of the colours that an autoscaler has."""
     verdict: Verdict | None = None
     abort: str | None = None
     """Who asked to abort, and why; None: nobody."""

@@ -18,6 +18,8 @@ class Debt(StrEnum):
     """The record that a release was verified here."""
     REJECTED = "rejected"
     """The record that a release's image was rejected here."""
+    CAPACITY = "capacity"
+    """The autoscalers keep as many pods as the ledger says."""
     UP = "up"
     """The stack's state in line with the ledger, colours that are no longer wanted taken away."""
     CONTRACT = "contract"
@@ -84,11 +86,26 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
         yield replace(about, debt=Debt.REJECTED, because=because) if back else replace(about, debt=Debt.VERIFIED)
     elif rollout.candidate and left and not back:
         yield replace(owed, debt=Debt.REJECTED, release=left.release, because=f"rolled back by {rollout.actor}")
+    if _changes_pods(rollout, back=back):
+        yield replace(owed, debt=Debt.CAPACITY)
     if Phase.CONTRACTING in rollout.path:  # its own `up` has succeeded
         if back:
             yield replace(owed, debt=Debt.CONTRACT, attempts=1, problem=rollout.reason_text)
     elif not back or {Phase.DEPLOYING, Phase.SHIFTING, Phase.RETIRING} & {*rollout.path}:
         yield owed
+
+
+def _changes_pods(rollout: Rollout, *, back: bool) -> bool:
+    """Whether the autoscalers may keep other numbers than the ledger says. A release that completes leaves them as it set them."""
+    if rollout.kind is Kind.RELEASE:
+        return back and Phase.SIZING in rollout.path
+    return rollout.kind in {Kind.ROLLBACK, Kind.SWITCH} and not back
+
+
+def with_debt(owed: Iterable[Owed], new: Owed) -> tuple[Owed, ...]:
+    """One more thing, in the order in which it is tried; what is owed already is owed once."""
+    merged = {(item.debt, item.release): item for item in (new, *owed)}
+    return tuple(sorted(merged.values(), key=lambda item: list(Debt).index(item.debt)))
 
 
 def with_owed_by(owed: Iterable[Owed], rollout: Rollout) -> tuple[Owed, ...]:

@@ -40,6 +40,8 @@ class Phase(StrEnum):
     DEPLOYING = "deploying"
     WAITING = "waiting-for-targets"
     SMOKING = "smoke-testing"
+    SIZING = "sizing"
+    """Pods for the coming step. Until then the traffic is, and is judged, as in the bake before."""
     SHIFTING = "shifting"
     BAKING = "baking"
     VERIFYING = "verifying"
@@ -63,6 +65,7 @@ ROUTES: Mapping[Kind, tuple[Phase, ...]] = {
         Phase.DEPLOYING,
         Phase.WAITING,
         Phase.SMOKING,
+        Phase.SIZING,
         Phase.SHIFTING,
         Phase.BAKING,
         Phase.VERIFYING,
@@ -95,6 +98,7 @@ class Reason(StrEnum):
     NO_DATA = "no-data"
     TARGETS_UNHEALTHY = "targets-unhealthy"
     SMOKE_TEST_FAILED = "smoke-test-failed"
+    CAPACITY_MISSING = "capacity-missing"
     MIGRATION_FAILED = "migration-failed"
     DEPLOYMENT_FAILED = "deployment-failed"
     WEIGHTS_NOT_CONFIRMED = "weights-not-confirmed"
@@ -206,7 +210,8 @@ class Rollout:
     @property
     def coming_step(self) -> int:
         """The step that the traffic moves to next."""
-        return self.step if self.phase is Phase.SHIFTING else self.step + 1
+        first = self.phase is Phase.SIZING and self.baking_since is None
+        return self.step if first or self.phase is Phase.SHIFTING else self.step + 1
 
     @property
     def waits_for(self) -> str:

@@ -34,6 +34,15 @@ class ClusterRef(Part):
 
     name: str
     namespace: str
+    maximum_nodes: int | None = None
+    """Where the node group ends; None: nobody knows."""
+
+
+class Replicas(Part):
+    """Pods of each colour that runs, between which its autoscaler may choose."""
+
+    minimum: int
+    maximum: int
 
 
 class LoadBalancerRef(Part):
@@ -114,6 +123,10 @@ class RolloutSettings(Part):
     """The smoke test must have passed after this long."""
     health_seconds: Seconds = Field(default=300, gt=0)
     """All targets of the idle colour must be healthy at the load balancer after this long."""
+    size_seconds: Seconds = Field(default=300, gt=0)
+    """Pods for the next share of the traffic must be ready this long after they were asked for."""
+    surge_percent: int = Field(default=50, ge=1, le=100)
+    """So many pods are asked for at once, of those that the whole traffic needs; the next once they are ready."""
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()
@@ -134,6 +147,8 @@ class Target(Part):
     cluster: ClusterRef
     load_balancer: LoadBalancerRef
     deployments: dict[Colour, str]
+    replicas: Replicas | None = None
+    """None: the program says nothing of it, so no colour is sized."""
     database_secret_name: str | None = None
     image: ImageRef | None = None
     notifications: Notifications = Notifications()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -21,6 +22,15 @@ class ColourRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Floor:
+    """Pods that a colour keeps at least, above what the stack file says."""
+
+    pods: int
+    until: datetime | None = None
+    """None: while a rollout is under way."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which colour is live, what each runs, who gets which share. A colour without a release has no Deployment."""
 
@@ -33,6 +43,8 @@ class Wanted:
     weights: Weights
     revision: int
     """Counts writes; a write names the revision it read, so that two writers cannot both win."""
+    floors: Mapping[Colour, Floor] = field(default_factory=dict[Colour, Floor])
+    """A colour that is not in it has what the stack file says."""
 
     def __post_init__(self) -> None:
         for colour in Colour:
@@ -58,8 +70,17 @@ class Wanted:
         return {colour: running for colour in Colour if (running := self.colour(colour))}
 
     def running(self, colour: Colour, release: ColourRelease | None) -> Wanted:
-        """The same state with another release in `colour`."""
-        return replace(self, blue=release) if colour is Colour.BLUE else replace(self, green=release)
+        """The same state with another release in `colour`. A floor is for what runs there, and goes with it."""
+        floors = {
+            each: floor for each, floor in self.floors.items() if each is not colour or release == self.colour(colour)
+        }
+        changed = replace(self, floors=floors)
+        return replace(changed, blue=release) if colour is Colour.BLUE else replace(changed, green=release)
+
+    def held(self, until: Mapping[Colour, datetime]) -> Wanted:
+        """The same state with an end to its floors."""
+        floors = {colour: replace(floor, until=until.get(colour)) for colour, floor in self.floors.items()}
+        return replace(self, floors=floors)
 
     def same_as(self, other: Wanted) -> bool:
         """Equal in everything but the write counter."""
@@ -75,6 +96,7 @@ class _Document:
     colours: Mapping[Colour, ColourRelease | None]
     weights: Weights
     revision: int
+    floors: Mapping[Colour, Floor] = field(default_factory=dict[Colour, Floor])
 
 
 @cache
@@ -86,7 +108,12 @@ def dump_wanted(wanted: Wanted) -> str:
     """The ledger's document."""
     running = {colour: wanted.colour(colour) for colour in Colour}
     document = _Document(
-        live=wanted.live, test=wanted.test, colours=running, weights=wanted.weights, revision=wanted.revision
+        live=wanted.live,
+        test=wanted.test,
+        colours=running,
+        weights=wanted.weights,
+        revision=wanted.revision,
+        floors=wanted.floors,
     )
     return _adapter().dump_json(document).decode()
 
@@ -95,4 +122,12 @@ def load_wanted(document: str) -> Wanted:
     """The reverse of `dump_wanted`; raises ValueError on anything else."""
     raw = _adapter().validate_json(document)
     blue, green = (raw.colours.get(colour) for colour in Colour)
-    return Wanted(live=raw.live, test=raw.test, blue=blue, green=green, weights=raw.weights, revision=raw.revision)
+    return Wanted(
+        live=raw.live,
+        test=raw.test,
+        blue=blue,
+        green=green,
+        weights=raw.weights,
+        revision=raw.revision,
+        floors=raw.floors,
+    )

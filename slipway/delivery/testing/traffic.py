@@ -77,7 +77,7 @@ def analyse_rollout(settings: RolloutSettings, traffic: NoisyTraffic) -> Rollout
         kind=Kind.RELEASE, place=place, actor="simulation", now=START, wanted=BEFORE, candidate=NEW, settings=settings
     )
     rollout, now = replace(rollout, phase=Phase.SHIFTING), START
-    while rollout.phase in {Phase.SHIFTING, Phase.BAKING}:
+    while rollout.phase in {Phase.SIZING, Phase.SHIFTING, Phase.BAKING}:
         verdict = None
         seen_now = rollout.measurements and rollout.measurements[-1].at == now  # an extended bake changes no count
         if rollout.phase is Phase.BAKING and not seen_now and (measurement := measure(rollout, [traffic], now)):

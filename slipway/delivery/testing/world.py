@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,11 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
 from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.pods import SimulatedPods
 from slipway.errors import LockedError, OperationError
 
 
@@ -61,6 +63,8 @@ class SimulatedEnvironment:
         default_factory=dict[Colour, tuple[ColourRelease, datetime]]
     )
     """What really runs, and since when."""
+    pods: SimulatedPods = field(default_factory=SimulatedPods)
+    """How many of each colour, and what they can answer."""
     weights: Weights = field(default_factory=lambda: Weights(blue=100, green=0))
     test: Colour = Colour.GREEN
     applied: list[str] = field(default_factory=list[str])
@@ -106,6 +110,7 @@ class SimulatedEnvironment:
                     "testRuleArn": f"listener-rule/{place}/test",
                     "targetGroups": {"blue": f"targetgroup/{place}/blue", "green": f"targetgroup/{place}/green"},
                 },
+                "replicas": {"minimum": self.pods.minimum, "maximum": self.pods.maximum},
                 "deployments": {"blue": "orders-blue", "green": "orders-green"},
                 "databaseSecretName": "orders-database",
                 "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
@@ -127,9 +132,21 @@ class SimulatedEnvironment:
         return self.behaviour.get(release.release) or self.behaviour.get(release.version) or Behaviour()
 
     def settle_weights(self) -> None:
-        """Weights asked for hold once their lag is over."""
+        """Weights asked for hold once their lag is over, and pods follow the traffic."""
+        self.pass_time()
         while self._asked and self._asked[0][0] <= self.clock.now():
             self.weights = self._asked.pop(0)[1]
+            self.pass_time()
+
+    def pass_time(self) -> None:
+        """What pods and autoscalers did since somebody looked."""
+        self.pods.startup_seconds = self.startup_seconds
+        self.pods.follow(self.clock.now(), self.running, self.weights, self.requests_per_second)
+
+    def ready_pods(self, colour: Colour) -> int:
+        """Pods of a colour that answer."""
+        self.pass_time()
+        return self.pods.ready(colour, self.clock.now()) if self.healthy(colour) else 0
 
     def ask_weights(self, weights: Weights) -> None:
         """Change the weights, after the lag."""
@@ -167,6 +184,12 @@ class SimulatedEnvironment:
                 self.running.pop(colour, None)
             elif colour not in self.running or self.running[colour][0] != release:
                 self.running[colour] = (release, self.clock.now())
+        self.pass_time()
+        for colour in self.running:
+            floor = wanted.floors.get(colour)
+            self.pods.declare(
+                colour, floor.pods if floor and (floor.until is None or self.clock.now() < floor.until) else 0
+            )
         self.test = wanted.test
         return StackResult(changes={"same": 1}, seconds=self.up_seconds)
 
@@ -226,9 +249,9 @@ class _Balancer:
         self._environment.test = colour
 
     def health(self, colour: Colour) -> Health:
-        healthy = self._environment.healthy(colour)
-        present = colour in self._environment.running
-        return Health(healthy=2 if healthy else 0, unhealthy=0 if healthy or not present else 2)
+        healthy = self._environment.ready_pods(colour)
+        dead = colour in self._environment.running and not self._environment.healthy(colour)
+        return Health(healthy=healthy, unhealthy=self._environment.pods.wanted(colour) if dead else 0)
 
 
 class _Cluster:
@@ -239,7 +262,30 @@ class _Cluster:
         if colour not in self._environment.running:
             return None
         release = self._environment.running[colour][0].release
-        return Pods(wanted=2, ready=self._environment.healthy(colour), release=release)
+        ready, wanted = self._environment.ready_pods(colour), self._environment.pods.wanted(colour)
+        return Pods(wanted=wanted, ready=ready == wanted, release=release)
+
+    def size(self, colour: Colour) -> Size | None:
+        self._answer()
+        found = self._environment.pods.size(colour, self._environment.clock.now())
+        return replace(found, ready=self._environment.ready_pods(colour)) if found else None
+
+    def keep(self, colour: Colour, pods: int) -> None:
+        self._answer()
+        wanted = self._environment.ledger.wanted(self._environment.place)
+        floor = wanted.floors.get(colour)
+        if pods != self._environment.pods.minimum and (floor is None or floor.pods != pods):
+            self._environment.harm.append(f"{pods} pods of {colour} are asked for before the ledger says so")
+        self._environment.pods.keep(colour, pods)
+
+    def room(self, colour: Colour) -> Room | None:
+        self._answer()
+        return self._environment.pods.see_room() if colour in self._environment.running else None
+
+    def _answer(self) -> None:
+        self._environment.pass_time()
+        if self._environment.pods.fault:
+            raise OperationError(self._environment.pods.fault)
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         if self._environment.migration_fault:
@@ -267,9 +313,11 @@ class _Metrics:
         if not requests or colour not in world.running:
             return Sample(requests=0, errors=0)
         behaviour = world.behaviour_of(world.running[colour][0])
+        world.pass_time()
+        overload = world.pods.overload(colour, world.clock.now(), world.weights, world.requests_per_second)
         return Sample(
             requests=requests,
-            errors=int(requests * behaviour.error_ratio),
+            errors=int(requests * max(behaviour.error_ratio, overload)),
             slow=int(requests * behaviour.slow_ratio),
         )
 

@@ -21,12 +21,15 @@ from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster
 from slipway.delivery.adapters.migration_job import job_manifest
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.size import Room, Size
+from slipway.delivery.model.target import Replicas
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
 from slipway.errors import OperationError
 
 RELEASE = ColourRelease(release="r-20260105-0a1b2c3d", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")
 REVISIONS = [Revision(id="0002", phase=MigrationPhase.EXPAND)]
+SCALERS = "/apis/autoscaling/v2/namespaces/orders/horizontalpodautoscalers"
 JOBS = "/apis/batch/v1/namespaces/orders/jobs"
 
 
@@ -46,6 +49,12 @@ class ClusterStandIn:
     created: list[Any] = field(default_factory=list)
     deployments: dict[str, Any] = field(default_factory=dict)
     log: str = ""
+    scalers: dict[str, Any] = field(default_factory=dict)
+    patches: list[tuple[str, Any]] = field(default_factory=list)
+    """Of autoscalers: the query and the body."""
+    nodes: list[Any] = field(default_factory=list)
+    everything: list[Any] = field(default_factory=list)
+    """Pods of all namespaces."""
     pods: list[Any] = field(default_factory=lambda: [pod("pod-1", "10.90.0.7")])
 
     def create(self, body: Any) -> Any:
@@ -62,7 +71,15 @@ class ClusterStandIn:
         self.jobs[name] = body | {"status": {"conditions": [failed]} if ending else {"succeeded": 1}}
         return self.jobs[name]
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
+    def scale(self, method: str, name: str, body: Any, query: str) -> tuple[int, Any]:
+        if name not in self.scalers:
+            return 404, {"kind": "Status", "code": 404}
+        if method == "PATCH":
+            self.patches.append((query, body))
+            self.scalers[name]["spec"] |= body["spec"]
+        return 200, self.scalers[name]
+
+    def answer(self, method: str, path: str, body: Any, query: str = "") -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
         if method == "POST" and path == JOBS:
             return (409, {}) if body["metadata"]["name"] in self.jobs else (201, self.create(body))
         if path.startswith(f"{JOBS}/"):
@@ -70,6 +87,11 @@ class ClusterStandIn:
             if name not in self.jobs:
                 return 404, {"kind": "Status", "code": 404}
             return 200, self.jobs.pop(name) if method == "DELETE" else self.jobs[name]
+        if path.startswith(f"{SCALERS}/"):
+            return self.scale(method, path.removeprefix(f"{SCALERS}/"), body, query)
+        if path in {"/api/v1/nodes", "/api/v1/pods"}:
+            kind, items = ("NodeList", self.nodes) if path.endswith("nodes") else ("PodList", self.everything)
+            return 200, {"kind": kind, "items": items}
         if path.endswith("/pods"):
             return 200, {"kind": "PodList", "items": self.pods}
         if path.endswith("/pods/pod-1/log"):
@@ -88,7 +110,8 @@ def stand_in() -> Iterator[ClusterStandIn]:
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            status, content = state.answer(self.command, urlsplit(self.path).path, body)
+            url = urlsplit(self.path)
+            status, content = state.answer(self.command, url.path, body, url.query)
             text = content.encode() if isinstance(content, str) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
@@ -98,6 +121,7 @@ def stand_in() -> Iterator[ClusterStandIn]:
 
         do_POST = do_GET  # noqa: N815 - the library's name
         do_DELETE = do_GET  # noqa: N815 - the library's name
+        do_PATCH = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             pass
@@ -125,7 +149,13 @@ def cluster(stand_in: ClusterStandIn, monkeypatch: pytest.MonkeyPatch) -> Kubern
 
     names = {Colour.BLUE: "orders-blue", Colour.GREEN: "orders-green"}
     return KubernetesCluster(
-        connect, namespace="orders", service="orders", deployments=names, secret_name="orders-database"
+        connect,
+        namespace="orders",
+        service="orders",
+        deployments=names,
+        secret_name="orders-database",
+        replicas=Replicas(minimum=2, maximum=40),
+        maximum_nodes=3,
     )
 
 
@@ -230,8 +260,110 @@ def test_deployment_is_ready_when_every_pod_is_of_the_newest_template(
         pod("starting", "10.90.0.8", ready=False),
         pod("old", "10.90.0.9", leaving=True),
     ]
-    assert cluster.pods(Colour.BLUE) == Pods(wanted=2, ready=ready, addresses=frozenset({"10.90.0.7"}), release="r-7")
+    found = cluster.pods(Colour.BLUE)
+    assert found
+    assert found == Pods(wanted=2, ready=ready, addresses=frozenset({"10.90.0.7"}), release="r-7", mixed=found.mixed)
     assert cluster.pods(Colour.GREEN) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "mixed"),
+    [
+        ({"observedGeneration": 3, "replicas": 30, "updatedReplicas": 30, "availableReplicas": 28}, False),
+        ({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2}, True),
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, True),
+    ],
+)
+def test_missing_pods_are_told_from_pods_of_an_older_template(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn, status: dict[str, int], mixed: bool
+) -> None:
+    stand_in.deployments["orders-blue"] = deployment(**status)
+    found = cluster.pods(Colour.BLUE)
+    assert found
+    assert found.mixed is mixed
+
+
+def scaler(minimum: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "orders-blue"},
+        "spec": {
+            "minReplicas": minimum,
+            "maxReplicas": 40,
+            "scaleTargetRef": {"kind": "Deployment", "name": "orders-blue"},
+        },
+    }
+
+
+def unscheduled(name: str) -> dict[str, Any]:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient cpu"}
+    return running(name, "", "0") | {"status": {"phase": "Pending", "conditions": [condition]}}
+
+
+def running(
+    name: str, node: str, cpu: str, *, memory: str = "100Mi", owner: str = "", namespace: str = "orders"
+) -> Any:
+    owners = [{"apiVersion": "apps/v1", "kind": owner, "name": "x", "uid": "1"}] if owner else []
+    requests = {"cpu": cpu, "memory": memory}
+    return {
+        "metadata": {"name": name, "namespace": namespace, "ownerReferences": owners},
+        "spec": {"nodeName": node, "containers": [{"name": "app", "resources": {"requests": requests}}]},
+        "status": {"phase": "Running", "conditions": []},
+    }
+
+
+def node(name: str, *, ready: str = "True", cordoned: bool = False, pods: str = "17") -> Any:
+    return {
+        "metadata": {"name": name},
+        "spec": {"unschedulable": cordoned},
+        "status": {
+            "allocatable": {"cpu": "1930m", "memory": "3Gi", "pods": pods},
+            "conditions": [{"type": "Ready", "status": ready}],
+        },
+    }
+
+
+def test_size_is_what_the_deployment_and_its_autoscaler_say(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    assert cluster.size(Colour.BLUE) is None
+    stand_in.deployments["orders-blue"] = deployment(readyReplicas=1)
+    assert cluster.size(Colour.BLUE) is None, "no autoscaler has it"
+    stand_in.scalers["orders-blue"] = scaler(15)
+    stand_in.pods = [pod("pod-1", "10.90.0.7"), unscheduled("pod-2"), unscheduled("pod-3")]
+    assert cluster.size(Colour.BLUE) == Size(
+        ready=1, wanted=2, minimum=15, declared=2, maximum=40, waiting="2 pods are pending: Insufficient cpu"
+    )
+
+
+def test_autoscaler_is_told_its_minimum_and_nothing_else(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+    stand_in.deployments["orders-blue"], stand_in.scalers["orders-blue"] = deployment(readyReplicas=2), scaler(2)
+    cluster.keep(Colour.BLUE, 15)
+    assert stand_in.patches == [("fieldManager=slipway", {"spec": {"minReplicas": 15}})]
+    found = cluster.size(Colour.BLUE)
+    assert found
+    assert (found.minimum, found.wanted) == (15, 2), "the number of pods is the autoscaler's"
+    with pytest.raises(OperationError, match="cannot change the autoscaler orders-green: 404"):
+        cluster.keep(Colour.GREEN, 15)
+
+
+def test_room_is_what_nodes_have_left_and_nodes_that_may_be_added(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    assert cluster.room(Colour.BLUE) is None
+    blue = deployment(readyReplicas=2)
+    blue["spec"]["template"]["spec"] = running("x", "", "500m", memory="256Mi")["spec"]
+    stand_in.deployments["orders-blue"] = blue
+    stand_in.nodes = [node("a"), node("b", cordoned=True)]
+    stand_in.everything = [
+        running("orders-1", "a", "500m"),
+        running("dns", "a", "100m", namespace="kube-system"),
+        running("cni", "a", "50m", owner="DaemonSet", namespace="kube-system"),
+    ]
+    # a: 1930 - 650 = 1280 m, so 2 pods; one more node, with its daemon: 1880 m, so 3 pods.
+    assert cluster.room(Colour.BLUE) == Room(fits=5, nodes=2, maximum_nodes=3)
+    stand_in.nodes = [node("a", pods="4"), node("b", ready="False"), node("c", ready="Unknown")]
+    stand_in.everything += [unscheduled("orders-2"), unscheduled("orders-3")]
+    assert cluster.room(Colour.BLUE) == Room(fits=0, pending=2, because="Insufficient cpu", nodes=3, maximum_nodes=3)
 
 
 def test_cluster_that_does_not_answer_is_an_error_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,31 @@ def second_release() -> Story:
     return story
 
 
+def busy_release() -> Story:
+    story = second_release()
+    dev = story.rehearsal.environment("dev")
+    dev.pods.maximum, dev.pods.requests_per_pod, dev.requests_per_second = 20, 10, 80
+    for _ in range(2):
+        dev.clock.sleep(dev.pods.autoscaler_seconds)
+        dev.pass_time()
+    assert dev.ready_pods(Colour.GREEN) == 8
+    return story
+
+
+def busy_bad_release() -> Story:
+    story = busy_release()
+    dev = story.rehearsal.environment("dev")
+    release = build_release("orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now())
+    dev.behaviour[release.id] = Behaviour(error_ratio=0.3)
+    return story
+
+
+def busy_switch_back() -> Story:
+    story = busy_release()
+    delivery.release(story.rehearsal.context("dev"))
+    return Story(story.rehearsal, delivery.rollback)
+
+
 def bad_release() -> Story:
     story = second_release()
     dev = story.rehearsal.environment("dev")
@@ -104,6 +129,9 @@ STORIES = [
     cold_rollback,
     retirement,
     contraction,
+    busy_release,
+    busy_bad_release,
+    busy_switch_back,
 ]
 
 
@@ -121,8 +149,11 @@ def end_state(story: Story) -> dict[str, Any]:
     environment = story.rehearsal.environment(story.environment)
     ledger, place = story.rehearsal.ledger, environment.place
     history = ledger.history(place, 50)
+    wanted = ledger.wanted(place)
     return {
-        "wanted": replace(ledger.wanted(place), revision=0),
+        "wanted": replace(wanted, revision=0).held({}),
+        "kept": {colour: group.minimum for colour, group in environment.pods.groups.items()},
+        "harm": environment.harm,
         "weights": environment.weights,
         "test": environment.test,
         "running": {colour: release.release for colour, (release, _) in environment.running.items()},

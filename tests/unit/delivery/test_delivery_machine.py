@@ -149,6 +149,9 @@ def test_bake_waits_for_the_next_analysis_when_all_is_well() -> None:
 def test_step_follows_when_the_bake_is_over_and_the_verdict_is_good() -> None:
     decision = decide(baking(), seen(TEN, GOOD), NOW + timedelta(seconds=10))
     assert isinstance(decision, Enter)
+    assert (decision.rollout.phase, decision.rollout.step) == (Phase.SIZING, 0)
+    decision = decide(decision.rollout, seen(TEN, GOOD), NOW + timedelta(seconds=10))
+    assert isinstance(decision, Enter)
     assert (decision.rollout.phase, decision.rollout.step) == (Phase.SHIFTING, 1)
 
 
@@ -194,7 +197,7 @@ def test_want_of_data_extends_the_bake_a_bounded_number_of_times_and_then_fails(
     assert state.reason_text == "3 requests after 2 extensions"
 
 
-@pytest.mark.parametrize(("policy", "phase"), [("fail", Phase.RETURNING), ("pass", Phase.SHIFTING)])
+@pytest.mark.parametrize(("policy", "phase"), [("fail", Phase.RETURNING), ("pass", Phase.SIZING)])
 def test_want_of_data_is_decided_by_the_policy(policy: str, phase: Phase) -> None:
     settings = RolloutSettings.model_validate(SETTINGS.model_dump() | {"on_no_data": policy})
     decision = decide(baking(settings=settings), seen(TEN, NOTHING), NOW + timedelta(seconds=10))

@@ -108,7 +108,7 @@ def test_pause_before_any_traffic_holds_that_off() -> None:
     company.until(lambda rollout: rollout.phase is Phase.DEPLOYING)
     assert "before it gets traffic" in company.person(delivery.pause).text
     company.clock.sleep(90)
-    assert (company.weights(), company.rollout.phase) == (OLD, Phase.SHIFTING)
+    assert (company.weights(), company.rollout.phase) == (OLD, Phase.SIZING)
     company.person(delivery.continue_)
     company.clock.run_until()
     assert (company.owner.error, company.weights()) == (None, NEW)

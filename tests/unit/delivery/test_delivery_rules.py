@@ -18,7 +18,7 @@ from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema, find_incompatibilities, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, parse_target
-from slipway.delivery.model.wanted import ColourRelease, Wanted, dump_wanted, load_wanted
+from slipway.delivery.model.wanted import ColourRelease, Floor, Wanted, dump_wanted, load_wanted
 from slipway.delivery.strategies import plan_steps
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import UsageError
@@ -109,8 +109,15 @@ def test_wanted_document_has_the_layout_that_the_program_reads() -> None:
         "colours": {"blue": None, "green": {"release": "r-1", "image": "a@sha256:1", "version": "1.0.0"}},
         "weights": {"blue": 100, "green": 0},
         "revision": 1,
+        "floors": {},
     }
     assert load_wanted(text) == wanted
+    kept = replace(wanted, floors={Colour.GREEN: Floor(pods=30), Colour.BLUE: Floor(pods=3, until=NOW)})
+    assert json.loads(dump_wanted(kept))["floors"] == {
+        "green": {"pods": 30, "until": None},
+        "blue": {"pods": 3, "until": "2026-01-05T09:00:00Z"},
+    }
+    assert load_wanted(dump_wanted(kept)) == kept
 
 
 def test_release_id_is_its_day_and_its_content() -> None:
