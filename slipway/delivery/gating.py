@@ -83,11 +83,16 @@ def find_refusals(
     ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
 ) -> tuple[Refusal, ...]:
     """What the gates say now of bringing `chosen` here (or, for the other kinds, of leaving it alone here)."""
+    return evaluate_gates(collect_facts(ctx, target, chosen, kind), gates)
+
+
+def collect_facts(ctx: Context, target: Target | None, chosen: Release, kind: Kind) -> GateFacts:
+    """What the gates must know of bringing `chosen` here, read now."""
     wanted, history = ctx.ledger.wanted(ctx.place), ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     source = source_environment(ctx, target) if kind not in WAYS_BACK or target is None else target.rollout.promote_from
     checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
     seconds = target.rollout.rollback_window_seconds if target else 0
-    facts = GateFacts(
+    return GateFacts(
         now=ctx.clock.now(),
         kind=kind,
         environment=ctx.place.environment,
@@ -103,7 +108,6 @@ def find_refusals(
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
-    return evaluate_gates(facts, gates)
 
 
 def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:

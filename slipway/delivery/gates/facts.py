@@ -10,7 +10,7 @@ from slipway.contract.freeze import FreezeWindow
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind
+from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.schema import Schema
 
 BRINGS = frozenset({Kind.RELEASE, Kind.ROLLBACK, Kind.SWITCH})
@@ -39,6 +39,8 @@ class GateFacts:
     window_closes_at: datetime | None = None
     """Until when the old colour is kept warm."""
     schema: Schema
+    gone_back: Rollout | None = None
+    """The way back by which the live release came; None: it did not come by one."""
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""
     lock_hash: str | None = None
