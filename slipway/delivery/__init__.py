@@ -2,6 +2,7 @@
 
 from slipway.delivery.drift import refuse_moved_traffic
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
+from slipway.delivery.explaining import Explanation, VerbAnswer, explain
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.people import approve, continue_, pause
@@ -23,18 +24,21 @@ from slipway.delivery.service import (
 __all__ = [
     "Beliefs",
     "Context",
+    "Explanation",
     "LeaseLostError",
     "Outcome",
     "Pace",
     "Place",
     "RefusedError",
     "ReleaseRolledBackError",
+    "VerbAnswer",
     "abandon",
     "abort",
     "approve",
     "as_json",
     "continue_",
     "contract",
+    "explain",
     "forget",
     "forget_destroyed",
     "history",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
@@ -215,6 +216,12 @@ def bring_up(ctx: Context, keeper: LeaseKeeper) -> Target:
     bring_stack_up(ctx, keeper, before=lambda: refuse_drift(ctx, balancer))
     forgive(ctx, keeper, Debt.UP)
     return require_target(ctx)
+
+
+def asked_now(ctx: Context) -> datetime:
+    """By this machine's clock, but after every release that is known: the clocks of machines differ."""
+    known = [item.created_at + timedelta(microseconds=1) for item in ctx.ledger.releases(ctx.place.service)]
+    return max([ctx.clock.now(), *known])
 
 
 def settings_of(target: Target, pace: Pace | None) -> RolloutSettings:

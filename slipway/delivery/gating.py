@@ -84,6 +84,13 @@ def find_refusals(
     ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
 ) -> tuple[Refusal, ...]:
     """What the gates say now of bringing `chosen` here (or, for the other kinds, of leaving it alone here)."""
+    return evaluate_gates(collect_facts(ctx, target, chosen, kind, gates=gates), gates)
+
+
+def collect_facts(
+    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
+) -> GateFacts:
+    """What the gates must know of bringing `chosen` here, read now."""
     wanted, history = ctx.ledger.wanted(ctx.place), ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     source = source_environment(ctx, target) if kind not in WAYS_BACK or target is None else target.rollout.promote_from
     checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
@@ -91,7 +98,7 @@ def find_refusals(
     room, needed_pods = None, 0
     if target and kind is Kind.RELEASE and refuse_without_room in gates:
         room, needed_pods = room_beside_live(ctx, target, wanted)
-    facts = GateFacts(
+    return GateFacts(
         now=ctx.clock.now(),
         kind=kind,
         environment=ctx.place.environment,
@@ -109,7 +116,6 @@ def find_refusals(
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
-    return evaluate_gates(facts, gates)
 
 
 def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:

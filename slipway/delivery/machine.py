@@ -112,14 +112,18 @@ def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     return Act(action=Converge(text=f"bring {rollout.colour} up"))
 
 
+def patience_seconds(rollout: Rollout) -> float:
+    """How long targets may take to be healthy. A warm colour is healthy or it is not: whoever rolls back needs to know at once."""
+    return min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
+
+
 def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     health = seen.health
     if health and (health.all_healthy or enough_to_go_back(rollout, seen)):
         return _next(rollout, now)
     if rollout.kind is Kind.ROLLBACK and (asked := ask_for_pods(rollout, seen, now)):
         return asked
-    # A warm colour is healthy or it is not: whoever rolls back needs to know at once.
-    patience = min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
+    patience = patience_seconds(rollout)
     if _overdue(rollout, patience, now):
         text = f"targets of {rollout.colour} were not all healthy within {patience:g} s: {health}"
         return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))

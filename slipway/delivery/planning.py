@@ -12,7 +12,7 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
 from slipway.delivery.model.schema import MigrationPlan, Schema
-from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.ports import Place, SourceFacts
 from slipway.delivery.strategies import plan_steps
@@ -57,6 +57,12 @@ def build_release(service: str, image: str, source: SourceFacts, now: datetime) 
         revisions=source.revisions,
         created_at=now,
     ).named()
+
+
+def draft_release(service: str, target: Target | None, source: SourceFacts, now: datetime) -> Release:
+    """The release of this checkout before its image is built: it has the image that the stack built last, if any."""
+    image = target.image.reference if target and target.image else f"{service}@sha256:{'0' * 64}"
+    return build_release(service, image, source, now)
 
 
 def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple[Step, ...]:

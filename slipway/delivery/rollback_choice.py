@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from slipway.delivery.gates import Refusal
-from slipway.delivery.gating import HISTORY_DEPTH, find_refusals
+from slipway.delivery.gates import UNNAMED, GateFacts, Refusal, evaluate_gates
+from slipway.delivery.gates.facts import BRINGS, WAYS_BACK
+from slipway.delivery.gating import HISTORY_DEPTH, collect_facts
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
-from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.ports import Context
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The release, how it comes back, and what the gates say: of one that was named anything, of one that was chosen here nothing."""
+    """The release, how it comes back, and what the gates say: of one that was named anything, of one that was chosen here only
+    that the way back was gone already."""
 
     release: Release
     kind: Kind
+    facts: GateFacts
     refusals: tuple[Refusal, ...]
     passed_over: tuple[str, ...] = ()
     """Newer releases, and why they may not come back."""
@@ -35,13 +38,15 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
     def ask(release_id: str) -> Choice:
         chosen = ctx.ledger.release(ctx.place.service, release_id)
         kind = Kind.SWITCH if instant and warm and warm.release == chosen.id else Kind.ROLLBACK
-        return Choice(release=chosen, kind=kind, refusals=find_refusals(ctx, target, chosen, kind))
+        facts = collect_facts(ctx, target, chosen, kind)
+        return Choice(release=chosen, kind=kind, facts=facts, refusals=evaluate_gates(facts))
 
     if to:
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))
         return ask(to)
     history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    before = _went_back(ctx.ledger.rollout(ctx.place), history, live)
     earlier = [*([warm.release] if warm else []), *_were_live(history)]
     passed_over: list[str] = []
     for release_id in dict.fromkeys(earlier):
@@ -52,14 +57,30 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
             continue
         choice = ask(release_id)
         if not choice.refusals:
-            return replace(choice, passed_over=tuple(passed_over))
+            return _once(choice, before, passed_over)
         why = "; ".join(refusal.text for refusal in choice.refusals)
         passed_over.append(f"not {release_id}: {why}; trying the one before")
+    left = before.original.colour(before.original.live) if before and before.original.live else None
+    if left:
+        return _once(ask(left.release), before, passed_over)
     raise NotFoundError(
         "\n".join(("there is no earlier release that may come back", *passed_over)),
         where=str(ctx.place),
         remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
     )
+
+
+def _once(choice: Choice, before: Rollout | None, passed_over: Sequence[str]) -> Choice:
+    """The choice, refused where the way back was gone already, by `before`."""
+    again = evaluate_gates(replace(choice.facts, gone_back=before), UNNAMED)
+    return replace(choice, refusals=(*again, *choice.refusals), passed_over=tuple(passed_over))
+
+
+def _went_back(newest: Rollout | None, history: Sequence[Rollout], live: ColourRelease | None) -> Rollout | None:
+    """The way back by which the live release came; None: it was released, or promoted."""
+    moved = (past for past in (newest, *history) if past and past.phase is Phase.COMPLETED and past.kind in BRINGS)
+    last = next(moved, None)
+    return last if last and last.kind in WAYS_BACK and last.candidate == live else None
 
 
 def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:

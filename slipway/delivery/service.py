@@ -6,10 +6,11 @@ those that go back leave it in the quickest way. What is owed is tried last.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from slipway.delivery.conducting import (
     Outcome,
+    asked_now,
     bring_up,
     conclude,
     finish_unfinished,
@@ -51,6 +52,7 @@ from slipway.delivery.planning import (
     begin_rollout,
     build_release,
     choose_steps,
+    draft_release,
     find_contract,
 )
 from slipway.delivery.ports import Context, Place
@@ -78,7 +80,7 @@ def release(
     """Build a release from the checkout and bring it to 100 % here. Raises ReleaseRolledBackError when it is turned back."""
     if dry_run:
         return _plan_release(ctx, pace)
-    override, asked_at = Override.given(because, force=force), _asked_now(ctx)
+    override, asked_at = Override.given(because, force=force), asked_now(ctx)
     refuse_direction(ctx, None)
     with at_work(ctx, f"slipway release {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
@@ -339,12 +341,6 @@ def contract(ctx: Context, *, force: bool = False, because: str = "", dry_run: b
         return run_contract(ctx, keeper, target, live, override)
 
 
-def _asked_now(ctx: Context) -> datetime:
-    """By this machine's clock, but after every release that is known: the clocks of machines differ."""
-    known = [item.created_at + timedelta(microseconds=1) for item in ctx.ledger.releases(ctx.place.service)]
-    return max([ctx.clock.now(), *known])
-
-
 def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
     if target.image is None:
         raise UsageError(
@@ -370,9 +366,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
     changes = ctx.stack.preview().changes
     settings = settings_of(target, pace) if target else RolloutSettings()
-    # It has the image that the stack built last, if any.
-    image = target.image.reference if target and target.image else f"{ctx.place.service}@sha256:{'0' * 64}"
-    draft = build_release(ctx.place.service, image, ctx.source.facts(), _asked_now(ctx))
+    draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_now(ctx))
     plan = Plan(
         kind=Kind.RELEASE,
         release=draft,

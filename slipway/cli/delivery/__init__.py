@@ -9,6 +9,7 @@ from slipway.cli.delivery.abort import abort
 from slipway.cli.delivery.approve import approve
 from slipway.cli.delivery.continue_ import continue_
 from slipway.cli.delivery.contract import contract
+from slipway.cli.delivery.explain import explain
 from slipway.cli.delivery.forget import forget
 from slipway.cli.delivery.history import history
 from slipway.cli.delivery.judge import judge
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
         contract,
         forget,
         status,
+        explain,
         history,
         judge,
     ):

@@ -8,6 +8,7 @@ from slipway.delivery.gates.capacity import refuse_without_room
 from slipway.delivery.gates.facts import GateFacts, Refusal
 from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
 from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
+from slipway.delivery.gates.gone_back import refuse_going_further
 from slipway.delivery.gates.image import refuse_missing_image
 from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
@@ -29,6 +30,8 @@ GATES: tuple[Gate, ...] = (
     refuse_incompatible_schema,
     refuse_without_room,
 )
+UNNAMED: tuple[Gate, ...] = (refuse_going_further,)
+"""Asked of a way back that names no release, about the one that would come."""
 
 
 def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Refusal, ...]:
@@ -36,4 +39,14 @@ def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Ref
     return tuple(refusal for gate in gates for refusal in gate(facts))
 
 
-__all__ = ["GATES", "GOING_ON", "Gate", "GateFacts", "Refusal", "evaluate_gates", "find_frozen", "refuse_without_room"]
+__all__ = [
+    "GATES",
+    "GOING_ON",
+    "UNNAMED",
+    "Gate",
+    "GateFacts",
+    "Refusal",
+    "evaluate_gates",
+    "find_frozen",
+    "refuse_without_room",
+]

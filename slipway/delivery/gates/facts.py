@@ -10,7 +10,7 @@ from slipway.contract.freeze import FreezeWindow
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind
+from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.size import Room
 
@@ -44,6 +44,8 @@ class GateFacts:
     needed_pods: int = 0
     """So many more than now, for all of the traffic in the colour that the release goes to."""
     schema: Schema
+    gone_back: Rollout | None = None
+    """The way back by which the live release came; None: it did not come by one."""
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""
     lock_hash: str | None = None
