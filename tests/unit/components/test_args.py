@@ -78,6 +78,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: check_name("recommendations-staging-2"), "name"),
         (lambda: load_balancer(test_cidrs=["office"]), "test_cidrs"),
         (lambda: service(colours={"red": None}), "colours"),
+        (lambda: service(floors={"red": 3}), "floors"),
         (lambda: Permission(actions=["*"], resources=["*"]), "actions"),
         (lambda: Permission(actions=[], resources=["*"]), "actions"),
         (lambda: Permission(actions=["sqs:SendMessage"], resources=[]), "resources"),
