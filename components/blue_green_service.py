@@ -58,14 +58,18 @@ class BlueGreenServiceArgs:
     """Per colour that runs. Below 2 a node's maintenance interrupts the service."""
     maximum_replicas: int = 4
     """Per colour that runs; where the autoscaler stops."""
+    floors: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Pods that a colour keeps at least, above `minimum_replicas` and up to `maximum_replicas`, while its traffic, or its way back, needs
+    them. The autoscaler may add more."""
     target_cpu_percent: int = 70
     """The autoscaler adds pods above this share of the requested CPU."""
     pod: PodSettings = field(default_factory=PodSettings)
     """Port, resources and timing of a pod."""
 
     def __post_init__(self) -> None:
-        if not set(self.colours) <= set(COLOURS):
-            raise ArgsError("colours", got=sorted(self.colours), want="blue, green or both")
+        for name, colours in (("colours", self.colours), ("floors", self.floors)):
+            if not set(colours) <= set(COLOURS):
+                raise ArgsError(name, got=sorted(colours), want="blue, green or both")
         if not 0 < self.minimum_replicas <= self.maximum_replicas:
             raise ArgsError(
                 "minimum_replicas, maximum_replicas",
@@ -82,7 +86,7 @@ class BlueGreenService(pulumi.ComponentResource):
     PodDisruptionBudget. It takes a Kubernetes and an AWS provider.
     Not: traffic. Weights belong to the load balancer's listener.
     Outputs: namespace, deployment_names, secret_name - known at preview; role_arn - known after apply.
-    Errors: ArgsError on colours, image (not by digest) and replicas, before any resource.
+    Errors: ArgsError on colours, floors, image (not by digest) and replicas, before any resource.
     Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
     are made after the role's association; AWS may take some seconds more to give new pods its credentials.
     """
@@ -216,12 +220,13 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{self._name}-{colour}",
-            metadata=self._metadata(colour),
+            # Whoever moves traffic changes the minimum first, in between two updates: both follow the same floors.
+            metadata=self._metadata(colour, annotations={"pulumi.com/patchForce": "true"}),
             spec=k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs(
                 scale_target_ref=k8s.autoscaling.v2.CrossVersionObjectReferenceArgs(
                     api_version="apps/v1", kind="Deployment", name=deployment.metadata.name
                 ),
-                min_replicas=args.minimum_replicas,
+                min_replicas=min(max(args.minimum_replicas, args.floors.get(colour, 0)), args.maximum_replicas),
                 max_replicas=args.maximum_replicas,
                 metrics=[
                     k8s.autoscaling.v2.MetricSpecArgs(

@@ -1,6 +1,7 @@
 """One environment, in reading order. The same code for every stack: differences are in the stack files only."""
 
 import os
+from datetime import UTC, datetime
 
 import pulumi
 import pulumi_aws as aws
@@ -138,6 +139,7 @@ def deploy() -> None:
             environment=database.environment,
             minimum_replicas=service.replicas.minimum,
             maximum_replicas=service.replicas.maximum,
+            floors=wanted.floors_at(datetime.now(UTC)),
             permissions=[Permission(actions=each.actions, resources=each.resources) for each in service.permissions],
             permissions_boundary_arn=_boundary_arn(settings),
             pod=PodSettings(
@@ -181,7 +183,12 @@ def deploy() -> None:
             "service": service.name,
             "region": region,
             "ledgerTable": settings.ledger_table,
-            "cluster": {"name": cluster.cluster_name, "namespace": pair.namespace},
+            "cluster": {
+                "name": cluster.cluster_name,
+                "namespace": pair.namespace,
+                "maximumNodes": settings.cluster.nodes.maximum,
+            },
+            "replicas": {"minimum": service.replicas.minimum, "maximum": service.replicas.maximum},
             "loadBalancer": {
                 "arn": balancer.arn,
                 "dnsName": balancer.dns_name,

@@ -194,6 +194,10 @@ class RolloutSettings(_Settings):
     smoke_seconds: Annotated[int, Field(ge=1)] = 30
     health_seconds: Annotated[int, Field(ge=1)] = 300
     """All targets of the idle colour must be healthy at the load balancer after this long."""
+    size_seconds: Annotated[int, Field(ge=1)] = 300
+    """Pods for the next share of the traffic must be ready this long after they were asked for."""
+    surge_percent: Annotated[int, Field(ge=1, le=100)] = 50
+    """So many of the pods that the whole traffic needs are asked for at once; the next once they are ready."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
 

@@ -1,11 +1,12 @@
 """What is to run and how traffic is divided, as the ledger says: the program never decides either."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Literal
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from components import ColourRelease
 
@@ -24,6 +25,14 @@ class WantedRelease(_Document):
     image: str
 
 
+class WantedFloor(_Document):
+    """Pods that one colour keeps at least."""
+
+    pods: Annotated[int, Field(ge=1)]
+    until: AwareDatetime | None = None
+    """None: while a rollout is under way."""
+
+
 class Wanted(_Document):
     """The ledger's document of one service in one environment."""
 
@@ -31,6 +40,7 @@ class Wanted(_Document):
     test: Colour
     colours: dict[Colour, WantedRelease | None]
     weights: dict[Colour, Annotated[int, Field(ge=0, le=100)]]
+    floors: dict[Colour, WantedFloor] = {}
 
     def releases(self) -> dict[str, ColourRelease | None]:
         """What each colour runs, as the service component takes it."""
@@ -40,6 +50,10 @@ class Wanted(_Document):
             else None
             for colour in ("blue", "green")
         }
+
+    def floors_at(self, now: datetime) -> dict[str, int]:
+        """Pods that colours keep, as the service component takes them; those whose time is over are left out."""
+        return {colour: floor.pods for colour, floor in self.floors.items() if floor.until is None or now < floor.until}
 
 
 class LedgerError(pulumi.RunError):

@@ -69,6 +69,7 @@ from slipway.delivery.way_back import (
     live_release,
     plan_way_back,
     turned_back,
+    turned_meanwhile,
     unconfirmed,
 )
 from slipway.errors import NotFoundError, OperationError, UsageError
@@ -156,8 +157,9 @@ def rollback(
         text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
-    answer = answered(ctx, being_brought_back(ctx) or ask_back(ctx, because), to)
-    if answer:
+    before = ctx.ledger.rollout(ctx.place)
+    turned = being_brought_back(ctx) or ask_back(ctx, because) or turned_meanwhile(ctx, before)
+    if answer := answered(ctx, turned, to):
         return answer
     target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
     leaving = live_release(ctx.ledger.wanted(ctx.place))
@@ -171,7 +173,7 @@ def rollback(
         plan = plan_way_back(ctx, target, to, pace)
         pass_gates(ctx, plan.refusals, override)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
-        left = leave(ctx, keeper, to, because)
+        left = leave(ctx, keeper, to, because) or turned_meanwhile(ctx, before)
         answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
             return answer

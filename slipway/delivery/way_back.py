@@ -89,6 +89,14 @@ def being_brought_back(ctx: Context) -> Rollout | None:
     return rollout if meant and not unconfirmed(ctx) else None
 
 
+def turned_meanwhile(ctx: Context, before: Rollout | None) -> Rollout | None:
+    """The release that was under way when somebody asked for the way back, and is turned back by now. None: it is not, or none was."""
+    newest = ctx.ledger.rollout(ctx.place)
+    if before is None or before.phase.ended or newest is None or newest.id != before.id:
+        return None
+    return newest if newest.kind is Kind.RELEASE and newest.phase is Phase.ROLLED_BACK else None
+
+
 def gone_back(ctx: Context, leaving: str | None, to: str | None) -> Outcome | None:
     """Somebody else has gone back from the same release while this one waited: going back once more would leave the good one."""
     newest, live = ctx.ledger.rollout(ctx.place), live_release(ctx.ledger.wanted(ctx.place))

@@ -56,7 +56,7 @@ class SimulatedEnvironment:
     migration_fault: str = ""
     balancer_fault: str = ""
     forgotten_moves: int = 0
-    """So many of the next weight changes are accepted, and do nothing."""
+    """So many of the next weight changes are accepted, and do nothing, nor does what was on its way."""
     answer_seconds: float = 0.0
     """How long the load balancer takes to answer."""
     running: dict[Colour, tuple[ColourRelease, datetime]] = field(
@@ -155,6 +155,7 @@ class SimulatedEnvironment:
         self.moves.append(weights)
         if self.forgotten_moves:
             self.forgotten_moves -= 1
+            self._asked.clear()  # it stood in the place of what was on its way: no change overtakes a later one
             return
         if weights in (asked for _, asked in self._asked):
             return  # asked again, it is not later for that

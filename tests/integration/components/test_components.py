@@ -137,6 +137,7 @@ def blue_green_service() -> None:
         cluster_name="shop",
         permissions=[Permission(actions=["sqs:SendMessage"], resources=["arn:aws:sqs:us-east-1:123456789012:orders"])],
         colours={"blue": ColourRelease(release="r1", version="1.0.0", image=f"orders@{DIGEST}"), "green": None},
+        floors={"blue": 3, "green": 3},
         target_group_arns=TARGET_GROUPS,
         environment={"DATABASE_HOST": "db", "DATABASE_PASSWORD": pulumi.Output.secret("hunter2")},
         pod=PodSettings(port=8080),

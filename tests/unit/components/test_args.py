@@ -79,6 +79,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: load_balancer(test_priority=0), "test_priority"),
         (lambda: load_balancer(test_priority=50_001), "test_priority"),
         (lambda: service(colours={"red": None}), "colours"),
+        (lambda: service(floors={"red": 3}), "floors"),
         (lambda: Permission(actions=["*"], resources=["*"]), "actions"),
         (lambda: Permission(actions=[], resources=["*"]), "actions"),
         (lambda: Permission(actions=["sqs:SendMessage"], resources=[]), "resources"),

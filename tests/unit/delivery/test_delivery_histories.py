@@ -16,7 +16,7 @@ def test_history_harms_nobody_and_ends_where_a_release_goes_through(first: int) 
     assert sum(play(seed).ways_back for seed in range(first, first + CHUNK)) > CHUNK / 20
 
 
-@pytest.mark.parametrize("seed", [20072, 60014, 61804, 60320, 71431, 73056])
+@pytest.mark.parametrize("seed", [20072, 60014, 61804, 60320, 71431, 73056, 90747])
 def test_history_that_once_failed(seed: int) -> None:
     """20072: a second rollback switched to pods that the `up` of the release turned back first was about to replace.
     60014: an `up` replaced a colour to which somebody had moved the traffic by hand.
@@ -24,6 +24,7 @@ def test_history_that_once_failed(seed: int) -> None:
     60320: a rollback gave the traffic, moved by hand to the older release, back to what its person wanted to leave.
     71431: a rollback took a process whose clock was an hour behind for one that was bringing the traffic back already.
     73056: a load balancer lost the move back and made the one before it late, in the middle of the `up` that followed.
+    90747: a rollback that a slow release obeyed a moment too late went back from the release before it as well.
     """
     play(seed)
 
