@@ -108,6 +108,12 @@ class Machine:
     def pods(self, colour: Colour) -> Pods | None:
         return Pods(wanted=2, ready=True) if colour in self.running() else None
 
+    def size(self, _colour: Colour) -> None:
+        """No autoscaler has it."""
+
+    def room(self, _colour: Colour) -> None:
+        """Nothing is asked of nodes."""
+
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         tell(f"{release.release}: {revisions[-1].id}")
 
