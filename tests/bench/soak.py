@@ -224,7 +224,7 @@ def _report(console: Console, soak: Soak, seconds: float) -> None:
     back = [each for each in forward if each["phase"] == "rolled-back"]
     table.add_row("seconds from traffic to verdict, broken releases", _spread(back, lambda t: t["detect"]), "")
     table.add_row("seconds from verdict to 0 %, confirmed", _spread(back, lambda t: t["weights_back"]), "2")
-    for name, phases in (("pods", ("deploying", "waiting-for-targets")), ("baking", ("baking",))):
+    for name, phases in (("pods", ("deploying", "waiting-for-targets", "sizing")), ("baking", ("baking",))):
         table.add_row(f"seconds of a release: {name}", _spread(whole, lambda t, p=phases: _sum(t, p)), "")
     rest = ("migrating", "smoke-testing", "shifting", "verifying", "settling")
     table.add_row("seconds of a release: everything else", _spread(whole, lambda t: _sum(t, rest)), "5")

@@ -102,7 +102,10 @@ class KubernetesCluster:
         )
 
     def keep(self, colour: Colour, pods: int) -> None:
-        """See `Cluster.keep`. The Deployment's own number is left to the autoscaler, which would take it back."""
+        """See `Cluster.keep`.
+
+        The Deployment gets the number as well, because an autoscaler looks four times a minute; alone, it would be taken back.
+        """
         name = self._deployments[colour]
         with self._errors(f"change the autoscaler {name}"):
             kubernetes.AutoscalingV2Api(self._api()).patch_namespaced_horizontal_pod_autoscaler(
@@ -112,6 +115,15 @@ class KubernetesCluster:
                 field_manager=FIELD_MANAGER,
                 _request_timeout=CALL_TIMEOUT_SECONDS,
             )
+            deployment = self._deployment(colour)
+            if deployment and _replicas_of(deployment) < pods:
+                kubernetes.AppsV1Api(self._api()).patch_namespaced_deployment_scale(
+                    name,
+                    self._namespace,
+                    {"spec": {"replicas": pods}},
+                    field_manager=FIELD_MANAGER,
+                    _request_timeout=CALL_TIMEOUT_SECONDS,
+                )
 
     def room(self, colour: Colour) -> Room | None:
         """See `Cluster.room`."""

@@ -50,8 +50,8 @@ class ClusterStandIn:
     deployments: dict[str, Any] = field(default_factory=dict)
     log: str = ""
     scalers: dict[str, Any] = field(default_factory=dict)
-    patches: list[tuple[str, Any]] = field(default_factory=list)
-    """Of autoscalers: the query and the body."""
+    patches: list[tuple[str, str, Any]] = field(default_factory=list)
+    """Of autoscalers and of scales: what kind, the query and the body."""
     nodes: list[Any] = field(default_factory=list)
     everything: list[Any] = field(default_factory=list)
     """Pods of all namespaces."""
@@ -75,7 +75,7 @@ class ClusterStandIn:
         if name not in self.scalers:
             return 404, {"kind": "Status", "code": 404}
         if method == "PATCH":
-            self.patches.append((query, body))
+            self.patches.append(("autoscaler", query, body))
             self.scalers[name]["spec"] |= body["spec"]
         return 200, self.scalers[name]
 
@@ -97,6 +97,10 @@ class ClusterStandIn:
         if path.endswith("/pods/pod-1/log"):
             return 200, self.log
         if path.startswith("/apis/apps/v1/namespaces/orders/deployments/"):
+            if path.endswith("/scale"):
+                self.patches.append(("scale", query, body))
+                self.deployments[path.split("/")[-2]]["spec"] |= body["spec"]
+                return 200, {"kind": "Scale", "spec": body["spec"]}
             found = self.deployments.get(path.rpartition("/")[2])
             return (200, found) if found else (404, {})
         return 404, {}
@@ -335,13 +339,23 @@ def test_size_is_what_the_deployment_and_its_autoscaler_say(
     )
 
 
-def test_autoscaler_is_told_its_minimum_and_nothing_else(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+def test_autoscaler_is_told_its_minimum_and_the_deployment_has_it_at_once(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
     stand_in.deployments["orders-blue"], stand_in.scalers["orders-blue"] = deployment(readyReplicas=2), scaler(2)
     cluster.keep(Colour.BLUE, 15)
-    assert stand_in.patches == [("fieldManager=slipway", {"spec": {"minReplicas": 15}})]
+    by_us = "fieldManager=slipway"
+    assert stand_in.patches == [
+        ("autoscaler", by_us, {"spec": {"minReplicas": 15}}),
+        ("scale", by_us, {"spec": {"replicas": 15}}),
+    ]
     found = cluster.size(Colour.BLUE)
     assert found
-    assert (found.minimum, found.wanted) == (15, 2), "the number of pods is the autoscaler's"
+    assert (found.minimum, found.wanted) == (15, 15)
+    cluster.keep(Colour.BLUE, 2)
+    assert stand_in.patches[2:] == [("autoscaler", by_us, {"spec": {"minReplicas": 2}})], (
+        "it shrinks as it thinks right"
+    )
     with pytest.raises(OperationError, match="cannot change the autoscaler orders-green: 404"):
         cluster.keep(Colour.GREEN, 15)
 
