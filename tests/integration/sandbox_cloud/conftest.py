@@ -19,7 +19,7 @@ import pytest
 from tests.aws import aws_client
 from tests.identities import Identities
 
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 180
 
 
 class ApiDaemon:

@@ -11,15 +11,18 @@ Only engine `postgres` has a server behind it. Any other engine, clusters, repli
 
 from __future__ import annotations
 
-import json
 import secrets
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote
+from uuid import uuid4
 
 from moto.rds.exceptions import RDSClientError
-from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend, rds_backends
+from moto.rds.models import DBInstance, DBSnapshot, RDSBackend, rds_backends
 
 from slipway.log import get_logger
+from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.rds.master_secrets import password_in, rotate
 from slipway.sandbox.aws.world import in_background, world
 from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
@@ -42,6 +45,8 @@ class RealInstance(DBInstance):
     """Why it failed."""
     asked_port: int = 5432
     """Where it would listen at AWS; security groups name this port."""
+    unsettled: bool = False
+    """The server may have another master password than this says: a change of it did not end well, or the server ended."""
 
     @property
     def address(self) -> str:
@@ -76,8 +81,22 @@ class RealInstance(DBInstance):
             managed = self.master_user_secret
             secretsmanager: Any = managed.secretsmanager
             text = secretsmanager.get_secret_value(managed.secret_arn, None, "AWSCURRENT")["SecretString"]
-            return str(json.loads(text)["password"])
+            return password_in(text)
         return str(self._master_user_password)
+
+    def rotate_master(self, version: str) -> None:
+        """A new password in the server and in the managed secret, as its version of this id."""
+        postgres = world().postgres
+        managed = self.master_user_secret
+        secretsmanager: Any = managed.secretsmanager
+
+        def set_password(password: str) -> None:
+            if postgres is not None:
+                self.unsettled = True  # until the server has said that it took it
+                postgres.set_master(replace(self.spec(), master_password=password))
+                self.unsettled = False
+
+        rotate(secretsmanager.secrets[managed.secret_arn], set_password, version)
 
 
 class PostgresBackend(RDSBackend):
@@ -118,11 +137,13 @@ class PostgresBackend(RDSBackend):
             )
         wanted = dict(db_kwargs.items())
         wanted.pop("port", None)
-        rotate = wanted.pop("rotate_master_user_password", None)
+        rotates = bool(wanted.pop("rotate_master_user_password", None))
+        if rotates:
+            _refuse_rotation(self.describe_db_instances(db_instance_identifier)[0], wanted)
         database = super().modify_db_instance(db_instance_identifier, wanted)
         if isinstance(database, RealInstance) and database.status == AVAILABLE:
-            if rotate:
-                _renew_secret(database)
+            if rotates:
+                database.rotate_master(str(uuid4()))
             self._apply(postgres, database)
         return database
 
@@ -227,16 +248,13 @@ class PostgresBackend(RDSBackend):
     def _apply(self, postgres: PostgresInstances, database: RealInstance) -> None:
         spec = database.spec()
         postgres.configure(spec)
+        database.unsettled = True
         postgres.set_master(spec)
+        database.unsettled = False
         postgres.reload(spec.name)
 
     def _copy_name(self, snapshot: str) -> str:
         return f"{self.region_name}-{quote(snapshot, safe='')}"  # names a folder
-
-
-def replace_secret_text() -> None:
-    """moto writes a fixed user and password into managed secrets; write the instance's user and a random one."""
-    MasterUserSecret._generate_secret_string = _managed_secret_text  # pyright: ignore[reportPrivateUsage]
 
 
 def resume_instances() -> None:
@@ -250,9 +268,16 @@ def keep_instances() -> None:
     """Start again what ended by itself (killed, out of memory), as RDS restarts a database that crashed."""
     postgres = world().postgres
     for database in real_instances():
-        if postgres is not None and database.status == AVAILABLE and not postgres.running(database.server_name):
+        if postgres is None or database.status != AVAILABLE:
+            continue
+        if not postgres.running(database.server_name):
             log.warning("database ended; starting it again", database=database.server_name)
+            database.unsettled = True
             postgres.start(database.server_name, int(database.port or 0))
+        if database.unsettled:
+            with API_LOCK:  # no rotation in between
+                postgres.set_master(database.spec())
+                database.unsettled = False
 
 
 def real_instances() -> list[RealInstance]:
@@ -262,20 +287,16 @@ def real_instances() -> list[RealInstance]:
     return [database for database in found if isinstance(database, RealInstance)]
 
 
-def _managed_secret_text(self: MasterUserSecret) -> str:
-    return json.dumps({"username": self.resource.master_username, "password": secrets.token_urlsafe(24)})
-
-
-def _renew_secret(database: RealInstance) -> None:
-    secret = database.master_user_secret
-    secretsmanager: Any = secret.secretsmanager
-    secretsmanager.put_secret_value(
-        secret_id=secret.secret.arn,
-        secret_string=_managed_secret_text(secret),
-        secret_binary=None,
-        client_request_token=None,
-        version_stages=["AWSCURRENT"],
-    )
+def _refuse_rotation(database: DBInstance, wanted: dict[str, Any]) -> None:
+    if not wanted.get("apply_immediately"):
+        reason = "You must specify apply immediately when rotating the master user password."
+        raise RDSClientError("InvalidParameterCombination", reason)
+    if not database.manage_master_user_password:
+        reason = "The master user password is not managed by RDS in Secrets Manager, so RDS cannot rotate it."
+        raise RDSClientError("InvalidParameterCombination", reason)
+    if database.status != AVAILABLE:
+        reason = f"Database instance {database.db_instance_identifier} is not in available state."
+        raise RDSClientError("InvalidDBInstanceState", reason)
 
 
 def _ports_in_use() -> set[int]:
