@@ -13,6 +13,7 @@ from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.provenance import refuse_unproven
 from slipway.delivery.gates.schema import refuse_incompatible_schema
+from slipway.delivery.gates.verdict import find_failing
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
 
@@ -37,4 +38,14 @@ def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Ref
     return tuple(refusal for gate in gates for refusal in gate(facts))
 
 
-__all__ = ["GATES", "GOING_ON", "UNNAMED", "Gate", "GateFacts", "Refusal", "evaluate_gates", "find_frozen"]
+__all__ = [
+    "GATES",
+    "GOING_ON",
+    "UNNAMED",
+    "Gate",
+    "GateFacts",
+    "Refusal",
+    "evaluate_gates",
+    "find_failing",
+    "find_frozen",
+]
