@@ -39,8 +39,9 @@ SETTINGS = {
     "sizeSeconds": 20,
 }
 FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
+LATER = ("skip",)
 WATCHED = {"release", "resume", "rollback"}
-SAID = {"pause", "continue_"}
+SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
 
 
@@ -58,6 +59,8 @@ class History:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
+        self.side = random.Random(f"side {self.seed}") if self.seed % 2 else None
+        """For verbs that came later: the even seeds play what they always played."""
         self.rehearsal = Rehearsal(clock=self.clock)
         self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS)
         for _ in range(2):
@@ -74,12 +77,12 @@ class History:
         revisions = [EXPAND, CONTRACT] if self.dice.random() < 0.3 else None
         self.rehearsal.check_out(f"{self.versions}.0.0", revisions=revisions)
 
-    def start(self, verb: str) -> Process:
+    def start(self, verb: str, dice: random.Random | None = None) -> Process:
         """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
         self.pid += 1
         if verb == "release" and self.dice.random() < 0.8:
             self.check_out()
-        dice, process = self.dice, Process(self.pid)
+        dice, process = dice or self.dice, Process(self.pid)
         if dice.random() < 0.6 and verb not in BACK and verb not in SAID:
             checks = dice.random() < 0.4  # of the lease, just before a change
             process.fuse_calls = frozenset({"lease"} if checks else ())
@@ -89,6 +92,7 @@ class History:
         ctx = self.rehearsal.context("dev", pid=process.pid, lease_wait_seconds=dice.choice([0, 40, 100]))
         ctx = inhabited(ctx, self.clock, skew_seconds=skew)
         verbs: dict[str, Any] = {
+            "skip": lambda: delivery.skip(ctx, because="drill"),
             "retire": lambda: delivery.retire(ctx, force=dice.random() < 0.5, because="drill"),
             "contract": lambda: delivery.contract(ctx, force=dice.random() < 0.5, because="drill"),
             "up": lambda: (delivery.refuse_moved_traffic(ctx), ctx.stack.up()),
@@ -178,6 +182,8 @@ class History:
                 self.way_back(self.dice.choice(BACK))
             else:
                 self.start(self.dice.choice(FORWARD))
+            if self.side and self.side.random() < 0.4:
+                self.start(self.side.choice(LATER), self.side)
             self.clock.sleep(self.dice.choice([1, 3, 5, 7, 9, 11, 13, 70, 1000]))
 
     def recover(self) -> None:

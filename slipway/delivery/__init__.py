@@ -5,7 +5,7 @@ from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledB
 from slipway.delivery.explaining import Explanation, VerbAnswer, explain
 from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
-from slipway.delivery.people import approve, continue_, pause
+from slipway.delivery.people import approve, continue_, pause, skip
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.reporting import as_json, history, judgements, status
 from slipway.delivery.service import (
@@ -52,5 +52,6 @@ __all__ = [
     "resume",
     "retire",
     "rollback",
+    "skip",
     "status",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.delivery.conducting import asked_now
-from slipway.delivery.gates import Refusal, find_frozen
+from slipway.delivery.gates import Refusal, find_failing, find_frozen
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows, release_at, source_environment
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.machine import turns_back
@@ -263,6 +263,17 @@ def _approve(scene: _Scene) -> VerbAnswer:
     return _gated(command, f"lets the traffic go to {percent} %", _freeze_of(scene, rollout))
 
 
+def _skip(scene: _Scene) -> VerbAnswer:
+    command, rollout = f"slipway skip {scene.environment} --because REASON", scene.listens
+    if rollout is None or rollout.phase is not Phase.BAKING:
+        text = f"nothing bakes: the rollout is {rollout.phase}" if rollout else _deaf(scene)
+        return VerbAnswer(command=command, possible=False, text=text)
+    if rollout.waits_for:
+        return VerbAnswer(command=command, possible=False, text=rollout.waits_for)
+    refusals = (*find_failing(rollout), *_freeze_of(scene, rollout))
+    return _gated(command, "ends the bake early, without the judge's verdict", refusals)
+
+
 def _resume(scene: _Scene) -> VerbAnswer:
     command = f"slipway resume {scene.environment}"
     if scene.owner:
@@ -335,6 +346,7 @@ VERBS: Mapping[str, Callable[[_Scene], VerbAnswer]] = {
     "pause": _pause,
     "continue": _continue,
     "approve": _approve,
+    "skip": _skip,
     "resume": _resume,
     "release": _release,
     "retire": _retire,

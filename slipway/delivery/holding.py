@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.decision import Decision, Enter, Wait
 from slipway.delivery.model.observation import Observation
 from slipway.delivery.model.rollout import Phase, Reason, Rollout
+from slipway.delivery.model.word import Word
 from slipway.delivery.transitions import attend, turn_back
 
 LISTENING = frozenset(
@@ -42,7 +44,16 @@ def hear(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
         approved = replace(rollout, approvals={**rollout.approvals, approval.step: approval}, asked_since=None)
         percent = rollout.steps[approval.step].percent if approval.step < len(rollout.steps) else 100
         return Enter(rollout=attend(approved, now), text=f"{percent} % approved {approval.signature}")
+    if seen.skip and ends_bake(rollout, seen.skip) and not (seen.verdict and seen.verdict.kind is VerdictKind.FAIL):
+        skipped = replace(rollout, skipped={**rollout.skipped, rollout.bake: seen.skip})
+        percent = rollout.steps[rollout.step].percent
+        return Enter(rollout=skipped, text=f"the bake at {percent} % is ended early {seen.skip.signature}")
     return None
+
+
+def ends_bake(rollout: Rollout, skip: Word) -> bool:
+    """Whether a word ends the present bake, and was not heard yet."""
+    return rollout.phase is Phase.BAKING and skip.bake == rollout.bake and rollout.bake not in rollout.skipped
 
 
 def wait_for_people(rollout: Rollout, step: int | None, now: datetime) -> Decision | None:

@@ -186,12 +186,13 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     step, verdict = rollout.steps[rollout.step], seen.verdict
     if rollout.pause and (waits := wait_for_people(rollout, None, now)):
         return waits
-    if now < rollout.bake_ends_at:
+    skipped = rollout.bake in rollout.skipped
+    if not skipped and now < rollout.bake_ends_at:
         remaining = (rollout.bake_ends_at - now).total_seconds()
         return Wait(
             seconds=min(remaining, rollout.settings.analysis_interval_seconds), text=f"baking at {step.percent} %"
         )
-    return _after_bake(rollout, verdict, now) if step.analyse else _next_step(rollout, now)
+    return _after_bake(rollout, verdict, now) if step.analyse and not skipped else _next_step(rollout, now)
 
 
 def _turn_from_bad(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:

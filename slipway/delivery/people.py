@@ -1,9 +1,11 @@
-"""The verbs for people beside a release under way: pause, continue, approve. They hold no lease, and move nothing themselves."""
+"""The verbs for people beside a release under way: pause, continue, approve, skip. They hold no lease, and move nothing themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from slipway.delivery.conducting import Outcome
-from slipway.delivery.gates import find_frozen
+from slipway.delivery.gates import Refusal, find_failing, find_frozen
 from slipway.delivery.gating import Override, freeze_windows, pass_gates
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
@@ -53,6 +55,33 @@ def approve(ctx: Context, *, because: str = "", force: bool = False) -> Outcome:
     return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
 
 
+def skip(ctx: Context, *, because: str, force: bool = False) -> Outcome:
+    """End the present bake early: the next step comes without its verdict. RefusedError in a freeze window, unless forced, and where
+    the judge's last verdict is fail."""
+    if not because.strip():
+        raise UsageError("ending a bake early wants a reason", remedy="add --because REASON; it is kept in the ledger")
+    rollout = _listening(ctx)
+    if rollout.phase is not Phase.BAKING:
+        raise UsageError(f"nothing bakes: the rollout is {rollout.phase}", where=str(ctx.place))
+    if rollout.waits_for:
+        raise UsageError(rollout.waits_for, where=str(ctx.place))
+    said = ctx.ledger.said(ctx.place, Topic.SKIP, rollout.id)
+    if said and said.bake == rollout.bake:
+        return Outcome(status="unchanged", text=f"the bake is ended early {said.signature}", rollout=rollout)
+    because = _pass_freeze(ctx, rollout, because, force=force, refusals=find_failing(rollout))
+    word = Word(
+        rollout=rollout.id,
+        by=ctx.owner.name,
+        at=ctx.clock.now(),
+        because=because,
+        step=rollout.step,
+        bake=rollout.bake,
+    )
+    ctx.ledger.say(ctx.place, Topic.SKIP, word)
+    text = f"the bake at {rollout.steps[rollout.step].percent} % is ended early, without the judge's verdict"
+    return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
+
+
 def _listening(ctx: Context) -> Rollout:
     """The release under way, while its traffic is not decided."""
     rollout = ctx.ledger.rollout(ctx.place)
@@ -87,11 +116,12 @@ def _nobody(ctx: Context) -> str:
     return f"; nobody runs it now: `slipway resume {ctx.place.environment}`" if gone else ""
 
 
-def _pass_freeze(ctx: Context, rollout: Rollout, because: str, *, force: bool) -> str:
+def _pass_freeze(ctx: Context, rollout: Rollout, because: str, *, force: bool, refusals: Iterable[Refusal] = ()) -> str:
     """The reason to keep. Traffic goes forward by these words, so a freeze that has begun meanwhile holds them back."""
     override = Override.given(because, force=force)
-    if any(text.startswith("freeze:") for text in rollout.forced):
-        return because
-    windows = freeze_windows(ctx, remembered_target(ctx))
-    forced = pass_gates(ctx, [*find_frozen(ctx.place.environment, windows, ctx.clock.now())], override)
+    standing = [*refusals]
+    if not any(text.startswith("freeze:") for text in rollout.forced):
+        windows = freeze_windows(ctx, remembered_target(ctx))
+        standing += find_frozen(ctx.place.environment, windows, ctx.clock.now())
+    forced = pass_gates(ctx, standing, override)
     return "; ".join(forced) or because

@@ -31,7 +31,7 @@ from slipway.delivery.events import (
     Waiting,
     WeightsConfirmed,
 )
-from slipway.delivery.holding import LISTENING
+from slipway.delivery.holding import LISTENING, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold
 from slipway.delivery.model.analysis import VerdictKind
@@ -147,6 +147,9 @@ class Runner:
             return True
         pause = ledger.said(place, Topic.PAUSE, rollout.id) if rollout.phase in LISTENING else None
         if bool(pause and pause.holds) is not bool(rollout.pause):
+            return True
+        skip = ledger.said(place, Topic.SKIP, rollout.id) if rollout.phase is Phase.BAKING else None
+        if skip and ends_bake(rollout, skip):
             return True
         approval = ledger.said(place, Topic.APPROVAL, rollout.id) if rollout.asked_since else None
         return approval is not None and approval.step not in rollout.approvals
@@ -328,6 +331,7 @@ class Runner:
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),
             pause=self._said(rollout, Topic.PAUSE),
             approval=self._said(rollout, Topic.APPROVAL),
+            skip=self._said(rollout, Topic.SKIP) if rollout.phase is Phase.BAKING else None,
         )
 
     def _said(self, rollout: Rollout, topic: Topic) -> Word | None:

@@ -20,6 +20,7 @@ from slipway.cli.delivery.release import release
 from slipway.cli.delivery.resume import resume
 from slipway.cli.delivery.retire import retire
 from slipway.cli.delivery.rollback import rollback
+from slipway.cli.delivery.skip import skip
 from slipway.cli.delivery.status import status
 
 PANEL = "Releases"
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
         pause,
         continue_,
         approve,
+        skip,
         abort,
         abandon,
         lift,

@@ -14,6 +14,7 @@ from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.provenance import refuse_unproven
 from slipway.delivery.gates.schema import refuse_incompatible_schema
+from slipway.delivery.gates.verdict import find_failing
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
 
@@ -47,6 +48,7 @@ __all__ = [
     "GateFacts",
     "Refusal",
     "evaluate_gates",
+    "find_failing",
     "find_frozen",
     "refuse_without_room",
 ]

@@ -84,3 +84,5 @@ class Observation:
     """The last word on a pause."""
     approval: Word | None = None
     """The last approval."""
+    skip: Word | None = None
+    """The last word on a bake."""

@@ -176,6 +176,8 @@ class Rollout:
     """Since when the next step waits for an approval, the time of pauses taken out; None: it does not."""
     approvals: Mapping[int, Word] = field(default_factory=dict[int, Word])
     """By step, counted from 0."""
+    skipped: Mapping[int, Word] = field(default_factory=dict[int, Word])
+    """Bakes that a person ended early, by their number."""
     reason: Reason = Reason.NONE
     reason_text: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -206,6 +208,11 @@ class Rollout:
             )
         delay = self.settings.metric_delay_seconds if step.analyse else 0
         return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.paused_seconds)
+
+    @property
+    def bake(self) -> int:
+        """The number of the present bake, or of the last one: a step bakes again when its weights were moved meanwhile."""
+        return self.path.count(Phase.BAKING)
 
     @property
     def coming_step(self) -> int:

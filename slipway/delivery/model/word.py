@@ -12,6 +12,7 @@ class Topic(StrEnum):
 
     PAUSE = "pause"
     APPROVAL = "approval"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class Word:
     """Of a pause: False ends it."""
     step: int | None = None
     """Of an approval: the step that may come, counted from 0."""
+    bake: int | None = None
+    """Of a skip: which bake of the rollout ends, counted from 1. A step that bakes again is not meant."""
 
     @property
     def signature(self) -> str:

@@ -29,6 +29,7 @@ CALLS: dict[str, Callable[[delivery.Context], delivery.Outcome]] = {
     "pause": delivery.pause,
     "continue": delivery.continue_,
     "approve": delivery.approve,
+    "skip": lambda ctx: delivery.skip(ctx, because="drill"),
     "resume": delivery.resume,
     "release": delivery.release,
     "retire": delivery.retire,
@@ -144,7 +145,7 @@ def test_bake_is_explained_with_its_end_and_what_would_turn_it_back() -> None:
     assert told.owner == "ada@bench (process 11) (`slipway release dev`)"
     said = choices(told)
     assert "is at work here: wait for it (--wait SECONDS)" in said["release"].text
-    assert [name for name, each in said.items() if each.possible] == ["rollback", "abort", "abandon", "pause"]
+    assert [name for name, each in said.items() if each.possible] == ["rollback", "abort", "abandon", "pause", "skip"]
     assert delivery.as_json(told)["until"] == company.rollout.bake_ends_at.isoformat().replace("+00:00", "Z")
 
 
