@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
@@ -36,14 +36,21 @@ MAXIMUM_CALLS = 256
 _log = logging.getLogger(__name__)
 
 
+class Peer(NamedTuple):
+    """A connection on loopback by its two ports. One alone says little: connections to other ports may come from the same one."""
+
+    client_port: int
+    server_port: int
+
+
 class Providers(Protocol):
     """Which provider serves which connection."""
 
-    def open(self, peer: str, engine_address: str) -> Provider:
+    def open(self, peer: Peer, engine_address: str) -> Provider:
         """The provider for the call that an engine begins with."""
         ...
 
-    def find(self, peer: str) -> Provider:
+    def find(self, peer: Peer) -> Provider:
         """The provider of a connection that began before."""
         ...
 
@@ -63,8 +70,9 @@ class ProviderServer:
             # Without this, two daemons would share one port, and a command would reach either.
             options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)],
         )
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(ProviderServicer(providers), self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        servicer = ProviderServicer(providers, self.port)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, self._server)
         self._server.start()
 
     def stop(self) -> None:
@@ -76,13 +84,14 @@ class ProviderServer:
 class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     """The protocol's calls."""
 
-    def __init__(self, providers: Providers) -> None:
+    def __init__(self, providers: Providers, port: int) -> None:
         self._providers = providers
+        self._port = port
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: Any
     ) -> provider_pb2.ProviderHandshakeResponse:
-        provider = self._answered(context, lambda: self._providers.open(context.peer(), request.engine_address))
+        provider = self._answered(context, lambda: self._providers.open(self._peer(context), request.engine_address))
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=provider.accepts_secrets)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
@@ -204,8 +213,11 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def GetMappings(self, request: Any, context: Any) -> provider_pb2.GetMappingsResponse:
         return provider_pb2.GetMappingsResponse()
 
+    def _peer(self, context: Any) -> Peer:
+        return Peer(int(context.peer().rpartition(":")[2]), self._port)
+
     def _call(self, context: Any, call: Callable[[Provider], Answer]) -> Answer:
-        return self._answered(context, lambda: call(self._providers.find(context.peer())))
+        return self._answered(context, lambda: call(self._providers.find(self._peer(context))))
 
     @staticmethod
     def _answered(context: Any, call: Callable[[], Answer]) -> Answer:

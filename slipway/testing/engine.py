@@ -91,8 +91,8 @@ class Workspace:
         host = ProgramHost(program, cloud.classes, secrets, str(self.root or self.folder / "project"))
         server = grpc.server(ThreadPoolExecutor(32), options=CHANNEL_OPTIONS)
         add_LanguageRuntimeServicer_to_server(host, server)
-        add_ResourceProviderServicer_to_server(ProviderServicer(AnyConnection(FakeProvider(cloud))), server)
         port = server.add_insecure_port("127.0.0.1:0")
+        add_ResourceProviderServicer_to_server(ProviderServicer(AnyConnection(FakeProvider(cloud)), port), server)
         server.start()
         try:
             exit_code, output, events = self._call(verb, port, arguments)

@@ -23,6 +23,7 @@ from slipway.providers.provider import (
     StatusUnknownError,
 )
 from slipway.providers.schema import ResourceSchema, alternatives, function_schema, resource_schema
+from slipway.providers.server import Peer
 from slipway.providers.values import UNKNOWN, PropertyMap, unwrap_secrets
 from slipway.providers.wire import UNKNOWN_SENTINEL
 from slipway.testing.checking import Fault, check_properties
@@ -164,11 +165,11 @@ class AnyConnection:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    def open(self, peer: str, engine_address: str) -> Provider:
+    def open(self, peer: Peer, engine_address: str) -> Provider:
         """The provider."""
         return self._provider
 
-    def find(self, peer: str) -> Provider:
+    def find(self, peer: Peer) -> Provider:
         """The provider."""
         return self._provider
 

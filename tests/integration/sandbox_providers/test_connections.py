@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from slipway.providers.provider import Provider, ProviderError
+from slipway.providers.server import Peer
 from slipway.sandbox.providers.framework.caller import caller_of, established, find_process, program_folder
 from slipway.sandbox.providers.framework.connections import Connections
 from tests.waiting import wait_until
@@ -35,8 +37,8 @@ def listener() -> Iterator[socket.socket]:
         yield listener
 
 
-def peer_of(connection: socket.socket) -> str:
-    return f"ipv4:127.0.0.1:{connection.getsockname()[1]}"
+def peer_of(connection: socket.socket) -> Peer:
+    return Peer(connection.getsockname()[1], connection.getpeername()[1])
 
 
 def connect(listener: socket.socket) -> socket.socket:
@@ -44,7 +46,7 @@ def connect(listener: socket.socket) -> socket.socket:
 
 
 @pytest.fixture
-def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Peer]]:
     """A process in a project's folder that is connected, and its peer's name."""
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: site\n")
     (tmp_path / "site").mkdir()
@@ -59,16 +61,16 @@ def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subproces
     )
     assert process.stdout is not None
     assert process.stdin is not None
-    yield process, f"ipv4:127.0.0.1:{process.stdout.readline().strip()}"
+    yield process, Peer(int(process.stdout.readline()), listener.getsockname()[1])
     process.kill()
     process.wait()
     process.stdout.close()
     process.stdin.close()
 
 
-def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+def test_caller_is_the_process_at_the_other_end(command: tuple[subprocess.Popen[str], Peer], tmp_path: Path) -> None:
     process, peer = command
-    found = find_process(peer)
+    found = find_process(established(peer))
     assert found.pid == process.pid
     caller = caller_of(found)
     assert caller.folder == tmp_path / "site"
@@ -83,7 +85,7 @@ def test_caller_is_the_command_not_a_child_that_it_is_starting(listener: socket.
             os.chdir("/")
             signal.pause()
         try:
-            assert find_process(peer_of(connection)).pid == os.getpid()
+            assert find_process(established(peer_of(connection))).pid == os.getpid()
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -103,6 +105,50 @@ def test_connection_to_us_is_not_one_to_elsewhere_from_the_same_port(listener: s
         found = established(peer_of(client))
         assert found
         assert found.inode == os.fstat(client.fileno()).st_ino
+
+
+def test_owners_connection_to_one_package_says_nothing_of_somebodys_from_the_same_port_to_another() -> None:
+    """Both packages are served by one process: whoever connected to the other one from a port of the owner's acted as the owner."""
+    with ExitStack() as kept:
+        packages = [kept.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        port, peers = 0, list[Peer]()
+        for package in packages:
+            client = kept.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("127.0.0.1", port))
+            client.connect(package.getsockname())
+            port = client.getsockname()[1]
+            peers.append(peer_of(client))
+        found = [established(peer) for peer in peers]
+        assert len({peer.client_port for peer in peers}) == 1
+        assert len({each.inode for each in found if each}) == 2
+        connections = Connections(Provider)
+        connections.open(peers[0], "127.0.0.1:1")
+        assert connections.find(peers[0])
+        with pytest.raises(ProviderError, match="run it again"):
+            connections.find(peers[1])
+        connections.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_port_that_the_command_has_left_is_nobody_elses(listener: socket.socket) -> None:
+    """Its instance waits for the command to connect again; who gets its port meanwhile is looked at anew."""
+    connections = Connections(Provider)
+    with connect(listener) as connection:
+        peer = peer_of(connection)
+        connections.open(peer, "127.0.0.1:1")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves no TIME_WAIT
+    os.seteuid(NOBODY)
+    try:
+        thief = socket.socket()
+    finally:
+        os.seteuid(0)
+    with thief:
+        thief.bind(("127.0.0.1", peer.client_port))
+        thief.connect(listener.getsockname())
+        with pytest.raises(ProviderError, match=f"not the user {NOBODY}"):
+            connections.find(peer)
+    connections.close()
 
 
 def test_port_of_a_command_that_ended_is_the_next_ones(listener: socket.socket) -> None:
@@ -131,8 +177,8 @@ def test_relative_paths_start_where_the_program_runs(tmp_path: Path, settings: s
 def test_refuses_a_connection_that_is_not_there(listener: socket.socket) -> None:
     with connect(listener) as connection:
         peer = peer_of(connection)
-    with pytest.raises(ProviderError, match="nothing here connects"):
-        find_process(peer)
+    with pytest.raises(ProviderError, match="from elsewhere or closed"):
+        find_process(established(peer))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
@@ -144,7 +190,7 @@ def test_refuses_another_users_command(listener: socket.socket) -> None:
         os.seteuid(0)
     connection.connect(listener.getsockname())
     with connection, pytest.raises(ProviderError, match=f"not the user {NOBODY}"):
-        find_process(peer_of(connection))
+        find_process(established(peer_of(connection)))
 
 
 def test_each_connection_has_an_instance_of_its_own(listener: socket.socket) -> None:
@@ -177,7 +223,7 @@ def test_refuses_a_connection_that_began_before_a_restart(listener: socket.socke
 
 
 def test_instances_are_freed_and_their_waits_ended_when_the_command_is_gone(
-    command: tuple[subprocess.Popen[str], str],
+    command: tuple[subprocess.Popen[str], Peer],
 ) -> None:
     process, peer = command
     cancelled: list[bool] = []

@@ -16,10 +16,12 @@ import psutil
 from slipway.documents import read_yaml
 from slipway.errors import UsageError
 from slipway.providers.provider import Caller, ProviderError
+from slipway.providers.server import Peer
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-_ESTABLISHED, _LISTENING = "01", "0A"
+TABLE = Path("/proc/net/tcp")
+"""Of IPv4: the providers are served at 127.0.0.1 alone. A client with an IPv6 socket is in the other table, and refused."""
+_ESTABLISHED = "01"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,31 +33,24 @@ class Connection:
     """The user's id."""
 
 
-def established(peer: str) -> Connection | None:
-    """The connection from `ipv4:127.0.0.1:PORT` to a port that this process serves; None when it is closed.
-
-    Connections to different ports may come from the same one, and then belong to different processes.
-    """
-    wanted = f"0100007F:{int(peer.rpartition(':')[2]):04X}"
+def established(peer: Peer) -> Connection | None:
+    """The client's end of the connection; None when it is closed. The kernel has one at most between two ports."""
+    ends = [f"0100007F:{peer.client_port:04X}", f"0100007F:{peer.server_port:04X}"]
     # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
-    rows = [line.split() for table in _TABLES for line in table.read_text().splitlines()[1:]]
-    ours = _open_files(os.getpid())
-    served = {f"0100007F{row[1][-5:]}" for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in ours}
-    for row in rows:
-        if row[1] == wanted and row[2] in served and row[3] == _ESTABLISHED:
+    for row in (line.split() for line in TABLE.read_text().splitlines()[1:]):
+        if row[1:3] == ends and row[3] == _ESTABLISHED:
             return Connection(inode=int(row[9]), user=int(row[7]))
     return None
 
 
-def find_process(peer: str) -> psutil.Process:
+def find_process(connection: Connection | None) -> psutil.Process:
     """The process at the other end. Raises ProviderError when there is none, or it is another user's.
 
     Another user must not read files and build images with the daemon's rights.
     """
-    connection = established(peer)
     if connection is None:
         raise ProviderError(
-            f"the sandbox's providers serve programs of this machine only: nothing here connects from {peer}"
+            "the sandbox's providers serve programs of this machine only, and this connection is from elsewhere or closed"
         )
     if connection.user != os.getuid():
         raise ProviderError(
@@ -63,25 +58,26 @@ def find_process(peer: str) -> psutil.Process:
         )
     wanted = f"socket:[{connection.inode}]"
     for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()), reverse=True):
-        if wanted in _open_files(pid):
+        if wanted in open_files(pid):
             with contextlib.suppress(psutil.NoSuchProcess):  # a child that was not begun: its parent comes next
                 return _owner(psutil.Process(pid), wanted)
-    raise ProviderError(f"cannot tell which process connects from {peer}")
+    raise ProviderError("cannot tell which process has the connection")
 
 
 def _owner(process: psutil.Process, socket: str) -> psutil.Process:
     """The eldest of the line that holds the socket: a child holds all that its parent does until its own program begins."""
-    while (parent := process.parent()) is not None and socket in _open_files(parent.pid):
+    while (parent := process.parent()) is not None and socket in open_files(parent.pid):
         process = parent
     return process
 
 
-def _open_files(pid: int) -> set[str]:
+def open_files(pid: int) -> set[str]:
+    """What the process has open, as the kernel names it; empty where it has ended, or is another user's."""
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
             return {_target(entry.path) for entry in entries}
     except OSError:
-        return set()  # ended, or another user's
+        return set()
 
 
 def _target(link: str) -> str:

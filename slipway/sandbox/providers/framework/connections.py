@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import grpc
 import psutil
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from slipway.providers.provider import Caller, Provider, ProviderError
-from slipway.providers.server import CHANNEL_OPTIONS
-from slipway.sandbox.providers.framework.caller import caller_of, established, find_process
+from slipway.providers.server import CHANNEL_OPTIONS, Peer
+from slipway.sandbox.providers.framework.caller import Connection, caller_of, established, find_process, open_files
 
 LOG_TIMEOUT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
@@ -31,10 +32,13 @@ _log = logging.getLogger(__name__)
 class Instance:
     """One connection's provider, and the way back to its engine."""
 
-    def __init__(self, provider: Provider, process: psutil.Process, peer: str, engine_address: str) -> None:
+    def __init__(
+        self, provider: Provider, process: psutil.Process, connection: Connection, engine_address: str
+    ) -> None:
         self.provider = provider
         self.process = process
-        self.peer = peer
+        self.connection = connection
+        """That has it now."""
         self._channel = grpc.insecure_channel(engine_address, options=CHANNEL_OPTIONS)
         self._engine = engine_pb2_grpc.EngineStub(self._channel)
         provider.on_message = self._tell
@@ -75,23 +79,24 @@ class Connections:
         with self._lock:
             return len(self._instances)
 
-    def open(self, peer: str, engine_address: str) -> Provider:
+    def open(self, peer: Peer, engine_address: str) -> Provider:
         """A new instance, for the call that an engine begins with. Raises ProviderError for another user's command."""
-        process = find_process(peer)
-        instance = Instance(self._make(caller_of(process)), process, peer, engine_address)
+        connection = established(peer)
+        process = find_process(connection)
+        instance = Instance(self._make(caller_of(process)), process, cast("Connection", connection), engine_address)
         with self._lock:
-            # A port of a command that has just ended can be the next one's.
-            stale = [each for each in self._instances if each.peer == peer]
-            self._instances = [*(each for each in self._instances if each.peer != peer), instance]
+            stale = [each for each in self._instances if each.connection == connection]
+            self._instances = [*(each for each in self._instances if each.connection != connection), instance]
         for each in stale:
             each.close()
         return instance.provider
 
-    def find(self, peer: str) -> Provider:
-        """The connection's instance; ProviderError when there is none."""
+    def find(self, peer: Peer) -> Provider:
+        """The connection's instance; ProviderError when there is none. Asked at each call: ports are given to the next who connects."""
+        connection = established(peer)
         with self._lock:
-            found = next((each for each in self._instances if each.peer == peer), None)
-        return (found or self._reconnected(peer)).provider
+            found = next((each for each in self._instances if each.connection == connection), None)
+        return (found or self._reconnected(connection)).provider
 
     def close(self) -> None:
         """Close all instances."""
@@ -101,13 +106,15 @@ class Connections:
         for instance in instances:
             instance.close()
 
-    def _reconnected(self, peer: str) -> Instance:
+    def _reconnected(self, connection: Connection | None) -> Instance:
         """A connection that carried nothing for half an hour is closed, and opened again by the next call."""
-        process = find_process(peer)
+        process = find_process(connection)
+        held = open_files(process.pid)
         with self._lock:
-            lost = [each for each in self._instances if each.process == process and established(each.peer) is None]
-            if len(lost) == 1:
-                lost[0].peer = peer
+            own = [each for each in self._instances if each.process == process]
+            lost = [each for each in own if f"socket:[{each.connection.inode}]" not in held]
+            if len(lost) == 1 and connection is not None:
+                lost[0].connection = connection
                 return lost[0]
         raise ProviderError(
             "the sandbox's providers were restarted while this command ran: run it again, and it goes on where it stopped"
