@@ -52,9 +52,13 @@ host all         rdsadmin 0.0.0.0/0    reject
 host all         all      0.0.0.0/0    scram-sha-256
 """
 NOT_FOR_CALLERS = re.compile(
-    r"listen_addresses|port|unix_socket_\w+|krb_\w+|jit_provider|archive_library|\w+_(command|path|directory|file)|(session|local)_preload_libraries"
+    r"listen_addresses|port|unix_socket_\w+|krb_\w+|jit_provider|archive_library|\w+_(command|path|directory|file|filename)|logging_collector|(session|local)_preload_libraries"
 )
 """Parameters that RDS does not let a caller change: they open the server up, run commands or name files."""
+
+PRELOADED = "shared_preload_libraries"
+PRELOADABLE = frozenset({"auto_explain", "pg_prewarm", "pg_stat_statements"})
+"""Those of RDS's list that PostgreSQL brings itself. Any other name may be a file's, which would run as the account of all databases."""
 
 log = get_logger(__name__)
 
@@ -155,7 +159,11 @@ class PostgresInstances:
         ignored = sorted(
             name
             for name, value in wanted.items()
-            if name not in known or "{" in value or not value.isprintable() or NOT_FOR_CALLERS.fullmatch(name)
+            if name not in known
+            or "{" in value
+            or not value.isprintable()
+            or NOT_FOR_CALLERS.fullmatch(name)
+            or (name == PRELOADED and not PRELOADABLE.issuperset(re.split(r"\s*,\s*", value)))
         )
         lines = {
             "listen_addresses": f"127.0.0.1,{HOST_ADDRESS}",

@@ -20,7 +20,7 @@ USER = "AWS"
 ALGORITHM = "ES256"
 PUSH, PULL = "push", "pull"
 """What a token is good for, its claim `right`. Push includes pull."""
-PUSH_LIFETIME = timedelta(hours=12)
+LIFETIME = timedelta(hours=12)
 """As ECR's."""
 PULL_LIFETIME = timedelta(days=3650)
 """Of a node's, which is in the configuration of its container runtime; as long as its certificates."""
@@ -36,9 +36,9 @@ class RegistryAccess:
         """The half that checks, in PEM."""
         return self._key().as_pem(private=False)
 
-    def push_token(self, now: datetime) -> tuple[str, datetime]:
-        """What GetAuthorizationToken gives, and when it ends."""
-        return self._token(PUSH, now + PUSH_LIFETIME), now + PUSH_LIFETIME
+    def token(self, now: datetime, *, push: bool) -> tuple[str, datetime]:
+        """What GetAuthorizationToken gives, and when it ends. It is for all repositories: the registry knows no single ones."""
+        return self._token(PUSH if push else PULL, now + LIFETIME), now + LIFETIME
 
     def pull_credentials(self) -> dict[str, str]:
         """User and password for nodes and engines, which write nothing; named as the Docker SDK does."""

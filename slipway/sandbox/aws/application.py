@@ -36,7 +36,7 @@ from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
-from slipway.sandbox.aws.signatures import SignatureError, check_signature
+from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature
 from slipway.sandbox.ports import HOST_ADDRESS
 
 MAXIMUM_BODY_BYTES = 256 << 20
@@ -166,6 +166,7 @@ def _refuse(operation: Operation, environ: Environ, body: bytes) -> Answer | Non
     else:
         try:
             caller, scope = check_signature(environ, body, caller_of, datetime.now(UTC))
+            check_service(scope, operation.service)
         except SignatureError as error:
             fault = not_authenticated(operation, error.code, str(error))
         else:

@@ -22,6 +22,8 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
+from moto.core.utils import get_service_model, service_name_from_moto_package_name
 
 from slipway.sandbox.aws.callers import Caller
 
@@ -113,6 +115,11 @@ def check_signature(
     url = f"http://{headers['host']}{target}" if target.startswith("/") else target
     query = dict(parse_qsl(url.partition("?")[2], keep_blank_values=True))
     presigned = "X-Amz-Signature" in query
+    if presigned and "authorization" in headers:
+        # The one would say who calls, and the other which service is called.
+        raise SignatureError(
+            "AccessDenied", "Only one auth mechanism allowed; the query has one, and so have the headers"
+        )
     if not presigned and "authorization" not in headers:
         raise SignatureError("AccessDenied", "Request is missing Authentication Token")
     try:
@@ -141,6 +148,16 @@ def check_signature(
     if caller.expired:
         raise SignatureError("ExpiredToken", "The security token included in the request is expired")
     return caller, scope
+
+
+def check_service(scope: Scope, service: str) -> None:
+    """Raises SignatureError where a request was signed for another service than moto's `service`, which is to serve it."""
+    try:
+        wanted = get_service_model(service_name_from_moto_package_name(service)).signing_name
+    except BotoCoreError:
+        return  # moto's own invention: no model, and nothing that a policy could allow
+    if scope.service != wanted:
+        raise SignatureError("SignatureDoesNotMatch", f"Credential should be scoped to correct service: '{wanted}'.")
 
 
 def _header_scope(headers: Mapping[str, str]) -> Scope:

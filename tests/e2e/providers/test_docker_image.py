@@ -51,7 +51,7 @@ def name(engine: Any) -> Iterator[str]:
 
 
 def inputs(name: str, folder: Path) -> PropertyMap:
-    password, _ = RegistryAccess(SandboxPaths.from_environment()).push_token(datetime.now(UTC))
+    password, _ = RegistryAccess(SandboxPaths.from_environment()).token(datetime.now(UTC), push=True)
     registry = {"server": REGISTRY_ADDRESS, "username": "AWS", "password": Secret(password)}
     return {"imageName": name, "build": {"context": str(folder)}, "registry": registry}
 

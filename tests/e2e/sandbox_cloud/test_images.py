@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import docker.errors
 import pytest
 
@@ -119,3 +121,31 @@ def test_refuses_a_push_and_a_pull_without_a_token(engine: Any, push: Push, repo
     with pytest.raises(docker.errors.APIError, match=refusal):
         engine.images.pull(f"{REGISTRY}/{repository}", tag="1", **login)
     assert re.search(refusal, engine.images.push(f"{REGISTRY}/{repository}", tag="1", **login))
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize(("actions", "right"), [(["ecr:PutImage"], "push"), (["ecr:BatchGetImage"], "pull")])
+def test_token_is_good_for_what_its_role_may_do(aws: Callable[..., Any], actions: list[str], right: str) -> None:
+    iam, name = aws("iam"), f"e2e-{uuid4().hex[:6]}"
+    statements = [{"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken", *actions], "Resource": "*"}]
+    iam.create_user(UserName=name)
+    iam.put_user_policy(
+        UserName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements})
+    )
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    try:
+        ecr = boto3.client(
+            "ecr",
+            "us-east-1",
+            endpoint_url=aws("ecr").meta.endpoint_url,
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+        )
+        (given,) = ecr.get_authorization_token()["authorizationData"]
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName=name, PolicyName="own")
+        iam.delete_user(UserName=name)
+    token = base64.b64decode(given["authorizationToken"]).decode().partition(":")[2]
+    claims = token.split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["right"] == right

@@ -78,3 +78,17 @@ def test_presigned_upload_is_no_copy(daemon: Any, aws: Callable[..., Any], name:
     url = signer.generate_presigned_url("put_object", {"Bucket": name, "Key": "upload"})
     assert httpx.put(url, headers={"x-amz-copy-source": f"{name}/secret"}).status_code == 403
     assert httpx.put(url, content=b"").status_code == 200
+
+
+def test_tags_are_set_by_who_may_tag_the_resource_itself(
+    identities: Identities, aws: Callable[..., Any], name: str
+) -> None:
+    """Whoever could tag anything opened what is allowed by a tag."""
+    topic = aws("sns").create_topic(Name=name)["TopicArn"]
+    user = identities.user(allow("tag:*"))
+    for change in ({"Tags": {"env": "dev"}}, {"TagKeys": ["env"]}):
+        tagging = user("resourcegroupstaggingapi")
+        call = tagging.tag_resources if "Tags" in change else tagging.untag_resources
+        assert refused(call, ResourceARNList=[topic], **change)
+    both = identities.user(allow("tag:*"), allow("sns:TagResource", topic))("resourcegroupstaggingapi")
+    assert not both.tag_resources(ResourceARNList=[topic], Tags={"env": "dev"})["FailedResourcesMap"]

@@ -154,9 +154,15 @@ def test_parameter_group_neither_opens_the_server_nor_adds_a_line(server: Server
         "archive_command": "id",
         "hba_file": "/tmp/hba",
         "log_line_prefix": INJECTED,
+        "log_filename": "../../../tmp/log",
+        "logging_collector": "on",
+        "shared_preload_libraries": "pg_stat_statements,/tmp/evil",
         "cluster_name": "it's \\ fine",
     }
     assert server.instances.configure(server.spec(**hostile)) == sorted(hostile.keys() - {"cluster_name"})
+    preloaded = {"shared_preload_libraries": "pg_stat_statements, auto_explain"}
+    assert server.instances.configure(server.spec(**preloaded)) == []
+    server.instances.configure(server.spec(**hostile))
     server.instances.stop(NAME)
     server.instances.start(NAME, server.port)
     with server.connect() as connection:

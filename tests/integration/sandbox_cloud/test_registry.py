@@ -21,7 +21,7 @@ from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.registry import store_socket
-from slipway.sandbox.registry_access import PUSH_LIFETIME, RegistryAccess
+from slipway.sandbox.registry_access import LIFETIME, RegistryAccess
 from tests.listening import run
 
 pytestmark = pytest.mark.skipif(
@@ -104,7 +104,7 @@ def ask(paths: SandboxPaths) -> Iterator[Ask]:
 def credentials(paths: SandboxPaths, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str] | None]:
     access, foreign = RegistryAccess(paths), RegistryAccess(SandboxPaths(tmp_path_factory.mktemp("foreign")))
     now = datetime.now(UTC)
-    push, _ = access.push_token(now)
+    push, _ = access.token(now, push=True)
     header, claims, _ = push.split(".")
     return {
         "push": ("AWS", push),
@@ -112,9 +112,9 @@ def credentials(paths: SandboxPaths, tmp_path_factory: pytest.TempPathFactory) -
         "none": None,
         "empty": ("AWS", ""),
         "another user": ("aws", push),
-        "another sandbox's": ("AWS", foreign.push_token(now)[0]),
+        "another sandbox's": ("AWS", foreign.token(now, push=True)[0]),
         "unsigned": ("AWS", f"{header}.{claims}."),
-        "expired": ("AWS", access.push_token(now - PUSH_LIFETIME)[0]),
+        "expired": ("AWS", access.token(now - LIFETIME, push=True)[0]),
     }
 
 

@@ -15,6 +15,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from slipway.sandbox.aws.signatures import Scope, SignatureError, check_service
 from slipway.sandbox.environment import aws_credentials
 from slipway.sandbox.paths import SandboxPaths
 
@@ -118,3 +119,29 @@ def test_presigned_url_opens_one_object_for_its_time(daemon: Any, keys: tuple[st
     assert httpx.get(url.replace("space", "other")).status_code == 403
     assert httpx.put(url, content=b"").status_code == 403
     assert httpx.get(old).status_code == 403
+
+
+def test_presigned_address_is_for_its_service_alone(daemon: Any, keys: tuple[str, str]) -> None:
+    """The query said who calls, and an unsigned header which service is called."""
+    s3 = client(daemon, "s3", *keys, config=Config(signature_version="s3v4"))
+    url = s3.generate_presigned_url("list_buckets", ExpiresIn=60)
+    scope = "AWS4-HMAC-SHA256 Credential=X/20261127/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+    assert httpx.get(url).status_code == 200
+    answer = httpx.request("GET", url, headers={"Authorization": scope}, data={"Action": "ListRoles"})
+    assert (answer.status_code, "RoleName" in answer.text) == (403, False)
+
+
+@pytest.mark.parametrize(("signed", "service"), [("s3", "iam"), ("iam", "rds"), ("monitoring", "elbv2")])
+def test_refuses_what_was_signed_for_another_service(signed: str, service: str) -> None:
+    scope = Scope.parse(f"AKIA/20261127/us-east-1/{signed}/aws4_request", "20261127T120000Z", "host", "0")
+    with pytest.raises(SignatureError, match="correct service"):
+        check_service(scope, service)
+
+
+@pytest.mark.parametrize(
+    ("signed", "service"), [("monitoring", "cloudwatch"), ("elasticloadbalancing", "elbv2"), ("s3", "s3control")]
+)
+def test_service_is_known_by_the_name_that_clients_sign(signed: str, service: str) -> None:
+    check_service(
+        Scope.parse(f"AKIA/20261127/us-east-1/{signed}/aws4_request", "20261127T120000Z", "host", "0"), service
+    )

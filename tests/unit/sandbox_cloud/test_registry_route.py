@@ -36,9 +36,9 @@ def basic(token: str, user: str = "AWS") -> str:
 )
 def test_manifest_is_written_with_a_push_token_only(tmp_path: Path, kind: str, status: str) -> None:
     access = RegistryAccess(SandboxPaths(tmp_path))
-    push, _ = access.push_token(datetime.now(UTC))
-    old, _ = access.push_token(datetime(2026, 1, 1, tzinfo=UTC))
-    foreign, _ = RegistryAccess(SandboxPaths(tmp_path / "foreign")).push_token(datetime.now(UTC))
+    push, _ = access.token(datetime.now(UTC), push=True)
+    old, _ = access.token(datetime(2026, 1, 1, tzinfo=UTC), push=True)
+    foreign, _ = RegistryAccess(SandboxPaths(tmp_path / "foreign")).token(datetime.now(UTC), push=True)
     authorization = {
         "push": basic(push),
         "pull": basic(access.pull_credentials()["password"]),

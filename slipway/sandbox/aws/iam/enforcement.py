@@ -61,6 +61,16 @@ def judge_call(call: ApiCall, identity: Identity) -> str:
     return ""
 
 
+def may(caller: Caller, service: str, operation: str, resource: str, region: str) -> bool:
+    """Whether the caller is allowed an operation that it does not ask for now. The caller of this holds the API's lock."""
+    account = caller.arn.split(":")[4]
+    call = ApiCall(service=service, prefix=service, operation=operation, region=region, account=account)
+    try:
+        return decide(call, Need(f"{service}:{operation}", resource), identity_of(caller)).allowed
+    except PolicyError:
+        return False
+
+
 def decide(call: ApiCall, need: Need, identity: Identity) -> Decision:
     """One need, by all policies that apply to it."""
     prefix = need.action.partition(":")[0]

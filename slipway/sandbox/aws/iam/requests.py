@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
+from botocore.exceptions import BotoCoreError
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import Request, determine_request_protocol
@@ -100,6 +101,7 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
             }
         )
     except (
+        BotoCoreError,
         HTTPException,
         NotImplementedError,
         RequestParserError,

@@ -183,6 +183,17 @@ def _ec2_tags(call: ApiCall) -> list[Need]:
     return [Need(f"ec2:{call.operation}", f"{base}{EC2_IDS.get(each.partition('-')[0], '*')}/{each}") for each in ids]
 
 
+def _tag_resources(call: ApiCall) -> list[Need]:
+    """The right to this API, and for each resource the right of its own service. Source: "TagResources", Tagging API reference."""
+    own = TAGGING if call.operation == "TagResources" else UNTAGGING
+    default = call.operation.removesuffix("s")
+    needs = [Need(f"tag:{call.operation}", "*")]
+    for arn in call.texts("ResourceARNList"):
+        prefix = arn.split(":")[2] if arn.count(":") >= 2 else "none"
+        needs.append(Need(f"{prefix}:{own.get(prefix, default)}", arn))
+    return needs
+
+
 def _assume_role(call: ApiCall) -> list[Need]:
     role = call.text("RoleArn") or "*"
     actions = [call.operation]
@@ -191,6 +202,17 @@ def _assume_role(call: ApiCall) -> list[Need]:
     return [Need(f"sts:{action}", role) for action in actions]
 
 
+TAGGING = {
+    "acm": "AddTagsToCertificate", "autoscaling": "CreateOrUpdateTags", "ec2": "CreateTags", "elasticloadbalancing": "AddTags",
+    "iam": "TagRole", "rds": "AddTagsToResource", "route53": "ChangeTagsForResource", "s3": "PutBucketTagging",
+    "sqs": "TagQueue", "ssm": "AddTagsToResource",
+}  # fmt: skip
+UNTAGGING = {
+    "acm": "RemoveTagsFromCertificate", "autoscaling": "DeleteTags", "ec2": "DeleteTags", "elasticloadbalancing": "RemoveTags",
+    "iam": "UntagRole", "rds": "RemoveTagsFromResource", "route53": "ChangeTagsForResource", "s3": "PutBucketTagging",
+    "sqs": "UntagQueue", "ssm": "RemoveTagsFromResource",
+}  # fmt: skip
+"""By IAM's name of a service, where the action is not TagResource or UntagResource."""
 SPECIAL: Mapping[tuple[str, str], Special] = {
     ("dynamodb", ""): _dynamodb,
     ("dynamodb", "BatchExecuteStatement"): _partiql,
@@ -201,6 +223,8 @@ SPECIAL: Mapping[tuple[str, str], Special] = {
     ("iam", ""): _iam,
     ("kms", ""): _kms,
     ("logs", ""): _logs,
+    ("resourcegroupstaggingapi", "TagResources"): _tag_resources,
+    ("resourcegroupstaggingapi", "UntagResources"): _tag_resources,
     ("s3", ""): _s3,
     ("secretsmanager", ""): _secrets,
     ("sqs", ""): _sqs,
