@@ -1,4 +1,4 @@
-"""TLS of databases: an authority of the sandbox's own, a certificate for each server, and who may connect without."""
+"""TLS of databases, and who connects how: an authority of the sandbox's own, a certificate for each server, and pg_hba.conf."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ from slipway.sandbox.ports import HOST_ADDRESS, LOOPBACK
 
 AUTHORITY = "rds-ca-ecc384-g1"
 """The one of RDS's authorities whose kind of key the sandbox's has."""
+LOGIN_PREFIX, LOGIN_SUFFIX = "uid=", ",dc="
+"""How PostgreSQL names user and server when it asks whether a token is good: `uid=<user>,dc=<server>`."""
+IAM_ROLE = "rds_iam"
+"""Its members log in with tokens, and with no password."""
 FORCE_TLS = "rds.force_ssl"
 """Parameter of a parameter group."""
 _SUPERUSER_ACCESS = """\
@@ -90,10 +94,20 @@ def server_valid_till(folder: Path) -> datetime | None:
     return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc if path.exists() else None
 
 
-def host_based_access(parameters: Mapping[str, str]) -> str:
-    """pg_hba.conf. With `rds.force_ssl` nobody but the sandbox's superuser on loopback connects without TLS, as on RDS."""
+def host_based_access(name: str, parameters: Mapping[str, str], login_port: int) -> str:
+    """pg_hba.conf of the server of this name.
+
+    With `rds.force_ssl` nobody but the sandbox's superuser on loopback connects without TLS, as on RDS. Members of `rds_iam` never do: they
+    show a token, about which PostgreSQL asks at `login_port`.
+    """
     kind = "hostssl" if parameters.get(FORCE_TLS) == "1" else "host"
-    return f"{_SUPERUSER_ACCESS}{kind} all all 0.0.0.0/0 scram-sha-256\n"
+    asked = f'ldapserver={LOOPBACK} ldapport={login_port} ldapprefix="{LOGIN_PREFIX}" ldapsuffix="{LOGIN_SUFFIX}{name}"'
+    return (
+        f"{_SUPERUSER_ACCESS}"
+        f"hostssl all +{IAM_ROLE} 0.0.0.0/0 ldap {asked}\n"
+        f"host all +{IAM_ROLE} 0.0.0.0/0 reject\n"
+        f"{kind} all all 0.0.0.0/0 scram-sha-256\n"
+    )
 
 
 def tls_settings(folder: str) -> dict[str, str]:

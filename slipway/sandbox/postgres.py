@@ -26,13 +26,14 @@ from slipway.log import get_logger
 from slipway.sandbox.accounts import WRITTEN_OUT, as_account, hand_over, let_read, reachable
 from slipway.sandbox.database_tls import (
     FORCE_TLS,
+    IAM_ROLE,
     DatabaseAuthority,
     host_based_access,
     server_valid_till,
     tls_settings,
 )
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import DATABASE_PORTS, HOST_ADDRESS
+from slipway.sandbox.ports import DATABASE_PORTS, HOST_ADDRESS, LOGIN_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 ACCOUNT = "postgres"
@@ -78,7 +79,8 @@ class DatabaseSpec:
 class PostgresInstances:
     """All PostgreSQL servers of one sandbox. Every operation may be repeated."""
 
-    def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+    def __init__(self, paths: SandboxPaths, processes: ProcessTable, login_port: int = LOGIN_PORT) -> None:
+        self._login_port = login_port
         self._folder = paths.sandbox / "postgres"
         self._processes = processes
         self.authority = DatabaseAuthority(paths)
@@ -180,7 +182,7 @@ class PostgresInstances:
         self.authority.ensure_server(self._folder / spec.name, ACCOUNT)
         for name, text in (
             ("postgresql.conf", "".join(f"{name} = {_quote(value)}\n" for name, value in lines.items())),
-            ("pg_hba.conf", host_based_access(wanted)),
+            ("pg_hba.conf", host_based_access(spec.name, wanted, self._login_port)),
         ):
             path = self._folder / spec.name / name
             path.write_text(text)
@@ -197,6 +199,8 @@ class PostgresInstances:
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", "rds_superuser"):
                 for statement in MASTER_ROLE:
                     connection.execute(statement)
+            if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", IAM_ROLE):
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(IAM_ROLE)))
             for statement in CLOSE_ROLES:
                 connection.execute(statement, [CLOSED_ROLES])
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", spec.master_username):
