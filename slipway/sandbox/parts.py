@@ -13,6 +13,7 @@ from slipway.sandbox.aws.ecr.models import write_manifest
 from slipway.sandbox.aws.eks.models import resume_clusters
 from slipway.sandbox.aws.eks.pod_routes import admission_application, agent_route
 from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.rds.login_server import LoginServer
 from slipway.sandbox.aws.rds.models import keep_instances, resume_instances
 from slipway.sandbox.aws.routes import registry_route, token_review_route
 from slipway.sandbox.aws.rows import cluster_rows, database_rows, load_balancer_rows
@@ -27,7 +28,7 @@ from slipway.sandbox.kubernetes.layout import admission_pki
 from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.kubernetes.pki import server_context
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import ADMISSION_PORT, LOOPBACK, POD_IDENTITY_ADDRESS
+from slipway.sandbox.ports import ADMISSION_PORT, LOGIN_PORT, LOOPBACK, POD_IDENTITY_ADDRESS
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.registry import MIRROR_ROUTE, REGISTRY_ADDRESS, Registry, store_socket
@@ -54,6 +55,7 @@ class Parts:
         self._admission = AwsServer(
             admission_application, [LOOPBACK], ADMISSION_PORT, tls=server_context(admission_pki(paths))
         )
+        self._logins = LoginServer(LOGIN_PORT)
         self._stopping = threading.Event()
         self._attached: set[str] = set()
         self._addresses: dict[str, ServiceAddresses] = {}
@@ -88,12 +90,14 @@ class Parts:
     def start(self) -> None:
         """Bring back what ran before, in the background, and keep it running."""
         self._admission.start()
+        self._logins.start()
         threading.Thread(target=self._run, name="parts", daemon=True).start()
 
     def stop(self) -> None:
         """Stop watching; the processes go on."""
         self._stopping.set()
         self._admission.stop()
+        self._logins.stop()
         for addresses in self._addresses.values():
             addresses.stop()
         self._traffic.stop()

@@ -23,6 +23,8 @@ ETCD_PORT = 23790
 API_PORTS = range(6443, 6603, 10)
 """One for each of 16 clusters."""
 ADMISSION_PORT = 4569
+LOGIN_PORT = 972
+"""Where PostgreSQL asks about tokens. Below 1024, so that no other account answers while the daemon is away."""
 KUBELET_PORT = 10250
 KUBELET_HEALTH_PORT = 10248
 PROXY_METRICS_PORT = 10249
@@ -62,6 +64,7 @@ LISTENERS = (
     Listener("AWS API", "daemon", "root", _OWN + _HOST, (AWS_PORT,), Clients.PODS),
     Listener("Pulumi providers", "daemon", "root", _OWN, tuple(PROVIDER_PORTS.values()), Clients.MACHINE),
     Listener("admission webhook", "daemon", "root", _OWN, (ADMISSION_PORT,), Clients.MACHINE),
+    Listener("logins to databases by tokens", "daemon", "root", _OWN, (LOGIN_PORT,), Clients.MACHINE),
     Listener(
         "image registry, with credentials",
         "registry-proxy",

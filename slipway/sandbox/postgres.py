@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import LiteralString
 
@@ -23,8 +24,16 @@ from psycopg import sql
 from slipway.errors import MachineError, OperationError
 from slipway.log import get_logger
 from slipway.sandbox.accounts import WRITTEN_OUT, as_account, hand_over, let_read, reachable
+from slipway.sandbox.database_tls import (
+    FORCE_TLS,
+    IAM_ROLE,
+    DatabaseAuthority,
+    host_based_access,
+    server_valid_till,
+    tls_settings,
+)
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import DATABASE_PORTS, HOST_ADDRESS
+from slipway.sandbox.ports import DATABASE_PORTS, HOST_ADDRESS, LOGIN_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
 
 ACCOUNT = "postgres"
@@ -44,15 +53,8 @@ CLOSE_ROLES: tuple[LiteralString, ...] = (
     "UPDATE pg_authid SET rolsuper = true WHERE rolname = ANY (%s) AND NOT rolsuper",
     "DELETE FROM pg_auth_members USING pg_roles WHERE roleid = pg_roles.oid AND rolname = ANY (%s)",
 )
-HOST_BASED_ACCESS = """\
-# TYPE DATABASE USER ADDRESS METHOD
-host all         rdsadmin 127.0.0.1/32 scram-sha-256
-host replication rdsadmin 127.0.0.1/32 scram-sha-256
-host all         rdsadmin 0.0.0.0/0    reject
-host all         all      0.0.0.0/0    scram-sha-256
-"""
 NOT_FOR_CALLERS = re.compile(
-    r"listen_addresses|port|unix_socket_\w+|krb_\w+|jit_provider|archive_library|\w+_(command|path|directory|file|filename)|logging_collector|(session|local)_preload_libraries"
+    r"listen_addresses|port|ssl|unix_socket_\w+|krb_\w+|jit_provider|archive_library|\w+_(command|path|directory|file|filename)|logging_collector|(session|local)_preload_libraries"
 )
 """Parameters that RDS does not let a caller change: they open the server up, run commands or name files."""
 
@@ -75,15 +77,18 @@ class DatabaseSpec:
     database: str = ""
     """Made at creation when given."""
     parameters: Mapping[str, str] | None = None
-    """Of the parameter group; those that PostgreSQL does not know (`rds.*`) are ignored, and logged."""
+    """Of the parameter group; `rds.force_ssl` counts; others that PostgreSQL does not know are ignored, and logged."""
 
 
 class PostgresInstances:
     """All PostgreSQL servers of one sandbox. Every operation may be repeated."""
 
-    def __init__(self, paths: SandboxPaths, processes: ProcessTable) -> None:
+    def __init__(self, paths: SandboxPaths, processes: ProcessTable, login_port: int = LOGIN_PORT) -> None:
+        self._login_port = login_port
         self._folder = paths.sandbox / "postgres"
         self._processes = processes
+        self.authority = DatabaseAuthority(paths)
+        """Signs the servers' certificates."""
 
     def free_port(self, taken: set[int]) -> int:
         """The first port from 15432 up that no instance has and nothing listens on."""
@@ -108,6 +113,7 @@ class PostgresInstances:
         self.configure(spec)
         self.start(spec.name, spec.port)
         self.set_master(spec)
+        self.reload(spec.name)  # one that an earlier version of the sandbox started
 
     def start(self, name: str, port: int) -> None:
         """Run the server; returns when it answers queries."""
@@ -147,6 +153,10 @@ class PostgresInstances:
         record = self._processes.find(f"postgres-{name}")
         return record is not None and record.process() is not None
 
+    def certificate_valid_till(self, name: str) -> datetime | None:
+        """When the server's certificate ends; None while it has none."""
+        return server_valid_till(self._folder / name)
+
     def delete(self, name: str) -> None:
         """End the server and remove its data; none is fine."""
         self.stop(name)
@@ -174,15 +184,18 @@ class PostgresInstances:
             "max_connections": "60",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            **tls_settings(str(self._seen(spec.name))),
         } | {name: value for name, value in wanted.items() if name not in ignored}
         let_read(self._folder / spec.name, ACCOUNT)
+        self.authority.ensure_server(self._folder / spec.name, ACCOUNT)
         for name, text in (
             ("postgresql.conf", "".join(f"{name} = {_quote(value)}\n" for name, value in lines.items())),
-            ("pg_hba.conf", HOST_BASED_ACCESS),
+            ("pg_hba.conf", host_based_access(spec.name, wanted, self._login_port)),
         ):
             path = self._folder / spec.name / name
             path.write_text(text)
             let_read(path, ACCOUNT)
+        ignored = [name for name in ignored if name != FORCE_TLS]
         if ignored:
             log.info("parameters without effect in the sandbox", database=spec.name, parameters=ignored)
         return ignored
@@ -194,6 +207,8 @@ class PostgresInstances:
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", "rds_superuser"):
                 for statement in MASTER_ROLE:
                     connection.execute(statement)
+            if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", IAM_ROLE):
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(IAM_ROLE)))
             for statement in CLOSE_ROLES:
                 connection.execute(statement, [CLOSED_ROLES])
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", spec.master_username):
@@ -230,7 +245,9 @@ class PostgresInstances:
             "--no-sync",
         ]
         argv += ["-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER]
-        _run(argv, f"copying {name}", environment={"PGPASSWORD": self._superuser_password(name)})
+        _run(
+            argv, f"copying {name}", environment={"PGPASSWORD": self._superuser_password(name), "PGSSLMODE": "disable"}
+        )
         shutil.copyfile(self._password_file(name), temporary / "superuser")
         temporary.rename(target)
 
@@ -291,6 +308,7 @@ class PostgresInstances:
             password=self._superuser_password(name),
             dbname="postgres",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            sslmode="disable",  # on loopback; and a parameter group may ask for ciphers that nobody has
             autocommit=True,
         )
 

@@ -20,6 +20,7 @@ from slipway.sandbox.aws.eks.models import RealEksBackend
 from slipway.sandbox.aws.iam.assume_role import install_sessions
 from slipway.sandbox.aws.iam.iam_operations import install_iam_operations
 from slipway.sandbox.aws.kms import take_digests
+from slipway.sandbox.aws.rds.authorities import install_authorities
 from slipway.sandbox.aws.rds.master_secrets import replace_secret_text
 from slipway.sandbox.aws.rds.models import PostgresBackend
 from slipway.sandbox.aws.rds.rotation import install_rotation
@@ -34,6 +35,7 @@ def install_backends() -> None:
     rds_backends.backend = PostgresBackend
     replace_secret_text()
     install_rotation()
+    install_authorities()
     take_digests()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate

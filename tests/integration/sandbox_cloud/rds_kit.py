@@ -22,7 +22,7 @@ from tests.aws import aws_client
 from tests.integration.sandbox_cloud.conftest import ApiDaemon
 
 PROGRAM = """
-import os, threading, time
+import os, socket, threading, time
 from slipway.sandbox import postgres
 from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.daemon import DaemonOptions, run
@@ -45,13 +45,18 @@ def keep():
     from slipway.sandbox.aws.rds.models import keep_instances, resume_instances
     while not (paths.sandbox / "endpoint.json").exists():
         time.sleep(0.05)
+    from slipway.sandbox.aws.rds.login_server import LoginServer
+    LoginServer(login_port).start()
     resume_instances()
     while True:
         time.sleep(0.3)
         keep_instances()
 
 postgres.PostgresInstances.set_master = may_fail
-use_world(World(postgres=postgres.PostgresInstances(paths, ProcessTable(paths))))
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    login_port = probe.getsockname()[1]
+use_world(World(postgres=postgres.PostgresInstances(paths, ProcessTable(paths), login_port)))
 threading.Thread(target=keep, daemon=True).start()
 run(paths, DaemonOptions(port=0, api_only=True))
 """

@@ -18,12 +18,14 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from moto.rds.exceptions import RDSClientError
-from moto.rds.models import DBInstance, DBSnapshot, RDSBackend, rds_backends
+from moto.rds.models import DBInstance, DBParameterGroup, DBSnapshot, RDSBackend, rds_backends
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.rds.authorities import check_authority
 from slipway.sandbox.aws.rds.master_secrets import password_in, rotate
 from slipway.sandbox.aws.world import in_background, world
+from slipway.sandbox.database_tls import AUTHORITY
 from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 
@@ -52,6 +54,13 @@ class RealInstance(DBInstance):
     def address(self) -> str:
         """Where pods and this machine reach the server."""
         return HOST_ADDRESS
+
+    @property
+    def certificate_details(self) -> dict[str, Any]:
+        """As DescribeDBInstances shows the server's certificate, once there is one."""
+        postgres = world().postgres
+        till = postgres.certificate_valid_till(self.server_name) if postgres else None
+        return {"CAIdentifier": AUTHORITY, "ValidTill": till} if till else {"CAIdentifier": AUTHORITY}
 
     @property
     def server_name(self) -> str:
@@ -109,6 +118,7 @@ class PostgresBackend(RDSBackend):
             return super().create_db_instance(db_kwargs)
         wanted = dict(db_kwargs.items())
         _refuse_unsupported(wanted)
+        wanted["ca_certificate_identifier"] = AUTHORITY
         snapshot = str(wanted.pop("source_snapshot", ""))
         wanted["engine_version"] = wanted.get("engine_version") or postgres.version()
         made = super().create_db_instance(wanted)
@@ -137,6 +147,7 @@ class PostgresBackend(RDSBackend):
             )
         wanted = dict(db_kwargs.items())
         wanted.pop("port", None)
+        check_authority(wanted)
         rotates = bool(wanted.pop("rotate_master_user_password", None))
         if rotates:
             _refuse_rotation(self.describe_db_instances(db_instance_identifier)[0], wanted)
@@ -146,6 +157,18 @@ class PostgresBackend(RDSBackend):
                 database.rotate_master(str(uuid4()))
             self._apply(postgres, database)
         return database
+
+    def modify_db_parameter_group(self, db_parameter_group_name: str, *args: Any, **kwargs: Any) -> DBParameterGroup:
+        """Servers of the group read it at once; static parameters wait for a reboot."""
+        group = super().modify_db_parameter_group(db_parameter_group_name, *args, **kwargs)
+        postgres = world().postgres
+        running = [
+            each for each in self.databases.values() if isinstance(each, RealInstance) and each.status == AVAILABLE
+        ]
+        for database in running:
+            if postgres is not None and any(each.name == group.name for each in database.db_parameter_groups()):
+                self._apply(postgres, database)
+        return group
 
     def reboot_db_instance(self, db_instance_identifier: str) -> DBInstance:
         """Restart the server; static parameters take effect."""
@@ -226,6 +249,8 @@ class PostgresBackend(RDSBackend):
         if postgres is None:
             return
         for database in self.databases.values():
+            if isinstance(database, RealInstance):
+                database.ca_certificate_identifier = AUTHORITY  # earlier versions of the sandbox had another
             if isinstance(database, RealInstance) and database.status not in (STOPPED, FAILED):
                 self._start(postgres, database, NEW if database.status == NEW else STARTING)
 
@@ -308,6 +333,7 @@ def _refuse_unsupported(wanted: dict[str, Any]) -> None:
         raise RDSClientError(
             "InvalidParameterValue", f"The sandbox runs engine postgres only, not {wanted.get('engine')}."
         )
+    check_authority(wanted)
     if wanted.get("db_cluster_identifier"):
         raise RDSClientError("InvalidParameterCombination", "The sandbox does not run DB clusters.")
     if not wanted.get("manage_master_user_password") and not wanted.get("master_user_password"):
