@@ -39,7 +39,7 @@ SETTINGS = {
     "sizeSeconds": 20,
 }
 FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
-LATER = ("skip",)
+LATER = ("skip", "supersede")
 WATCHED = {"release", "resume", "rollback"}
 SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
@@ -80,7 +80,7 @@ class History:
     def start(self, verb: str, dice: random.Random | None = None) -> Process:
         """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
         self.pid += 1
-        if verb == "release" and self.dice.random() < 0.8:
+        if verb == "supersede" or (verb == "release" and self.dice.random() < 0.8):
             self.check_out()
         dice, process = dice or self.dice, Process(self.pid)
         if dice.random() < 0.6 and verb not in BACK and verb not in SAID:
@@ -92,6 +92,7 @@ class History:
         ctx = self.rehearsal.context("dev", pid=process.pid, lease_wait_seconds=dice.choice([0, 40, 100]))
         ctx = inhabited(ctx, self.clock, skew_seconds=skew)
         verbs: dict[str, Any] = {
+            "supersede": lambda: delivery.release(ctx, supersede=True),
             "skip": lambda: delivery.skip(ctx, because="drill"),
             "retire": lambda: delivery.retire(ctx, force=dice.random() < 0.5, because="drill"),
             "contract": lambda: delivery.contract(ctx, force=dice.random() < 0.5, because="drill"),

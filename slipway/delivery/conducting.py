@@ -206,7 +206,8 @@ def go_on(
 
 def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
     """The release asked for is the one whose interrupted rollout has just turned out bad."""
-    if resumed and resumed.phase is Phase.ROLLED_BACK and resumed.candidate and resumed.candidate.release == chosen.id:
+    turned_out_bad = resumed and resumed.phase is Phase.ROLLED_BACK and resumed.reason is not Reason.SUPERSEDED
+    if resumed and turned_out_bad and resumed.candidate and resumed.candidate.release == chosen.id:
         raise ReleaseRolledBackError(resumed)
 
 

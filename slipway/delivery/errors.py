@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.delivery.gates.facts import Refusal
-from slipway.delivery.model.rollout import Kind, Rollout
+from slipway.delivery.model.rollout import Kind, Reason, Rollout
 from slipway.errors import LockedError, PolicyError, RolledBackError
 
 
@@ -33,6 +33,8 @@ def _remedy(rollout: Rollout) -> str:
         return f"`slipway {rollout.kind} {rollout.environment}` tries again; it is in the way of nothing"
     release = rollout.candidate.release
     look = f"look at `slipway history {rollout.environment}`"
+    if rollout.reason is Reason.SUPERSEDED:
+        return f"nothing is wrong with {release}, and it is not rejected: release it again if it is still wanted"
     if rollout.kind is Kind.RELEASE:
         lift = f"`slipway lift {rollout.environment} {release} --because REASON`"
         return f"{look}, correct it and release again; {release} is rejected here, until {lift}"

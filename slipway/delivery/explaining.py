@@ -84,7 +84,8 @@ class _Scene:
         """Why a verb that goes forward has to wait; "": it has not."""
         if not self.owner:
             return ""
-        return f"{self.owner} is at work here: wait for it (--wait SECONDS), or turn it back"
+        instead = ", or release --supersede" if self.listens else ""
+        return f"{self.owner} is at work here: wait for it (--wait SECONDS), or turn it back{instead}"
 
     @property
     def listens(self) -> Rollout | None:

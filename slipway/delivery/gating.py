@@ -17,6 +17,7 @@ from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import Target
+from slipway.delivery.model.word import Topic
 from slipway.delivery.planning import forced_entries, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
@@ -147,6 +148,8 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
     if rollout is None or rollout.kind in WAYS_BACK or not turns_back(rollout):
         return
     if ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
+        return
+    if ctx.ledger.said(ctx.place, Topic.SUPERSEDE, rollout.id) is not None:
         return
     chosen = ctx.ledger.release(ctx.place.service, rollout.candidate.release) if rollout.candidate else None
     forced = {text.partition(":")[0] for text in rollout.forced}

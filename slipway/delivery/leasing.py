@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.lease import Lease, may_take_over
@@ -20,6 +21,15 @@ RENEWALS_PER_TERM = 3
 """Two renewals may fail before the term is over."""
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How a verb waits for the lease."""
+
+    seconds: float
+    meanwhile: Callable[[], None]
+    """Done between two looks."""
 
 
 class LeaseKeeper:
@@ -71,21 +81,25 @@ class LeaseKeeper:
 
 
 @contextmanager
-def hold_lease(ctx: Context, purpose: str, *, watch: bool = False, urgent: bool = False) -> Generator[LeaseKeeper]:
+def hold_lease(
+    ctx: Context, purpose: str, *, watch: bool = False, urgent: bool = False, patience: Patience | None = None
+) -> Generator[LeaseKeeper]:
     """The lease for the time of a block. LockedError names the owner when it is not free within the context's patience.
 
     `watch`: an owner that does not renew is watched until its term is over, however short the patience.
     `urgent`: for the way back, which waits for nobody. The lease is taken after a moment, and what its owner does later is refused.
+    `patience`: for a verb that asks owners to end; the longer of this and the context's counts.
     """
-    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent))
+    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent, patience=patience))
     try:
         yield keeper
     finally:
         keeper.stop()
 
 
-def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool) -> Lease:
+def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool, patience: Patience | None) -> Lease:
     began = ctx.clock.monotonic()
+    wait_seconds = max(patience.seconds if patience else 0, ctx.lease_wait_seconds)
     first = seen = None
     seen_since = began
     while True:
@@ -111,11 +125,13 @@ def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool) -> Lease:
                 tell(ctx, f"took the lease over from {other.owner.name}, {why}")
                 return taken
             continue
-        if not urgent and at - began >= ctx.lease_wait_seconds and not (watch and other == first):
+        if not urgent and at - began >= wait_seconds and not (watch and other == first):
             raise LockedError(
                 f"{other.owner.name} is at work here: `{other.purpose}`, since {other.acquired_at:%Y-%m-%d %H:%M:%S} UTC",
                 where=str(ctx.place),
                 remedy=f"wait for it (--wait SECONDS), or turn it back with `slipway abort {ctx.place.environment}`; "
                 f"if that process is gone, `slipway resume {ctx.place.environment}` notices it within a minute",
             )
+        if patience:
+            patience.meanwhile()
         ctx.clock.sleep(URGENT_POLL_SECONDS if urgent else WAIT_POLL_SECONDS)

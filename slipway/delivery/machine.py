@@ -63,6 +63,8 @@ def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         raise ValueError(f"rollout {rollout.id} has ended: {rollout.phase}")
     if seen.abort and turns_back(rollout):
         return Enter(rollout=turn_back(rollout, Reason.ABORTED, seen.abort, now))
+    if seen.superseded and rollout.kind is Kind.RELEASE and turns_back(rollout):
+        return Enter(rollout=turn_back(rollout, Reason.SUPERSEDED, f"superseded {seen.superseded.signature}", now))
     return hear(rollout, seen, now) or RULES[rollout.phase].decide(rollout, seen, now)
 
 

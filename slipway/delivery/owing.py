@@ -10,7 +10,7 @@ from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import repair_drift
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
-from slipway.delivery.leasing import LeaseKeeper, hold_lease
+from slipway.delivery.leasing import LeaseKeeper, Patience, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
 from slipway.delivery.recording import record_rejected, record_verified
@@ -26,9 +26,11 @@ SETTLE_SECONDS = 2.0
 
 
 @contextmanager
-def at_work(ctx: Context, purpose: str, *, urgent: bool = False) -> Generator[LeaseKeeper]:
+def at_work(
+    ctx: Context, purpose: str, *, urgent: bool = False, patience: Patience | None = None
+) -> Generator[LeaseKeeper]:
     """The lease for a verb. Records that are owed are written first, the rest is tried once the verb's own work is done."""
-    with hold_lease(ctx, purpose, urgent=urgent) as keeper:
+    with hold_lease(ctx, purpose, urgent=urgent, patience=patience) as keeper:
         ctx.ledger.ensure(ctx.place)
         pay(ctx, keeper, RECORDS)
         try:

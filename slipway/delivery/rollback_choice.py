@@ -107,7 +107,7 @@ def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:
     """Releases whose last way back here failed by itself: asking for the same once more would fail as long again."""
     ended: dict[str, bool] = {}
     for past in history:
-        if past.candidate and past.reason is not Reason.ABORTED:
+        if past.candidate and past.reason not in {Reason.ABORTED, Reason.SUPERSEDED}:
             failed = bool(past.reason) and past.kind is not Kind.RELEASE
             ended.setdefault(past.candidate.release, failed)
     return frozenset(name for name, failed in ended.items() if failed)

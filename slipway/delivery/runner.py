@@ -33,7 +33,7 @@ from slipway.delivery.events import (
 )
 from slipway.delivery.holding import LISTENING, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold
+from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold, turns_back
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
@@ -143,7 +143,7 @@ class Runner:
     def _is_called(self, rollout: Rollout) -> bool:
         """Somebody wants it to turn back, or says what it waits for."""
         ledger, place = self._ctx.ledger, self._ctx.place
-        if ledger.abort_request(place, rollout.id):
+        if ledger.abort_request(place, rollout.id) or self._superseded(rollout):
             return True
         pause = ledger.said(place, Topic.PAUSE, rollout.id) if rollout.phase in LISTENING else None
         if bool(pause and pause.holds) is not bool(rollout.pause):
@@ -332,12 +332,18 @@ class Runner:
             pause=self._said(rollout, Topic.PAUSE),
             approval=self._said(rollout, Topic.APPROVAL),
             skip=self._said(rollout, Topic.SKIP) if rollout.phase is Phase.BAKING else None,
+            superseded=self._superseded(rollout),
         )
 
     def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
         if rollout.kind is not Kind.RELEASE or rollout.phase not in LISTENING:
             return None
         return self._ctx.ledger.said(self._ctx.place, topic, rollout.id)
+
+    def _superseded(self, rollout: Rollout) -> Word | None:
+        if rollout.kind is not Kind.RELEASE or not turns_back(rollout):
+            return None
+        return self._ctx.ledger.said(self._ctx.place, Topic.SUPERSEDE, rollout.id)
 
     def _health(self, rollout: Rollout) -> Health:
         health = self._world.balancer.health(rollout.colour)

@@ -56,6 +56,7 @@ from slipway.delivery.planning import (
     find_contract,
 )
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.superseding import supersede_for_checkout, supersede_for_release
 from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
 from slipway.delivery.telling import tell
 from slipway.delivery.way_back import (
@@ -76,14 +77,27 @@ from slipway.errors import NotFoundError, OperationError, UsageError
 
 
 def release(
-    ctx: Context, *, force: bool = False, because: str = "", pace: Pace | None = None, dry_run: bool = False
+    ctx: Context,
+    *,
+    force: bool = False,
+    because: str = "",
+    pace: Pace | None = None,
+    dry_run: bool = False,
+    supersede: bool = False,
 ) -> Outcome:
-    """Build a release from the checkout and bring it to 100 % here. Raises ReleaseRolledBackError when it is turned back."""
+    """Build a release from the checkout and bring it to 100 % here. Raises ReleaseRolledBackError when it is turned back.
+
+    `supersede`: a release under way is turned back first, without being rejected.
+    """
     if dry_run:
         return _plan_release(ctx, pace)
     override, asked_at = Override.given(because, force=force), asked_now(ctx)
     refuse_direction(ctx, None)
-    with at_work(ctx, f"slipway release {ctx.place.environment}") as keeper:
+    superseding = supersede_for_checkout(ctx, override, because, asked_at) if supersede else None
+    patience = superseding.patience if superseding else None
+    with at_work(ctx, f"slipway release {ctx.place.environment}", patience=patience) as keeper:
+        if superseding:
+            superseding.look()
         refuse_going_on(ctx, keeper, override)
         resumed = finish_unfinished(ctx, keeper)
         # Not even the infrastructure moves in a freeze. The other gates need the image, which the `up` builds.
@@ -107,6 +121,7 @@ def promote(
     because: str = "",
     pace: Pace | None = None,
     dry_run: bool = False,
+    supersede: bool = False,
 ) -> Outcome:
     """Bring the release that is live in `from_environment` (or `release_id`) to 100 % here: the same object, by digest."""
     refuse_direction(ctx, from_environment)
@@ -128,7 +143,11 @@ def promote(
         return Outcome(
             status="planned", text=f"would promote {chosen.id} to {ctx.place.environment}", release=chosen, plan=plan
         )
-    with at_work(ctx, f"slipway promote {from_environment} {ctx.place.environment}") as keeper:
+    purpose = f"slipway promote {from_environment} {ctx.place.environment}"
+    superseding = supersede_for_release(ctx, chosen, override, because) if supersede else None
+    with at_work(ctx, purpose, patience=superseding.patience if superseding else None) as keeper:
+        if superseding:
+            superseding.look()
         refuse_going_on(ctx, keeper, override)
         resumed = finish_unfinished(ctx, keeper)
         refuse_repeated(resumed, chosen)

@@ -26,6 +26,13 @@ BecauseOption = Annotated[str, typer.Option(help="Reason; kept in the ledger, wi
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0, max=86_400, help="Seconds to wait for another release to end here.")
 ]
+SupersedeOption = Annotated[
+    bool,
+    typer.Option(
+        "--supersede",
+        help="Turn a release that is under way here back first, instead of refusing. Its image is not rejected.",
+    ),
+]
 BakeOption = Annotated[float | None, typer.Option("--bake", help="Seconds at each step, instead of the stack's.")]
 WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of metrics that each check looks at.")]
 

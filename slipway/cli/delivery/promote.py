@@ -14,6 +14,7 @@ from slipway.cli.delivery.options import (
     ForceOption,
     JsonOption,
     MinimumOption,
+    SupersedeOption,
     WaitOption,
     WindowOption,
 )
@@ -33,6 +34,7 @@ def promote(
     force: ForceOption = False,
     because: BecauseOption = "",
     wait: WaitOption = 0,
+    supersede: SupersedeOption = False,
     bake: BakeOption = None,
     window: WindowOption = None,
     minimum_requests: MinimumOption = None,
@@ -50,5 +52,6 @@ def promote(
         because=because,
         pace=options.pace(bake, window, minimum_requests),
         dry_run=dry_run,
+        supersede=supersede,
     )
     print_outcome(outcome, json=json)

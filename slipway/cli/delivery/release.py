@@ -13,6 +13,7 @@ from slipway.cli.delivery.options import (
     ForceOption,
     JsonOption,
     MinimumOption,
+    SupersedeOption,
     WaitOption,
     WindowOption,
 )
@@ -28,6 +29,7 @@ def release(
     force: ForceOption = False,
     because: BecauseOption = "",
     wait: WaitOption = 0,
+    supersede: SupersedeOption = False,
     bake: BakeOption = None,
     window: WindowOption = None,
     minimum_requests: MinimumOption = None,
@@ -41,5 +43,6 @@ def release(
         because=because,
         pace=options.pace(bake, window, minimum_requests),
         dry_run=dry_run,
+        supersede=supersede,
     )
     print_outcome(outcome, json=json)

@@ -86,3 +86,5 @@ class Observation:
     """The last approval."""
     skip: Word | None = None
     """The last word on a bake."""
+    superseded: Word | None = None
+    """Who releases something else instead."""

@@ -80,11 +80,11 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
     left = rollout.original.colour(rollout.original.live) if rollout.original.live else None
     since = rollout.ended_at or rollout.phase_started_at
     owed = Owed(debt=Debt.UP, by=rollout.actor, rollout=rollout.id, since=since)
-    if rollout.kind is Kind.RELEASE and rollout.candidate:
+    if rollout.kind is Kind.RELEASE and rollout.candidate and rollout.reason is not Reason.SUPERSEDED:
         about = replace(owed, release=rollout.candidate.release)
         because = f"{rollout.reason}: {rollout.reason_text}"
         yield replace(about, debt=Debt.REJECTED, because=because) if back else replace(about, debt=Debt.VERIFIED)
-    elif rollout.candidate and left and not back:
+    elif rollout.kind is not Kind.RELEASE and rollout.candidate and left and not back:
         yield replace(owed, debt=Debt.REJECTED, release=left.release, because=f"rolled back by {rollout.actor}")
     if _changes_pods(rollout, back=back):
         yield replace(owed, debt=Debt.CAPACITY)

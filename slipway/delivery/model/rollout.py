@@ -106,6 +106,8 @@ class Reason(StrEnum):
     TRAFFIC_UNEXPLAINED = "traffic-unexplained"
     NOT_APPROVED = "not-approved"
     ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+    """Another release came before it was through. That says nothing about this one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ class Topic(StrEnum):
     PAUSE = "pause"
     APPROVAL = "approval"
     SKIP = "skip"
+    SUPERSEDE = "supersede"
 
 
 @dataclass(frozen=True, kw_only=True)
