@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
+from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.setting_faults import decode_settings, describe_faults
@@ -186,7 +187,7 @@ class RolloutSettings(_Settings):
     max_extensions: Annotated[int, Field(ge=0)] = 5
     """How often a step's bake is extended, by `hold` before it fails, and for `detectFactor`."""
     metrics: dict[Annotated[str, Field(pattern=r"^([a-z]+\.)?(errors|latency)$")], MetricSettings] = {}
-    """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
+    """By `errors` and `latency`, or by source and metric: `probe.latency`."""
     analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
     synthetic_requests: bool = True
     """Ask the candidate over the test listener, so that a quiet service has numbers too."""
@@ -197,6 +198,8 @@ class RolloutSettings(_Settings):
     """All targets of the idle colour must be healthy at the load balancer after this long."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
+    analysis: AnalysisEntries = ()
+    """What else a candidate is judged by."""
 
 
 class SupplyChainSettings(SupplyChain):

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field, ValidationError
 
 from slipway.contract.supply_chain import SupplyChain
+from slipway.delivery.adapters.analysis.asking import Asking
+from slipway.delivery.adapters.analysis.prometheus import Prometheus
+from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.adapters.attesting import RegistryAttestations
 from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
@@ -23,17 +27,17 @@ from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
-from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
+from slipway.delivery.model.analysis import Comparison
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
-from slipway.documents import parse_json, read_stack_config
-from slipway.errors import UsageError
+from slipway.documents import read_stack_config
+from slipway.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
     from slipway.delivery.dashboard import Overview
@@ -42,9 +46,8 @@ DEFAULT_LEDGER_TABLE = "slipway-ledger"
 REGION = re.compile("[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}")
 WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
 WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
-PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
-PROMETHEUS_QUERIES_VARIABLE = "SLIPWAY_PROMETHEUS_QUERIES"
-"""JSON with `requests`, `errors` and `slow`, each a query with `{colour}` and `{window}`."""
+FORMER_PROMETHEUS_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
+"""What it asked for stands in the stack file now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,13 +141,26 @@ class LazyCluster:
         self._cluster.migrate(release, revisions, tell)
 
 
+class FormerPrometheus:
+    """Who still sets the variable counts on a judgement that is not made: there is no data. Ways back do not ask for any."""
+
+    source = "prometheus"
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        """See `Metrics.compare`."""
+        del candidate, live, since, until
+        raise OperationError(
+            f"{FORMER_PROMETHEUS_VARIABLE} is not read any more: unset it, and write an entry of type prometheus into rollout.analysis"
+        )
+
+
 def connect(target: Target) -> World:
     """The neighbours that a stack's output names."""
     probe = HttpProbe(target)
     slow_seconds = target.rollout.max_p99_seconds
     metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region, slow_seconds=slow_seconds)]
-    if os.environ.get(PROMETHEUS_URL_VARIABLE):
-        metrics.append(_prometheus())
+    if os.environ.get(FORMER_PROMETHEUS_VARIABLE):
+        metrics.append(FormerPrometheus())
     if target.rollout.synthetic_requests:
         metrics.append(probe)
     return World(
@@ -153,7 +169,13 @@ def connect(target: Target) -> World:
         metrics=tuple(metrics),
         probe=probe,
         notifier=Notifiers(_channels(target)),
+        analyst=_analyst(target),
     )
+
+
+def _analyst(target: Target) -> Asking:
+    read_secret = secret_reader(target.region)
+    return Asking({"prometheus": Prometheus(read_secret)})
 
 
 class _ServiceBlock(BaseModel):
@@ -235,12 +257,3 @@ def _channels(target: Target) -> list[Channel]:
     if url and secret:
         channels.append(signed_channel(url, secret))
     return channels
-
-
-def _prometheus() -> PrometheusMetrics:
-    document = parse_json(os.environ.get(PROMETHEUS_QUERIES_VARIABLE, ""), where=PROMETHEUS_QUERIES_VARIABLE)
-    try:
-        queries = PrometheusQueries.model_validate(document)
-    except ValidationError as error:
-        raise UsageError(describe_faults(error), where=PROMETHEUS_QUERIES_VARIABLE) from None
-    return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)

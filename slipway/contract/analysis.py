@@ -1,0 +1,165 @@
+"""`rollout.analysis` of a stack file: what else a candidate is judged by, one entry for each number.
+
+Unknown keys are refused on both sides, also those of a newer program: a limit that is not understood must not count as kept.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+OWN_SOURCES = frozenset({"cloudwatch", "prometheus", "probe", "simulation"})
+"""Names of what is measured without an entry; an entry of that name could not be told from it."""
+MAXIMUM_ENTRIES = 10
+"""Every look at all of them is kept with the rollout, in one item of the ledger."""
+PLACEHOLDER = re.compile(r"\{([A-Za-z]+)\}")
+COMMON_PLACEHOLDERS = frozenset({"colour", "release", "window"})
+
+Limit = Annotated[float, Field(allow_inf_nan=False)]
+Query = Annotated[str, Field(min_length=1, max_length=4000)]
+Seconds = Annotated[float, Field(gt=0, le=30)]
+
+
+class Entry(BaseModel):
+    """What every type has."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    """Named in verdicts."""
+    maximum: Limit | None = None
+    """The highest value that is allowed; of counts the highest share of bad ones, from 0 to 1."""
+    minimum: Limit | None = None
+    compare_with_live: bool = False
+    """A candidate beyond the limit is excused while the live colour is beyond it too, up to `rollout.errorFactor` times as far."""
+    in_a_row: Annotated[int, Field(ge=1, le=10)] = 1
+    """So many looks in a row must find a value beyond the limit. Fewer keep the candidate from more traffic."""
+    minimum_total: Annotated[int, Field(ge=0)] | None = None
+    """Fewer than this are no data, of counts. None: `rollout.minimumRequests`."""
+    on_no_data: Literal["fail", "hold", "pass"] | None = None
+    """None: `rollout.onNoData`."""
+    dry_run: bool = False
+    """Measured, judged and told, without a consequence."""
+    timeout_seconds: Seconds = 10
+    """Later than this, there is no answer."""
+
+    @property
+    def counts(self) -> bool:
+        """It answers with two numbers, the bad ones and all, in place of a value."""
+        return False
+
+    def check_queries(self) -> None:
+        """Raise ValueError where it is not clear what is asked for."""
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Entry:
+        self.check_queries()
+        if self.name in OWN_SOURCES:
+            raise ValueError(f"name {self.name!r} is one of Slipway's own sources; choose another")
+        if self.counts:
+            if self.maximum is None or not 0 <= self.maximum < 1:
+                raise ValueError("counts want a maximum from 0 to below 1: the share of bad ones that is allowed")
+            if self.minimum is not None or self.in_a_row != 1:
+                raise ValueError("minimum and inARow are for a value; counts are judged by a test of their own")
+            return self
+        if self.maximum is None and self.minimum is None:
+            raise ValueError("no limit: set maximum, minimum or both")
+        if self.maximum is not None and self.minimum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}")
+        if self.minimum_total is not None:
+            raise ValueError("minimumTotal is for counts: bad and total")
+        return self
+
+
+class QueriedEntry(Entry):
+    """A type that is asked by texts: `value`, or `bad` and `total`."""
+
+    value: Query | None = None
+    bad: Query | None = None
+    total: Query | None = None
+
+    @property
+    def counts(self) -> bool:
+        """See `Entry.counts`."""
+        return self.value is None
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The value's, or those of bad and total."""
+        return tuple(query for query in (self.value, self.bad, self.total) if query is not None)
+
+    def check_queries(self) -> None:
+        """See `Entry.check_queries`."""
+        given = (self.value is not None, self.bad is not None, self.total is not None)
+        if given not in {(True, False, False), (False, True, True)}:
+            raise ValueError("want value, or bad and total")
+
+
+class SecretRef(BaseModel):
+    """A secret of Secrets Manager, by name or ARN. It is read when it is needed, and kept nowhere."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@:!-]{1,512}$")]
+    key: Annotated[str, Field(max_length=128)] = ""
+    """The field to take where the secret is JSON. Empty: the secret as it is."""
+
+
+class SecretHeader(SecretRef):
+    """A header of HTTP whose value is a secret."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._-]{0,64}$")] = ""
+    """Before the secret: `Bearer `."""
+
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+([/?][^\s#]*)?$", max_length=2000)]
+
+
+def refuse_exposed(url: str, header: SecretHeader | None) -> None:
+    """Raise ValueError where a secret would be sent in plain text over a network."""
+    plain = url.startswith("http://") and not re.match(r"http://(127\.\d+\.\d+\.\d+|localhost|\[::1\])([:/?]|$)", url)
+    if header and plain:
+        raise ValueError("secretHeader wants an https:// address")
+
+
+def refuse_unknown_placeholders(texts: tuple[str, ...], known: frozenset[str] = COMMON_PLACEHOLDERS) -> None:
+    """Raise ValueError naming what looks like a placeholder and is none."""
+    unknown = sorted({found for text in texts for found in PLACEHOLDER.findall(text)} - known)
+    if unknown:
+        there = ", ".join(f"{{{name}}}" for name in sorted(known))
+        raise ValueError(f"unknown placeholder {{{unknown[0]}}}; there are {there}")
+
+
+class PrometheusEntry(QueriedEntry):
+    """PromQL; each query gives one number, as `sum(…)` does."""
+
+    type: Literal["prometheus"]
+    url: Url
+    """Without `/api/v1/query`."""
+    secret_header: SecretHeader | None = None
+
+    @model_validator(mode="after")
+    def _check_prometheus(self) -> PrometheusEntry:
+        refuse_exposed(self.url, self.secret_header)
+        refuse_unknown_placeholders(self.queries)
+        return self
+
+
+AnalysisEntry = PrometheusEntry
+
+
+def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the name {twice[0]!r} is there twice")
+    return entries
+
+
+AnalysisEntries = Annotated[
+    tuple[AnalysisEntry, ...], Field(max_length=MAXIMUM_ENTRIES), AfterValidator(_refuse_same_names)
+]

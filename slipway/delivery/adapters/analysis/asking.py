@@ -1,0 +1,82 @@
+"""Asks all entries of `rollout.analysis` at the same time, and waits for each no longer than it allows.
+
+A library's own time limit is often one for each read: a server that answers a byte a second would hold the judge, and with it the way back.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from slipway.delivery.model.analysis import Answer, Question, Subject
+from slipway.errors import SlipwayError
+from slipway.scrubbing import scrub
+
+GRACE_SECONDS = 0.5
+"""A provider's own time limit comes first: it says more."""
+
+
+class Provider(Protocol):
+    """Answers one type of entry."""
+
+    def answer(self, entry: Any, subject: Subject) -> Answer:
+        """What is known of `subject`; SlipwayError where there is no answer."""
+        ...
+
+
+class Asking:
+    """Implements `ports.Analyst`."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        """`providers` by the `type` of their entries."""
+        self._providers = providers
+        self._busy: dict[tuple[str, str], _Asked] = {}
+
+    def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        """See `Analyst.ask`."""
+        return [asked.wait() for asked in [self._begin(question) for question in questions]]
+
+    def _begin(self, question: Question) -> _Asked:
+        """A question that still hangs is not asked again: its threads would be more with every look."""
+        key = question.entry.name, question.subject.colour.value
+        before = self._busy.get(key)
+        if before and before.is_alive():
+            return before
+        self._busy[key] = asked = _Asked(self._providers.get(question.entry.type), question)
+        asked.start()
+        return asked
+
+
+class _Asked(threading.Thread):
+    """One question. The process does not wait for its end."""
+
+    def __init__(self, provider: Provider | None, question: Question) -> None:
+        super().__init__(daemon=True, name=f"analysis {question.entry.name}")
+        self._provider, self._question = provider, question
+        self._deadline = time.monotonic() + question.entry.timeout_seconds + GRACE_SECONDS
+        self._answer: Answer | None = None
+
+    def run(self) -> None:
+        entry = self._question.entry
+        try:
+            if self._provider is None:
+                raise SlipwayError(f"nothing answers entries of type {entry.type}")
+            self._answer = _checked(self._provider.answer(entry, self._question.subject))
+        except SlipwayError as error:
+            self._answer = Answer(fault=scrub(error.what))
+        except Exception as error:  # noqa: BLE001 - no provider may end a rollout; its text is not known to be free of secrets
+            self._answer = Answer(fault=f"{entry.type} failed: {type(error).__name__}")
+
+    def wait(self) -> Answer:
+        """The answer, or that there is none in time."""
+        self.join(max(self._deadline - time.monotonic(), 0))
+        return self._answer or Answer(fault=f"no answer within {self._question.entry.timeout_seconds:g} s")
+
+
+def _checked(answer: Answer) -> Answer:
+    """A value that is no number is none: it is below every limit."""
+    finite = answer.value is None or math.isfinite(answer.value)
+    return answer if finite else Answer(fault=f"answered {answer.value}, which is no number")

@@ -1,0 +1,289 @@
+"""Entries of `rollout.analysis` against servers on loopback that answer as the real ones do, and worse."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3
+import pytest
+
+from slipway.contract.analysis import SecretRef
+from slipway.delivery.adapters.analysis.asking import Asking
+from slipway.delivery.adapters.analysis.prometheus import Prometheus
+from slipway.delivery.adapters.analysis.secret_values import secret_reader
+from slipway.delivery.model.analysis import Answer, Question, Subject
+from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.target import RolloutSettings
+from slipway.errors import OperationError
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+SECRET = "s3cr3t-t0ken-that-nobody-may-see"
+Reply = tuple[int, Any]
+
+
+@dataclass
+class Site:
+    """A small HTTP server and what it was asked."""
+
+    url: str
+    reply: Callable[[str], Reply]
+    """By the body of a POST, or the path."""
+    requests: list[tuple[str, Mapping[str, str], str]] = field(default_factory=list)
+
+
+@contextmanager
+def serve(reply: Callable[[str], Reply], *, pause_seconds: float = 0) -> Iterator[Site]:
+    """`pause_seconds`: between the bytes of an answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            site.requests.append((self.path, dict(self.headers), body))
+            status, content = site.reply(body or self.path)
+            text = content if isinstance(content, bytes) else json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            try:
+                for piece in [bytes([each]) for each in text] if pause_seconds else [text]:
+                    self.wfile.write(piece)
+                    time.sleep(pause_seconds)
+            except OSError:
+                pass  # the client had enough
+
+        do_POST = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    site = Site(f"http://127.0.0.1:{server.server_port}", reply)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def question(release: str = "r-2", colour: Colour = Colour.GREEN, **entry: Any) -> Question:
+    (checked,) = RolloutSettings.model_validate({"analysis": [{"name": "entry", "maximum": 0.5, **entry}]}).analysis
+    since = NOW - timedelta(seconds=30)
+    return Question(entry=checked, subject=Subject(colour=colour, release=release, since=since, until=NOW))
+
+
+def no_secret(reference: SecretRef, timeout_seconds: float) -> str:
+    raise OperationError(f"the secret {reference.secret} was not to be read within {timeout_seconds} s")
+
+
+def the_secret(reference: SecretRef, timeout_seconds: float) -> str:
+    del reference, timeout_seconds
+    return SECRET
+
+
+def ask(provider: Any, asked: Question) -> Answer:
+    (answer,) = Asking({asked.entry.type: provider}).ask([asked])
+    return answer
+
+
+# -- Prometheus
+
+
+def vector(*values: str) -> Reply:
+    result = [{"metric": {}, "value": [1.0, value]} for value in values]
+    return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+def test_prometheus_is_asked_for_the_colour_the_release_and_the_window() -> None:
+    query = 'sum(increase(failed{colour="{colour}",pod=~"{release}-.*"}[{window}]))'
+    with serve(lambda _body: vector("0.25")) as site:
+        answer = ask(Prometheus(no_secret), question(type="prometheus", url=f"{site.url}/prom/", value=query))
+    assert answer == Answer(value=0.25)
+    ((path, _, body),) = site.requests
+    assert path == "/prom/api/v1/query"
+    assert parse_qs(body)["query"] == ['sum(increase(failed{colour="green",pod=~"r-2-.*"}[30s]))']
+    assert float(parse_qs(body)["time"][0]) == NOW.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("bad", "total", "answer"),
+    [
+        (vector("3.2"), vector("99.6"), Answer(bad=3, total=100)),
+        (vector(), vector("100"), Answer(bad=0, total=100)),
+        (vector("3"), vector(), Answer()),
+        (vector(), vector("NaN"), Answer()),
+        ((200, {"status": "success", "data": {"resultType": "scalar", "result": [1.0, "3"]}}), vector("9"), Answer(bad=3, total=9)),
+    ],
+)  # fmt: skip
+def test_prometheus_counts(bad: Reply, total: Reply, answer: Answer) -> None:
+    with serve(lambda body: bad if "=b" in body else total) as site:
+        assert ask(Prometheus(no_secret), question(type="prometheus", url=site.url, bad="b", total="t")) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        ((200, {"status": "error", "error": "parse error"}), "Prometheus refuses the query 'v': parse error"),
+        (vector("1", "2"), "gives 2 series, want one"),
+        (vector("+Inf"), "it divides by zero"),
+        ((200, {"some": "thing"}), "does not answer as Prometheus does"),
+        ((200, b"<html>"), "answered no JSON"),
+        ((500, "no"), "answered 500"),
+        ((302, "no"), "answered 302"),
+        ((200, b" " * 1_100_000), "answered more than"),
+    ],
+)
+def test_prometheus_that_does_not_answer_one_number_is_a_fault(reply: Reply, fault: str) -> None:
+    with serve(lambda _body: reply) as site:
+        answer = ask(Prometheus(no_secret), question(type="prometheus", url=site.url, value="v"))
+        assert len(site.requests) == 1
+    assert fault in answer.fault
+    assert (answer.value, answer.bad, answer.total) == (None, None, None)
+
+
+def test_address_where_nobody_listens_is_a_fault() -> None:
+    with serve(lambda _body: vector()) as site:
+        pass
+    assert "cannot be asked" in ask(Prometheus(no_secret), question(type="prometheus", url=site.url, value="v")).fault
+
+
+def test_server_that_answers_a_byte_at_a_time_holds_nobody() -> None:
+    with serve(lambda _body: vector("1"), pause_seconds=0.3) as dripping, serve(lambda _body: vector("1")) as quick:
+        asked = [
+            question(type="prometheus", name="slow", url=dripping.url, value="v", timeoutSeconds=0.4),
+            question(type="prometheus", name="quick", url=quick.url, value="v"),
+        ]
+        asking = Asking({"prometheus": Prometheus(no_secret)})
+        began = time.monotonic()
+        first, good = asking.ask(asked)
+        assert time.monotonic() - began < 5
+        assert good == Answer(value=1.0)
+        assert "within 0.4 s" in first.fault
+
+
+def test_hanging_provider_is_bounded_and_not_asked_twice() -> None:
+    class Hanging:
+        asked = 0
+        release = threading.Event()
+
+        def answer(self, entry: Any, subject: Subject) -> Answer:
+            self.asked += 1
+            self.release.wait(60)
+            return Answer(value=0)
+
+    hanging = Hanging()
+    asking = Asking({"prometheus": hanging})
+    asked = [question(type="prometheus", url="https://p.example", value="v", timeoutSeconds=0.1)]
+    assert [asking.ask(asked)[0].fault for _ in range(3)] == ["no answer within 0.1 s"] * 3
+    assert hanging.asked == 1
+    hanging.release.set()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(SECRET), OperationError("clear words")])
+def test_provider_that_breaks_is_a_fault_and_its_text_is_not_repeated_unless_it_is_ours(error: Exception) -> None:
+    class Broken:
+        def answer(self, entry: Any, subject: Subject) -> Answer:
+            raise error
+
+    fault = ask(Broken(), question(type="prometheus", url="https://p.example", value="v")).fault
+    assert fault in {"prometheus failed: ZeroDivisionError", "clear words"}
+
+
+def test_entry_that_no_provider_answers_and_a_value_that_is_no_number_are_faults() -> None:
+    class Odd:
+        def answer(self, entry: Any, subject: Subject) -> Answer:
+            return Answer(value=float("nan"))
+
+    asked = question(type="prometheus", url="https://p.example", value="v")
+    assert "no number" in ask(Odd(), asked).fault
+    assert Asking({}).ask([asked])[0].fault == "nothing answers entries of type prometheus"
+
+
+@pytest.mark.parametrize("release", ['r"} or vector(0)', "r 2", "r'2", "", "-r", "r\n2"])
+def test_refuses_to_put_a_release_into_a_query_that_could_mean_something_there(release: str) -> None:
+    with serve(lambda _body: vector("0")) as site:
+        asked = question(release, type="prometheus", url=site.url, value='x{release="{release}"}')
+        assert "cannot be put into a query" in ask(Prometheus(no_secret), asked).fault
+        assert site.requests == []
+
+
+# -- secrets
+
+
+@pytest.fixture
+def stored(aws: boto3.Session) -> Iterator[Callable[[str], None]]:
+    client = aws.client("secretsmanager", region_name="us-east-1")
+
+    def store(text: str) -> None:
+        client.create_secret(Name="metrics", SecretString=text)
+
+    yield store
+    client.delete_secret(SecretId="metrics", ForceDeleteWithoutRecovery=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [(SECRET, {"secret": "metrics", "prefix": "Bearer "}), (json.dumps({"token": SECRET}), {"secret": "metrics", "key": "token"})],
+)  # fmt: skip
+def test_secret_is_sent_and_is_in_no_answer_fault_or_log(
+    text: str,
+    header: dict[str, str],
+    stored: Callable[[str], None],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stored(text)
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it writes what AWS answers, as everywhere
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+    caplog.set_level(logging.DEBUG)
+    provider = Prometheus(secret_reader("us-east-1"))
+    echo = {"status": "error", "error": f"you said Bearer {SECRET}, {SECRET}"}
+    answers: list[Answer] = []
+    for reply in ((200, echo), (403, echo), (200, SECRET.encode()), vector("1")):
+        with serve(lambda _body, reply=reply: reply) as site:
+            asked = question(type="prometheus", url=site.url, value="v", secretHeader=header)
+            answers.append(ask(provider, asked))
+            assert site.requests[0][1]["Authorization"] == f"{header.get('prefix', '')}{SECRET}"
+    assert answers[-1] == Answer(value=1.0)
+    written = capfd.readouterr()
+    for said in (repr(answers), repr(asked), caplog.text, written.out, written.err):
+        assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "fault"),
+    [
+        (SECRET, "token", "the field 'token' of the secret metrics has no text"),
+        (json.dumps({"token": 7, "other": SECRET}), "token", "the field 'token' of the secret metrics has no text"),
+        (json.dumps([SECRET]), "token", "the field 'token' of the secret metrics has no text"),
+        (f"{SECRET}\nX-Other: 1", "", "the secret metrics has characters that no header may have"),
+        (f"{SECRET}ö", "", "the secret metrics has characters that no header may have"),
+    ],
+)
+def test_secret_that_cannot_be_used_is_a_fault_without_its_value(
+    text: str, key: str, fault: str, stored: Callable[[str], None]
+) -> None:
+    stored(text)
+    header = {"secret": "metrics", "key": key}
+    asked = question(type="prometheus", url="https://p.example", value="v", secretHeader=header)
+    assert ask(Prometheus(secret_reader("us-east-1")), asked).fault == fault
+
+
+def test_secret_that_is_not_there_is_a_fault(aws: boto3.Session) -> None:
+    asked = question(type="prometheus", url="https://p.example", value="v", secretHeader={"secret": "metrics"})
+    assert "cannot read the secret metrics" in ask(Prometheus(secret_reader("us-east-1")), asked).fault
