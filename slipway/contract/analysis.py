@@ -127,8 +127,9 @@ def refuse_exposed(url: str, header: SecretHeader | None) -> None:
 
 
 def refuse_unknown_placeholders(texts: tuple[str, ...], known: frozenset[str] = COMMON_PLACEHOLDERS) -> None:
-    """Raise ValueError naming what looks like a placeholder and is none."""
-    unknown = sorted({found for text in texts for found in PLACEHOLDER.findall(text)} - known)
+    """Raise ValueError naming what looks like a placeholder and is none. `SEARCH('{Custom} …')` is CloudWatch's own."""
+    found = {word for text in texts for word in PLACEHOLDER.findall(text) if word[0].islower()}
+    unknown = sorted(found - known)
     if unknown:
         there = ", ".join(f"{{{name}}}" for name in sorted(known))
         raise ValueError(f"unknown placeholder {{{unknown[0]}}}; there are {there}")
@@ -149,7 +150,44 @@ class PrometheusEntry(QueriedEntry):
         return self
 
 
-AnalysisEntry = PrometheusEntry
+MetricId = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,39}$")]
+CLOUDWATCH_PLACEHOLDERS = COMMON_PLACEHOLDERS | {"targetGroup", "loadBalancer"}
+
+
+class CloudWatchMetric(BaseModel):
+    """One metric, as `aws cloudwatch get-metric-data` names it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9./_#:-][A-Za-z0-9./_#: -]{0,254}$")]
+    metric_name: Annotated[str, Field(min_length=1, max_length=255)]
+    dimensions: dict[Annotated[str, Field(min_length=1, max_length=255)], Annotated[str, Field(max_length=1024)]] = {}
+    statistic: Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}[0-9.:()%]{0,30}$")]
+    """`Sum`, `Average`, `Maximum`, `p99`, `TC(1:)`."""
+
+
+class CloudWatchEntry(QueriedEntry):
+    """Metrics of CloudWatch by ids, and metric math over them: a value is an expression, or an id alone."""
+
+    type: Literal["cloudwatch"]
+    metrics: Annotated[dict[MetricId, CloudWatchMetric], Field(max_length=20)] = {}
+    """By the ids that expressions use. None: expressions that find metrics by themselves, with SEARCH."""
+    period_seconds: int = 60
+    over: Literal["average", "maximum", "minimum", "sum", "last"] = "average"
+    """How the values of the periods become one. Counts are summed up."""
+
+    @model_validator(mode="after")
+    def _check_cloudwatch(self) -> CloudWatchEntry:
+        if self.period_seconds not in {1, 5, 10, 30} and (self.period_seconds < 60 or self.period_seconds % 60):
+            raise ValueError("periodSeconds wants 1, 5, 10, 30 or a multiple of 60")
+        if any(identity.startswith("slipway") for identity in self.metrics):
+            raise ValueError("ids of metrics that begin with slipway are Slipway's own")
+        dimensions = tuple(value for metric in self.metrics.values() for value in metric.dimensions.values())
+        refuse_unknown_placeholders((*self.queries, *dimensions), CLOUDWATCH_PLACEHOLDERS)
+        return self
+
+
+AnalysisEntry = Annotated[CloudWatchEntry | PrometheusEntry, Field(discriminator="type")]
 
 
 def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:

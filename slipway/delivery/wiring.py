@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.adapters.analysis.asking import Asking
+from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.adapters.attesting import RegistryAttestations
@@ -175,7 +176,12 @@ def connect(target: Target) -> World:
 
 def _analyst(target: Target) -> Asking:
     read_secret = secret_reader(target.region)
-    return Asking({"prometheus": Prometheus(read_secret)})
+    return Asking(
+        {
+            "cloudwatch": CloudWatch(target.load_balancer, target.region),
+            "prometheus": Prometheus(read_secret),
+        }
+    )
 
 
 class _ServiceBlock(BaseModel):

@@ -19,11 +19,12 @@ import pytest
 
 from slipway.contract.analysis import SecretRef
 from slipway.delivery.adapters.analysis.asking import Asking
+from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.model.analysis import Answer, Question, Subject
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.model.target import LoadBalancerRef, RolloutSettings
 from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -287,3 +288,108 @@ def test_secret_that_cannot_be_used_is_a_fault_without_its_value(
 def test_secret_that_is_not_there_is_a_fault(aws: boto3.Session) -> None:
     asked = question(type="prometheus", url="https://p.example", value="v", secretHeader={"secret": "metrics"})
     assert "cannot read the secret metrics" in ask(Prometheus(secret_reader("us-east-1")), asked).fault
+
+
+# -- CloudWatch
+
+DEAD = {
+    "namespace": "AWS/SQS",
+    "metricName": "Sent",
+    "dimensions": {"QueueName": "orders-{colour}-dead"},
+    "statistic": "Sum",
+}
+ALL = DEAD | {"dimensions": {"QueueName": "orders-{colour}"}}
+BALANCER = LoadBalancerRef.model_validate(
+    {
+        "arn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/orders/1",
+        **dict.fromkeys(("dnsName", "url", "testUrl", "listenerArn", "testListenerArn"), ""),
+        "targetGroups": {
+            colour: f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders-{colour}/1"
+            for colour in ("blue", "green")
+        },
+    }
+)
+
+
+class Pages:
+    """A client of CloudWatch that answers with prepared pages."""
+
+    def __init__(self, *results: dict[str, Any]) -> None:
+        self.results = results
+        self.asked: dict[str, Any] = {}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "get_metric_data"
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[Any]:
+        self.asked = asked
+        yield from ({"MetricDataResults": [result]} for result in self.results)
+
+
+def series(identity: str, *values: float, state: str = "Complete", label: str = "one") -> dict[str, Any]:
+    times = [NOW + timedelta(minutes=number) for number in range(len(values))]
+    return {"Id": identity, "Label": label, "StatusCode": state, "Timestamps": times, "Values": [*values]}
+
+
+def cloudwatch(client: Any) -> CloudWatch:
+    return CloudWatch(BALANCER, "us-east-1", lambda _seconds: client)
+
+
+def test_cloudwatch_metrics_of_one_colour_are_read_as_aws_does(aws: boto3.Session) -> None:
+    client = aws.client("cloudwatch", region_name="us-east-1")
+    sent = (("orders-green", 70.0), ("orders-green", 30.0), ("orders-blue", 1000.0), ("orders-green-dead", 4.0))
+    for queue, value in sent:
+        point: Any = {"MetricName": "Sent", "Value": value, "Timestamp": NOW - timedelta(seconds=20)}
+        point["Dimensions"] = [{"Name": "QueueName", "Value": queue}]
+        client.put_metric_data(Namespace="AWS/SQS", MetricData=[point])
+    provider = CloudWatch(BALANCER, "us-east-1")
+    metrics = {"dead": DEAD, "sent": ALL}
+    counted = question(type="cloudwatch", metrics=metrics, bad="dead", total="sent")
+    assert ask(provider, counted) == Answer(bad=4, total=100)
+    assert ask(provider, question(type="cloudwatch", metrics={"sent": ALL}, value="sent", over="sum")) == Answer(
+        value=100
+    )
+    quiet = question(release="r-1", colour=Colour.BLUE, type="cloudwatch", metrics={"dead": DEAD}, value="dead")
+    assert ask(provider, quiet) == Answer()
+
+
+def test_cloudwatch_expression_has_its_placeholders_and_only_what_is_wanted_returns() -> None:
+    client = Pages(series("slipway_value", 1.0, 3.0))
+    where = {"namespace": "AWS/ApplicationELB", "metricName": "RequestCount", "statistic": "Sum"}
+    where["dimensions"] = {"TargetGroup": "{targetGroup}", "LoadBalancer": "{loadBalancer}"}
+    value = "100 * errors / SUM(SEARCH('{Sent,Release} Release=\"{release}\"', 'Sum'))"
+    assert ask(cloudwatch(client), question(type="cloudwatch", metrics={"errors": where}, value=value)).value == 2.0
+    metric, expression = client.asked["MetricDataQueries"]
+    assert {each["Value"] for each in metric["MetricStat"]["Metric"]["Dimensions"]} == {
+        "targetgroup/orders-green/1",
+        "app/orders/1",
+    }
+    assert (metric["ReturnData"], expression["ReturnData"]) == (False, True)
+    assert 'Release="r-2"' in expression["Expression"]
+
+
+@pytest.mark.parametrize(("over", "value"), [("average", 3), ("maximum", 6), ("minimum", 1), ("sum", 9), ("last", 2)])
+def test_cloudwatch_periods_become_one_value(over: str, value: float) -> None:
+    asked = question(type="cloudwatch", metrics={"m": DEAD}, value="m", over=over)
+    assert ask(cloudwatch(Pages(series("m", 1, 6, 2))), asked) == Answer(value=value)
+
+
+@pytest.mark.parametrize(
+    ("results", "fault"),
+    [
+        ([series("m", state="Forbidden")], "CloudWatch answers Forbidden to m"),
+        ([series("m", 1, state="InternalError")], "CloudWatch answers InternalError to m"),
+        ([series("m", 1, state="PartialData")], "CloudWatch answers PartialData to m"),
+        ([series("m", 1, label="a"), series("m", 2, label="b")], "m gives 2 series, want one"),
+    ],
+)
+def test_cloudwatch_answer_that_is_not_whole_is_a_fault(results: list[Any], fault: str) -> None:
+    assert fault in ask(cloudwatch(Pages(*results)), question(type="cloudwatch", metrics={"m": DEAD}, value="m")).fault
+
+
+def test_cloudwatch_that_does_not_answer_is_a_fault(aws: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    provider = CloudWatch(BALANCER, "us-east-1")
+    asked = question(type="cloudwatch", metrics={"m": DEAD}, value="m", timeoutSeconds=3)
+    assert ask(provider, asked).fault

@@ -227,6 +227,32 @@ def test_refuses_an_entry_that_could_not_judge(entry: dict[str, Any], says: str)
     assert says in str(caught.value)
 
 
+CLOUDWATCH: dict[str, Any] = {
+    "name": "dead",
+    "type": "cloudwatch",
+    "metrics": {"m": {"namespace": "AWS/SQS", "metricName": "Sent", "statistic": "Sum"}},
+    "value": "m",
+    "maximum": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"periodSeconds": 90}, "periodSeconds wants 1, 5, 10, 30 or a multiple of 60"),
+        ({"metrics": {"slipway_value": CLOUDWATCH["metrics"]["m"]}}, "Slipway's own"),
+        ({"value": "m / {targetgroup}"}, "unknown placeholder {targetgroup}"),
+        ({"url": "https://p.example"}, "Extra inputs are not permitted"),
+        ({"over": "median"}, "average"),
+    ],
+)
+def test_refuses_an_entry_of_cloudwatch_that_could_not_judge(entry: dict[str, Any], says: str) -> None:
+    assert RolloutSettings.model_validate({"analysis": [CLOUDWATCH]}).analysis
+    with pytest.raises(ValidationError) as caught:
+        RolloutSettings.model_validate({"analysis": [CLOUDWATCH | entry]})
+    assert says in str(caught.value)
+
+
 def test_refuses_the_same_name_twice_and_too_many_entries() -> None:
     with pytest.raises(ValidationError, match="the name 'queue-age' is there twice"):
         RolloutSettings.model_validate({"analysis": [VALUE, VALUE]})

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
-
-from botocore.config import Config
+from typing import TYPE_CHECKING, cast
 
 from slipway.contract.analysis import SecretHeader, SecretRef
-from slipway.delivery.adapters.aws import aws_errors, session
+from slipway.delivery.adapters.aws import aws_errors, brief_client
 from slipway.errors import OperationError
 
 if TYPE_CHECKING:
@@ -23,12 +21,8 @@ def secret_reader(region: str) -> ReadSecret:
     """Reads secrets of one region, with the caller's own credentials."""
 
     def read(reference: SecretRef, timeout_seconds: float) -> str:
-        factory: Any = session(region)
-        config = Config(
-            connect_timeout=timeout_seconds, read_timeout=timeout_seconds, retries={"total_max_attempts": 2}
-        )
         with aws_errors(f"read the secret {reference.secret}"):
-            client: SecretsManagerClient = factory.client("secretsmanager", config=config)
+            client: SecretsManagerClient = brief_client("secretsmanager", region, timeout_seconds)
             text = client.get_secret_value(SecretId=reference.secret).get("SecretString", "")
         return _field(text, reference)
 
