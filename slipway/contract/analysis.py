@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 OWN_SOURCES = frozenset({"cloudwatch", "prometheus", "probe", "simulation"})
@@ -187,7 +187,37 @@ class CloudWatchEntry(QueriedEntry):
         return self
 
 
-AnalysisEntry = Annotated[CloudWatchEntry | PrometheusEntry, Field(discriminator="type")]
+class HttpEntry(QueriedEntry):
+    """An address that answers JSON. A value is a JMESPath expression on the answer: `data.queue.age`."""
+
+    type: Literal["http"]
+    url: Url
+    method: Literal["GET", "POST"] = "GET"
+    headers: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")], Annotated[str, Field(pattern=r"^[ -~]{0,1000}$")]
+    ] = {}
+    body: Annotated[dict[str, JsonValue], Field(max_length=50)] | None = None
+    """Sent as JSON by a POST. Its texts may have placeholders."""
+    secret_header: SecretHeader | None = None
+
+    @model_validator(mode="after")
+    def _check_http(self) -> HttpEntry:
+        from jmespath import compile as compile_expression  # noqa: PLC0415 - 20 ms, and few stack files have such entries
+        from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
+        refuse_exposed(self.url, self.secret_header)
+        refuse_unknown_placeholders((self.url,))
+        if self.body is not None and self.method != "POST":
+            raise ValueError("a body wants method: POST")
+        for query in self.queries:
+            try:
+                compile_expression(query)
+            except JMESPathError as error:
+                raise ValueError(f"{query!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
+        return self
+
+
+AnalysisEntry = Annotated[CloudWatchEntry | HttpEntry | PrometheusEntry, Field(discriminator="type")]
 
 
 def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:

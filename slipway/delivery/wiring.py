@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.adapters.analysis.asking import Asking
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
+from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.adapters.attesting import RegistryAttestations
@@ -179,6 +180,7 @@ def _analyst(target: Target) -> Asking:
     return Asking(
         {
             "cloudwatch": CloudWatch(target.load_balancer, target.region),
+            "http": HttpJson(read_secret),
             "prometheus": Prometheus(read_secret),
         }
     )

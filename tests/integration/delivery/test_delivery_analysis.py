@@ -20,6 +20,7 @@ import pytest
 from slipway.contract.analysis import SecretRef
 from slipway.delivery.adapters.analysis.asking import Asking
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
+from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.model.analysis import Answer, Question, Subject
@@ -393,3 +394,56 @@ def test_cloudwatch_that_does_not_answer_is_a_fault(aws: boto3.Session, monkeypa
     provider = CloudWatch(BALANCER, "us-east-1")
     asked = question(type="cloudwatch", metrics={"m": DEAD}, value="m", timeoutSeconds=3)
     assert ask(provider, asked).fault
+
+
+# -- HTTP with JSON
+
+
+def test_http_address_headers_and_body_have_their_placeholders_quoted() -> None:
+    entry = {
+        "type": "http",
+        "method": "POST",
+        "headers": {"X-Team": "orders"},
+        "body": {"where": ['colour = "{colour}"', {"seconds": "{window}"}], "limit": 1},
+        "bad": "sum(rows[].bad)",
+        "total": "sum(rows[].total)",
+    }
+    rows = [{"bad": 1, "total": 40}, {"bad": 2, "total": 60}]
+    with serve(lambda _body: (200, {"rows": rows})) as site:
+        asked = question(url=f"{site.url}/numbers/{{release}}?since={{window}}", **entry)
+        assert ask(HttpJson(no_secret), asked) == Answer(bad=3, total=100)
+    ((path, headers, body),) = site.requests
+    assert path == "/numbers/r-2?since=30"
+    assert headers["X-Team"] == "orders"
+    assert json.loads(body) == {"where": ['colour = "green"', {"seconds": "30"}], "limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("document", "answer"),
+    [
+        ({"a": [{"b": 2.5}]}, Answer(value=2.5)),
+        ({"a": [{"b": "7"}]}, Answer(value=7)),
+        ({"a": [{"b": None}]}, Answer()),
+        ({"a": []}, Answer()),
+        ({"a": [{"b": True}]}, Answer(fault="'a[0].b' gives no number")),
+        ({"a": [{"b": SECRET}]}, Answer(fault="'a[0].b' gives no number")),
+        ({"a": [{"b": "nan"}]}, Answer(fault="'a[0].b' gives no number")),
+        ({"a": [{"b": {"c": 1}}]}, Answer(fault="'a[0].b' gives no number")),
+    ],
+)
+def test_http_value_is_looked_for_in_the_answer(document: Any, answer: Answer) -> None:
+    with serve(lambda _path: (200, document)) as site:
+        assert ask(HttpJson(no_secret), question(type="http", url=site.url, value="a[0].b")) == answer
+
+
+def test_http_answer_that_is_none_is_a_fault() -> None:
+    for reply, fault in (((302, {}), "answered 302"), ((404, {}), "answered 404"), ((200, b"ok"), "no JSON")):
+        with serve(lambda _path, reply=reply: reply) as site:
+            asked = question(type="http", url=site.url, value="a", secretHeader={"secret": "metrics"})
+            answer = ask(HttpJson(the_secret), asked)
+            assert fault in answer.fault
+            assert [path for path, _, _ in site.requests] == ["/"]  # no redirect takes the secret elsewhere
+            assert site.requests[0][1]["Authorization"] == SECRET
+    with serve(lambda _path: (200, {"a": [SECRET]})) as site:
+        asked = question(type="http", url=site.url, value="sum(a)")
+        assert "cannot be applied to the answer" in ask(HttpJson(no_secret), asked).fault

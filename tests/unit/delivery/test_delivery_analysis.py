@@ -253,6 +253,29 @@ def test_refuses_an_entry_of_cloudwatch_that_could_not_judge(entry: dict[str, An
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"value": "a.["}, "is no JMESPath expression"),
+        ({"body": {"a": 1}}, "a body wants method: POST"),
+        ({"url": "http://h.example/x", "secretHeader": {"secret": "s"}}, "secretHeader wants an https:// address"),
+        (
+            {"url": "http://127.0.0.1.example/x", "secretHeader": {"secret": "s"}},
+            "secretHeader wants an https:// address",
+        ),
+        ({"url": "https://h.example/{version}"}, "unknown placeholder {version}"),
+        ({"url": "file:///etc/passwd"}, "should match pattern"),
+        ({"headers": {"A": "b\r\nC: d"}}, "should match pattern"),
+    ],
+)
+def test_refuses_an_address_with_json_that_could_not_judge(entry: dict[str, Any], says: str) -> None:
+    good = {"name": "age", "type": "http", "url": "https://h.example/x", "value": "a.b", "maximum": 1}
+    assert RolloutSettings.model_validate({"analysis": [good]}).analysis
+    with pytest.raises(ValidationError) as caught:
+        RolloutSettings.model_validate({"analysis": [good | entry]})
+    assert says in str(caught.value)
+
+
 def test_refuses_the_same_name_twice_and_too_many_entries() -> None:
     with pytest.raises(ValidationError, match="the name 'queue-age' is there twice"):
         RolloutSettings.model_validate({"analysis": [VALUE, VALUE]})
