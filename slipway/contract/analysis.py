@@ -217,7 +217,30 @@ class HttpEntry(QueriedEntry):
         return self
 
 
-AnalysisEntry = Annotated[CloudWatchEntry | HttpEntry | PrometheusEntry, Field(discriminator="type")]
+class CommandEntry(Entry):
+    """A program of the machine that runs the release; the value is its exit code. No shell reads its arguments."""
+
+    type: Literal["command"]
+    argv: Annotated[tuple[Annotated[str, Field(max_length=4000)], ...], Field(min_length=1, max_length=100)]
+    """The program and its arguments, which may have placeholders."""
+    environment: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")], Annotated[str, Field(max_length=4000)]
+    ] = {}
+    """All that it gets, with a PATH of the system's folders unless one is given. Not for secrets."""
+    no_data_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], Field(max_length=10)] = (75,)
+    """Exit codes that say that nothing can be said. 75 is EX_TEMPFAIL of sysexits.h."""
+    maximum: Limit | None = 0
+
+    @model_validator(mode="after")
+    def _check_command(self) -> CommandEntry:
+        if not self.argv[0] or PLACEHOLDER.search(self.argv[0]):
+            raise ValueError("argv wants the program first, without placeholders")
+        if any("\0" in text for text in (*self.argv, *self.environment.values())):
+            raise ValueError("no argument or variable of a program can have a NUL")
+        return self
+
+
+AnalysisEntry = Annotated[CloudWatchEntry | CommandEntry | HttpEntry | PrometheusEntry, Field(discriminator="type")]
 
 
 def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:

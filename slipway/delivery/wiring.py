@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.adapters.analysis.asking import Asking
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
+from slipway.delivery.adapters.analysis.command import Command
 from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
@@ -78,12 +79,15 @@ def build_context(
     facts, clock = read_project(project_dir, environment), SystemClock()
     parameters = {"service": facts.service, "environment": environment, "context": facts.app_dir.name}
 
+    def declared() -> RolloutSettings | None:
+        return read_rollout(project_dir, environment)
+
     return Context(
         place=Place(environment=environment, service=facts.service),
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
-        connect=connect,
+        connect=lambda target: connect(target, declared),
         attestations=RegistryAttestations(
             facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
         ),
@@ -93,7 +97,7 @@ def build_context(
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
-        declared=lambda: read_rollout(project_dir, environment),
+        declared=declared,
         demands=lambda: read_demands(project_dir, environment),
         has_image=lambda image: has_image(image, facts.region),
     )
@@ -156,8 +160,8 @@ class FormerPrometheus:
         )
 
 
-def connect(target: Target) -> World:
-    """The neighbours that a stack's output names."""
+def connect(target: Target, declared: Callable[[], RolloutSettings | None] = lambda: None) -> World:
+    """The neighbours that a stack's output names. `declared`: the rollout settings of the stack file at hand."""
     probe = HttpProbe(target)
     slow_seconds = target.rollout.max_p99_seconds
     metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region, slow_seconds=slow_seconds)]
@@ -171,15 +175,16 @@ def connect(target: Target) -> World:
         metrics=tuple(metrics),
         probe=probe,
         notifier=Notifiers(_channels(target)),
-        analyst=_analyst(target),
+        analyst=_analyst(target, declared),
     )
 
 
-def _analyst(target: Target) -> Asking:
+def _analyst(target: Target, declared: Callable[[], RolloutSettings | None]) -> Asking:
     read_secret = secret_reader(target.region)
     return Asking(
         {
             "cloudwatch": CloudWatch(target.load_balancer, target.region),
+            "command": Command(declared),
             "http": HttpJson(read_secret),
             "prometheus": Prometheus(read_secret),
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,6 +23,7 @@ import pytest
 from slipway.contract.analysis import SecretRef
 from slipway.delivery.adapters.analysis.asking import Asking
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
+from slipway.delivery.adapters.analysis.command import LONGEST_OUTPUT, Command
 from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
@@ -447,3 +451,80 @@ def test_http_answer_that_is_none_is_a_fault() -> None:
     with serve(lambda _path: (200, {"a": [SECRET]})) as site:
         asked = question(type="http", url=site.url, value="sum(a)")
         assert "cannot be applied to the answer" in ask(HttpJson(no_secret), asked).fault
+
+
+# -- commands
+
+
+def run(code: str, *arguments: str, declared: bool = True, **entry: Any) -> Answer:
+    """What follows from a Python program."""
+    asked = question(
+        type="command", name="entry", maximum=0, argv=[sys.executable, "-I", "-c", code, *arguments], **entry
+    )
+    settings = RolloutSettings(analysis=(asked.entry,) if declared else ())
+    return ask(Command(lambda: settings), asked)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 126, 127, 255])
+def test_exit_code_of_a_command_is_its_value(code: int) -> None:
+    assert run(f"raise SystemExit({code})") == Answer(value=code)
+
+
+def test_command_gets_its_arguments_as_they_are_and_no_environment_but_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])); raise SystemExit(75)"
+    arguments = ("$(id);{colour}", "{release} '\"", "{print}", "{window}")
+    fault = run(code, *arguments, environment={"A": "b;c", "PATH": "/bin"}).fault
+    given, environment = json.loads(fault.partition("says nothing: ")[2])
+    assert given == ["$(id);green", "r-2 '\"", "{print}", "30"]
+    assert {name: environment[name] for name in ("A", "PATH")} == {"A": "b;c", "PATH": "/bin"}
+    assert set(environment) <= {"A", "PATH", "LC_CTYPE"}  # Python sets the last one itself
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
+        ("import time; time.sleep(60)", "did not end within 2 s"),
+        ("import os, time; os.close(1); os.close(2); time.sleep(60)", "did not end within 2 s"),
+        ("while True: print('x' * 1000)", "did not end within 2 s"),
+        ("print('down'); print('password=hunter2', flush=True); raise SystemExit(75)", "says nothing: password=***"),
+    ],
+)
+def test_command_that_does_not_end_well_is_a_fault(code: str, fault: str) -> None:
+    began = time.monotonic()
+    answer = run(code, timeoutSeconds=2)
+    assert fault in answer.fault
+    assert answer.value is None
+    assert time.monotonic() - began < 20
+
+
+def test_what_a_command_leaves_running_ends_with_it_and_its_output_is_bounded(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys;"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']);"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); print('x' * {LONGEST_OUTPUT * 20})"
+    )
+    began = time.monotonic()
+    assert run(code, timeoutSeconds=20) == Answer(value=0)
+    assert time.monotonic() - began < 15  # the child has the output open
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(pid, 9)
+    pytest.fail("the child of the command still runs")
+
+
+def test_refuses_a_command_that_the_stack_file_at_hand_does_not_have() -> None:
+    assert "it is not run" in run("raise SystemExit(0)", declared=False).fault
+    missing = question(type="command", argv=["no-such-program-here"])
+    settings = RolloutSettings(analysis=(missing.entry,))
+    assert "there is no program no-such-program-here" in ask(Command(lambda: settings), missing).fault
