@@ -240,7 +240,18 @@ class CommandEntry(Entry):
         return self
 
 
-AnalysisEntry = Annotated[CloudWatchEntry | CommandEntry | HttpEntry | PrometheusEntry, Field(discriminator="type")]
+class KubernetesEntry(Entry):
+    """What happened to the containers of the release's pods, since each pod was made."""
+
+    type: Literal["kubernetes"]
+    count: Literal["restarts", "out-of-memory", "image-pull-faults"]
+    """`out-of-memory`: containers whose last end was that. `image-pull-faults`: containers that wait for an image."""
+    maximum: Limit | None = 0
+
+
+AnalysisEntry = Annotated[
+    CloudWatchEntry | CommandEntry | HttpEntry | KubernetesEntry | PrometheusEntry, Field(discriminator="type")
+]
 
 
 def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from slipway.contract.supply_chain import SupplyChain
-from slipway.delivery.adapters.analysis.asking import Asking
+from slipway.delivery.adapters.analysis.asking import Asking, Provider
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
 from slipway.delivery.adapters.analysis.command import Command
 from slipway.delivery.adapters.analysis.http_json import HttpJson
@@ -32,7 +32,7 @@ from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_o
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
-from slipway.delivery.model.analysis import Comparison
+from slipway.delivery.model.analysis import Answer, Comparison, Subject
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
@@ -160,6 +160,27 @@ class FormerPrometheus:
         )
 
 
+class LazyPodStates:
+    """Answers entries of type `kubernetes`; the client is loaded with the first question."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @cached_property
+    def _states(self) -> Provider:
+        from slipway.delivery.adapters.analysis.pods import PodStates  # noqa: PLC0415 - see above
+        from slipway.delivery.adapters.eks import build_api_client  # noqa: PLC0415 - see above
+
+        target = self._target
+        return PodStates(
+            lambda: build_api_client(target.cluster.name, target.region), target.cluster.namespace, target.service
+        )
+
+    def answer(self, entry: Any, subject: Subject) -> Answer:
+        """See `Provider.answer`."""
+        return self._states.answer(entry, subject)
+
+
 def connect(target: Target, declared: Callable[[], RolloutSettings | None] = lambda: None) -> World:
     """The neighbours that a stack's output names. `declared`: the rollout settings of the stack file at hand."""
     probe = HttpProbe(target)
@@ -186,6 +207,7 @@ def _analyst(target: Target, declared: Callable[[], RolloutSettings | None]) -> 
             "cloudwatch": CloudWatch(target.load_balancer, target.region),
             "command": Command(declared),
             "http": HttpJson(read_secret),
+            "kubernetes": LazyPodStates(target),
             "prometheus": Prometheus(read_secret),
         }
     )

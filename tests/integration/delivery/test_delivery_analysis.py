@@ -15,16 +15,18 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from kubernetes import client as kubernetes
 
 from slipway.contract.analysis import SecretRef
 from slipway.delivery.adapters.analysis.asking import Asking
 from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
 from slipway.delivery.adapters.analysis.command import LONGEST_OUTPUT, Command
 from slipway.delivery.adapters.analysis.http_json import HttpJson
+from slipway.delivery.adapters.analysis.pods import PodStates
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
 from slipway.delivery.model.analysis import Answer, Question, Subject
@@ -528,3 +530,61 @@ def test_refuses_a_command_that_the_stack_file_at_hand_does_not_have() -> None:
     missing = question(type="command", argv=["no-such-program-here"])
     settings = RolloutSettings(analysis=(missing.entry,))
     assert "there is no program no-such-program-here" in ask(Command(lambda: settings), missing).fault
+
+
+# -- Kubernetes
+
+
+def pod_states(url: str) -> PodStates:
+    def connect() -> Any:
+        configuration = kubernetes.Configuration()
+        configuration.host = url
+        configuration.retries = 0
+        return kubernetes.ApiClient(configuration)
+
+    return PodStates(connect, "orders", "orders")
+
+
+def pod(*containers: dict[str, Any], init: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    def status(given: dict[str, Any]) -> dict[str, Any]:
+        return {"name": "c", "image": "i", "imageID": "i", "ready": True, "restartCount": 0, **given}
+
+    statuses = {"containerStatuses": [*map(status, containers)], "initContainerStatuses": [*map(status, init)]}
+    return {"metadata": {"name": "p"}, "status": {"phase": "Running", **statuses}}
+
+
+KILLED = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+ENDED = {"terminated": {"exitCode": 1, "reason": "Error"}}
+PULLING = {"waiting": {"reason": "ImagePullBackOff"}}
+
+
+@pytest.mark.parametrize(
+    ("count", "pods", "answer"),
+    [
+        ("restarts", [pod({"restartCount": 2}, {}), pod({"restartCount": 1})], Answer(value=3)),
+        ("restarts", [pod({}, init=({"restartCount": 4},))], Answer(value=4)),
+        ("restarts", [pod({})], Answer(value=0)),
+        ("restarts", [{"metadata": {"name": "p"}, "status": {"phase": "Pending"}}], Answer(value=0)),
+        ("restarts", [], Answer()),
+        ("out-of-memory", [pod({"lastState": KILLED}), pod({"lastState": ENDED})], Answer(value=1)),
+        ("out-of-memory", [pod({"state": KILLED, "lastState": KILLED})], Answer(value=1)),
+        ("image-pull-faults", [pod({"state": PULLING}), pod({"state": {"running": {}}})], Answer(value=1)),
+        ("image-pull-faults", [pod({"state": {"waiting": {"reason": "CrashLoopBackOff"}}})], Answer(value=0)),
+    ],
+)
+def test_containers_of_the_release_are_counted(count: str, pods: list[Any], answer: Answer) -> None:
+    with serve(lambda _path: (200, {"kind": "PodList", "items": pods})) as site:
+        assert (
+            ask(pod_states(site.url), question(type="kubernetes", maximum=0, count=count, timeoutSeconds=30)) == answer
+        )
+    ((path, _, _),) = site.requests
+    assert urlsplit(path).path == "/api/v1/namespaces/orders/pods"
+    wanted = "app.kubernetes.io/name=orders,slipway.dev/colour=green,slipway.dev/release=r-2"
+    assert parse_qs(urlsplit(path).query)["labelSelector"] == [wanted]
+
+
+def test_cluster_that_refuses_or_does_not_answer_is_a_fault() -> None:
+    asked = question(type="kubernetes", count="restarts")
+    with serve(lambda _path: (403, {"kind": "Status", "code": 403})) as site:
+        assert "the cluster does not list pods: 403" in ask(pod_states(site.url), asked).fault
+    assert "the cluster does not answer" in ask(pod_states(site.url), asked).fault
