@@ -209,7 +209,8 @@ def _analyst(target: Target, declared: Callable[[], RolloutSettings | None]) -> 
             "http": HttpJson(read_secret),
             "kubernetes": LazyPodStates(target),
             "prometheus": Prometheus(read_secret),
-        }
+        },
+        declared,
     )
 
 

@@ -292,6 +292,18 @@ def test_secret_that_cannot_be_used_is_a_fault_without_its_value(
     assert ask(Prometheus(secret_reader("us-east-1")), asked).fault == fault
 
 
+def test_refuses_to_send_a_secret_for_an_entry_that_the_stack_file_at_hand_does_not_have() -> None:
+    with serve(lambda _body: vector("1")) as site:
+        asked = question(type="prometheus", url=site.url, value="v", secretHeader={"secret": "metrics"})
+        for declared in ((), (question(type="prometheus", url="https://p.example", value="v").entry,)):
+            settings = RolloutSettings(analysis=declared)
+            (answer,) = Asking({"prometheus": Prometheus(the_secret)}, lambda s=settings: s).ask([asked])
+            assert "its secret is not sent" in answer.fault
+        assert site.requests == []
+        same = RolloutSettings(analysis=(asked.entry,))
+        assert [*Asking({"prometheus": Prometheus(the_secret)}, lambda: same).ask([asked])] == [Answer(value=1.0)]
+
+
 def test_secret_that_is_not_there_is_a_fault(aws: boto3.Session) -> None:
     asked = question(type="prometheus", url="https://p.example", value="v", secretHeader={"secret": "metrics"})
     assert "cannot read the secret metrics" in ask(Prometheus(secret_reader("us-east-1")), asked).fault

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.model.analysis import Answer, Question, Subject
+from slipway.delivery.model.target import RolloutSettings
 from slipway.errors import SlipwayError
 from slipway.scrubbing import scrub
 
@@ -30,9 +32,15 @@ class Provider(Protocol):
 class Asking:
     """Implements `ports.Analyst`."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
-        """`providers` by the `type` of their entries."""
+    def __init__(
+        self, providers: Mapping[str, Provider], declared: Callable[[], RolloutSettings | None] | None = None
+    ) -> None:
+        """`providers` by the `type` of their entries; `declared`: the rollout settings of the stack file at hand.
+
+        A rollout's own settings come from the ledger. Who may write there must not have a secret sent to an address of his by that.
+        """
         self._providers = providers
+        self._declared = declared
         self._busy: dict[tuple[str, str], _Asked] = {}
 
     def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
@@ -45,17 +53,26 @@ class Asking:
         before = self._busy.get(key)
         if before and before.is_alive():
             return before
-        self._busy[key] = asked = _Asked(self._providers.get(question.entry.type), question)
+        self._busy[key] = asked = _Asked(self._providers.get(question.entry.type), question, self._refuse_undeclared)
         asked.start()
         return asked
+
+    def _refuse_undeclared(self, entry: AnalysisEntry) -> None:
+        if self._declared is None or getattr(entry, "secret_header", None) is None:
+            return
+        settings = self._declared()
+        if settings is None or entry not in settings.analysis:
+            raise SlipwayError(
+                "the stack file at hand does not have this entry as it was released with; its secret is not sent"
+            )
 
 
 class _Asked(threading.Thread):
     """One question. The process does not wait for its end."""
 
-    def __init__(self, provider: Provider | None, question: Question) -> None:
+    def __init__(self, provider: Provider | None, question: Question, check: Callable[[AnalysisEntry], None]) -> None:
         super().__init__(daemon=True, name=f"analysis {question.entry.name}")
-        self._provider, self._question = provider, question
+        self._provider, self._question, self._check = provider, question, check
         self._deadline = time.monotonic() + question.entry.timeout_seconds + GRACE_SECONDS
         self._answer: Answer | None = None
 
@@ -64,6 +81,7 @@ class _Asked(threading.Thread):
         try:
             if self._provider is None:
                 raise SlipwayError(f"nothing answers entries of type {entry.type}")
+            self._check(entry)
             self._answer = _checked(self._provider.answer(entry, self._question.subject))
         except SlipwayError as error:
             self._answer = Answer(fault=scrub(error.what))
