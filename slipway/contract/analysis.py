@@ -249,8 +249,39 @@ class KubernetesEntry(Entry):
     maximum: Limit | None = 0
 
 
+class SqlEntry(Entry):
+    """One query of PostgreSQL that only reads. It gives one row: a number, or the bad ones and all, as `columns` says."""
+
+    type: Literal["sql"]
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+    port: Annotated[int, Field(gt=0, lt=65_536)] = 5432
+    database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,63}$")]
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,63}$")]
+    password: SecretRef
+    """A secret that RDS keeps is JSON: `key: password`."""
+    query: Query
+    """Placeholders become parameters: no quotes around them. `{window}` is a number of seconds."""
+    columns: Literal["value", "counts"] = "value"
+    """`counts`: two columns, the bad ones and all."""
+    tls: Literal["require", "verify-full", "disable"] = "require"
+    """`disable` is for this machine only."""
+
+    @property
+    def counts(self) -> bool:
+        """See `Entry.counts`."""
+        return self.columns == "counts"
+
+    @model_validator(mode="after")
+    def _check_sql(self) -> SqlEntry:
+        if self.tls == "disable" and not re.fullmatch(r"127\.\d+\.\d+\.\d+|localhost|::1", self.host):
+            raise ValueError("tls: disable is for 127.0.0.1 only: the password would cross a network")
+        refuse_unknown_placeholders((self.query,))
+        return self
+
+
 AnalysisEntry = Annotated[
-    CloudWatchEntry | CommandEntry | HttpEntry | KubernetesEntry | PrometheusEntry, Field(discriminator="type")
+    SqlEntry | CloudWatchEntry | CommandEntry | HttpEntry | KubernetesEntry | PrometheusEntry,
+    Field(discriminator="type"),
 ]
 
 

@@ -20,6 +20,7 @@ from slipway.delivery.adapters.analysis.command import Command
 from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
+from slipway.delivery.adapters.analysis.sql import Sql
 from slipway.delivery.adapters.attesting import RegistryAttestations
 from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
@@ -209,6 +210,7 @@ def _analyst(target: Target, declared: Callable[[], RolloutSettings | None]) -> 
             "http": HttpJson(read_secret),
             "kubernetes": LazyPodStates(target),
             "prometheus": Prometheus(read_secret),
+            "sql": Sql(read_secret),
         },
         declared,
     )

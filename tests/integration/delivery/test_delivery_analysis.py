@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -29,10 +30,15 @@ from slipway.delivery.adapters.analysis.http_json import HttpJson
 from slipway.delivery.adapters.analysis.pods import PodStates
 from slipway.delivery.adapters.analysis.prometheus import Prometheus
 from slipway.delivery.adapters.analysis.secret_values import secret_reader
+from slipway.delivery.adapters.analysis.sql import Sql
 from slipway.delivery.model.analysis import Answer, Question, Subject
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, RolloutSettings
 from slipway.errors import OperationError
+from slipway.sandbox.accounts import unreachable
+from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
+from slipway.sandbox.processes import ProcessTable
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SECRET = "s3cr3t-t0ken-that-nobody-may-see"
@@ -600,3 +606,71 @@ def test_cluster_that_refuses_or_does_not_answer_is_a_fault() -> None:
     with serve(lambda _path: (403, {"kind": "Status", "code": 403})) as site:
         assert "the cluster does not list pods: 403" in ask(pod_states(site.url), asked).fault
     assert "the cluster does not answer" in ask(pod_states(site.url), asked).fault
+
+
+# -- SQL
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    if os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        pytest.skip("needs root and Debian's PostgreSQL")
+    paths = SandboxPaths(tmp_path_factory.mktemp("postgres"))
+    instances = PostgresInstances(paths, ProcessTable(paths))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    names = {"name": "analysis", "master_username": "orders", "database": "orders"}
+    instances.create(DatabaseSpec(port=port, master_password=SECRET, **names))
+    yield port
+    instances.delete("analysis")
+    unreachable(paths.sandbox / "postgres")
+
+
+def sql_question(port: int, query: str, **entry: Any) -> Question:
+    address = {"host": "127.0.0.1", "port": port, "database": "orders", "user": "orders", "password": {"secret": "db"}}
+    return question(**{"type": "sql", "tls": "disable", "query": query, **address, **entry})
+
+
+@pytest.mark.parametrize(
+    ("query", "entry", "answer"),
+    [
+        ("select 2.5", {}, Answer(value=2.5)),
+        ("select {window}", {}, Answer(value=30)),
+        ("select length({release} || {colour})", {}, Answer(value=8)),
+        ("select count(*) from pg_class where relname like 'no%'", {}, None),
+        ("select 3, 100", {"columns": "counts"}, Answer(bad=3, total=100)),
+        ("select null", {}, Answer()),
+        ("select 1 where false", {}, Answer()),
+        ("select 3, null", {"columns": "counts"}, Answer()),
+        ("select 'a'", {}, Answer(fault="the query gives no number")),
+        ("select true", {}, Answer(fault="the query gives no number")),
+        ("select 'NaN'::float", {}, Answer(fault="the query gives no number")),
+        ("select 1 union all select 2", {}, Answer(fault="the query gives more than one row")),
+        ("select 1, 2", {}, Answer(fault="the query gives 2 columns, want one")),
+        ("create table t (id int)", {}, "cannot execute CREATE TABLE in a read-only transaction"),
+        ("select pg_sleep(60)", {"timeoutSeconds": 2}, "canceling statement due to statement timeout"),
+        ("selec 1", {}, "syntax error"),
+    ],
+)
+def test_sql_gives_one_row_of_numbers(
+    postgres: int, query: str, entry: dict[str, Any], answer: Answer | str | None
+) -> None:
+    found = ask(Sql(the_secret), sql_question(postgres, query, **entry))
+    if answer is None:
+        assert found.fault == ""
+    elif isinstance(answer, str):
+        assert answer in found.fault
+    else:
+        assert found == answer
+    assert SECRET not in repr(found)
+
+
+def test_sql_with_a_wrong_password_or_address_is_a_fault_without_the_password(postgres: int) -> None:
+    def wrong(reference: SecretRef, timeout_seconds: float) -> str:
+        return SECRET * 2
+
+    for provider, port in ((Sql(wrong), postgres), (Sql(the_secret), 9)):
+        fault = ask(provider, sql_question(port, "select 1")).fault
+        assert fault.startswith("PostgreSQL at 127.0.0.1: ")
+        assert SECRET not in fault

@@ -276,6 +276,16 @@ def test_refuses_an_address_with_json_that_could_not_judge(entry: dict[str, Any]
     assert says in str(caught.value)
 
 
+def test_refuses_a_password_over_a_network_in_plain_text_and_an_argument_with_a_nul() -> None:
+    address = {"host": "db.example", "database": "orders", "user": "a", "password": {"secret": "s"}, "tls": "disable"}
+    sql = {"name": "age", "type": "sql", "query": "select 1", "maximum": 1, **address}
+    with pytest.raises(ValidationError, match="the password would cross a network"):
+        RolloutSettings.model_validate({"analysis": [sql]})
+    for argv, says in (([], "at least 1 item"), (["{colour}"], "the program first"), (["a", "b\0"], "can have a NUL")):
+        with pytest.raises(ValidationError, match=says):
+            RolloutSettings.model_validate({"analysis": [{"name": "a", "type": "command", "argv": argv}]})
+
+
 def test_refuses_the_same_name_twice_and_too_many_entries() -> None:
     with pytest.raises(ValidationError, match="the name 'queue-age' is there twice"):
         RolloutSettings.model_validate({"analysis": [VALUE, VALUE]})

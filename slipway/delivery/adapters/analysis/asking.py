@@ -58,7 +58,7 @@ class Asking:
         return asked
 
     def _refuse_undeclared(self, entry: AnalysisEntry) -> None:
-        if self._declared is None or getattr(entry, "secret_header", None) is None:
+        if self._declared is None or not (getattr(entry, "secret_header", None) or getattr(entry, "password", None)):
             return
         settings = self._declared()
         if settings is None or entry not in settings.analysis:
