@@ -649,7 +649,7 @@ def sql_question(port: int, query: str, **entry: Any) -> Question:
         ("select 1 union all select 2", {}, Answer(fault="the query gives more than one row")),
         ("select 1, 2", {}, Answer(fault="the query gives 2 columns, want one")),
         ("create table t (id int)", {}, "cannot execute CREATE TABLE in a read-only transaction"),
-        ("select pg_sleep(60)", {"timeoutSeconds": 2}, "canceling statement due to statement timeout"),
+        ("select pg_sleep(60)", {"timeoutSeconds": 12}, "canceling statement due to statement timeout"),
         ("selec 1", {}, "syntax error"),
     ],
 )

@@ -47,7 +47,7 @@ def _one_row(entry: SqlEntry, query: str, parameters: dict[str, str | int], pass
     """The only row; no values where there is none. No message has the password, nor a value of the database."""
     import psycopg  # noqa: PLC0415 - 0.1 s, and few stack files have such entries
 
-    milliseconds = max(int(entry.timeout_seconds * 1000), 1)
+    milliseconds = max(int(entry.timeout_seconds * 500), 1)  # the other half is for the secret and the connection
     try:
         with psycopg.connect(
             host=entry.host,
