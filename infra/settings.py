@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
+from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.setting_faults import decode_settings, describe_faults
@@ -185,7 +186,7 @@ class RolloutSettings(_Settings):
     max_extensions: Annotated[int, Field(ge=0)] = 5
     """How often a step's bake is extended, by `hold` before it fails, and for `detectFactor`."""
     metrics: dict[Annotated[str, Field(pattern=r"^([a-z]+\.)?(errors|latency)$")], MetricSettings] = {}
-    """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
+    """By `errors` and `latency`, or by source and metric: `probe.latency`."""
     analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
     synthetic_requests: bool = True
     """Ask the candidate over the test route, so that a quiet service has numbers too."""
@@ -200,6 +201,8 @@ class RolloutSettings(_Settings):
     """So many of the pods that the whole traffic needs are asked for at once; the next once they are ready."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
+    analysis: AnalysisEntries = ()
+    """What else a candidate is judged by."""
 
 
 class SupplyChainSettings(SupplyChain):

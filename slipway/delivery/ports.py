@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
-from slipway.delivery.model.analysis import Comparison
+from slipway.delivery.model.analysis import Answer, Comparison, Question
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
@@ -258,6 +258,25 @@ class Metrics(Protocol):
         ...
 
 
+class Analyst(Protocol):
+    """Whoever answers the entries of `rollout.analysis`."""
+
+    def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        """One answer for each question, in their order. Never raises for the world, and takes no longer than the entries allow."""
+        ...
+
+
+class Unasked:
+    """An analyst who has no answer to anything."""
+
+    def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        """See `Analyst.ask`."""
+        return [Answer(fault=f"nothing answers entries of type {question.entry.type}") for question in questions]
+
+
+UNASKED = Unasked()
+
+
 class Probe(Protocol):
     """Requests of our own."""
 
@@ -351,6 +370,7 @@ class World:
     metrics: tuple[Metrics, ...]
     probe: Probe
     notifier: Notifier
+    analyst: Analyst = UNASKED
 
 
 @dataclass(frozen=True, kw_only=True)

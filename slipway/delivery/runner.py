@@ -365,7 +365,7 @@ class Runner:
         """Measure the step so far, keep that with the rollout, and judge it."""
         if not judged(rollout):
             return rollout, None
-        measurement = measure(rollout, self._world.metrics, self._ctx.clock.now())
+        measurement = measure(rollout, self._world.metrics, self._ctx.clock.now(), self._world.analyst)
         if measurement is None:
             return rollout, Verdict(kind=VerdictKind.NO_DATA, text="the step has just begun", reason=Reason.NO_DATA)
         verdict = judge((*rollout.measurements, measurement), rollout.settings, rollout.steps)

@@ -6,13 +6,21 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from slipway.contract.supply_chain import SupplyChain
+from slipway.delivery.adapters.analysis.asking import Asking, Provider
+from slipway.delivery.adapters.analysis.cloudwatch import CloudWatch
+from slipway.delivery.adapters.analysis.command import Command
+from slipway.delivery.adapters.analysis.http_json import HttpJson
+from slipway.delivery.adapters.analysis.prometheus import Prometheus
+from slipway.delivery.adapters.analysis.secret_values import secret_reader
+from slipway.delivery.adapters.analysis.sql import Sql
 from slipway.delivery.adapters.attesting import RegistryAttestations
 from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
@@ -23,9 +31,9 @@ from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
-from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
+from slipway.delivery.model.analysis import Answer, Comparison, Subject
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
@@ -33,8 +41,8 @@ from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Metrics, Place, Pods, Stack, World
-from slipway.documents import parse_json, read_stack_config
-from slipway.errors import UsageError
+from slipway.documents import read_stack_config
+from slipway.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
     from slipway.delivery.dashboard import Overview
@@ -43,9 +51,8 @@ DEFAULT_LEDGER_TABLE = "slipway-ledger"
 REGION = re.compile("[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}")
 WEBHOOK_URL_VARIABLE = "SLIPWAY_WEBHOOK_URL"
 WEBHOOK_SECRET_VARIABLE = "SLIPWAY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
-PROMETHEUS_URL_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
-PROMETHEUS_QUERIES_VARIABLE = "SLIPWAY_PROMETHEUS_QUERIES"
-"""JSON with `requests`, `errors` and `slow`, each a query with `{colour}` and `{window}`."""
+FORMER_PROMETHEUS_VARIABLE = "SLIPWAY_PROMETHEUS_URL"
+"""What it asked for stands in the stack file now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +81,15 @@ def build_context(
     facts, clock = read_project(project_dir, environment), SystemClock()
     parameters = {"service": facts.service, "environment": environment, "context": facts.app_dir.name}
 
+    def declared() -> RolloutSettings | None:
+        return read_rollout(project_dir, environment)
+
     return Context(
         place=Place(environment=environment, service=facts.service),
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
-        connect=connect,
+        connect=lambda target: connect(target, declared),
         attestations=RegistryAttestations(
             facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
         ),
@@ -89,7 +99,7 @@ def build_context(
         progress=progress,
         lease_wait_seconds=lease_wait_seconds,
         project_dir=project_dir,
-        declared=lambda: read_rollout(project_dir, environment),
+        declared=declared,
         demands=lambda: read_demands(project_dir, environment),
         has_image=lambda image: has_image(image, facts.region),
     )
@@ -153,14 +163,48 @@ class LazyCluster:
         self._cluster.migrate(release, revisions, tell)
 
 
-def connect(target: Target) -> World:
-    """The neighbours that a stack's output names."""
+class FormerPrometheus:
+    """Who still sets the variable counts on a judgement that is not made: there is no data. Ways back do not ask for any."""
+
+    source = "prometheus"
+
+    def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        """See `Metrics.compare`."""
+        del candidate, live, since, until
+        raise OperationError(
+            f"{FORMER_PROMETHEUS_VARIABLE} is not read any more: unset it, and write an entry of type prometheus into rollout.analysis"
+        )
+
+
+class LazyPodStates:
+    """Answers entries of type `kubernetes`; the client is loaded with the first question."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @cached_property
+    def _states(self) -> Provider:
+        from slipway.delivery.adapters.analysis.pods import PodStates  # noqa: PLC0415 - see above
+        from slipway.delivery.adapters.eks import build_api_client  # noqa: PLC0415 - see above
+
+        target = self._target
+        return PodStates(
+            lambda: build_api_client(target.cluster.name, target.region), target.cluster.namespace, target.service
+        )
+
+    def answer(self, entry: Any, subject: Subject) -> Answer:
+        """See `Provider.answer`."""
+        return self._states.answer(entry, subject)
+
+
+def connect(target: Target, declared: Callable[[], RolloutSettings | None] = lambda: None) -> World:
+    """The neighbours that a stack's output names. `declared`: the rollout settings of the stack file at hand."""
     balancer = Elbv2LoadBalancer(target.load_balancer, target.region)
     probe = HttpProbe(target, balancer.test_headers)
     slow_seconds = target.rollout.max_p99_seconds
     metrics: list[Metrics] = [CloudWatchMetrics(target.load_balancer, target.region, slow_seconds=slow_seconds)]
-    if os.environ.get(PROMETHEUS_URL_VARIABLE):
-        metrics.append(_prometheus())
+    if os.environ.get(FORMER_PROMETHEUS_VARIABLE):
+        metrics.append(FormerPrometheus())
     if target.rollout.synthetic_requests:
         metrics.append(probe)
     return World(
@@ -169,6 +213,22 @@ def connect(target: Target) -> World:
         metrics=tuple(metrics),
         probe=probe,
         notifier=Notifiers(_channels(target)),
+        analyst=_analyst(target, declared),
+    )
+
+
+def _analyst(target: Target, declared: Callable[[], RolloutSettings | None]) -> Asking:
+    read_secret = secret_reader(target.region)
+    return Asking(
+        {
+            "cloudwatch": CloudWatch(target.load_balancer, target.region),
+            "command": Command(declared),
+            "http": HttpJson(read_secret),
+            "kubernetes": LazyPodStates(target),
+            "prometheus": Prometheus(read_secret),
+            "sql": Sql(read_secret),
+        },
+        declared,
     )
 
 
@@ -251,12 +311,3 @@ def _channels(target: Target) -> list[Channel]:
     if url and secret:
         channels.append(signed_channel(url, secret))
     return channels
-
-
-def _prometheus() -> PrometheusMetrics:
-    document = parse_json(os.environ.get(PROMETHEUS_QUERIES_VARIABLE, ""), where=PROMETHEUS_QUERIES_VARIABLE)
-    try:
-        queries = PrometheusQueries.model_validate(document)
-    except ValidationError as error:
-        raise UsageError(describe_faults(error), where=PROMETHEUS_QUERIES_VARIABLE) from None
-    return PrometheusMetrics(os.environ[PROMETHEUS_URL_VARIABLE], queries)

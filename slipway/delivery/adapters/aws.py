@@ -31,6 +31,14 @@ def client(service: str, region: str) -> Any:
         return factory.client(service, config=CONFIG)
 
 
+def brief_client(service: str, region: str, timeout_seconds: float) -> Any:
+    """A client for what may fail, but not last: each of its two tries ends within so many seconds."""
+    factory: Any = session(region)
+    brief = Config(connect_timeout=timeout_seconds, read_timeout=timeout_seconds, retries={"total_max_attempts": 2})
+    with _settings_of_caller():
+        return factory.client(service, config=brief)
+
+
 @contextmanager
 def _settings_of_caller() -> Generator[None]:
     """What the AWS SDK cannot make a client of, as UsageError."""

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 
+from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.analysis.evidence import Counts, Rule, evidence_against, evidence_for
 from slipway.delivery.analysis.measuring import stretches_in_step
-from slipway.delivery.model.analysis import Comparison, Measurement, Sample, VerdictKind
+from slipway.delivery.analysis.values import allowed, judge_value
+from slipway.delivery.model.analysis import Comparison, Measurement, Reading, Sample, VerdictKind
 from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import Reason, Rollout, Step
 from slipway.delivery.model.target import MetricSettings, NoDataPolicy, RolloutSettings
@@ -40,6 +42,8 @@ class Metric:
     limit: float
     reason: Reason
     settings: MetricSettings
+    minimum: int
+    """Fewer requests than this are no data."""
 
     def bad(self, sample: Sample) -> int:
         """How many requests were bad."""
@@ -54,11 +58,27 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is said of one metric."""
+    """What is said of one metric, or of one entry of `rollout.analysis` that has a value."""
 
-    metric: Metric
+    metric: Metric | None = None
+    """None: a value."""
+    reading: Reading | None = None
+    allowed: str = ""
+    """The value's limits, in words."""
     kind: VerdictKind
     text: str
+    reason: Reason
+    settings: MetricSettings
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What was counted; None: a value."""
+        return self.metric and self.metric.comparison
+
+    @property
+    def synthetic(self) -> bool:
+        """It is about requests of our own."""
+        return self.comparison is not None and self.comparison.synthetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +98,15 @@ def judge(measurements: Sequence[Measurement], settings: RolloutSettings, steps:
 
 
 def find(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Sequence[Finding]:
-    """What the verdict on the last measurement is joined from: one finding for each metric."""
-    metrics = [metric for comparison in measurements[-1].comparisons for metric in _metrics(comparison, settings)]
+    """What the verdict on the last measurement is joined from: one finding for each metric, and for each entry's value."""
+    comparisons = [each for each in measurements[-1].comparisons if not each.analysis]
+    metrics = [metric for comparison in comparisons for metric in _metrics(comparison, settings)]
+    metrics += _counting_entries(measurements[-1], settings)
     judged = max(1, sum(not metric.settings.dry_run for metric in metrics))
     case = _Case(measurements=measurements, settings=settings, steps=steps, risk=RISK / judged)
     findings = [_judge_metric(metric, case) for metric in metrics]
-    return [_stand_in(finding, findings, settings) for finding in findings]
+    values = _judge_values(measurements[-1], settings)
+    return [*(_stand_in(finding, findings, settings) for finding in findings), *values]
 
 
 def replay(rollout: Rollout) -> Iterator[tuple[Measurement, Verdict]]:
@@ -104,7 +127,44 @@ def _metrics(comparison: Comparison, settings: RolloutSettings) -> Iterator[Metr
             limit=max(limit, SYNTHETIC_LIMIT_RATIO) if comparison.synthetic else limit,
             reason=Reason.PROBE_FAILED if comparison.synthetic else reason,
             settings=settings.metric(comparison.source, name),
+            minimum=settings.minimum_requests,
         )
+
+
+def _counting_entries(measurement: Measurement, settings: RolloutSettings) -> Iterator[Metric]:
+    """By the settings, not by what was measured: an entry that was forgotten is without data."""
+    found = {each.source: each for each in measurement.comparisons if each.analysis}
+    for entry in settings.analysis:
+        if entry.counts:
+            unasked = Comparison(source=entry.name, candidate=Sample(), analysis=True, fault="it was not asked")
+            yield Metric(
+                comparison=found.get(entry.name, unasked),
+                name="analysis",
+                limit=entry.maximum or 0.0,
+                reason=Reason.ANALYSIS_FAILED,
+                settings=_settings_of(entry, settings),
+                minimum=settings.minimum_requests if entry.minimum_total is None else entry.minimum_total,
+            )
+
+
+def _judge_values(measurement: Measurement, settings: RolloutSettings) -> Iterator[Finding]:
+    found = {each.name: each for each in measurement.readings}
+    for entry in settings.analysis:
+        if not entry.counts:
+            reading = found.get(entry.name, Reading(name=entry.name, fault="it was not asked"))
+            kind, text = judge_value(entry, reading)
+            yield Finding(
+                reading=reading,
+                allowed=allowed(entry),
+                kind=kind,
+                text=text,
+                reason=Reason.ANALYSIS_FAILED,
+                settings=_settings_of(entry, settings),
+            )
+
+
+def _settings_of(entry: AnalysisEntry, settings: RolloutSettings) -> MetricSettings:
+    return MetricSettings(on_no_data=entry.on_no_data or settings.on_no_data, dry_run=entry.dry_run)
 
 
 def _judge_metric(metric: Metric, case: _Case) -> Finding:
@@ -113,7 +173,7 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
         limit=metric.limit,
         factor=settings.detect_factor,
         excused=settings.error_factor,
-        minimum=settings.minimum_requests,
+        minimum=metric.minimum,
     )
     stretches = _stretches(metric, case.measurements)
     whole = reduce(Counts.plus, stretches, Counts())
@@ -122,25 +182,29 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
         starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
         against, loudest = evidence_against(stretches, rule, starts)
         if against >= -math.log(case.risk):
-            return Finding(metric=metric, kind=VerdictKind.FAIL, text=_text(metric, loudest, settings))
+            return _found(metric, VerdictKind.FAIL, _text(metric, loudest, settings))
         suspected = against > 0
-    missing = _missing(metric, settings)
+    missing = _missing(metric)
     if missing:
-        return Finding(metric=metric, kind=VerdictKind.NO_DATA, text=f"{metric.comparison.source}: {missing}")
+        return _found(metric, VerdictKind.NO_DATA, f"{metric.comparison.source}: {missing}")
     text = _text(metric, whole, settings)
     if suspected:  # the counts are likelier of a bad release: no more traffic until it is clear
-        return Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, suspected, not beyond doubt")
+        return _found(metric, VerdictKind.UNDECIDED, f"{text}, suspected, not beyond doubt")
     proof_due = latest.step == len(case.steps) - 1 and not metric.comparison.synthetic
     if not proof_due or _proves(whole, rule):
-        return Finding(metric=metric, kind=VerdictKind.PASS, text=text)
+        return _found(metric, VerdictKind.PASS, text)
     # What a flawless release could have shown when the last extension ends; waiting for less is in vain.
     step = case.steps[latest.step]
     longest = step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
     coming = metric.comparison.candidate.requests * max(longest / max(latest.seconds, 1.0) - 1, 0)
     if _proves(Counts(requests=whole.requests + int(coming)), rule):
-        return Finding(metric=metric, kind=VerdictKind.UNDECIDED, text=f"{text}, not enough to be sure")
-    few = f"too few requests to tell it from {settings.detect_factor:g} times as many"
-    return Finding(metric=metric, kind=VerdictKind.PASS, text=f"{text}; {few}")
+        return _found(metric, VerdictKind.UNDECIDED, f"{text}, not enough to be sure")
+    few = f"too few {'of them' if metric.comparison.analysis else 'requests'} to tell it from {settings.detect_factor:g} times as many"
+    return _found(metric, VerdictKind.PASS, f"{text}; {few}")
+
+
+def _found(metric: Metric, kind: VerdictKind, text: str) -> Finding:
+    return Finding(metric=metric, kind=kind, text=text, reason=metric.reason, settings=metric.settings)
 
 
 def _proves(counts: Counts, rule: Rule) -> bool:
@@ -172,13 +236,14 @@ def _stretches(metric: Metric, measurements: Sequence[Measurement]) -> list[Coun
     return counts
 
 
-def _missing(metric: Metric, settings: RolloutSettings) -> str:
+def _missing(metric: Metric) -> str:
     """What this metric lacks in the current step; "" when nothing."""
     comparison = metric.comparison
     if comparison.fault:
         return f"measurements cannot be read: {comparison.fault}"
-    if comparison.candidate.requests < settings.minimum_requests:
-        return f"{comparison.candidate.requests} requests to the candidate, {settings.minimum_requests} needed"
+    if comparison.candidate.requests < metric.minimum:
+        counted = "counted of" if comparison.analysis else "requests to"
+        return f"{comparison.candidate.requests} {counted} the candidate, {metric.minimum} needed"
     if metric.name == "latency" and comparison.candidate.slow is None:
         return "no answer times of the candidate"
     return ""
@@ -186,8 +251,10 @@ def _missing(metric: Metric, settings: RolloutSettings) -> str:
 
 def _stand_in(finding: Finding, findings: Sequence[Finding], settings: RolloutSettings) -> Finding:
     """A service that few visit is judged by our own requests, and that is said."""
-    users = finding.metric.comparison
-    own = [each.metric.comparison.candidate.requests for each in findings if each.metric.comparison.synthetic]
+    users = finding.comparison
+    if users is None or users.analysis:
+        return finding
+    own = [each.comparison.candidate.requests for each in findings if each.comparison and each.synthetic]
     quiet = not users.fault and not users.synthetic and users.candidate.requests < settings.minimum_requests
     if finding.kind is VerdictKind.NO_DATA and quiet and max(own, default=0) >= settings.minimum_requests:
         return replace(finding, kind=VerdictKind.PASS, text=f"{finding.text}; {max(own)} of our own stand in")
@@ -196,16 +263,16 @@ def _stand_in(finding: Finding, findings: Sequence[Finding], settings: RolloutSe
 
 def _join(findings: Sequence[Finding], numbers: dict[str, float]) -> Verdict:
     """Any failure fails; then what lacks data, by its policy; then what is not certain yet. Dry runs are only told."""
-    dry = [f"dry run, {each.kind}: {each.text}" for each in findings if each.metric.settings.dry_run]
-    judged = [each for each in findings if not each.metric.settings.dry_run]
+    dry = [f"dry run, {each.kind}: {each.text}" for each in findings if each.settings.dry_run]
+    judged = [each for each in findings if not each.settings.dry_run]
     failed = [each for each in judged if each.kind is VerdictKind.FAIL]
     if failed:
         text = "; ".join(each.text for each in failed)
-        return Verdict(kind=VerdictKind.FAIL, text=text, reason=failed[0].metric.reason, numbers=numbers)
+        return Verdict(kind=VerdictKind.FAIL, text=text, reason=failed[0].reason, numbers=numbers)
     # Our own requests add evidence when there are some, and are not missed when there are none.
-    lacking = [each for each in judged if each.kind is VerdictKind.NO_DATA and not each.metric.comparison.synthetic]
+    lacking = [each for each in judged if each.kind is VerdictKind.NO_DATA and not each.synthetic]
     for policy in ("fail", "hold"):
-        texts = dict.fromkeys(each.text for each in lacking if each.metric.settings.on_no_data == policy)
+        texts = dict.fromkeys(each.text for each in lacking if each.settings.on_no_data == policy)
         if texts:
             return _no_data(texts, numbers, policy)
     if not judged:
@@ -224,6 +291,10 @@ def _no_data(texts: Iterable[str], numbers: dict[str, float], policy: NoDataPoli
 
 def _numbers(measurement: Measurement) -> dict[str, float]:
     numbers: dict[str, float] = {}
+    for reading in measurement.readings:
+        for side, value in (("candidate", reading.candidate), ("live", reading.live)):
+            if value is not None:
+                numbers[f"{reading.name}.{side}.value"] = value
     for comparison in measurement.comparisons:
         for side, sample in (("candidate", comparison.candidate), ("live", comparison.live)):
             for name, value in asdict(sample).items() if sample else ():
@@ -234,11 +305,11 @@ def _numbers(measurement: Measurement) -> dict[str, float]:
 
 def _text(metric: Metric, counts: Counts, settings: RolloutSettings) -> str:
     what = f"took longer than {settings.max_p99_seconds:g} s" if metric.name == "latency" else "failed"
+    subject = f"requests to the candidate {what}"
+    if metric.comparison.analysis:
+        subject = "of the candidate are bad"
     peer = ""
     if counts.live_requests:
         peer = f"; the live colour has {counts.live_bad / counts.live_requests:.2%} of {counts.live_requests}"
     ratio = counts.bad / max(counts.requests, 1)
-    return (
-        f"{metric.comparison.source}: {ratio:.2%} of {counts.requests} requests to the candidate {what},"
-        f" {metric.limit:.2%} allowed{peer}"
-    )
+    return f"{metric.comparison.source}: {ratio:.2%} of {counts.requests} {subject}, {metric.limit:.2%} allowed{peer}"

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.analysis.reading import read_entries
 from slipway.delivery.model.analysis import Comparison, Measurement, Sample
 from slipway.delivery.model.rollout import Rollout, Step
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.ports import Metrics
+from slipway.delivery.ports import UNASKED, Analyst, Metrics
 from slipway.errors import SlipwayError
 
 MAXIMUM_STRETCHES = 60
@@ -25,8 +26,13 @@ def stretches_in_step(settings: RolloutSettings, steps: Sequence[Step]) -> int:
     return max(1, min(wanted, MAXIMUM_STRETCHES // analysed))
 
 
-def measure(rollout: Rollout, sources: Iterable[Metrics], now: datetime) -> Measurement | None:
-    """Ask every source about the step so far; None while it has no measurable time. A source that fails hides no other."""
+def measure(
+    rollout: Rollout, sources: Iterable[Metrics], now: datetime, analyst: Analyst = UNASKED
+) -> Measurement | None:
+    """Ask every source and every entry of `rollout.analysis` about the step so far; None while it has no measurable time.
+
+    A source that fails hides no other.
+    """
     settings, since = rollout.settings, rollout.baking_since
     until = now - timedelta(seconds=settings.metric_delay_seconds)
     if since is None or until <= since:
@@ -37,13 +43,16 @@ def measure(rollout: Rollout, sources: Iterable[Metrics], now: datetime) -> Meas
     seconds = (until - since).total_seconds()
     count = stretches_in_step(settings, rollout.steps)
     length = max(rollout.steps[rollout.step].bake_seconds, 1.0) / count
+    found = tuple(_ask(source, rollout, (since, until), last.get(source.source), own) for source in sources)
+    counted, readings = read_entries(rollout, analyst, until, before[-1] if before else None)
     return Measurement(
         at=now,
         since=since,
         step=rollout.step,
         seconds=seconds,
         stretch=min(int(seconds / length), count - 1),
-        comparisons=tuple(_ask(source, rollout, (since, until), last.get(source.source), own) for source in sources),
+        comparisons=(*found, *counted),
+        readings=readings,
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from slipway.contract.analysis import AnalysisEntry
+from slipway.delivery.model.colour import Colour
 
 
 class VerdictKind(StrEnum):
@@ -58,6 +62,57 @@ class Comparison:
     """The source counts our own requests among the users'; they are subtracted."""
     fault: str = ""
     """Why the source could not be read this time; the counts are those of the time before."""
+    analysis: bool = False
+    """The source is an entry of `rollout.analysis` that counts: no requests, but bad ones among all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What an entry of `rollout.analysis` is asked about."""
+
+    colour: Colour
+    release: str
+    since: datetime
+    """When the step began to bake."""
+    until: datetime
+
+    @property
+    def window_seconds(self) -> int:
+        """The time that is asked about, in whole seconds."""
+        return max(1, math.ceil((self.until - self.since).total_seconds()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One entry about one colour."""
+
+    entry: AnalysisEntry
+    subject: Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was answered: a value, or counts. Nothing of all: there is no data."""
+
+    value: float | None = None
+    bad: int | None = None
+    total: int | None = None
+    fault: str = ""
+    """Why there is no answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The values of an entry of `rollout.analysis`."""
+
+    name: str
+    candidate: float | None = None
+    """None: no data."""
+    live: float | None = None
+    """None: no data, or it is not compared."""
+    beyond: int = 0
+    """So many looks of the step in a row, with this one, found the candidate beyond the limit. A look without an answer is left out."""
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,5 +128,6 @@ class Measurement:
     stretch: int
     """Which part of the step this is in: the test starts once more with each."""
     comparisons: tuple[Comparison, ...]
+    readings: tuple[Reading, ...] = ()
     verdict: VerdictKind = VerdictKind.NO_DATA
     """What was concluded."""

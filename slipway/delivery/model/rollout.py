@@ -95,6 +95,7 @@ class Reason(StrEnum):
     ERRORS_ABOVE_LIMIT = "errors-above-limit"
     LATENCY_ABOVE_LIMIT = "latency-above-limit"
     PROBE_FAILED = "probe-failed"
+    ANALYSIS_FAILED = "analysis-failed"
     NO_DATA = "no-data"
     TARGETS_UNHEALTHY = "targets-unhealthy"
     SMOKE_TEST_FAILED = "smoke-test-failed"

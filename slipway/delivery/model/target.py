@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
@@ -106,7 +107,7 @@ class RolloutSettings(Part):
     on_no_data: NoDataPolicy = "hold"
     """`hold` bakes on, up to `max_extensions` times, and then fails."""
     metrics: dict[str, MetricSettings] = {}
-    """By `errors` and `latency`, or by source and metric: `prometheus.latency`."""
+    """By `errors` and `latency`, or by source and metric: `probe.latency`."""
     max_extensions: int = Field(default=5, ge=0)
     """How often the bake of a step may be extended by itself: for want of data, or of evidence in the last step."""
     metric_window_seconds: Seconds = Field(default=60, gt=0)
@@ -130,6 +131,8 @@ class RolloutSettings(Part):
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()
+    analysis: AnalysisEntries = ()
+    """What else a candidate is judged by."""
 
     def metric(self, source: str, name: str) -> MetricSettings:
         """The settings of one source's metric; the more specific key wins."""

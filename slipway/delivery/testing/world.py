@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.delivery.events import Event
-from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.analysis import Answer, Comparison, Question, Sample
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
@@ -16,6 +16,7 @@ from slipway.delivery.model.release import Revision
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
+from slipway.delivery.testing.analyst import SimulatedAnalyst
 from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.pods import SimulatedPods
 from slipway.errors import LockedError, OperationError
@@ -30,6 +31,8 @@ class Behaviour:
     """Answers slower than any limit."""
     healthy: bool = True
     smoke_fault: str = ""
+    analysis: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    """What entries of `rollout.analysis` are answered, by name; a good answer where nothing is named."""
 
 
 @dataclass(kw_only=True)
@@ -88,6 +91,7 @@ class SimulatedEnvironment:
             metrics=(_Metrics(self),),
             probe=_Probe(self),
             notifier=_Notifier(self),
+            analyst=SimulatedAnalyst(self._answer),
         )
 
     def outputs(self) -> Mapping[str, Any]:
@@ -130,6 +134,10 @@ class SimulatedEnvironment:
     def behaviour_of(self, release: ColourRelease) -> Behaviour:
         """How a release behaves."""
         return self.behaviour.get(release.release) or self.behaviour.get(release.version) or Behaviour()
+
+    def _answer(self, question: Question) -> Answer | None:
+        running = self.running.get(question.subject.colour)
+        return self.behaviour_of(running[0]).analysis.get(question.entry.name) if running else None
 
     def settle_weights(self) -> None:
         """Weights asked for hold once their lag is over, and pods follow the traffic."""

@@ -1,4 +1,4 @@
-"""Probes, notifications and Prometheus over real HTTP on loopback."""
+"""Probes and notifications over real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from slipway.delivery.adapters.notifiers import (
     signed_channel,
     slack_channel,
 )
-from slipway.delivery.adapters.prometheus import PrometheusMetrics, PrometheusQueries
 from slipway.delivery.events import Notice
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour
@@ -183,48 +182,3 @@ def test_webhook_that_hangs_or_fails_holds_nobody(monkeypatch: pytest.MonkeyPatc
         notifiers.flush()
         assert time.monotonic() - began < 40
         release.set()
-
-
-def queries() -> PrometheusQueries:
-    return PrometheusQueries(
-        requests='sum(increase(requests{colour="{colour}"}[{window}]))',
-        errors='sum(increase(errors{colour="{colour}"}[{window}]))',
-        slow='sum(increase(seconds_count{colour="{colour}"}[{window}]))',
-    )
-
-
-def vector(*values: str) -> Answer:
-    return 200, {
-        "status": "success",
-        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1.0, value]} for value in values]},
-    }
-
-
-def test_prometheus_is_asked_for_each_colour_and_window() -> None:
-    answers = iter([vector("100"), vector("3"), vector("2"), vector("900"), vector(), vector("NaN")])
-    with serve(lambda _path: next(answers)) as site:
-        compared = PrometheusMetrics(site.url, queries()).compare(
-            Colour.GREEN, Colour.BLUE, NOW, NOW + timedelta(seconds=30)
-        )
-        asked = httpx.URL(site.requests[0][0]).params["query"]
-    assert asked == 'sum(increase(requests{colour="green"}[30s]))'
-    assert compared.candidate == Sample(requests=100, errors=3, slow=2)
-    assert compared.live == Sample(requests=900, errors=0, slow=None)
-
-
-def test_refuses_a_percentile_and_says_what_to_give_instead() -> None:
-    with pytest.raises(ValueError, match="p99_seconds` is not judged any more; give `slow`"):
-        PrometheusQueries.model_validate({"requests": "r", "errors": "e", "p99_seconds": "p"})
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        ((200, {"status": "error", "error": "parse error"}), "refuses the query .*parse error"),
-        (vector("1", "2"), "gives 2 series, want one number"),
-        ((500, "no"), "Prometheus cannot be read"),
-    ],
-)
-def test_prometheus_that_does_not_answer_one_number_is_an_error(answer: Answer, text: str) -> None:
-    with serve(lambda _path: answer) as site, pytest.raises(OperationError, match=text):
-        PrometheusMetrics(site.url, queries()).compare(Colour.GREEN, None, NOW, NOW + timedelta(seconds=30))

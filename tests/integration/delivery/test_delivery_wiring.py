@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -16,7 +17,7 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, parse_target
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.wiring import build_context, connect, read_project, read_rollout
-from slipway.errors import NotFoundError, UsageError
+from slipway.errors import NotFoundError, OperationError, UsageError
 from slipway.stack import PulumiStack
 from slipway.stack.result import StackResult
 
@@ -103,6 +104,18 @@ def test_refuses_a_webhook_without_a_secret_to_sign_with(
     environment.exists = True
     with pytest.raises(UsageError, match="without a secret to sign with"):
         connect(parse_target(environment.outputs()))
+
+
+def test_who_still_sets_the_former_variable_of_prometheus_has_no_data_and_ways_back(
+    aws: boto3.Session, reference: LoadBalancerRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_PROMETHEUS_URL", "https://prometheus.example")
+    environment = Rehearsal().environment("dev")
+    environment.exists = True
+    world = connect(parse_target(environment.outputs()))
+    (former,) = (source for source in world.metrics if source.source == "prometheus")
+    with pytest.raises(OperationError, match="write an entry of type prometheus"):
+        former.compare(Colour.GREEN, Colour.BLUE, datetime.now(UTC), datetime.now(UTC))
 
 
 def test_reading_status_imports_neither_alembic_nor_the_kubernetes_client() -> None:

@@ -169,6 +169,19 @@ def test_freeze_windows_reach_delivery_as_they_are_written() -> None:
     assert json.loads(json.dumps(exported))["freezeWindows"] == [window]
 
 
+def test_analysis_reaches_delivery_as_it_is_written_and_its_faults_are_told_with_their_place() -> None:
+    entry = {"name": "age", "type": "prometheus", "url": "https://p.example", "value": "max(age)", "maximum": 60}
+    raw = raw_settings("dev") | {"rollout": json.dumps({"analysis": [entry]})}
+    exported = parse_settings(raw, environment="dev").rollout.model_dump(by_alias=True)
+    handed_on = slipway.delivery.model.target.RolloutSettings.model_validate(json.loads(json.dumps(exported)))
+    assert handed_on.analysis == parse_settings(raw, environment="dev").rollout.analysis
+    wrong = {"rollout": json.dumps({"analysis": [entry, entry | {"name": "b", "limit": 3, "maximum": "many"}]})}
+    said = faults(raw_settings("dev") | wrong)
+    assert "slipway:rollout.analysis[1]" in said
+    assert "limit: unknown key" in said
+    assert "maximum: input should be a valid number" in said
+
+
 def test_refuses_a_webhook_address_in_plain_text() -> None:
     texts = {f"slipway:{key}": text for key, text in raw_settings("dev").items()}
     key = "slipway:webhookUrl"

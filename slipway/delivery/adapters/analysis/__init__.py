@@ -1,0 +1,1 @@
+"""Who answers the entries of `rollout.analysis`: one file a type."""

@@ -1,0 +1,84 @@
+"""From the answers of `rollout.analysis` to what a measurement keeps of them. Pure but for the asking itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from slipway.contract.analysis import AnalysisEntry
+from slipway.delivery.analysis.values import is_beyond
+from slipway.delivery.model.analysis import Answer, Comparison, Measurement, Question, Reading, Sample, Subject
+from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.ports import Analyst
+
+LONGEST_FAULT = 200
+"""Each look is kept with the rollout."""
+
+
+def read_entries(
+    rollout: Rollout, analyst: Analyst, until: datetime, last: Measurement | None
+) -> tuple[tuple[Comparison, ...], tuple[Reading, ...]]:
+    """Ask every entry about the step so far: what was counted, and the values. An entry without an answer hides no other."""
+    entries = rollout.settings.analysis
+    candidate, live = _subjects(rollout, until)
+    asked = [
+        (entry, Question(entry=entry, subject=subject))
+        for entry in entries
+        for subject in (candidate, live if entry.compare_with_live else None)
+        if subject
+    ]
+    answers: dict[tuple[str, bool], Answer] = {}
+    for (entry, question), answer in zip(asked, analyst.ask([question for _, question in asked]), strict=True):
+        answers[entry.name, question.subject is candidate] = answer
+    counted: list[Comparison] = []
+    readings: list[Reading] = []
+    for entry in entries:
+        pair = (
+            answers.get((entry.name, True), Answer(fault="no release to ask about")),
+            answers.get((entry.name, False)),
+        )
+        if entry.counts:
+            counted.append(_counted(entry, *pair, last))
+        else:
+            readings.append(_reading(entry, *pair, last, rollout.settings.error_factor))
+    return tuple(counted), tuple(readings)
+
+
+def _subjects(rollout: Rollout, until: datetime) -> tuple[Subject | None, Subject | None]:
+    since, live = rollout.baking_since or until, rollout.original.live
+    running = rollout.original.colour(live) if live else None
+    candidate = rollout.candidate and Subject(
+        colour=rollout.colour, release=rollout.candidate.release, since=since, until=until
+    )
+    peer = Subject(colour=live, release=running.release, since=since, until=until) if live and running else None
+    return candidate, peer
+
+
+def _counted(entry: AnalysisEntry, candidate: Answer, live: Answer | None, last: Measurement | None) -> Comparison:
+    before = next((each for each in last.comparisons if each.source == entry.name), None) if last else None
+    before = before or Comparison(source=entry.name, candidate=Sample(), analysis=True)
+    fault = candidate.fault or (live.fault if live else "") or _nonsense(candidate) or (_nonsense(live) if live else "")
+    if fault:
+        return replace(before, fault=fault[:LONGEST_FAULT])
+    return replace(before, candidate=_sample(candidate), live=live and _sample(live), fault="")
+
+
+def _nonsense(answer: Answer) -> str:
+    bad, total = answer.bad or 0, answer.total or 0
+    return "" if 0 <= bad <= total else f"{bad} bad of {total} cannot be"
+
+
+def _sample(answer: Answer) -> Sample:
+    return Sample(requests=answer.total or 0, errors=answer.bad or 0)
+
+
+def _reading(
+    entry: AnalysisEntry, candidate: Answer, live: Answer | None, last: Measurement | None, error_factor: float
+) -> Reading:
+    before = next((each.beyond for each in last.readings if each.name == entry.name), 0) if last else 0
+    fault = candidate.fault or (live.fault if live else "")
+    if fault or candidate.value is None:
+        return Reading(name=entry.name, beyond=before, fault=fault[:LONGEST_FAULT])
+    peer = live.value if live else None
+    beyond = before + 1 if is_beyond(entry, candidate.value, peer, error_factor) else 0
+    return Reading(name=entry.name, candidate=candidate.value, live=peer, beyond=beyond)
