@@ -45,8 +45,9 @@ def _settings_of_caller() -> Generator[None]:
     try:
         yield
     except (BotoCoreError, ValueError) as error:
+        said = " ".join(str(error).split())  # it quotes what it does not take, line ends and all
         raise UsageError(
-            f"the AWS SDK does not take its settings: {error}", remedy="check the variables AWS_… and the profile"
+            f"the AWS SDK does not take its settings: {said}", remedy="check the variables AWS_… and the profile"
         ) from error
 
 

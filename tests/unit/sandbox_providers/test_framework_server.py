@@ -10,7 +10,7 @@ from unittest.mock import Mock
 from pulumi.runtime.proto import provider_pb2
 
 from slipway.providers.provider import CallContext, Caller, Provider, ReadResult
-from slipway.providers.server import ProviderServicer
+from slipway.providers.server import Peer, ProviderServicer
 from slipway.providers.values import PropertyMap
 
 
@@ -30,5 +30,8 @@ def test_missing_resource_has_no_properties_at_all() -> None:
     connections.find.return_value = Empty(Caller())
     urn = "urn:pulumi:dev::shop::empty:index:Thing::thing"
     request = provider_pb2.ReadRequest(id="gone", urn=urn, type="empty:index:Thing", name="thing")
-    answer = ProviderServicer(connections).Read(request, Mock())
+    context = Mock()
+    context.peer.return_value = "ipv4:127.0.0.1:40000"
+    answer = ProviderServicer(connections, 4567).Read(request, context)
+    connections.find.assert_called_once_with(Peer(40000, 4567))
     assert not answer.HasField("properties")
