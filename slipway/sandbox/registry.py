@@ -10,6 +10,7 @@ so does everything while the daemon is away.
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import httpx
@@ -116,8 +117,8 @@ class Registry:
         self._folder.mkdir(parents=True, exist_ok=True)
         let_read(self._folder, ACCOUNT)
         seen = reachable(self._folder)
-        socket = seen / SOCKET
-        self._write("registry.yml", CONFIGURATION.format(folder=seen / "images", socket=socket))
+        store = seen / SOCKET
+        self._write("registry.yml", CONFIGURATION.format(folder=seen / "images", socket=store))
         self._write("access.pem", self._access.public_key().decode())
         self._write("haproxy.cfg", _proxy_configuration(seen))
         self._processes.ensure(
@@ -127,7 +128,7 @@ class Registry:
                 account=ACCOUNT,
                 folders=[self._folder / "images", self._folder / SOCKET.parent],
                 cwd=Path("/"),
-                ready=lambda: _answers(httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)))),
+                ready=lambda: _listens(store) and _answers(httpx.Client(transport=httpx.HTTPTransport(uds=str(store)))),
                 ready_timeout_seconds=20,
             )
         )
@@ -180,6 +181,12 @@ def _proxy_configuration(seen: Path) -> str:
 
 def _fault(code: str, message: str) -> str:
     return json.dumps({"errors": [{"code": code, "message": message}]})
+
+
+def _listens(path: Path) -> bool:
+    """Asked before httpx is, which leaves a socket open where nobody listens (httpcore 1.0.9)."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _answers(client: httpx.Client) -> bool:
