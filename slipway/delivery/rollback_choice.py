@@ -86,16 +86,16 @@ def _went_back(newest: Rollout | None, history: Sequence[Rollout], live: ColourR
 def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     """Whether the warm colour's pods are of its release. After a rollout that was turned back there it is the owed `up` that sees to it."""
     last, warm = ctx.ledger.rollout(ctx.place), wanted.colour(wanted.idle)
-    replaced = last and last.reason and last.colour is wanted.idle and Phase.DEPLOYING in last.path
-    owed = [item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP]
-    if not last or not replaced or not owed:
+    owed = next((item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP), None)
+    if last is None or owed is None:
         return True
-    if owed[0].rollout != last.id or not owed[0].attempts:
+    replaced = bool(last.reason) and last.colour is wanted.idle and Phase.DEPLOYING in last.path
+    if replaced and (owed.rollout != last.id or not owed.attempts):
         return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
     try:
         pods = ctx.connect(target).cluster.pods(wanted.idle)
     except SlipwayError:
-        return False
+        return not replaced
     return pods is not None and warm is not None and pods.release == warm.release
 
 
