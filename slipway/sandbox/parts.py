@@ -125,6 +125,7 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
+            self._try("networks", self._clusters.close_networks)
             if "clusters" in self.faults or self._some_process_ended():
                 self._try("clusters", self._resume_clusters)
 

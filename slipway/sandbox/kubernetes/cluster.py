@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ class ClusterManager:
         self._book = ClusterBook(paths)
         self._binaries = Binaries(paths)
         self._etcd = Etcd(paths, processes)
+        self._closed: frozenset[IPv4Network] = frozenset()
+
+    def close_networks(self) -> None:
+        """Keep pods out of networks that the machine has joined since its clusters were started. Cheap where there are none."""
+        links = network.links()
+        if links != self._closed and self.names():
+            network.close_networks(links)
+            self._closed = links
 
     def prepare(self, progress: Callable[[str], None] | None = None) -> None:
         """Build the programs, unless they are in the cache: about 10 minutes the first time on 2 cores."""

@@ -6,7 +6,7 @@ Pods keep their own addresses towards the host and each other; only what leaves 
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -35,7 +35,12 @@ def ensure_host() -> None:
         setting = Path("/proc/sys") / name
         if int(setting.read_text()) < value:
             setting.write_text(str(value))
-    ensure_chain(forward_chain(machine_nameservers(), _links()))
+    close_networks(links())
+
+
+def close_networks(networks: Collection[IPv4Network]) -> None:
+    """Let pods out, but not to these networks of the machine's own interfaces."""
+    ensure_chain(forward_chain(machine_nameservers(), networks))
 
 
 def remove_host() -> None:
@@ -44,11 +49,11 @@ def remove_host() -> None:
     remove_chain(chain.name, hook=chain.hook)
 
 
-def _links() -> list[IPv4Network]:
+def links() -> frozenset[IPv4Network]:
     """The networks of the machine's own interfaces."""
     addresses = [each for found in psutil.net_if_addrs().values() for each in found if each.family == socket.AF_INET]
-    links = [IPv4Network(f"{each.address}/{each.netmask}", strict=False) for each in addresses if each.netmask]
-    return [link for link in links if link.prefixlen]
+    found = (IPv4Network(f"{each.address}/{each.netmask}", strict=False) for each in addresses if each.netmask)
+    return frozenset(network for network in found if network.prefixlen)
 
 
 def ensure_cluster(layout: ClusterLayout) -> None:

@@ -327,7 +327,7 @@ ALL = DEAD | {"dimensions": {"QueueName": "orders-{colour}"}}
 BALANCER = LoadBalancerRef.model_validate(
     {
         "arn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/orders/1",
-        **dict.fromkeys(("dnsName", "url", "testUrl", "listenerArn", "testListenerArn"), ""),
+        **dict.fromkeys(("dnsName", "url", "listenerArn"), ""),
         "targetGroups": {
             colour: f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders-{colour}/1"
             for colour in ("blue", "green")
