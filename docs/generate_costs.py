@@ -19,6 +19,7 @@ FOOT = """
 Not in it:
 
 * Nodes beyond `cluster.nodes.desired`, and the database's storage beyond `database.storageGib`: both grow with load.
+* The old colour, which has as many pods as the new one until the rollback window is over.
 * Data through NAT gateways (0.045 USD per GB; S3 and DynamoDB bypass them), the load balancer's capacity units, traffic to the
   internet and between zones.
 * Logs (0.50 USD per GB taken in): the control plane's and the database's, kept for `monitoring.logRetentionDays`.

@@ -100,6 +100,7 @@ def _colour_status(wanted: Wanted, colour: Colour, state: BalancerState | None, 
     actual = state.weights.of(colour) if state and state.weights else None
     return ColourStatus(
         running=wanted.colour(colour),
+        floor=wanted.floors.get(colour),
         wanted_percent=wanted.weights.of(colour),
         actual_percent=actual,
         healthy=health.healthy if health else None,

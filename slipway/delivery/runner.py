@@ -363,7 +363,7 @@ class Runner:
 
     def _judge(self, rollout: Rollout) -> tuple[Rollout, Verdict | None]:
         """Measure the step so far, keep that with the rollout, and judge it."""
-        if not judged(rollout):
+        if not judged(rollout, self._ctx.clock.now()):
             return rollout, None
         measurement = measure(rollout, self._world.metrics, self._ctx.clock.now(), self._world.analyst)
         if measurement is None:

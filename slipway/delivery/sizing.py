@@ -76,7 +76,7 @@ def _plan(rollout: Rollout, seen: Observation, now: datetime, *, percent: int, s
 def _change(seen: Observation, plan: SizePlan, percent: int) -> Act | None:
     """Ledger first, then the autoscalers; None once both keep what the ledger says."""
     if plan.floors != seen.wanted.floors:
-        kept = ", ".join(f"{colour} {floor.pods}" for colour, floor in sorted(plan.floors.items())) or "as declared"
+        kept = ", ".join(f"{colour} {floor}" for colour, floor in sorted(plan.floors.items())) or "as declared"
         wanted = replace(seen.wanted, floors=plan.floors)
         return Act(action=WriteWanted(wanted=wanted, text=f"pods before {percent} %: {kept}"))
     for colour, size in sorted(seen.sizes.items()):
@@ -132,7 +132,10 @@ def _later(rollout: Rollout, before: Floor | None) -> datetime:
     return max(until, before.until) if before and before.until else until
 
 
-def judged(rollout: Rollout) -> bool:
-    """Whether the step that the traffic is at is measured and judged now."""
-    baking = rollout.phase is Phase.BAKING or (rollout.phase is Phase.SIZING and rollout.baking_since is not None)
-    return baking and rollout.steps[rollout.step].analyse
+def judged(rollout: Rollout, now: datetime) -> bool:
+    """Whether the step that the traffic is at is to be measured and judged now. Pods are looked for more often than numbers."""
+    if rollout.phase not in {Phase.BAKING, Phase.SIZING} or rollout.baking_since is None:
+        return False
+    last = rollout.measurements[-1].at if rollout.measurements else rollout.baking_since
+    due = last + timedelta(seconds=rollout.settings.analysis_interval_seconds)
+    return rollout.steps[rollout.step].analyse and (rollout.phase is Phase.BAKING or now >= due)

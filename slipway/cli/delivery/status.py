@@ -59,6 +59,7 @@ def _print_remarks(place: PlaceStatus, now: datetime) -> None:
         "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
         "waits": place.rollout.waits_for if place.rollout else "",
         "busy": place.lease,
+        "keeps pods, at least": place.kept,
         "owed": "; ".join(item.told(now) for item in place.owed) + tries if place.owed else "",
         "rejected": "; ".join(
             f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected

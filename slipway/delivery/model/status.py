@@ -10,7 +10,7 @@ from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.fitness import Fitness, digest_of
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.rollout import Rollout
-from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.model.wanted import ColourRelease, Floor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class ColourStatus:
     live: bool
     warm: bool
     """Runs the release that was live before, ready to take over at once."""
+    floor: Floor | None = None
+    """Pods that it keeps at least; None: what the stack file says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,11 @@ class PlaceStatus:
     history: tuple[Rollout, ...]
     problem: str
     """Why some of this could not be read; "" when all could."""
+
+    @property
+    def kept(self) -> str:
+        """Pods that colours keep at least, above what the stack file says, for people; "": none."""
+        return ", ".join(f"{colour} {row.floor}" for colour, row in self.colours.items() if row.floor)
 
     def rejects(self, running: ColourRelease) -> bool:
         """Whether a release is rejected here."""

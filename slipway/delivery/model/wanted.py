@@ -29,6 +29,10 @@ class Floor:
     until: datetime | None = None
     """None: while a rollout is under way."""
 
+    def __str__(self) -> str:
+        """As people are told of it."""
+        return f"{self.pods} until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else str(self.pods)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:

@@ -8,7 +8,7 @@ it is told.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from slipway.delivery.gates import GateFacts, refuse_without_room
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Reason
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.size import Room, Size, plan_size, pods_for_all
 from slipway.delivery.model.wanted import Floor
@@ -204,6 +204,24 @@ def test_warm_colour_is_as_large_as_live_for_its_window(minutes: int) -> None:
         dev.pass_time()
     assert dev.pods.lost_requests == 0
     assert (dev.clock.now() - began).total_seconds() < 200
+
+
+def test_status_says_what_is_kept_and_until_when() -> None:
+    rehearsal, dev = released_twice(rollbackWindowSeconds=3600)
+    began = next(entry.at for entry in reversed(last_rollout(rehearsal).journal) if entry.phase is Phase.SETTLING)
+    soon, late = (f"{began + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC" for seconds in (HOLD_SECONDS, 3600))
+    (place,) = delivery.status(rehearsal.context("dev"))
+    assert place.kept == f"blue 30 until {soon}, green 30 until {late}"
+    dev.clock.sleep(4000)
+    delivery.resume(rehearsal.context("dev"))
+    (place,) = delivery.status(rehearsal.context("dev"))
+    assert place.kept == ""
+
+
+def last_rollout(rehearsal: Rehearsal) -> Rollout:
+    rollout = rehearsal.ledger.rollout(rehearsal.environment("dev").place)
+    assert rollout
+    return rollout
 
 
 def test_plain_up_keeps_the_floors_that_the_ledger_says() -> None:
