@@ -34,7 +34,7 @@ def test_judge_shows_each_look_of_the_last_rollout_that_was_analysed(
     delivery.release(context)
     delivery.rollback(context)
     looks = judge("--replay", "dev")
-    assert len(looks) == 17  # two of them while pods for the next step are waited for
+    assert len(looks) == 15
     assert "step 1 after 1 s: no-data: simulation: 5 requests to the candidate, 10 needed" in looks[0]
     assert "step 3 after 5 s: pass: simulation: 0.00% of 400 requests to the candidate failed" in looks[-1]
     assert judge("dev") == looks[-1:]
