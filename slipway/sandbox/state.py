@@ -32,7 +32,8 @@ UNSAVED_ATTRIBUTES = {"cloudwatch": ("metric_data", "paged_metric_data")}
 """Metrics are not kept over a restart: thousands a minute, and worthless after it."""
 COMPANIONS = {"rds": ("secretsmanager", "kms"), "eks": ("ec2",), "elbv2": ("ec2",), "autoscaling": ("ec2",)}
 """Services whose state an operation of the first changes as well: a managed secret must not be lost while its database is kept."""
-UNSAVED_SERVICES = frozenset({"moto_api", "instance_metadata"})
+UNSAVED_SERVICES = frozenset({"moto_api", "instance_metadata", "lambda"})
+"""moto's own, and Lambda: SQS asks it for what listens to a queue, the sandbox runs no function, and its layers are in no file's form."""
 
 log = get_logger(__name__)
 

@@ -69,6 +69,14 @@ def test_state_comes_back_when_the_process_is_new(moto: None, tmp_path: Path) ->
     # Not proven: every service that moto has; those of the sandbox's programs only.
 
 
+def test_backend_that_cannot_be_kept_leaves_no_fault(moto: None, tmp_path: Path) -> None:
+    """A queue's first message asks Lambda who listens to it: the sandbox had a fault from then on."""
+    boto3.client("lambda", REGION).list_functions()
+    state = MotoState(tmp_path)
+    state.save_all()
+    assert state.faults == {}
+
+
 def test_catalogues_are_kept_by_reference(moto: None, tmp_path: Path) -> None:
     state = MotoState(tmp_path)
     boto3.client("ec2", REGION).create_vpc(CidrBlock="10.0.0.0/16")
