@@ -73,7 +73,7 @@ def test_backend_that_cannot_be_kept_leaves_no_fault(moto: None, tmp_path: Path)
     """A queue's first message asks Lambda who listens to it: the sandbox had a fault from then on."""
     boto3.client("lambda", REGION).list_functions()
     state = MotoState(tmp_path)
-    state.save_all()
+    state.save("lambda")
     assert state.faults == {}
 
 
