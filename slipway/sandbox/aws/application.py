@@ -36,7 +36,7 @@ from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
-from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature
+from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature, is_presigned
 from slipway.sandbox.ports import HOST_ADDRESS
 
 MAXIMUM_BODY_BYTES = 256 << 20
@@ -166,7 +166,8 @@ def _refuse(operation: Operation, environ: Environ, body: bytes) -> Answer | Non
     else:
         try:
             caller, scope = check_signature(environ, body, caller_of, datetime.now(UTC))
-            check_service(scope, operation.service)
+            if is_presigned(environ):  # of others it is the scope by which moto finds the service
+                check_service(scope, operation.service)
         except SignatureError as error:
             fault = not_authenticated(operation, error.code, str(error))
         else:
@@ -197,7 +198,7 @@ def _fault_of_signed(operation: Operation, environ: Environ, body: bytes, caller
 
 def _buffer_body(environ: Environ) -> bytes | None:
     """Read the body before the lock is taken: a slow sender must not keep the others waiting. None: as `read_body`."""
-    signed = "HTTP_AUTHORIZATION" in environ or "X-Amz-Signature=" in str(environ.get("QUERY_STRING"))
+    signed = "HTTP_AUTHORIZATION" in environ or is_presigned(environ)
     limit = MAXIMUM_BODY_BYTES if signed else MAXIMUM_UNSIGNED_BODY_BYTES
     body = read_body(environ, limit)
     if body is None:

@@ -150,6 +150,11 @@ def check_signature(
     return caller, scope
 
 
+def is_presigned(environ: Mapping[str, Any]) -> bool:
+    """Whether a request carries its signature in the address."""
+    return "X-Amz-Signature=" in str(environ.get("QUERY_STRING"))
+
+
 def check_service(scope: Scope, service: str) -> None:
     """Raises SignatureError where a request was signed for another service than moto's `service`, which is to serve it."""
     try:

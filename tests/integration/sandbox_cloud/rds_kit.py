@@ -22,7 +22,7 @@ from tests.aws import aws_client
 from tests.integration.sandbox_cloud.conftest import ApiDaemon
 
 PROGRAM = """
-import os, socket, threading, time
+import contextlib, os, socket, threading, time
 from slipway.sandbox import postgres
 from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.daemon import DaemonOptions, run
@@ -50,7 +50,8 @@ def keep():
     resume_instances()
     while True:
         time.sleep(0.3)
-        keep_instances()
+        with contextlib.suppress(Exception):  # as the daemon does: the next round tries again
+            keep_instances()
 
 postgres.PostgresInstances.set_master = may_fail
 with socket.socket() as probe:
