@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
 
-pytestmark = [needs_postgres, pytest.mark.xdist_group("rds")]  # their servers share a span of ports
+pytestmark = needs_postgres
 AT_ONCE = {"RotateMasterUserPassword": True, "ApplyImmediately": True}
 SETTLED_SECONDS = 20
 

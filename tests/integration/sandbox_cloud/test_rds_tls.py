@@ -20,7 +20,7 @@ from slipway.sandbox.database_tls import DatabaseAuthority
 from slipway.sandbox.paths import SandboxPaths
 from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
 
-pytestmark = [needs_postgres, pytest.mark.xdist_group("rds")]  # their servers share a span of ports
+pytestmark = needs_postgres
 AUTHORITY = "rds-ca-ecc384-g1"
 
 

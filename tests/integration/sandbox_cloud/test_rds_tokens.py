@@ -12,7 +12,7 @@ import pytest
 from tests.identities import ACCOUNT, Identities, allow
 from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
 
-pytestmark = [needs_postgres, pytest.mark.xdist_group("rds")]  # their servers share a span of ports
+pytestmark = needs_postgres
 REFUSED = "LDAP authentication failed for user"
 Clients = Callable[..., Any]
 
