@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,10 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from orders.model import NewOrder
 from orders.store import OrderStore
-from slipway.sandbox.accounts import unreachable
-from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
-from slipway.sandbox.processes import ProcessTable
+from tests.postgres_server import postgres_server
 from tests.unit.app.orders_fakes import settings
 
 TEA = NewOrder(item="tea", quantity=1)
@@ -38,19 +33,8 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    if os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        pytest.skip("needs root and Debian's PostgreSQL")
-    paths = SandboxPaths(tmp_path_factory.mktemp("postgres"))
-    instances = PostgresInstances(paths, ProcessTable(paths))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    instances.create(
-        DatabaseSpec(name="shop", port=port, master_username="orders", master_password="secret", database="orders")
-    )
-    yield port
-    instances.delete("shop")
-    unreachable(paths.sandbox / "postgres")
+    with postgres_server(tmp_path_factory.mktemp("postgres"), "shop", "secret") as port:
+        yield port
 
 
 class Database:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -35,10 +34,7 @@ from slipway.delivery.model.analysis import Answer, Question, Subject
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef, RolloutSettings
 from slipway.errors import OperationError
-from slipway.sandbox.accounts import unreachable
-from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
-from slipway.sandbox.processes import ProcessTable
+from tests.postgres_server import postgres_server
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SECRET = "s3cr3t-t0ken-that-nobody-may-see"
@@ -613,18 +609,8 @@ def test_cluster_that_refuses_or_does_not_answer_is_a_fault() -> None:
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    if os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        pytest.skip("needs root and Debian's PostgreSQL")
-    paths = SandboxPaths(tmp_path_factory.mktemp("postgres"))
-    instances = PostgresInstances(paths, ProcessTable(paths))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    names = {"name": "analysis", "master_username": "orders", "database": "orders"}
-    instances.create(DatabaseSpec(port=port, master_password=SECRET, **names))
-    yield port
-    instances.delete("analysis")
-    unreachable(paths.sandbox / "postgres")
+    with postgres_server(tmp_path_factory.mktemp("postgres"), "analysis", SECRET) as port:
+        yield port
 
 
 def sql_question(port: int, query: str, **entry: Any) -> Question:

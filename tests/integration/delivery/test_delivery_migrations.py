@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,10 +22,7 @@ import pytest
 from slipway.delivery.adapters.migration_job import LOCK_TIMEOUT_MILLISECONDS, is_lock_timeout
 from slipway.delivery.migrations.history import render_migrations
 from slipway.delivery.migrations.lint import lint_migrations
-from slipway.sandbox.accounts import unreachable
-from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
-from slipway.sandbox.processes import ProcessTable
+from tests.postgres_server import postgres_server
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/migrations.md").read_text()
@@ -109,18 +105,8 @@ RESET = f"DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop; {TABLES}"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    if os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        pytest.skip("needs root and Debian's PostgreSQL")
-    paths = SandboxPaths(tmp_path_factory.mktemp("postgres"))
-    instances = PostgresInstances(paths, ProcessTable(paths))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    names = {"name": "migrations", "master_username": "orders", "database": "orders"}
-    instances.create(DatabaseSpec(port=port, master_password="secret", **names))
-    yield port
-    instances.delete("migrations")
-    unreachable(paths.sandbox / "postgres")
+    with postgres_server(tmp_path_factory.mktemp("postgres"), "migrations", "secret") as port:
+        yield port
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,16 @@ class RdsDaemon(ApiDaemon):
         paths = SandboxPaths(self.home)
         PostgresInstances(paths, ProcessTable(paths)).remove_all()
         unreachable(paths.sandbox / "postgres")
+
+
+@contextmanager
+def running(home: Path) -> Iterator[RdsDaemon]:
+    """A daemon, and none of its databases afterwards."""
+    made = RdsDaemon(home)
+    made.start()
+    yield made
+    made.end(signal.SIGTERM)
+    made.remove_databases()
 
 
 class Instance:

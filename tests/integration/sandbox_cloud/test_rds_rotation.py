@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
+from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres, running
 
 pytestmark = needs_postgres
 AT_ONCE = {"RotateMasterUserPassword": True, "ApplyImmediately": True}
@@ -19,11 +19,8 @@ SETTLED_SECONDS = 20
 
 @pytest.fixture(scope="module")
 def rds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RdsDaemon]:
-    made = RdsDaemon(tmp_path_factory.mktemp("home"))
-    made.start()
-    yield made
-    made.end(signal.SIGTERM)
-    made.remove_databases()
+    with running(tmp_path_factory.mktemp("home")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from botocore.exceptions import ClientError
 from slipway.sandbox.accounts import reachable
 from slipway.sandbox.database_tls import DatabaseAuthority
 from slipway.sandbox.paths import SandboxPaths
-from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
+from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres, running
 
 pytestmark = needs_postgres
 AUTHORITY = "rds-ca-ecc384-g1"
@@ -26,11 +25,8 @@ AUTHORITY = "rds-ca-ecc384-g1"
 
 @pytest.fixture(scope="module")
 def rds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RdsDaemon]:
-    made = RdsDaemon(tmp_path_factory.mktemp("home"))
-    made.start()
-    yield made
-    made.end(signal.SIGTERM)
-    made.remove_databases()
+    with running(tmp_path_factory.mktemp("home")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

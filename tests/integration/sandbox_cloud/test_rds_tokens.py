@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.identities import ACCOUNT, Identities, allow
-from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres
+from tests.integration.sandbox_cloud.rds_kit import Instance, RdsDaemon, instance, needs_postgres, running
 
 pytestmark = needs_postgres
 REFUSED = "LDAP authentication failed for user"
@@ -19,11 +18,8 @@ Clients = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def rds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RdsDaemon]:
-    made = RdsDaemon(tmp_path_factory.mktemp("home"))
-    made.start()
-    yield made
-    made.end(signal.SIGTERM)
-    made.remove_databases()
+    with running(tmp_path_factory.mktemp("home")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

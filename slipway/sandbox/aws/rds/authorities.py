@@ -42,9 +42,7 @@ def _describe_certificates(self: RDSResponse) -> ActionResult:
     postgres = world().postgres
     if postgres is None:
         raise NotImplementedError("there are no databases behind this API")
-    identifier = self.params.get("CertificateIdentifier")
-    if identifier not in {None, AUTHORITY}:
-        raise CertificateNotFoundError(str(identifier))
+    check_authority({"ca_certificate_identifier": self.params.get("CertificateIdentifier")})
     facts = postgres.authority.facts()
     certificate = {
         "CertificateIdentifier": AUTHORITY,
