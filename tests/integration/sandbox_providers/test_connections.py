@@ -45,6 +45,18 @@ def connect(listener: socket.socket) -> socket.socket:
     return socket.create_connection(listener.getsockname())
 
 
+def bound(port: int = 0, *, user: int = 0) -> socket.socket:
+    """A client's socket at a port that several of these share. (One that `connect` chose may be taken by any process when it is closed.)"""
+    os.seteuid(user or os.geteuid())
+    try:
+        client = socket.socket()
+    finally:
+        os.seteuid(os.getuid())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(("127.0.0.1", port))
+    return client
+
+
 @pytest.fixture
 def command(listener: socket.socket, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Peer]]:
     """A process in a project's folder that is connected, and its peer's name."""
@@ -95,9 +107,7 @@ def test_connection_to_us_is_not_one_to_elsewhere_from_the_same_port(listener: s
     with ExitStack() as kept:
         port = 0
         for is_ours in [*[False] * 8, True]:
-            client = kept.enter_context(socket.socket())
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.bind(("127.0.0.1", port))
+            client = kept.enter_context(bound(port))
             port = client.getsockname()[1]
             with socket.create_server(("127.0.0.1", 0)) as elsewhere:
                 client.connect((listener if is_ours else elsewhere).getsockname())
@@ -113,9 +123,7 @@ def test_owners_connection_to_one_package_says_nothing_of_somebodys_from_the_sam
         packages = [kept.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         port, peers = 0, list[Peer]()
         for package in packages:
-            client = kept.enter_context(socket.socket())
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.bind(("127.0.0.1", port))
+            client = kept.enter_context(bound(port))
             client.connect(package.getsockname())
             port = client.getsockname()[1]
             peers.append(peer_of(client))
@@ -134,17 +142,12 @@ def test_owners_connection_to_one_package_says_nothing_of_somebodys_from_the_sam
 def test_port_that_the_command_has_left_is_nobody_elses(listener: socket.socket) -> None:
     """Its instance waits for the command to connect again; who gets its port meanwhile is looked at anew."""
     connections = Connections(Provider)
-    with connect(listener) as connection:
+    with bound() as connection, bound(connection.getsockname()[1], user=NOBODY) as thief:
+        connection.connect(listener.getsockname())
         peer = peer_of(connection)
         connections.open(peer, "127.0.0.1:1")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves no TIME_WAIT
-    os.seteuid(NOBODY)
-    try:
-        thief = socket.socket()
-    finally:
-        os.seteuid(0)
-    with thief:
-        thief.bind(("127.0.0.1", peer.client_port))
+        connection.close()
         thief.connect(listener.getsockname())
         with pytest.raises(ProviderError, match=f"not the user {NOBODY}"):
             connections.find(peer)
