@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from slipway.delivery.model.rollout import Phase, Reason, Rollout
 
@@ -15,10 +15,22 @@ def attend(rollout: Rollout, now: datetime) -> Rollout:
 
 
 def take_up(rollout: Rollout, now: datetime) -> Rollout:
-    """What another process left, by this machine's clock: one that is behind would bake, and be asked, from a moment to come."""
-    moments = ("baking_since", "paused_since", "asked_since")
-    early = {name: now for name in moments if (since := getattr(rollout, name)) and since > now}
-    return attend(replace(rollout, **early), now)
+    """What another process left, by this machine's clock.
+
+    Bakes and approvals have as long left as they had when the rollout was last written. The clock that wrote it may be ahead of this one or
+    behind, and nobody judged meanwhile.
+    """
+    written = max([each.at for each in (*rollout.journal[-1:], *rollout.measurements[-1:])], default=now)
+    unattended = max(now - written, timedelta())
+    moved = {
+        name: min(since + unattended, now)
+        for name in ("paused_since", "asked_since")
+        if (since := getattr(rollout, name))
+    }
+    if rollout.baking_since:
+        moved["baking_since"] = min(rollout.baking_since, now)
+    held = rollout.paused_seconds + unattended.total_seconds()
+    return attend(replace(rollout, **moved, paused_seconds=held), now)
 
 
 def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:

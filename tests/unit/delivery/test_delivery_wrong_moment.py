@@ -186,3 +186,48 @@ def test_bake_and_approval_do_not_wait_for_a_clock_that_is_behind() -> None:
     company.clock.sleep(240)
     assert isinstance(owner.error, delivery.ReleaseRolledBackError)
     assert min(company.rollout.timings.values()) >= 0
+
+
+@pytest.mark.parametrize("skew_seconds", [0, 7200])
+@pytest.mark.parametrize("away_seconds", [40, 4000])
+def test_bake_takes_its_time_whatever_the_clock_of_who_takes_it_up(skew_seconds: float, away_seconds: float) -> None:
+    """By a clock that is two hours ahead, or after an hour without a process, the bake was over before anybody had looked."""
+    company = Company(steps=[10, 100], bakeSeconds=300)
+    company.until(lambda rollout: rollout.phase is Phase.BAKING)
+    company.clock.sleep(60)
+    company.kill()
+    company.clock.sleep(away_seconds)
+    ctx = inhabited(company.rehearsal.context("dev", pid=50), company.clock, skew_seconds=skew_seconds)
+    began = company.clock.monotonic()
+    company.clock.start(Process(50), lambda: delivery.resume(ctx))
+    company.until(lambda rollout: rollout.step == 1)
+    assert 200 < company.clock.monotonic() - began < 360
+
+
+def test_approval_has_as_long_left_as_it_had_by_a_clock_that_is_ahead() -> None:
+    company = Company(steps=APPROVED, approvalSeconds=180)
+    company.until(lambda rollout: rollout.asked_since)
+    company.clock.sleep(60)
+    company.kill()
+    ctx = inhabited(company.rehearsal.context("dev", pid=50), company.clock, skew_seconds=7200)
+    owner = company.clock.start(Process(50), lambda: delivery.resume(ctx))
+    company.clock.sleep(60)
+    assert company.rollout.asked_since
+    company.clock.sleep(120)
+    assert isinstance(owner.error, delivery.ReleaseRolledBackError)
+
+
+def test_pause_goes_on_by_a_clock_that_is_ahead_and_the_bake_has_what_it_had_left() -> None:
+    company = Company(steps=[10, 100], bakeSeconds=300)
+    company.until(lambda rollout: rollout.phase is Phase.BAKING)
+    company.person(delivery.pause)
+    company.clock.sleep(60)
+    company.kill()
+    company.clock.sleep(500)
+    ctx = inhabited(company.rehearsal.context("dev", pid=50), company.clock, skew_seconds=7200)
+    company.clock.start(Process(50), lambda: delivery.resume(ctx))
+    company.clock.sleep(60)
+    company.person(delivery.continue_)
+    began = company.clock.monotonic()
+    company.until(lambda rollout: rollout.step == 1)
+    assert 200 < company.clock.monotonic() - began < 330
