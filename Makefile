@@ -149,5 +149,5 @@ bench: setup ## measure what docs/benchmarks.md reports
 	@$(BIN)/python -m tests.bench
 
 .PHONY: soak
-soak: setup ## after the demo: 22 releases under load, with rollbacks, killed pods and drained nodes (about 25 minutes)
+soak: setup ## after the demo: 22 releases under load, with all that goes wrong meanwhile (about 30 minutes)
 	@$(BIN)/python -m tests.bench.soak

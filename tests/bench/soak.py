@@ -1,4 +1,5 @@
-"""`make soak`: many releases under constant load, with rollbacks, killed pods, drained nodes and broken releases among them.
+"""`make soak`: many releases under constant load. Meanwhile pods are deleted, nodes drained, the CLI is killed and resumed, the master
+password of the database changes, releases are rolled back by hand, and each fifth is bad in one of four ways.
 
 Runs on the sandbox after `make demo`, in an environment of its own, which it removes at the end. The load goes to a loopback address.
 """
@@ -6,7 +7,6 @@ Runs on the sandbox after `make demo`, in an environment of its own, which it re
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shutil
 import statistics
@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+import psycopg
 import yaml
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +27,7 @@ from rich.table import Table
 from slipway.cli.demo.sending import Load, sending
 from slipway.sandbox.paths import SandboxPaths
 from tests.e2e.story.story_kit import PACE, Slipway
+from tests.waiting import wait_until
 
 NAME = "soak"
 SERVICE = "orders"
@@ -35,9 +36,25 @@ RATE = 60
 """Requests a second."""
 ROLLED_BACK = 10
 """The exit code of a release that was bad and went back."""
+ROTATION_SECONDS = 20
 SETTLE_SECONDS = 120
-ROOT = Path(__file__).parents[2]
-BROKEN = ROOT / "demo" / "v3-broken.patch"
+BAD_SECONDS = 900
+"""A release whose pods never start takes as long as the cluster has patience."""
+API = "app/orders/api.py"
+LISTING = '        """The newest orders."""\n'
+BAD = {
+    "errors": (
+        LISTING,
+        '        if __import__("random").random() < 0.3:\n            raise RuntimeError("bad on purpose")\n',
+    ),
+    "latency": (LISTING, '        await __import__("asyncio").sleep(1.5)\n'),
+    "hanging": (
+        LISTING,
+        '        if __import__("random").random() < 0.3:\n            await __import__("asyncio").sleep(3600)\n',
+    ),
+    "crash loop": ('"""The HTTP API."""\n', 'raise SystemExit("bad on purpose")\n'),
+}
+"""Kinds of bad releases: a line of the service's API, and what is put after it."""
 RUN = int(time.time())
 """In the versions: what an earlier run went back from is rejected."""
 
@@ -49,7 +66,7 @@ class Figures:
     good: Load = field(default_factory=lambda: Load(sent=0, failed=0))
     """While releases that are in order went up."""
     bad: Load = field(default_factory=lambda: Load(sent=0, failed=0))
-    """While broken ones did: their own answers are among the failed."""
+    """While bad ones did: their own answers are among the failed."""
     events: dict[str, int] = field(default_factory=dict[str, int])
 
     def note(self, event: str) -> None:
@@ -98,12 +115,16 @@ class Soak:
 
     def release(self, number: int) -> None:
         """One release that is in order, with one disturbance while its traffic moves."""
-        disturb = (None, self.kill_pod, self.drain_node)[number % 3]
         self.commit(f"r{number}")
         with self._load(self.figures.good):
-            beside = contextlib.nullcontext() if disturb is None else self._beside(disturb)
-            with beside:
-                done = self.slipway.run("release", NAME, *PACE, also=ROLLED_BACK)
+            if number % 3 == 0:
+                self.kill_release()
+                verb = "resume"
+            else:
+                verb = "release"
+            pace = PACE if verb == "release" else ()
+            with self._beside((self.rotate_password, self.kill_pod, self.drain_node)[number % 3]):
+                done = self.slipway.run(verb, NAME, *pace, also=ROLLED_BACK)
             if (
                 done.returncode
             ):  # a machine that is too busy makes the candidate slow: judged rightly, and no request lost
@@ -114,14 +135,77 @@ class Soak:
                 self.slipway.run("rollback", NAME, "--because", "the soak goes back")
                 self.figures.note("rollbacks by hand")
 
-    def release_broken(self, number: int) -> None:
-        """One whose code fails a share of the requests: it must go back by itself."""
-        self._git("apply", "--include=app/orders/*", str(BROKEN))
-        self.commit(f"broken{number}")
+    def release_bad(self, number: int) -> None:
+        """One that is bad in one way: it must go back by itself."""
+        kind = [*BAD][number // 5 % len(BAD)]
+        line, more = BAD[kind]
+        api = self._folder / API
+        text = api.read_text()
+        assert line in text
+        api.write_text(text.replace(line, line + more, 1))
+        self.commit(f"bad{number}")
         with self._load(self.figures.bad):
-            self.slipway.run("release", NAME, *PACE, code=ROLLED_BACK)
-        self.figures.note("broken releases that went back")
+            self.slipway.run("release", NAME, *PACE, code=ROLLED_BACK, seconds=BAD_SECONDS)
+        self.figures.note(f"bad releases that went back: {kind}")
         self._git("revert", "--no-edit", "HEAD")
+
+    def kill_release(self) -> None:
+        """Begin a release, and kill its process when the candidate has traffic."""
+        with self.slipway.killed("release", NAME, *PACE) as release:
+            wait_until(
+                lambda: self._live_percent() < 100 or release.poll() is not None,
+                "traffic of the candidate",
+                SETTLE_SECONDS,
+            )
+        self.figures.note("releases whose process was killed, and resumed")
+
+    def rotate_password(self) -> None:
+        """Have RDS change the master user's password, as it does each week."""
+        self.slipway.client("secretsmanager").rotate_secret(SecretId=self._database()["MasterUserSecret"]["SecretArn"])
+        self.figures.note("master passwords changed")
+
+    def rotate_on(self, minutes: float) -> None:
+        """Change the master password and drop every connection, again and again."""
+        ends = time.monotonic() + 60 * minutes
+        with self._load(self.figures.good):
+            while (began := time.monotonic()) < ends:
+                self.rotate_password()
+                self.drop_connections()
+                time.sleep(max(0.0, began + ROTATION_SECONDS - time.monotonic()))
+
+    def drop_connections(self) -> None:
+        """All of the database, as a failover does."""
+        database = self._database()
+        secret = self.slipway.client("secretsmanager").get_secret_value(
+            SecretId=database["MasterUserSecret"]["SecretArn"]
+        )
+        login = json.loads(secret["SecretString"])
+        with psycopg.connect(
+            host=database["Endpoint"]["Address"],
+            port=database["Endpoint"]["Port"],
+            dbname=database["DBName"],
+            user=login["username"],
+            password=login["password"],
+            connect_timeout=10,
+        ) as connection:
+            dropped = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+        self.figures.note("times that all connections to the database were dropped")
+        self.figures.events["connections dropped"] = self.figures.events.get("connections dropped", 0) + len(dropped)
+
+    def _database(self) -> dict[str, Any]:
+        (found,) = (
+            each
+            for each in self.slipway.client("rds").describe_db_instances()["DBInstances"]
+            if NAME in each["DBInstanceIdentifier"]
+        )
+        return found
+
+    def rescalings(self) -> int:
+        """How often an autoscaler has changed the number of pods, as far as the cluster still knows."""
+        events = json.loads(self.slipway.kubectl(NAME, "get", "events", "-o", "json"))["items"]
+        return sum(each.get("count") or 1 for each in events if each["reason"] == "SuccessfulRescale")
 
     def kill_pod(self) -> None:
         """Delete one pod that serves."""
@@ -193,17 +277,28 @@ class Soak:
 def main(arguments: Sequence[str]) -> None:
     """Run the soak and print what came of it. Exit code 1 when a request of a release that is in order failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
-    parser.add_argument("--releases", type=int, default=RELEASES, help="every fifth is a broken one")
-    count: int = parser.parse_args(arguments).releases
+    parser.add_argument("--releases", type=int, default=RELEASES, help="every fifth is a bad one")
+    parser.add_argument(
+        "--rotations",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help="first, change the database's password all the time",
+    )
+    asked = parser.parse_args(arguments)
+    count: int = asked.releases
     console = Console(soft_wrap=True, width=140)
     soak = Soak(SandboxPaths.from_environment(), console)
     started = time.monotonic()
     try:
         soak.prepare()
+        if asked.rotations:
+            soak.rotate_on(asked.rotations)
         for number in range(1, count + 1):
-            broken = number % 5 == 0
-            console.print(f"release {number} of {count}{', broken on purpose' if broken else ''}")
-            (soak.release_broken if broken else soak.release)(number)
+            bad = number % 5 == 0
+            console.print(f"release {number} of {count}{', bad on purpose' if bad else ''}")
+            (soak.release_bad if bad else soak.release)(number)
+        soak.figures.events["changes of size by an autoscaler"] = soak.rescalings()
         _report(console, soak, time.monotonic() - started)
     finally:
         soak.remove()
@@ -217,12 +312,12 @@ def _report(console: Console, soak: Soak, seconds: float) -> None:
         table.add_row(event, str(count), "")
     table.add_row("requests while good releases and rollbacks went on", f"{good.sent:,}", "50,000")
     table.add_row("  of them failed", f"{good.failed} {good.faults or ''}", "0")
-    table.add_row("requests while broken releases went up and back", f"{bad.sent:,}", "")
+    table.add_row("requests while bad releases went up and back", f"{bad.sent:,}", "")
     table.add_row("  of them failed", f"{bad.failed} {bad.faults or ''}", "")
     forward = [each for each in soak.rollouts() if each["kind"] == "release"]
     whole = [each for each in forward if each["phase"] == "completed"]
     back = [each for each in forward if each["phase"] == "rolled-back"]
-    table.add_row("seconds from traffic to verdict, broken releases", _spread(back, lambda t: t["detect"]), "")
+    table.add_row("seconds from traffic to verdict, bad releases", _spread(back, lambda t: t["detect"]), "")
     table.add_row("seconds from verdict to 0 %, confirmed", _spread(back, lambda t: t["weights_back"]), "2")
     for name, phases in (("pods", ("deploying", "waiting-for-targets", "sizing")), ("baking", ("baking",))):
         table.add_row(f"seconds of a release: {name}", _spread(whole, lambda t, p=phases: _sum(t, p)), "")
