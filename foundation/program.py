@@ -141,7 +141,12 @@ def _build_account(
             organisation_account_id=settings.account_id,
             region=region,
             environments=[
-                CiEnvironment(name=name, state_bucket=each.state_bucket, builds=each.builds)
+                CiEnvironment(
+                    name=name,
+                    state_bucket=each.state_bucket,
+                    builds=each.builds,
+                    analysis_secrets=each.analysis_secrets,
+                )
                 for name, each in environments.items()
             ],
         ),

@@ -20,6 +20,9 @@ AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")]
 ServiceName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+SecretName = Annotated[
+    str, Field(pattern=r"^(arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[a-zA-Z0-9/_+=.@-]+$", max_length=600)
+]
 Usd = Annotated[int, Field(ge=1)]
 
 
@@ -39,6 +42,8 @@ class EnvironmentSettings(_Settings):
     budget_usd_per_month: Usd
     builds: bool = False
     """Images are built by this environment's role."""
+    analysis_secrets: list[SecretName] = []
+    """Secrets that `rollout.analysis` of its stack file names; its deploy role may read them."""
 
 
 class BudgetSettings(_Settings):

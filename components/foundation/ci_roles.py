@@ -1,5 +1,6 @@
 """The roles of CI: names, trust and rights of each environment. Pure: no Pulumi, no AWS."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES
@@ -21,6 +22,8 @@ class CiEnvironment:
     """Bucket of its stacks' state, of which `slipway bootstrap` makes one."""
     builds: bool = False
     """Images are built here, and nowhere else."""
+    analysis_secrets: Sequence[str] = ()
+    """Secrets that `rollout.analysis` of its stack file names: by name, or by ARN. A key of one's own must let the role decrypt."""
 
 
 def role_arn(account_id: str, kind: str, environment: str) -> str:
@@ -87,7 +90,17 @@ def plan_rights(
         allow(sid, row.actions, [each.format_map(names) for each in row.resources], conditions=_fill(row, names))
         for sid, row in RIGHTS[group].items()
     ]
+    if group == "release" and environment.analysis_secrets:
+        secrets = [_secret_arn(each, account_id, region) for each in environment.analysis_secrets]
+        statements.append(allow("AnalysisSecrets", ["secretsmanager:GetSecretValue"], secrets))
     return [*statements, OWN_RIGHTS] if group == "up-cluster" else statements
+
+
+def _secret_arn(secret: str, account_id: str, region: str) -> str:
+    """Of one secret alone: Secrets Manager adds six characters to a name, and a star would stand for a longer name as well."""
+    return (
+        secret if secret.startswith("arn:") else f"arn:aws:secretsmanager:{region}:{account_id}:secret:{secret}-??????"
+    )
 
 
 def _fill(row: Row, names: dict[str, str]) -> Conditions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,9 +36,9 @@ FORCE_TLS = "rds.force_ssl"
 """Parameter of a parameter group."""
 _SUPERUSER_ACCESS = """\
 # TYPE DATABASE USER ADDRESS METHOD
-host all         rdsadmin 127.0.0.1/32 scram-sha-256
-host replication rdsadmin 127.0.0.1/32 scram-sha-256
-host all         rdsadmin 0.0.0.0/0    reject
+local all         rdsadmin           peer map=slipway
+local replication rdsadmin           peer map=slipway
+host  all         rdsadmin 0.0.0.0/0 reject
 """
 
 
@@ -97,8 +99,8 @@ def server_valid_till(folder: Path) -> datetime | None:
 def host_based_access(name: str, parameters: Mapping[str, str], login_port: int) -> str:
     """pg_hba.conf of the server of this name.
 
-    With `rds.force_ssl` nobody but the sandbox's superuser on loopback connects without TLS, as on RDS. Members of `rds_iam` never do: they
-    show a token, about which PostgreSQL asks at `login_port`.
+    With `rds.force_ssl` nobody connects without TLS, as on RDS, but the sandbox's superuser over the servers' socket. Members of `rds_iam`
+    never do: they show a token, about which PostgreSQL asks at `login_port`.
     """
     kind = "hostssl" if parameters.get(FORCE_TLS) == "1" else "host"
     asked = f'ldapserver={LOOPBACK} ldapport={login_port} ldapprefix="{LOGIN_PREFIX}" ldapsuffix="{LOGIN_SUFFIX}{name}"'
@@ -108,6 +110,11 @@ def host_based_access(name: str, parameters: Mapping[str, str], login_port: int)
         f"host all +{IAM_ROLE} 0.0.0.0/0 reject\n"
         f"{kind} all all 0.0.0.0/0 scram-sha-256\n"
     )
+
+
+def ident_map() -> str:
+    """pg_ident.conf: which account is the sandbox's superuser, the one that runs the sandbox. The servers' own account is not."""
+    return f"slipway {pwd.getpwuid(os.getuid()).pw_name} rdsadmin\n"
 
 
 def tls_settings(folder: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.kubernetes import ClusterManager
+from slipway.sandbox.kubernetes.control_plane import ACCOUNT as API_SERVER_ACCOUNT
 from slipway.sandbox.kubernetes.layout import admission_pki
 from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.kubernetes.pki import server_context
@@ -31,6 +32,7 @@ from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import ADMISSION_PORT, LOGIN_PORT, LOOPBACK, POD_IDENTITY_ADDRESS
 from slipway.sandbox.postgres import PostgresInstances
 from slipway.sandbox.processes import ProcessTable
+from slipway.sandbox.registry import ACCOUNT as REGISTRY_ACCOUNT
 from slipway.sandbox.registry import MIRROR_ROUTE, REGISTRY_ADDRESS, Registry, store_socket
 from slipway.sandbox.registry_access import RegistryAccess
 from slipway.sandbox.state import MotoState
@@ -53,7 +55,10 @@ class Parts:
         self._traffic = Traffic(paths, processes)
         self._access = DatabaseAccess(self._clusters)
         self._admission = AwsServer(
-            admission_application, [LOOPBACK], ADMISSION_PORT, tls=server_context(admission_pki(paths))
+            admission_application(API_SERVER_ACCOUNT),
+            [LOOPBACK],
+            ADMISSION_PORT,
+            tls=server_context(admission_pki(paths)),
         )
         self._logins = LoginServer(LOGIN_PORT)
         self._stopping = threading.Event()
@@ -66,8 +71,8 @@ class Parts:
         client = RegistryClient(store_socket(paths))
         access = RegistryAccess(paths)
         source = ImageSource(ImageBuilder(paths.cache / "images", client), client)
-        application.add_route("token-review", token_review_route)
-        application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest, access.right_of))
+        application.add_route("token-review", token_review_route, API_SERVER_ACCOUNT)
+        application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest, access.right_of), REGISTRY_ACCOUNT)
         application.add_host(POD_IDENTITY_ADDRESS, agent_route)
         application.listeners += [self._traffic, self._access]
         use_world(

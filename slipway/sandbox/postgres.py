@@ -1,12 +1,12 @@
 """Real PostgreSQL servers, one per RDS instance: own data folder, own port, on the two loopback addresses.
 
-The master user is no superuser, as on RDS; the superuser is the sandbox's own and its password never leaves the instance's folder.
+The master user is no superuser, as on RDS. The superuser is the sandbox's own: it has no password, and logs in over a socket, by the
+account of the process at its other end.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 import signal
 import socket
@@ -29,6 +29,7 @@ from slipway.sandbox.database_tls import (
     IAM_ROLE,
     DatabaseAuthority,
     host_based_access,
+    ident_map,
     server_valid_till,
     tls_settings,
 )
@@ -46,6 +47,8 @@ MASTER_ROLE: tuple[LiteralString, ...] = (
     "CREATE ROLE rds_superuser NOLOGIN",
     "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION",
 )
+SUPERUSER_LOGIN: LiteralString = "ALTER ROLE rdsadmin PASSWORD NULL"
+"""`pg_read_all_data` shows a password's verifier. An earlier version gave the superuser a password; so do snapshots of its servers."""
 CLOSED_ROLES = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"]
 """Until version 16, PostgreSQL lets everybody with CREATEROLE grant these: a shell and all files of the server's account."""
 CLOSE_ROLES: tuple[LiteralString, ...] = (
@@ -126,6 +129,8 @@ class PostgresInstances:
         if self._processes.find(f"postgres-{name}") is None or not self.running(name):
             # Left behind by kill -9 or a reboot; its pid may be another process's by now, and PostgreSQL would refuse.
             (data / "postmaster.pid").unlink(missing_ok=True)
+        elif not (self._sockets() / f".s.PGSQL.{port}").exists():
+            self.stop(name)  # an earlier version of the sandbox started it, without a socket
         self._processes.ensure(
             ProcessSpec(
                 name=f"postgres-{name}",
@@ -139,7 +144,7 @@ class PostgresInstances:
                 account=ACCOUNT,
                 folders=[data],
                 cwd=Path("/"),
-                ready=lambda: self._answers(name, port),
+                ready=lambda: self._answers(port),
                 ready_timeout_seconds=60,
             )
         )
@@ -178,7 +183,8 @@ class PostgresInstances:
         lines = {
             "listen_addresses": f"127.0.0.1,{HOST_ADDRESS}",
             "port": str(spec.port),
-            "unix_socket_directories": "",
+            "unix_socket_directories": str(self._sockets()),
+            "ident_file": str(self._seen(spec.name) / "pg_ident.conf"),
             "password_encryption": "scram-sha-256",
             "shared_buffers": SHARED_BUFFERS,
             "max_connections": "60",
@@ -191,6 +197,7 @@ class PostgresInstances:
         for name, text in (
             ("postgresql.conf", "".join(f"{name} = {_quote(value)}\n" for name, value in lines.items())),
             ("pg_hba.conf", host_based_access(spec.name, wanted, self._login_port)),
+            ("pg_ident.conf", ident_map()),
         ):
             path = self._folder / spec.name / name
             path.write_text(text)
@@ -203,20 +210,23 @@ class PostgresInstances:
     def set_master(self, spec: DatabaseSpec) -> None:
         """Create the master user and the database, or set the user's password."""
         user = sql.Identifier(spec.master_username)
-        with self._connect(spec.name, spec.port) as connection:
+        with self._connect(spec.port) as connection:
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", "rds_superuser"):
                 for statement in MASTER_ROLE:
                     connection.execute(statement)
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", IAM_ROLE):
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(IAM_ROLE)))
+            connection.execute(SUPERUSER_LOGIN)
             for statement in CLOSE_ROLES:
                 connection.execute(statement, [CLOSED_ROLES])
             if _absent(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", spec.master_username):
                 connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser").format(user)
                 )
-            password = sql.Literal(spec.master_password)
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, password))
+            # The text of a statement is shown to members of `pg_monitor`, and may be logged.
+            words = (spec.master_password.encode(), spec.master_username.encode())
+            verifier = connection.pgconn.encrypt_password(*words, b"scram-sha-256").decode()
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, sql.Literal(verifier)))
             if spec.database and _absent(connection, "SELECT 1 FROM pg_database WHERE datname = %s", spec.database):
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(spec.database), user))
 
@@ -244,11 +254,8 @@ class PostgresInstances:
             "fast",
             "--no-sync",
         ]
-        argv += ["-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER]
-        _run(
-            argv, f"copying {name}", environment={"PGPASSWORD": self._superuser_password(name), "PGSSLMODE": "disable"}
-        )
-        shutil.copyfile(self._password_file(name), temporary / "superuser")
+        argv += ["-h", str(self._sockets()), "-p", str(port), "-U", SUPERUSER]
+        _run(argv, f"copying {name}")
         temporary.rename(target)
 
     def delete_snapshot(self, snapshot: str) -> None:
@@ -274,20 +281,16 @@ class PostgresInstances:
             subprocess.run(
                 ["cp", "-a", str(source), str(self._data(name))], check=True, timeout=COMMAND_TIMEOUT_SECONDS
             )
-            (self._data(name) / "superuser").rename(self._password_file(name))
+            (self._data(name) / "superuser").unlink(missing_ok=True)  # the password of an earlier version
             return
-        password_file = self._password_file(name)
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_urlsafe(24))
-        let_read(password_file, ACCOUNT)
         hand_over(self._data(name), ACCOUNT)
         seen = self._seen(name)
         argv = [str(_programs_folder() / "initdb"), "-D", str(seen / "data"), "--username", SUPERUSER]
         argv += [
-            "--pwfile",
-            str(seen / password_file.name),
-            "--auth",
-            "scram-sha-256",
+            "--auth-local",
+            "peer",
+            "--auth-host",
+            "reject",
             "--encoding",
             "UTF8",
             "--locale",
@@ -300,20 +303,18 @@ class PostgresInstances:
             shutil.rmtree(self._data(name), ignore_errors=True)
             raise
 
-    def _connect(self, name: str, port: int) -> AbstractContextManager[psycopg.Connection]:
+    def _connect(self, port: int) -> AbstractContextManager[psycopg.Connection]:
         return psycopg.connect(
-            host="127.0.0.1",
+            host=str(self._sockets()),
             port=port,
             user=SUPERUSER,
-            password=self._superuser_password(name),
             dbname="postgres",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            sslmode="disable",  # on loopback; and a parameter group may ask for ciphers that nobody has
             autocommit=True,
         )
 
-    def _answers(self, name: str, port: int) -> bool:
-        with self._connect(name, port) as connection:
+    def _answers(self, port: int) -> bool:
+        with self._connect(port) as connection:
             return connection.execute("SELECT 1").fetchone() is not None
 
     def _known_parameters(self) -> set[str]:
@@ -329,14 +330,15 @@ class PostgresInstances:
         self._folder.chmod(0o711)  # each folder in it is private
         return reachable(self._folder) / name
 
+    def _sockets(self) -> Path:
+        """Where all servers have their sockets, by port, for their account and root. A socket's path has 107 bytes at most."""
+        folder = self._folder / "sockets"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.chown(folder, ACCOUNT, ACCOUNT)
+        return self._seen(folder.name)
+
     def _snapshot(self, snapshot: str) -> Path:
         return self._folder / "snapshots" / snapshot
-
-    def _password_file(self, name: str) -> Path:
-        return self._folder / name / "superuser"
-
-    def _superuser_password(self, name: str) -> str:
-        return self._password_file(name).read_text()
 
 
 def _absent(connection: psycopg.Connection, query: LiteralString, argument: str) -> bool:
@@ -365,7 +367,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _run(argv: list[str], what: str, environment: Mapping[str, str] | None = None) -> None:
+def _run(argv: list[str], what: str) -> None:
     try:
         subprocess.run(
             argv,
@@ -374,7 +376,7 @@ def _run(argv: list[str], what: str, environment: Mapping[str, str] | None = Non
             text=True,
             timeout=COMMAND_TIMEOUT_SECONDS,
             cwd="/",
-            env={**WRITTEN_OUT, **(environment or {})},
+            env=WRITTEN_OUT,
         )
     except subprocess.CalledProcessError as error:
         raise OperationError(f"{what} failed: {str(error.stderr).strip()[-500:]}") from error

@@ -1,7 +1,8 @@
 """The image registry: docker-registry behind a small HAProxy that checks credentials, and asks the daemon where the registry cannot answer.
 
 Every request needs credentials: a push token, or the nodes' to pull. The registry itself listens on a socket that its own account and
-root open only.
+root open only. What a caller other than the sandbox's owner asks goes to the daemon, which knows the caller's rights: all but layers, by
+their digest, and what follows the beginning of an upload, of which the registry itself tells for which repository it was begun.
 Three questions go through the daemon: manifests of `library/*` (a stand-in may have to be made), writing a manifest under a tag (ECR's
 immutable tags), and what refers to an image (this registry does not know). All else, the layers above all, goes straight to the registry;
 so does everything while the daemon is away.
@@ -19,7 +20,7 @@ from slipway.sandbox.accounts import let_read, reachable, second_mount
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS, REGISTRY_PORT
 from slipway.sandbox.processes import ProcessSpec, ProcessTable
-from slipway.sandbox.registry_access import ALGORITHM, PULL, PUSH, USER, RegistryAccess
+from slipway.sandbox.registry_access import ALGORITHM, CALLER, PULL, PUSH, USER, RegistryAccess
 
 ACCOUNT = "docker-registry"
 REGISTRY_ADDRESS = f"127.0.0.1:{REGISTRY_PORT}"
@@ -77,10 +78,16 @@ frontend images
     http-request return status 401 content-type application/json {challenge} string '{expired}' unless in_time
     http-request return status 403 content-type application/json string '{denied}' if !reading !may_push
     http-request return status 403 content-type application/json string '{denied}' if catalogue !may_push
+    acl of_caller http_auth_pass,jwt_payload_query('$.{caller}') -m found
+    acl layer path,url_dec -m reg ^/v2/.+/blobs/(sha256:[0-9a-f]{{64}}|uploads/[^/]*)$
+    acl upload path,url_dec -m reg ^/v2/.+/blobs/uploads/[^/]+$
+    http-request return status 403 content-type application/json string '{denied}' if of_caller {{ method DELETE }} !upload
     acl manifest path,url_dec -m sub /manifests/
     acl library path,url_dec -m beg /v2/library/
     acl referrers path,url_dec -m sub /referrers/
     acl daemon_is_up nbsrv(daemon) gt 0
+    use_backend daemon if of_caller {{ method POST }}
+    use_backend daemon if of_caller !layer !{{ path /v2/ /v2 }}
     use_backend daemon if manifest library reading daemon_is_up
     use_backend daemon if manifest {{ method PUT }} daemon_is_up
     use_backend daemon if referrers {{ method GET }} daemon_is_up
@@ -170,6 +177,7 @@ def _proxy_configuration(seen: Path) -> str:
         algorithm=ALGORITHM,
         public_key=seen / "access.pem",
         user=USER,
+        caller=CALLER,
         push=PUSH,
         pull=PULL,
         challenge=CHALLENGE,

@@ -1,13 +1,15 @@
 """Credentials of the image registry, as ECR's: the user AWS, and as password a token that says what it is good for and until when.
 
 Tokens are signed (JWT, ES256) with a key that root alone reads. The registry's proxy checks them with the public half and asks nobody,
-so that images are pulled and pushed while the daemon is away.
+so that images are pulled and pushed while the daemon is away. One that names its caller opens nothing by itself: its caller's rights are
+looked at when it is used.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from joserfc import jwt
@@ -20,10 +22,22 @@ USER = "AWS"
 ALGORITHM = "ES256"
 PUSH, PULL = "push", "pull"
 """What a token is good for, its claim `right`. Push includes pull."""
+CALLER = "caller"
+"""The claim with the caller."""
 LIFETIME = timedelta(hours=12)
 """As ECR's."""
 PULL_LIFETIME = timedelta(days=3650)
 """Of a node's, which is in the configuration of its container runtime; as long as its certificates."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """What credentials are good for."""
+
+    kind: str
+    """PUSH or PULL."""
+    caller: str = ""
+    """Access key of who asked for the token; empty for the sandbox's owner and its nodes, who may do `kind` everywhere."""
 
 
 class RegistryAccess:
@@ -36,16 +50,16 @@ class RegistryAccess:
         """The half that checks, in PEM."""
         return self._key().as_pem(private=False)
 
-    def token(self, now: datetime, *, push: bool) -> tuple[str, datetime]:
-        """What GetAuthorizationToken gives, and when it ends. It is for all repositories: the registry knows no single ones."""
-        return self._token(PUSH if push else PULL, now + LIFETIME), now + LIFETIME
+    def token(self, now: datetime, *, push: bool, caller: str = "") -> tuple[str, datetime]:
+        """What GetAuthorizationToken gives, and when it ends. `caller`: see `Right`."""
+        return self._token(Right(PUSH if push else PULL, caller), now + LIFETIME), now + LIFETIME
 
     def pull_credentials(self) -> dict[str, str]:
         """User and password for nodes and engines, which write nothing; named as the Docker SDK does."""
-        return {"username": USER, "password": self._token(PULL, datetime.now(UTC) + PULL_LIFETIME)}
+        return {"username": USER, "password": self._token(Right(PULL), datetime.now(UTC) + PULL_LIFETIME)}
 
-    def right_of(self, authorization: str) -> str | None:
-        """PUSH, PULL, or None for a header `Authorization` without a token that is good now."""
+    def right_of(self, authorization: str) -> Right | None:
+        """None for a header `Authorization` without a token that is good now."""
         scheme, _, encoded = authorization.partition(" ")
         try:
             user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -53,10 +67,12 @@ class RegistryAccess:
             jwt.JWTClaimsRegistry(exp={"essential": True}).validate(claims)
         except (binascii.Error, UnicodeDecodeError, ValueError, JoseError):
             return None
-        return str(claims.get("right")) if scheme.lower() == "basic" and user == USER else None
+        found = Right(str(claims.get("right")), str(claims.get(CALLER, "")))
+        return found if scheme.lower() == "basic" and user == USER else None
 
-    def _token(self, right: str, end: datetime) -> str:
-        return jwt.encode({"alg": ALGORITHM}, {"right": right, "exp": int(end.timestamp())}, self._key())
+    def _token(self, right: Right, end: datetime) -> str:
+        claims: dict[str, str | int] = {"right": right.kind, "exp": int(end.timestamp())}
+        return jwt.encode({"alg": ALGORITHM}, claims | ({CALLER: right.caller} if right.caller else {}), self._key())
 
     def _key(self) -> ECKey:
         path = ensure_secret(

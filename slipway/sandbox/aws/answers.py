@@ -11,7 +11,17 @@ Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], list[bytes]]
 """Status line, headers, body."""
 
-PASSED_ON = ("Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Etag", "Location")
+PASSED_ON = (
+    *(
+        "Content-Type",
+        "Docker-Content-Digest",
+        "Docker-Distribution-Api-Version",
+        "Docker-Upload-Uuid",
+        "Etag",
+        "Location",
+    ),
+    "Range",
+)
 
 
 def json_answer(value: object, status: str = "200 OK") -> Answer:

@@ -31,7 +31,7 @@ from slipway.sandbox.aws.faults import (
     not_understood,
     not_valid,
 )
-from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, without_cors
+from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, user_refusal, without_cors
 from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
@@ -79,13 +79,13 @@ class AwsApplication:
     def __init__(self, state: StateKeeper) -> None:
         self._state = state
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, tuple[Route, tuple[str, ...]]] = {}
         self._hosts: dict[str, Route] = {}
         self.listeners: list[ChangeListener] = []
 
-    def add_route(self, name: str, route: Route) -> None:
-        """Serve `/_slipway/<name>` and all below it by `route`."""
-        self._routes[name] = route
+    def add_route(self, name: str, route: Route, *accounts: str) -> None:
+        """Serve `/_slipway/<name>` and all below it by `route`, to the user who runs the sandbox and to these accounts of its processes."""
+        self._routes[name] = route, accounts
 
     def add_host(self, name: str, route: Route) -> None:
         """Serve what comes to this machine's address for pods under another host name by `route`."""
@@ -105,9 +105,11 @@ class AwsApplication:
         return self._serve_own(path, environ) if path.startswith(OWN_PREFIX) else self._serve_aws(environ)
 
     def _serve_own(self, path: str, environ: Environ) -> Answer:
-        route = self._routes.get(path.removeprefix(OWN_PREFIX).partition("/")[0])
+        route, accounts = self._routes.get(path.removeprefix(OWN_PREFIX).partition("/")[0], (None, ()))
         if environ.get("SERVER_NAME") == HOST_ADDRESS:
             return forbidden("the sandbox's own pages are for this machine")
+        if refused := user_refusal(environ, *accounts):
+            return refused
         if route is None:
             return "404 Not Found", [("Content-Type", "text/plain")], [b"no such page\n"]
         return route(environ)

@@ -1,10 +1,11 @@
-"""Keeps web pages out: a browser can send requests to a loopback address for any page that it shows."""
+"""Keeps web pages out: a browser can send requests to a loopback address for any page that it shows. And other users of the machine."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from slipway.sandbox.aws.answers import Answer, Environ
+from slipway.sandbox.peers import refuse_user
 from slipway.sandbox.ports import HOST_ADDRESS
 
 HOST_NAMES = ("127.0.0.1", "localhost", HOST_ADDRESS)
@@ -23,6 +24,16 @@ def page_refusal(environ: Environ, hosts: Collection[str] = ()) -> Answer | None
     if environ.get("HTTP_HOST") not in {*hosts, *(f"{name}:{environ['SERVER_PORT']}" for name in HOST_NAMES)}:
         return forbidden(f"the sandbox is called {' or '.join(HOST_NAMES)}, with its port")
     return None
+
+
+def user_refusal(environ: Environ, *accounts: str) -> Answer | None:
+    """The refusal of another user's request to a page that asks for no signature; None for the sandbox's own and these accounts'."""
+    client, server = (
+        (str(environ[f"{end}_{name}"]), int(environ[f"{end}_PORT"]))
+        for end, name in (("REMOTE", "ADDR"), ("SERVER", "NAME"))
+    )
+    why = refuse_user(client, server, accounts)
+    return forbidden(why) if why else None
 
 
 def forbidden(why: str) -> Answer:

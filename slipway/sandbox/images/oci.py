@@ -83,6 +83,16 @@ class RegistryClient:
             return []
         return list(_checked(response).json().get("tags") or [])
 
+    def list_tags(self, repository: str) -> httpx.Response:
+        """The registry's own answer."""
+        return self._http.get(f"/v2/{repository}/tags/list")
+
+    def begin_upload(self, repository: str, *, mount: str = "", origin: str = "") -> httpx.Response:
+        """The registry's own answer; with `mount` it takes that layer of the repository `origin` where it has it."""
+        return self._http.post(
+            f"/v2/{repository}/blobs/uploads/", params={"mount": mount, "from": origin} if mount else None
+        )
+
     def delete_manifest(self, repository: str, digest: str) -> bool:
         """Remove an image with all its tags; False when it was not there."""
         response = self._http.delete(f"/v2/{repository}/manifests/{digest}")

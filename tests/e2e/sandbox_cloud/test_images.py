@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import boto3
 import docker.errors
+import httpx
 import pytest
 
 REGISTRY = "127.0.0.1:5000"
@@ -123,11 +124,23 @@ def test_refuses_a_push_and_a_pull_without_a_token(engine: Any, push: Push, repo
     assert re.search(refusal, engine.images.push(f"{REGISTRY}/{repository}", tag="1", **login))
 
 
-@pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize(("actions", "right"), [(["ecr:PutImage"], "push"), (["ecr:BatchGetImage"], "pull")])
-def test_token_is_good_for_what_its_role_may_do(aws: Callable[..., Any], actions: list[str], right: str) -> None:
+UPLOAD = ["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "begins", "reads"),
+    [(UPLOAD, 202, 403), (["ecr:BatchGetImage"], 403, 404), (["ecr:PutImage"], 403, 403)],
+)
+def test_token_is_good_for_what_its_user_may_do_with_the_repository_at_that_moment(
+    aws: Callable[..., Any], repository: str, actions: list[str], begins: int, reads: int
+) -> None:
     iam, name = aws("iam"), f"e2e-{uuid4().hex[:6]}"
-    statements = [{"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken", *actions], "Resource": "*"}]
+    own = f"arn:aws:ecr:us-east-1:123456789012:repository/{repository}"
+    statements = [
+        {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+        {"Effect": "Allow", "Action": actions, "Resource": own},
+    ]
+    aws("ecr").create_repository(repositoryName=f"{repository}-other")
     iam.create_user(UserName=name)
     iam.put_user_policy(
         UserName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -142,10 +155,21 @@ def test_token_is_good_for_what_its_role_may_do(aws: Callable[..., Any], actions
             aws_secret_access_key=key["SecretAccessKey"],
         )
         (given,) = ecr.get_authorization_token()["authorizationData"]
+        user, _, token = base64.b64decode(given["authorizationToken"]).decode().partition(":")
+        with httpx.Client(auth=(user, token), base_url=f"http://{REGISTRY}/v2/", trust_env=False) as client:
+
+            def statuses(name: str) -> list[int]:
+                begun = client.post(f"{name}/blobs/uploads/")
+                return [begun.status_code, client.get(f"{name}/manifests/1").status_code]
+
+            assert statuses(repository) == [begins, reads]
+            assert statuses(f"{repository}-other") == [403, 403]
+            assert client.get("_catalog").status_code != 200
+            iam.delete_user_policy(UserName=name, PolicyName="own")
+            assert statuses(repository) == [403, 403]
     finally:
         iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-        iam.delete_user_policy(UserName=name, PolicyName="own")
+        if iam.list_user_policies(UserName=name)["PolicyNames"]:
+            iam.delete_user_policy(UserName=name, PolicyName="own")
         iam.delete_user(UserName=name)
-    token = base64.b64decode(given["authorizationToken"]).decode().partition(":")[2]
-    claims = token.split(".")[1]
-    assert json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["right"] == right
+        aws("ecr").delete_repository(repositoryName=f"{repository}-other", force=True)

@@ -26,7 +26,7 @@ def test_webhook_answers_with_its_own_certificate_while_others_say_nothing(
         pod_routes, "find_association", lambda *asked: asked[1:] == ("shop", "default", "orders") or None
     )
     context = server_context(tmp_path / "admission")
-    server = AwsServer(pod_routes.admission_application, ["127.0.0.1"], 0, tls=context)
+    server = AwsServer(pod_routes.admission_application(), ["127.0.0.1"], 0, tls=context)
     server.start()
     trust = ssl.create_default_context(cafile=tmp_path / "admission/ca.crt")
     review = {"request": {"uid": "7", "namespace": "default", "object": POD}}

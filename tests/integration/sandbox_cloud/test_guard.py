@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import stat
 import struct
 import threading
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from slipway.sandbox import peers
+from slipway.sandbox.aws.answers import json_answer
+from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.server import MOST_CONNECTIONS, AwsServer
 from tests.waiting import wait_until
+
+NOBODY = 65534
 
 
 @pytest.mark.parametrize("path", ["/", "/_slipway/status", "/_slipway/token-review/dev"])
@@ -44,6 +51,56 @@ def test_refuses_web_pages_and_other_names(daemon: Any, path: str, headers: dict
 def test_answers_to_its_own_names(daemon: Any, host: str) -> None:
     port = daemon.url.rpartition(":")[2]
     assert httpx.get(f"{daemon.url}/_slipway/status", headers={"Host": f"{host}:{port}"}).status_code == 200
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    "path", ["/_slipway/status", "/_slipway/token-review/dev", "/_slipway/registry/v2/", "/_slipway/"]
+)
+def test_own_pages_answer_no_other_user_of_the_machine(daemon: Any, path: str) -> None:
+    assert f"not the user {NOBODY}" in answer_to(NOBODY, daemon.url, path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_api_asks_other_users_for_a_signature_and_no_more(daemon: Any) -> None:
+    assert "MissingAuthenticationToken" in answer_to(
+        NOBODY, daemon.url, "/?Action=GetCallerIdentity&Version=2011-06-15"
+    )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_page_answers_the_accounts_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = AwsApplication(SimpleNamespace(save=print, save_soon=print))
+    application.add_route("review", lambda _: json_answer("reviewed"), "nobody")
+    application.add_route("status", lambda _: json_answer("seen"))
+    server = AwsServer(application, ["127.0.0.1"], 0)
+    server.start()
+    url = f"http://127.0.0.1:{server.port}"
+    assert "reviewed" in answer_to(NOBODY, url, "/_slipway/review/dev")
+    assert "reviewed" not in answer_to(NOBODY + 1, url, "/_slipway/review/dev")
+    assert "seen" in answer_to(0, url, "/_slipway/status")
+    assert "seen" not in answer_to(NOBODY, url, "/_slipway/status")
+    monkeypatch.setattr(peers, "_asked", lambda *_: None)  # a kernel without the module
+    assert "reviewed" in answer_to(NOBODY, url, "/_slipway/review/dev")
+    assert "seen" not in answer_to(NOBODY, url, "/_slipway/status")
+    server.stop()
+
+
+def answer_to(user: int, url: str, path: str) -> str:
+    """What a process of this user is answered to a POST."""
+    address = urlsplit(url)
+    os.seteuid(user)
+    try:
+        client = socket.socket()  # its owner is who makes it
+    finally:
+        os.seteuid(0)
+    with client:
+        client.settimeout(20)
+        client.connect((address.hostname, address.port))
+        client.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        )
+        return b"".join(iter(lambda: client.recv(65536), b"")).decode()
 
 
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/iam/", "/favicon.ico"])

@@ -12,11 +12,13 @@ from typing import LiteralString
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 
 from slipway.sandbox.accounts import reachable, unreachable
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 from slipway.sandbox.processes import ProcessTable
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
@@ -107,7 +109,7 @@ def test_refuses_the_master_user_what_leads_out_of_the_database(
 def test_refuses_what_an_earlier_version_let_the_master_user_grant_itself(server: Server) -> None:
     roles = "SELECT count(*) FROM pg_roles WHERE pg_has_role('orders', oid, 'MEMBER') AND rolname LIKE 'pg_execute%'"
     with server.connect() as connection:
-        superuser = server.instances._connect(NAME, server.port)  # pyright: ignore[reportPrivateUsage]
+        superuser = server.instances._connect(server.port)  # pyright: ignore[reportPrivateUsage]
         with superuser as admin:
             admin.execute("GRANT pg_execute_server_program TO orders")
         assert connection.execute(roles).fetchone() == (1,)
@@ -125,6 +127,63 @@ def test_master_user_makes_roles_and_databases_and_sees_what_rds_shows_it(server
         assert connection.execute("SHOW is_superuser").fetchone() == ("off",)
 
 
+def test_role_that_reads_all_data_reads_no_way_into_the_superuser(server: Server) -> None:
+    with server.instances._connect(server.port) as admin:  # pyright: ignore[reportPrivateUsage]
+        admin.execute("ALTER ROLE rdsadmin PASSWORD 'of an earlier version'")
+    server.instances.set_master(server.spec())
+    with server.connect() as connection:
+        connection.execute("GRANT pg_read_all_data, pg_monitor TO orders")
+        try:
+            found = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'rdsadmin'").fetchone()
+            assert found == (None,)
+            for view in ("pg_hba_file_rules", "pg_ident_file_mappings", "pg_file_settings"):
+                with pytest.raises(psycopg.Error, match="permission denied"):
+                    connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(view)))
+        finally:
+            connection.execute("REVOKE pg_read_all_data, pg_monitor FROM orders")
+
+
+@pytest.mark.parametrize("account", ["nobody", "postgres"])
+def test_superuser_is_the_account_that_runs_the_sandbox_and_no_other(server: Server, account: str) -> None:
+    sockets = str(server.instances._sockets())  # pyright: ignore[reportPrivateUsage]
+    for host in (sockets, "127.0.0.1"):
+        argv = [
+            "setpriv",
+            f"--reuid={account}",
+            f"--regid={account if account != 'nobody' else 'nogroup'}",
+            "--clear-groups",
+        ]
+        asked = f"host={host} port={server.port} user=rdsadmin dbname=postgres"
+        ended = subprocess.run(
+            [*argv, "psql", "-w", asked, "-c", "SELECT 1"], check=False, capture_output=True, text=True, cwd="/"
+        )
+        assert ended.returncode != 0
+        assert any(
+            why in ended.stderr for why in ("Peer authentication failed", "rejects connection", "Permission denied")
+        )
+
+
+def test_password_is_in_no_statement_that_others_may_see(server: Server) -> None:
+    server.instances.configure(server.spec(log_statement="all"))
+    server.instances.reload(NAME)
+    log = server.processes.log_path(f"postgres-{NAME}")
+    wait_until(lambda: "log_statement" in log.read_text(), "the server to read its configuration", 20)
+    server.instances.set_master(server.spec())
+    server.instances.configure(server.spec())
+    server.instances.reload(NAME)
+    assert "ALTER ROLE" in log.read_text()
+    assert "secret" not in log.read_text()
+
+
+def test_server_of_an_earlier_version_is_started_again_with_a_socket(server: Server) -> None:
+    before = server.process().pid
+    server.instances.start(NAME, server.port)
+    assert server.process().pid == before
+    (server.instances._sockets() / f".s.PGSQL.{server.port}").unlink()  # pyright: ignore[reportPrivateUsage]
+    server.instances.start(NAME, server.port)
+    assert server.process().pid != before
+
+
 def test_server_is_an_account_of_its_own_with_no_capability_and_no_variable_of_its_caller(server: Server) -> None:
     process = server.process()
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -140,7 +199,7 @@ def test_server_is_an_account_of_its_own_with_no_capability_and_no_variable_of_i
 
 
 @pytest.mark.parametrize("account", ["nobody", "etcd"])
-@pytest.mark.parametrize("file", ["superuser", "postgresql.conf", "data/PG_VERSION", "data/base"])
+@pytest.mark.parametrize("file", ["pg_hba.conf", "postgresql.conf", "data/PG_VERSION", "data/base"])
 def test_another_account_reads_nothing_of_a_database(server: Server, account: str, file: str) -> None:
     path = reachable(server.paths.sandbox / "postgres") / NAME / file
     assert path.exists()

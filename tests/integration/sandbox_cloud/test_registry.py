@@ -108,6 +108,7 @@ def credentials(paths: SandboxPaths, tmp_path_factory: pytest.TempPathFactory) -
     header, claims, _ = push.split(".")
     return {
         "push": ("AWS", push),
+        "caller": ("AWS", access.token(now, push=True, caller="AKIAOFSOMEBODY")[0]),
         "pull": tuple(access.pull_credentials().values()),
         "none": None,
         "empty": ("AWS", ""),
@@ -130,6 +131,29 @@ def test_pull_credentials_read_and_write_nothing(ask: Ask, credentials: dict[str
     writes = ask(WRITES, credentials["pull"])
     assert [status for status, _, _ in writes] == [403] * len(WRITES) * 2
     assert {json.loads(text)["errors"][0]["code"] for _, _, text in writes} == {"DENIED"}
+
+
+def test_token_of_a_caller_opens_nothing_while_the_daemon_that_knows_its_rights_is_away(
+    ask: Ask, credentials: dict[str, Any]
+) -> None:
+    by_daemon = [
+        ("POST", "/v2/app/blobs/uploads/"),
+        ("POST", f"/v2/app/blobs/uploads/?mount={BLOB}&from=other"),
+        ("GET", "/v2/app/manifests/1"),
+        ("GET", "/v2/app/manif%65sts/1"),
+        ("GET", "/v2/app/blobs/manifests/1"),
+        ("GET", "/v2/app/blobs/uploads/manifests/1"),
+        ("PUT", f"/v2/app/manifests/{BLOB}"),
+        ("GET", f"/v2/app/referrers/{BLOB}"),
+        ("GET", "/v2/app/tags/list"),
+        ("GET", "/v2/_catalog"),
+    ]
+    assert {status for status, _, _ in ask(by_daemon, credentials["caller"])} == {503}
+    deletes = [("DELETE", f"/v2/app/manifests/{BLOB}"), ("DELETE", f"/v2/app/blobs/{BLOB}")]
+    assert {status for status, _, _ in ask(deletes, credentials["caller"])} == {403}
+    # Of a layer's own upload the registry says that nobody began it.
+    parts = [("GET", "/v2/"), ("PATCH", "/v2/app/blobs/uploads/1"), ("HEAD", f"/v2/app/blobs/{BLOB}")]
+    assert [status for status, _, _ in ask(parts, credentials["caller"])] == [200, 404, 404] * 2
 
 
 @pytest.mark.parametrize("kind", ["none", "empty", "another user", "another sandbox's", "unsigned", "expired"])

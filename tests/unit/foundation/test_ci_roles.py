@@ -178,6 +178,36 @@ def test_only_an_environment_that_builds_pushes() -> None:
     assert (allows(rights("deploy"), *push), allows(rights("deploy", builds=False), *push)) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("action", "secret", "allowed"),
+    [
+        ("GetSecretValue", "monitoring/prometheus-1aB2cD", True),
+        ("GetSecretValue", "by-arn-1aB2cD", True),
+        ("GetSecretValue", "monitoring/prometheus-admin-1aB2cD", False),
+        ("GetSecretValue", "monitoring/prometheus", False),
+        ("GetSecretValue", "other-1aB2cD", False),
+        ("PutSecretValue", "monitoring/prometheus-1aB2cD", False),
+    ],
+)
+def test_deploy_reads_the_secrets_of_its_analysis_and_preview_none(action: str, secret: str, allowed: bool) -> None:
+    secrets = ("monitoring/prometheus", arn("secretsmanager", "secret:by-arn-1aB2cD"))
+    place = CiEnvironment(name="dev", state_bucket="state-dev", analysis_secrets=secrets)
+
+    def may(kind: str, environment: CiEnvironment) -> bool:
+        statements = [
+            statement
+            for group in groups_of(kind, environment)
+            for statement in plan_rights(
+                group, environment, account_id=ACCOUNT, region=REGION, organisation_account_id=ORGANISATION
+            )
+        ]
+        return allows(statements, f"secretsmanager:{action}", arn("secretsmanager", f"secret:{secret}"), {})
+
+    assert may("deploy", place) is allowed
+    assert not may("preview", place)
+    assert not may("deploy", CiEnvironment(name="dev", state_bucket="state-dev"))
+
+
 EXAMPLES = {
     "name": "orders-dev",
     "service": "orders",
@@ -264,7 +294,7 @@ def test_subjects_have_the_numbers_of_a_repository_that_github_names_with_them()
 
 @pytest.mark.parametrize("group", RIGHTS)
 def test_policy_is_within_the_limits_of_aws_and_names_actions_that_exist(group: str) -> None:
-    place = CiEnvironment(name="e" * 16, state_bucket="b" * 63, builds=True)
+    place = CiEnvironment(name="e" * 16, state_bucket="b" * 63, builds=True, analysis_secrets=["s" * 40] * 10)
     statements = plan_rights(
         group, place, account_id=ACCOUNT, region="ap-southeast-2", organisation_account_id=ORGANISATION
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from slipway.sandbox.aws import guard
 from slipway.sandbox.aws.answers import json_answer
 from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
@@ -26,6 +27,7 @@ def status(path: str, server: str, host: str) -> str:
     application.add_route("status", lambda _: json_answer({}))
     application.add_host(POD_IDENTITY_ADDRESS, lambda environ: json_answer({"path": environ["PATH_INFO"]}))
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": host, "SERVER_NAME": server}
+    environ |= {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000"}
     seen: list[str] = []
 
     def start_response(line: str, _headers: list[tuple[str, str]]) -> None:
@@ -46,8 +48,9 @@ def status(path: str, server: str, host: str) -> str:
     ],
 )
 def test_pods_get_the_agent_and_none_of_the_sandboxs_own_pages(
-    path: str, server: str, host: str, expected: str
+    path: str, server: str, host: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guard, "refuse_user", lambda *_: None)
     assert status(path, server, host) == expected
 
 

@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from slipway.sandbox.aws import guard
 from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.eks.pod_routes import admission_application
 from slipway.sandbox.aws.token_review import decode_request
@@ -45,7 +46,8 @@ def test_chunks_are_put_together(sent: bytes, body: bytes | None) -> None:
     assert read_body({"wsgi.input": io.BytesIO(sent), "wsgi.input_terminated": True}, LIMIT) == body
 
 
-def test_deeply_nested_documents_are_refused() -> None:
+def test_deeply_nested_documents_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "refuse_user", lambda *_: None)
     assert decode_request(DEEP) == {}
     seen: list[str] = []
 
@@ -53,5 +55,6 @@ def test_deeply_nested_documents_are_refused() -> None:
         seen.append(status)
 
     environ = {"PATH_INFO": "/pod-identity/dev", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(len(DEEP))}
-    admission_application({**environ, "wsgi.input": io.BytesIO(DEEP)}, start_response)
+    environ |= {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "4569"}
+    admission_application()({**environ, "wsgi.input": io.BytesIO(DEEP)}, start_response)
     assert seen == ["400 Bad Request"]

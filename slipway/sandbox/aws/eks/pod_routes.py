@@ -16,6 +16,7 @@ from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.eks.models import find_cluster
 from slipway.sandbox.aws.eks.pod_admission import AUDIENCE, CREDENTIALS_PATH, review_pod
 from slipway.sandbox.aws.eks.pod_identity import PodIdentityError, assume_role_for_pod, find_association
+from slipway.sandbox.aws.guard import user_refusal
 from slipway.sandbox.aws.world import world
 
 ADMISSION_PREFIX = "/pod-identity/"
@@ -75,11 +76,15 @@ def agent_route(environ: Environ) -> Answer:
     )
 
 
-def admission_application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """WSGI, at an address of its own: POST /pod-identity/<cluster>, an AdmissionReview."""
-    status, headers, chunks = _review(environ)
-    start_response(status, headers)
-    return chunks
+def admission_application(*accounts: str) -> Callable[[Environ, Callable[..., Any]], Iterable[bytes]]:
+    """WSGI, at an address of its own: POST /pod-identity/<cluster>, an AdmissionReview. `accounts`: of API servers."""
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, headers, chunks = user_refusal(environ, *accounts) or _review(environ)
+        start_response(status, headers)
+        return chunks
+
+    return application
 
 
 def _review(environ: Environ) -> Answer:

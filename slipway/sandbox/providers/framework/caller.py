@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,30 +16,15 @@ from slipway.documents import read_yaml
 from slipway.errors import UsageError
 from slipway.providers.provider import Caller, ProviderError
 from slipway.providers.server import Peer
+from slipway.sandbox.peers import Connection, find_client
+from slipway.sandbox.ports import LOOPBACK
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-TABLE = Path("/proc/net/tcp")
-"""Of IPv4: the providers are served at 127.0.0.1 alone. A client with an IPv6 socket is in the other table, and refused."""
-_ESTABLISHED = "01"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Connection:
-    """The other end of a connection from this machine."""
-
-    inode: int
-    user: int
-    """The user's id."""
 
 
 def established(peer: Peer) -> Connection | None:
-    """The client's end of the connection; None when it is closed. The kernel has one at most between two ports."""
-    ends = [f"0100007F:{peer.client_port:04X}", f"0100007F:{peer.server_port:04X}"]
-    # Columns: number, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
-    for row in (line.split() for line in TABLE.read_text().splitlines()[1:]):
-        if row[1:3] == ends and row[3] == _ESTABLISHED:
-            return Connection(inode=int(row[9]), user=int(row[7]))
-    return None
+    """The client's end of the connection; None when it is closed, or from another address than 127.0.0.1."""
+    return find_client((LOOPBACK, peer.client_port), (LOOPBACK, peer.server_port))
 
 
 def find_process(connection: Connection | None) -> psutil.Process:

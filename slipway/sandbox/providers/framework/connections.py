@@ -19,7 +19,8 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from slipway.providers.provider import Caller, Provider, ProviderError
 from slipway.providers.server import CHANNEL_OPTIONS, Peer
-from slipway.sandbox.providers.framework.caller import Connection, caller_of, established, find_process, open_files
+from slipway.sandbox.peers import Connection
+from slipway.sandbox.providers.framework.caller import caller_of, established, find_process, open_files
 
 LOG_TIMEOUT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
