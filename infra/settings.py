@@ -13,6 +13,7 @@ from components.load_balancer import LONGEST_NAME
 from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.retries import Retries
 from slipway.contract.setting_faults import decode_settings, describe_faults
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
@@ -199,6 +200,8 @@ class RolloutSettings(_Settings):
     """Pods for the next share of the traffic must be ready this long after they were asked for."""
     surge_percent: Annotated[int, Field(ge=1, le=100)] = 50
     """So many of the pods that the whole traffic needs are asked for at once; the next once they are ready."""
+    retries: Retries = 0
+    """So often a release is tried again by itself when an `up`, a migration or an API failed. A bad verdict is final."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
     analysis: AnalysisEntries = ()

@@ -44,6 +44,7 @@ def ending_elsewhere(ctx: Context, rollout_id: str) -> Rollout | None:
 
 
 def _ending(rollout: Rollout) -> str:
+    attempt = f" ({rollout.attempt})" if rollout.retried else ""
     if rollout.phase is Phase.ROLLED_BACK:
-        return f"rolled back: {rollout.reason}: {rollout.reason_text}"
-    return f"{rollout.kind} completed"
+        return f"rolled back: {rollout.reason}: {rollout.reason_text}{attempt}"
+    return f"{rollout.kind} completed{attempt}"

@@ -18,6 +18,8 @@ class ReleaseRolledBackError(RolledBackError):
         timings = rollout.timings
         seconds = f"detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more"
         why = f"{rollout.reason}: {rollout.reason_text}"
+        if rollout.retried:
+            why += f" ({rollout.attempt})"
         super().__init__(
             f"{rollout.candidate.release} was rolled back: {why} ({seconds})"
             if rollout.candidate

@@ -53,6 +53,11 @@ class PhaseEntered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RolloutRetried(PhaseEntered):
+    """Something failed, the traffic is back, and the rollout begins again by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionStarted(Event):
     """Something is about to be changed."""
 

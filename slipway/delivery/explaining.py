@@ -10,7 +10,7 @@ from slipway.delivery.conducting import asked_now
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows, release_at, source_environment
 from slipway.delivery.holding import LISTENING
-from slipway.delivery.machine import turns_back
+from slipway.delivery.machine import can_be_stopped, turns_back
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
@@ -205,10 +205,10 @@ def _release(scene: _Scene) -> VerbAnswer:
 def _rollback(scene: _Scene) -> VerbAnswer:
     command = f"slipway rollback {scene.environment}"
     rollout = scene.rollout
-    if rollout and rollout.kind is Kind.RELEASE and turns_back(rollout):
-        return VerbAnswer(
-            command=command, possible=True, text=f"brings the traffic back to {rollout.original.weights} within seconds"
-        )
+    if rollout and rollout.kind is Kind.RELEASE and can_be_stopped(rollout):
+        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
+        text = f"brings the traffic back to {rollout.original.weights}{again}"
+        return VerbAnswer(command=command, possible=True, text=text)
     if rollout and rollout.kind in {Kind.ROLLBACK, Kind.SWITCH}:
         return VerbAnswer(command=command, possible=True, text="takes over the way back that is under way")
     if scene.target is None:
@@ -227,6 +227,8 @@ def _abort(scene: _Scene) -> VerbAnswer:
     command, rollout = f"slipway abort {scene.environment}", scene.rollout
     if rollout is None:
         return VerbAnswer(command=command, possible=False, text="no rollout is under way")
+    if rollout.may_retry:
+        return VerbAnswer(command=command, possible=True, text="keeps it from being tried again")
     if not turns_back(rollout):
         return VerbAnswer(command=command, possible=False, text=f"it is {rollout.phase}: nothing is left to turn back")
     return VerbAnswer(

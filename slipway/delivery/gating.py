@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.supply_chain import SupplyChain
-from slipway.delivery.errors import RefusedError
-from slipway.delivery.gates import GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates, refuse_without_room
+from slipway.delivery.errors import LeaseLostError, RefusedError
+from slipway.delivery.gates import AGAIN, GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates, refuse_without_room
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import turns_back
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind
+from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.word import Topic
 from slipway.delivery.planning import forced_entries, window_closes_at
@@ -23,7 +23,7 @@ from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
 from slipway.delivery.resizing import room_beside_live
 from slipway.delivery.targeting import known_target
-from slipway.errors import NotFoundError, UsageError
+from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 HISTORY_DEPTH = 50
 
@@ -143,7 +143,10 @@ def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | N
 
 
 def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None) -> None:
-    """A rollout that a dead process left goes on only if it could begin now. Ways back are not asked, nor what was forced before."""
+    """A rollout that a dead process left goes on only if it could begin now. Ways back are not asked, nor what was forced before.
+
+    One that is turning back goes on with that in any case; the gates are asked before it begins again.
+    """
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.kind in WAYS_BACK or not turns_back(rollout):
         return
@@ -151,24 +154,38 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
         return
     if ctx.ledger.said(ctx.place, Topic.SUPERSEDE, rollout.id) is not None:
         return
-    chosen = ctx.ledger.release(ctx.place.service, rollout.candidate.release) if rollout.candidate else None
-    forced = {text.partition(":")[0] for text in rollout.forced}
     refusals = [
         replace(
             refusal,
             text=f"{refusal.text}; {rollout.kind} {rollout.id} was left in phase {rollout.phase}",
             remedy=f"take it back with `slipway abort {ctx.place.environment}`, or go on with --force --because REASON",
         )
-        for refusal in find_refusals(
-            ctx, known_target(ctx), chosen or release_at(ctx, ctx.place), rollout.kind, gates=GOING_ON
-        )
-        if refusal.gate not in forced
+        for refusal in _unforced(ctx, rollout, GOING_ON)
     ]
     overridden = pass_gates(ctx, refusals, override)
     if overridden:
         journal = forced_entries(overridden, rollout.phase, ctx.owner.name, ctx.clock.now())
         written = replace(rollout, forced=(*rollout.forced, *overridden), journal=(*rollout.journal, *journal))
         ctx.ledger.write_rollout(ctx.place, written, keeper.lease)
+
+
+def gates_against_retry(ctx: Context, rollout: Rollout) -> str:
+    """Which gates stand against another attempt of a release that is turned back, and what they say; "": none does."""
+    try:
+        refusals = _unforced(ctx, rollout, AGAIN)
+    except LeaseLostError:
+        raise
+    except SlipwayError as error:
+        return f"the gates cannot be asked: {error.what}"  # another attempt is wanted, the end of this one is due
+    return "; ".join(f"{refusal.gate}: {refusal.text}" for refusal in refusals)
+
+
+def _unforced(ctx: Context, rollout: Rollout, gates: Sequence[Gate]) -> list[Refusal]:
+    """What gates say of a rollout's going on, but for those that were overridden when it began."""
+    chosen = ctx.ledger.release(ctx.place.service, rollout.candidate.release) if rollout.candidate else None
+    target, forced = known_target(ctx), {text.partition(":")[0] for text in rollout.forced}
+    found = find_refusals(ctx, target, chosen or release_at(ctx, ctx.place), rollout.kind, gates=gates)
+    return [refusal for refusal in found if refusal.gate not in forced]
 
 
 def sources_of(targets: Sequence[Target], service: str) -> Mapping[str, str | None]:

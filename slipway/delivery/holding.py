@@ -40,7 +40,7 @@ def hear(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
         said = seen.pause.signature if seen.pause else "without a word"
         return Enter(rollout=_continued(rollout, now), text=f"continued {said}")
     approval = seen.approval
-    if approval and approval.step is not None and approval.step not in rollout.approvals:
+    if approval and approval.step is not None and approves(rollout, approval):
         approved = replace(rollout, approvals={**rollout.approvals, approval.step: approval}, asked_since=None)
         percent = rollout.steps[approval.step].percent if approval.step < len(rollout.steps) else 100
         return Enter(rollout=attend(approved, now), text=f"{percent} % approved {approval.signature}")
@@ -49,6 +49,11 @@ def hear(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
         percent = rollout.steps[rollout.step].percent
         return Enter(rollout=skipped, text=f"the bake at {percent} % is ended early {seen.skip.signature}")
     return None
+
+
+def approves(rollout: Rollout, approval: Word) -> bool:
+    """Whether a word is of this attempt, and was not heard yet."""
+    return approval.attempt == rollout.retried and approval.step not in rollout.approvals
 
 
 def ends_bake(rollout: Rollout, skip: Word) -> bool:

@@ -33,6 +33,7 @@ from slipway.delivery.model.decision import (
 from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.retrying import try_again
 from slipway.delivery.sizing import ask_for_pods, enough_to_go_back, held_when_back, held_when_settled, size_colours
 from slipway.delivery.transitions import attend, enter, turn_back
 
@@ -66,6 +67,11 @@ def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if seen.superseded and rollout.kind is Kind.RELEASE and turns_back(rollout):
         return Enter(rollout=turn_back(rollout, Reason.SUPERSEDED, f"superseded {seen.superseded.signature}", now))
     return hear(rollout, seen, now) or RULES[rollout.phase].decide(rollout, seen, now)
+
+
+def can_be_stopped(rollout: Rollout) -> bool:
+    """Whether a person's word still keeps the release from going on: it turns back for it, or is not tried again."""
+    return turns_back(rollout) or rollout.may_retry
 
 
 def turns_back(rollout: Rollout) -> bool:
@@ -288,6 +294,8 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     intent = held_when_back(rollout, intent)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=text))
+    if rollout.may_retry:
+        return try_again(rollout, seen, now)
     return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))
 
 

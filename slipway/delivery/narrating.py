@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from slipway.delivery.machine import CONFIRM_SECONDS, patience_seconds
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.retrying import next_attempt, retry_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ def narrate(rollout: Rollout, abort: str | None) -> Story:
     story = STORIES[rollout.phase](rollout)
     if rollout.waits_for:
         story = _waiting_for_people(rollout, story)
+    if abort is not None and rollout.may_retry:
+        return replace(story, does=f"{story.does}; it is not tried again: {abort}", waits_for="", until=None, ends=())
     if abort is None or rollout.phase in {Phase.RETURNING, Phase.CLEANING, Phase.SETTLING}:
         return story
     return replace(story, does=f"{story.does}, and is about to turn back: {abort}", waits_for="", until=None)
@@ -38,7 +41,8 @@ def name_of(rollout: Rollout) -> str:
     """Which rollout it is, and whose."""
     candidate = rollout.candidate
     what = f"of {candidate.version} ({candidate.release}) " if candidate else ""
-    return f"the {rollout.kind} {what}by {rollout.actor}"
+    attempt = f" ({rollout.attempt})" if rollout.retried else ""
+    return f"the {rollout.kind} {what}by {rollout.actor}{attempt}"
 
 
 def _waiting_for_people(rollout: Rollout, story: Story) -> Story:
@@ -161,14 +165,26 @@ def _returning(rollout: Rollout) -> Story:
     return Story(
         does=f"brings the traffic back to {rollout.original.weights}: {rollout.reason}: {rollout.reason_text}",
         waits_for="the load balancer to confirm it",
+        ends=_ends_of_retry(rollout),
     )
 
 
 def _cleaning(rollout: Rollout) -> Story:
+    again = rollout.may_retry
     return Story(
         does=f"has the traffic back, and gives {rollout.colour} back what it was to run before: "
-        f"{rollout.reason}: {rollout.reason_text}"
+        f"{rollout.reason}: {rollout.reason_text}",
+        waits_for=f"{next_attempt(rollout)} to begin" if again else "",
+        until=retry_at(rollout) if again else None,
+        ends=_ends_of_retry(rollout),
     )
+
+
+def _ends_of_retry(rollout: Rollout) -> tuple[str, ...]:
+    """What would keep a rollout that turned back from beginning again."""
+    if not rollout.may_retry:
+        return ()
+    return (f"before {next_attempt(rollout)}: somebody aborts, rolls back or supersedes it, or a gate refuses it",)
 
 
 STORIES: Mapping[Phase, Callable[[Rollout], Story]] = {

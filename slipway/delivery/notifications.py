@@ -10,6 +10,7 @@ from slipway.delivery.events import (
     PeopleAsked,
     RolloutEnded,
     RolloutGivenUp,
+    RolloutRetried,
     RolloutStarted,
     StillOwed,
     WeightsConfirmed,
@@ -23,6 +24,8 @@ def notification_names(event: Event) -> Iterator[str]:
         yield "on-rollout-resumed" if event.resumed else "on-rollout-started"
         if event.rollout.promoted_from and not event.resumed:
             yield "on-promotion-started"
+    elif isinstance(event, RolloutRetried):
+        yield "on-rollout-retried"
     elif isinstance(event, WeightsConfirmed):
         yield "on-rollout-step-completed"
     elif isinstance(event, PeopleAsked):
@@ -56,6 +59,8 @@ def facts_of(event: Event) -> dict[str, Any]:
         facts["percent"] = rollout.steps[rollout.step].percent
     if rollout.promoted_from:
         facts["promotedFrom"] = rollout.promoted_from
+    if rollout.retried:
+        facts |= {"retried": rollout.retried, "failedBefore": rollout.failed_before}
     if rollout.reason:
         facts |= {"reason": rollout.reason.value, "why": rollout.reason_text, "numbers": dict(rollout.numbers)}
     if isinstance(event, RolloutEnded):

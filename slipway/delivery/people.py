@@ -47,7 +47,14 @@ def approve(ctx: Context, *, because: str = "", force: bool = False) -> Outcome:
         raise UsageError("no step waits for an approval", where=str(ctx.place))
     step = rollout.coming_step
     because = _pass_freeze(ctx, rollout, because, force=force)
-    word = Word(rollout=rollout.id, by=ctx.owner.name, at=ctx.clock.now(), because=because, step=step)
+    word = Word(
+        rollout=rollout.id,
+        by=ctx.owner.name,
+        at=ctx.clock.now(),
+        because=because,
+        step=step,
+        attempt=rollout.retried,
+    )
     ctx.ledger.say(ctx.place, Topic.APPROVAL, word)
     text = f"{rollout.steps[step].percent} % approved"
     if rollout.pause:

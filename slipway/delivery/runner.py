@@ -27,13 +27,15 @@ from slipway.delivery.events import (
     PeopleAsked,
     PhaseEntered,
     RolloutGivenUp,
+    RolloutRetried,
     RolloutStarted,
     Waiting,
     WeightsConfirmed,
 )
-from slipway.delivery.holding import LISTENING, ends_bake
+from slipway.delivery.gating import gates_against_retry
+from slipway.delivery.holding import LISTENING, approves, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, decide, fold, turns_back
+from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, can_be_stopped, decide, fold
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
@@ -56,8 +58,9 @@ from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
 from slipway.delivery.resizing import read_sizes
+from slipway.delivery.retrying import retry_due
 from slipway.delivery.sizing import judged
-from slipway.delivery.telling import facts, tell
+from slipway.delivery.telling import facts, tell, title_of
 from slipway.delivery.transitions import attend, take_up
 from slipway.errors import OperationError, SlipwayError
 
@@ -100,7 +103,7 @@ class Runner:
             "resumed" if resumed else "entered",
             f"{rollout.kind} by {self._ctx.owner.name}",
         )
-        self._emit(RolloutStarted(**self._base(_title(rollout)), rollout=rollout, resumed=resumed))
+        self._emit(RolloutStarted(**self._base(title_of(rollout)), rollout=rollout, resumed=resumed))
         while not rollout.phase.ended:
             self._keeper.check()
             rollout = self._step(rollout)
@@ -152,27 +155,31 @@ class Runner:
         if skip and ends_bake(rollout, skip):
             return True
         approval = ledger.said(place, Topic.APPROVAL, rollout.id) if rollout.asked_since else None
-        return approval is not None and approval.step not in rollout.approvals
+        return approval is not None and approves(rollout, approval)
 
     def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None, text: str = "") -> Rollout:
         self._last_action = None
         if text:
             return self._tell_waiting(new, text)
         text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
-        if old.phase is new.phase:
+        again = new.retried > old.retried
+        if again:
+            text = f"begins again: {new.attempt}"
+        elif old.phase is new.phase:
             text = f"the bake is extended for want of evidence ({new.extensions} of {new.settings.max_extensions})"
         if verdict and new.phase is not Phase.RETURNING:
             text = f"{text}: {verdict.kind}: {verdict.text}"  # what a step passed on is said, above all where it was little
         if new.phase.ended:
             self._owe(new)
-        written = self._journal(new, "entered", text)
+        written = self._journal(new, "retried" if again else "entered", text)
         if old.phase is Phase.SHIFTING and new.phase is not Phase.RETURNING:
             self._emit(
                 WeightsConfirmed(
                     **self._base(f"load balancer confirms {new.weights}"), rollout=written, weights=new.weights
                 )
             )
-        self._emit(PhaseEntered(**self._base(text), rollout=written, phase=new.phase))
+        entered = RolloutRetried if again else PhaseEntered
+        self._emit(entered(**self._base(text), rollout=written, phase=new.phase))
         return written
 
     def _tell_waiting(self, rollout: Rollout, text: str) -> Rollout:
@@ -333,6 +340,7 @@ class Runner:
             approval=self._said(rollout, Topic.APPROVAL),
             skip=self._said(rollout, Topic.SKIP) if rollout.phase is Phase.BAKING else None,
             superseded=self._superseded(rollout),
+            barred=gates_against_retry(ctx, rollout) if retry_due(rollout, ctx.clock.now()) else None,
         )
 
     def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
@@ -341,7 +349,7 @@ class Runner:
         return self._ctx.ledger.said(self._ctx.place, topic, rollout.id)
 
     def _superseded(self, rollout: Rollout) -> Word | None:
-        if rollout.kind is not Kind.RELEASE or not turns_back(rollout):
+        if rollout.kind is not Kind.RELEASE or not can_be_stopped(rollout):
             return None
         return self._ctx.ledger.said(self._ctx.place, Topic.SUPERSEDE, rollout.id)
 
@@ -387,8 +395,3 @@ class Runner:
         self._ctx.progress(event)
         for name in notification_names(event):
             self._world.notifier.notify(name, event, facts_of(event))
-
-
-def _title(rollout: Rollout) -> str:
-    what = f"{rollout.candidate.release} ({rollout.candidate.version})" if rollout.candidate else "nothing"
-    return f"{rollout.kind}: {rollout.colour} shall run {what}"

@@ -10,7 +10,7 @@ from slipway.delivery.conducting import pass_before_up
 from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import Override, find_refusals, pass_gates
 from slipway.delivery.leasing import Patience
-from slipway.delivery.machine import turns_back
+from slipway.delivery.machine import can_be_stopped
 from slipway.delivery.model.release import DIRTY, Release
 from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.word import Topic, Word
@@ -92,7 +92,7 @@ def supersede_for_release(ctx: Context, chosen: Release, override: Override | No
 def _running(ctx: Context) -> Rollout | None:
     rollout = ctx.ledger.rollout(ctx.place)
     # A way back is never stopped, and a release whose traffic is decided is through soon.
-    return rollout if rollout and rollout.kind is Kind.RELEASE and turns_back(rollout) else None
+    return rollout if rollout and rollout.kind is Kind.RELEASE and can_be_stopped(rollout) else None
 
 
 def _candidate(ctx: Context, running: Rollout) -> Release:

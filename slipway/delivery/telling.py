@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.delivery.events import Event, EventFacts, Notice
+from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context
 from slipway.delivery.targeting import known_target
@@ -13,6 +14,12 @@ def facts(ctx: Context, text: str) -> EventFacts:
     """What every event is made with."""
     place = ctx.place
     return {"at": ctx.clock.now(), "environment": place.environment, "service": place.service, "text": text}
+
+
+def title_of(rollout: Rollout) -> str:
+    """What a rollout is about, when it begins or goes on."""
+    what = f"{rollout.candidate.release} ({rollout.candidate.version})" if rollout.candidate else "nothing"
+    return f"{rollout.kind}: {rollout.colour} shall run {what}"
 
 
 def tell(ctx: Context, text: str) -> None:

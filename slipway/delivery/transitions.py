@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from slipway.delivery.model.rollout import Phase, Reason, Rollout
+from slipway.delivery.model.rollout import ROUTES, Phase, Reason, Rollout
 
 
 def attend(rollout: Rollout, now: datetime) -> Rollout:
@@ -47,6 +47,30 @@ def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
         timings={**rollout.timings, rollout.phase: round(spent, 3)},
         ended_at=now if phase.ended else None,
     )
+
+
+def begin_again(rollout: Rollout, now: datetime) -> Rollout:
+    """The rollout at the start of its route, for another attempt. What was seen of the one before counts for nothing, approvals included.
+
+    Its path goes on: what has run is still to be cleaned up, and bakes are numbered through.
+    """
+    began = replace(
+        rollout,
+        step=0,
+        baking_since=None,
+        extensions=0,
+        paused_since=None,
+        paused_seconds=0.0,
+        approvals={},
+        reason=Reason.NONE,
+        reason_text="",
+        numbers={},
+        measurements=(),
+        retried=rollout.retried + 1,
+        failed_before=f"{rollout.reason}: {rollout.reason_text}",
+        timings={name: spent for name, spent in rollout.timings.items() if name not in {"detect", "weights_back"}},
+    )
+    return enter(began, ROUTES[rollout.kind][0], now)
 
 
 def turn_back(

@@ -36,7 +36,7 @@ def history(
             candidate.version if candidate else "-",
             candidate.release if candidate else "-",
             rollout.phase.value,
-            rollout.reason_text,
+            rollout.reason_text or rollout.attempt,
             rollout.actor,
         )
     out().print(table)

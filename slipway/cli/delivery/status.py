@@ -57,6 +57,7 @@ def _print_remarks(place: PlaceStatus, now: datetime) -> None:
     tries = f"; `slipway resume {place.environment}` tries again"
     remarks = {
         "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
+        "begun again": place.rollout.attempt if place.rollout else "",
         "waits": place.rollout.waits_for if place.rollout else "",
         "busy": place.lease,
         "keeps pods, at least": place.kept,

@@ -33,14 +33,14 @@ def headline(rollout: Rollout) -> str:
     """What a rollout is, or was, in a few words."""
     candidate = rollout.candidate
     name = f"{rollout.kind.value} {candidate.version}" if candidate else rollout.kind.value
-    return f"{name}: {words(rollout.phase.value)}"
+    return f"{name}: {words(rollout.phase.value)}{f', attempt {rollout.retried + 1}' if rollout.retried else ''}"
 
 
 def step_state(rollout: Rollout, number: int) -> str:
     """`done`, `current`, `failed` or `coming`."""
     if rollout.phase is Phase.COMPLETED or number < rollout.step:
         return "done"
-    if number > rollout.step or Phase.SHIFTING not in rollout.path:
+    if number > rollout.step or Phase.SHIFTING not in rollout.attempt_path:
         return "coming"
     return "failed" if rollout.reason else "current"
 

@@ -31,6 +31,8 @@ GATES: tuple[Gate, ...] = (
     refuse_incompatible_schema,
     refuse_without_room,
 )
+AGAIN: tuple[Gate, ...] = (*GOING_ON, refuse_overtaking, refuse_missing_image)
+"""Asked before a release that failed begins again by itself."""
 UNNAMED: tuple[Gate, ...] = (refuse_going_further,)
 """Asked of a way back that names no release, about the one that would come."""
 
@@ -41,6 +43,7 @@ def evaluate_gates(facts: GateFacts, gates: Sequence[Gate] = GATES) -> tuple[Ref
 
 
 __all__ = [
+    "AGAIN",
     "GATES",
     "GOING_ON",
     "UNNAMED",

@@ -86,5 +86,7 @@ class Observation:
     """The last approval."""
     skip: Word | None = None
     """The last word on a bake."""
+    barred: str | None = None
+    """Which gates stand against another attempt; "": none does. None: they were not asked."""
     superseded: Word | None = None
     """Who releases something else instead."""

@@ -65,6 +65,8 @@ class Owed:
 
 def foreseen(rollout: Rollout, abort: str | None) -> Iterable[Owed]:
     """What a rollout under way will leave, as far as its direction is decided: turned back, or a way back."""
+    if rollout.may_retry and abort is None:
+        return ()
     if rollout.phase in {Phase.RETURNING, Phase.CLEANING}:
         return owed_by(replace(rollout, phase=Phase.ROLLED_BACK))
     if abort is not None and rollout.kind is Kind.RELEASE:

@@ -111,6 +111,18 @@ class Reason(StrEnum):
     """Another release came before it was through. That says nothing about this one."""
 
 
+RETRIED = frozenset(
+    {
+        Reason.DEPLOYMENT_FAILED,
+        Reason.MIGRATION_FAILED,
+        Reason.WEIGHTS_NOT_CONFIRMED,
+        Reason.WORLD_UNREADABLE,
+        Reason.NO_DATA,
+    }
+)
+"""An act failed, or nothing could be seen. None of them says that the release is bad."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One share of traffic and what must hold before the next one."""
@@ -131,7 +143,7 @@ class JournalEntry:
     at: datetime
     phase: Phase
     event: str
-    """`entered`, `started`, `finished`, `failed`, `resumed`, `forced`."""
+    """`entered`, `started`, `finished`, `failed`, `retried`, `resumed`, `forced`."""
     text: str
 
 
@@ -185,6 +197,10 @@ class Rollout:
     reason_text: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     """The measurements that decided against the release."""
+    retried: int = 0
+    """So often it has begun again by itself."""
+    failed_before: str = ""
+    """Why the attempt before this one failed; "": this is the first one."""
     measurements: tuple[Measurement, ...] = ()
     """What the judgements were made from, oldest first, thinned; see `analysis.measuring`."""
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -239,6 +255,26 @@ class Rollout:
     def attended_since(self) -> datetime:
         """The moment that deadlines count from. Time in which no process ran is not in it."""
         return self.waiting_since or self.phase_started_at
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether it is turning back for something that failed, and may begin again once that is done."""
+        turning = self.phase in {Phase.RETURNING, Phase.CLEANING}
+        again = self.reason in RETRIED and self.retried < self.settings.retries
+        return turning and again and self.kind is Kind.RELEASE  # a way back, and what is owed, are a person's to repeat
+
+    @property
+    def attempt(self) -> str:
+        """Which attempt it is, and why there was one before; "": it is the first one."""
+        of = f"attempt {self.retried + 1} of {self.settings.retries + 1}"
+        return f"{of}; the one before failed: {self.failed_before}" if self.retried else ""
+
+    @property
+    def attempt_path(self) -> tuple[Phase, ...]:
+        """The phases of this attempt, in order."""
+        first = ROUTES[self.kind][0]
+        began = [number for number, phase in enumerate(self.path) if phase is first]
+        return self.path[began[-1] :] if began else self.path
 
     @property
     def explained(self) -> frozenset[Weights]:

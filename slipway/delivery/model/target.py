@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.freeze import FreezeWindow
+from slipway.contract.retries import Retries
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
@@ -128,6 +129,9 @@ class RolloutSettings(Part):
     """Pods for the next share of the traffic must be ready this long after they were asked for."""
     surge_percent: int = Field(default=50, ge=1, le=100)
     """So many pods are asked for at once, of those that the whole traffic needs; the next once they are ready."""
+    retries: Retries = 0
+    """So often a release is tried again by itself when something that it did failed: an `up`, a migration, a call of an API. What was
+    judged, aborted, superseded or refused is not."""
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()

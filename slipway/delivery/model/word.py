@@ -28,6 +28,8 @@ class Word:
     """Of a pause: False ends it."""
     step: int | None = None
     """Of an approval: the step that may come, counted from 0."""
+    attempt: int = 0
+    """Of an approval: which attempt of the rollout, counted from 0. What was seen of another one is not approved."""
     bake: int | None = None
     """Of a skip: which bake of the rollout ends, counted from 1. A step that bakes again is not meant."""
 

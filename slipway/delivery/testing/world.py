@@ -56,7 +56,11 @@ class SimulatedEnvironment:
     weight_lag_seconds: float = 0.4
     up_seconds: float = 1.0
     up_fault: str = ""
+    failing_ups: int = 0
+    """So many of the next `up`s that would bring a release up fail before they do."""
     migration_fault: str = ""
+    failing_migrations: int = 0
+    """So many of the next Jobs lose their connection, and have done nothing."""
     balancer_fault: str = ""
     forgotten_moves: int = 0
     """So many of the next weight changes are accepted, and do nothing, nor does what was on its way."""
@@ -185,6 +189,9 @@ class SimulatedEnvironment:
         if not self.exists:
             self.exists, self.weights = True, wanted.weights
         self.settle_weights()
+        if self.failing_ups and any(self.running.get(each, (None,))[0] != it for each, it in wanted.releases().items()):
+            self.failing_ups -= 1
+            raise OperationError("quota exceeded")
         for colour in Colour:
             release = wanted.colour(colour)
             if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
@@ -299,6 +306,9 @@ class _Cluster:
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         if self._environment.migration_fault:
             raise OperationError(self._environment.migration_fault)
+        if self._environment.failing_migrations:
+            self._environment.failing_migrations -= 1
+            raise OperationError("the connection to the database was lost")
         for revision in revisions:
             tell(f"Running upgrade -> {revision.id} with {release.version}")
             self._environment.applied.append(revision.id)

@@ -90,6 +90,13 @@ def unhealthy_release() -> Story:
     return story
 
 
+def retried_release() -> Story:
+    story = second_release()
+    dev = story.rehearsal.environment("dev")
+    dev.rollout, dev.failing_migrations = {**dev.rollout, "retries": 1}, 1
+    return story
+
+
 def promotion() -> Story:
     story = first_release()
     delivery.release(story.rehearsal.context("dev"))
@@ -124,6 +131,7 @@ STORIES = [
     second_release,
     bad_release,
     unhealthy_release,
+    retried_release,
     promotion,
     switch_back,
     cold_rollback,
