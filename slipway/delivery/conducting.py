@@ -63,9 +63,15 @@ def run_contract(
     return run(ctx, keeper, target, rollout, live)
 
 
-def pass_before_up(ctx: Context, target: Target | None, chosen: Release, override: Override | None) -> tuple[str, ...]:
+def pass_before_up(
+    ctx: Context,
+    target: Target | None,
+    chosen: Release,
+    override: Override | None,
+    settings: RolloutSettings | None = None,
+) -> tuple[str, ...]:
     """Every gate but the one that pending contract migrations open themselves, once they have run."""
-    refusals = find_refusals(ctx, target, chosen, Kind.RELEASE)
+    refusals = find_refusals(ctx, target, chosen, Kind.RELEASE, settings=settings)
     return pass_gates(ctx, [refusal for refusal in refusals if refusal.gate != "pending-contract"], override)
 
 
@@ -84,9 +90,9 @@ def roll_out(
     if running and running.release == chosen.id:
         return Outcome(status="unchanged", text=f"{chosen.id} is live already", release=chosen)
     settings = settings_of(target, pace)
-    pass_before_up(ctx, target, chosen, override)
+    pass_before_up(ctx, target, chosen, override, settings)
     _contract_first(ctx, keeper, target.model_copy(update={"rollout": settings}), chosen, override)
-    forced = pass_gates(ctx, find_refusals(ctx, target, chosen, Kind.RELEASE), override)
+    forced = pass_gates(ctx, find_refusals(ctx, target, chosen, Kind.RELEASE, settings=settings), override)
     rollout = begin_rollout(
         kind=Kind.RELEASE,
         place=ctx.place,

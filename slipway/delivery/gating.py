@@ -8,17 +8,31 @@ from dataclasses import dataclass, replace
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.errors import LeaseLostError, RefusedError
-from slipway.delivery.gates import AGAIN, GATES, GOING_ON, Gate, GateFacts, Refusal, evaluate_gates, refuse_without_room
+from slipway.delivery.gates import (
+    AGAIN,
+    GATES,
+    GOING_ON,
+    Gate,
+    GateFacts,
+    Refusal,
+    evaluate_gates,
+    find_ending,
+    find_frozen,
+    refuse_ending,
+    refuse_without_room,
+)
+from slipway.delivery.gates.credentials import GATE as CREDENTIALS
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import turns_back
+from slipway.delivery.model.credentials import LASTING
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Rollout
-from slipway.delivery.model.target import Target
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.word import Topic
-from slipway.delivery.planning import forced_entries, window_closes_at
+from slipway.delivery.planning import choose_steps, forced_entries, foreseen_seconds, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
 from slipway.delivery.resizing import room_beside_live
@@ -82,14 +96,29 @@ def refuse_direction(ctx: Context, promoted_from: str | None) -> None:
 
 
 def find_refusals(
-    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
+    ctx: Context,
+    target: Target | None,
+    chosen: Release,
+    kind: Kind,
+    *,
+    gates: Sequence[Gate] = GATES,
+    settings: RolloutSettings | None = None,
 ) -> tuple[Refusal, ...]:
-    """What the gates say now of bringing `chosen` here (or, for the other kinds, of leaving it alone here)."""
-    return evaluate_gates(collect_facts(ctx, target, chosen, kind, gates=gates), gates)
+    """What the gates say now of bringing `chosen` here (or, for the other kinds, of leaving it alone here).
+
+    `settings`: of the rollout; by default the stack's.
+    """
+    return evaluate_gates(collect_facts(ctx, target, chosen, kind, gates=gates, settings=settings), gates)
 
 
 def collect_facts(
-    ctx: Context, target: Target | None, chosen: Release, kind: Kind, *, gates: Sequence[Gate] = GATES
+    ctx: Context,
+    target: Target | None,
+    chosen: Release,
+    kind: Kind,
+    *,
+    gates: Sequence[Gate] = GATES,
+    settings: RolloutSettings | None = None,
 ) -> GateFacts:
     """What the gates must know of bringing `chosen` here, read now."""
     wanted, history = ctx.ledger.wanted(ctx.place), ctx.ledger.history(ctx.place, HISTORY_DEPTH)
@@ -97,6 +126,7 @@ def collect_facts(
     checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
     seconds = target.rollout.rollback_window_seconds if target else 0
     room, needed_pods = None, 0
+    credentials = ctx.credentials() if kind is Kind.RELEASE and refuse_ending in gates else LASTING
     if target and kind is Kind.RELEASE and refuse_without_room in gates:
         room, needed_pods = room_beside_live(ctx, target, wanted)
     return GateFacts(
@@ -113,10 +143,29 @@ def collect_facts(
         window_closes_at=window_closes_at(wanted, history, seconds),
         room=room,
         needed_pods=needed_pods,
+        credentials=credentials,
+        plan_seconds=0 if credentials.lasting else plan_seconds(ctx, target, settings),
         schema=ctx.ledger.schema(ctx.place),
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
+
+
+def refuse_beginning(ctx: Context, target: Target | None, settings: RolloutSettings | None) -> tuple[Refusal, ...]:
+    """What stands in the way of a release whose image is still to be built."""
+    now, credentials = ctx.clock.now(), ctx.credentials()
+    frozen = find_frozen(ctx.place.environment, freeze_windows(ctx, target), now)
+    seconds = 0 if credentials.lasting else plan_seconds(ctx, target, settings)
+    return (*frozen, *find_ending(credentials, seconds, now))
+
+
+def plan_seconds(ctx: Context, target: Target | None, settings: RolloutSettings | None = None) -> float:
+    """How long a release may take here: one that is left half-way its remaining steps, a new one all of them."""
+    left = ctx.ledger.rollout(ctx.place)
+    if left and not left.phase.ended:
+        return foreseen_seconds(left.steps[left.step :], left.settings)
+    settings = settings or (target.rollout if target else None) or ctx.declared() or RolloutSettings()
+    return foreseen_seconds(choose_steps(Kind.RELEASE, ctx.ledger.wanted(ctx.place), settings), settings)
 
 
 def freeze_windows(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:
@@ -158,7 +207,9 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
         replace(
             refusal,
             text=f"{refusal.text}; {rollout.kind} {rollout.id} was left in phase {rollout.phase}",
-            remedy=f"take it back with `slipway abort {ctx.place.environment}`, or go on with --force --because REASON",
+            remedy=f"{refusal.remedy}; `slipway abort {ctx.place.environment}` takes the rollout back"
+            if refusal.gate == CREDENTIALS
+            else f"take it back with `slipway abort {ctx.place.environment}`, or go on with --force --because REASON",
         )
         for refusal in _unforced(ctx, rollout, GOING_ON)
     ]

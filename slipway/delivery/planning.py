@@ -18,6 +18,9 @@ from slipway.delivery.ports import Place, SourceFacts
 from slipway.delivery.strategies import plan_steps
 from slipway.delivery.strategies.all_at_once import plan_all_at_once
 
+UNMEASURED_SECONDS = 900.0
+"""Allowed for what no setting says: the `up`s before, in and after a rollout, targets, smoke tests and pods."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -75,6 +78,13 @@ def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple
     if kind is not Kind.RELEASE or wanted.live is None:
         return plan_all_at_once(settings)
     return plan_steps(settings)
+
+
+def foreseen_seconds(steps: Sequence[Step], settings: RolloutSettings) -> float:
+    """How long a rollout over these steps may take, if nothing goes wrong and people approve in time."""
+    baking = sum(step.bake_seconds + settings.metric_delay_seconds * step.analyse for step in steps)
+    asking = settings.approval_seconds * sum(step.approval for step in steps)
+    return UNMEASURED_SECONDS + baking + asking
 
 
 def begin_rollout(

@@ -26,13 +26,12 @@ from slipway.delivery.conducting import (
 )
 from slipway.delivery.drift import repair_drift, say_drift
 from slipway.delivery.errors import RefusedError
-from slipway.delivery.gates import find_frozen
 from slipway.delivery.gating import (
     Override,
     demands_of,
     find_refusals,
-    freeze_windows,
     pass_gates,
+    refuse_beginning,
     refuse_direction,
     refuse_going_on,
     release_at,
@@ -100,9 +99,9 @@ def release(
             superseding.look()
         refuse_going_on(ctx, keeper, override)
         resumed = finish_unfinished(ctx, keeper)
-        # Not even the infrastructure moves in a freeze. The other gates need the image, which the `up` builds.
-        windows = freeze_windows(ctx, known_target(ctx))
-        pass_gates(ctx, [*find_frozen(ctx.place.environment, windows, ctx.clock.now())], override)
+        # Not even the infrastructure moves in these cases. The other gates need the image, which the `up` builds.
+        known = known_target(ctx)
+        pass_gates(ctx, refuse_beginning(ctx, known, settings_of(known, pace) if known else None), override)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
         draft = _make_release(ctx, target, asked_at)
@@ -137,7 +136,7 @@ def promote(
             colour=wanted.idle,
             steps=choose_steps(Kind.RELEASE, wanted, settings),
             migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place)),
-            refusals=find_refusals(ctx, known, chosen, Kind.RELEASE),
+            refusals=find_refusals(ctx, known, chosen, Kind.RELEASE, settings=settings),
             changes=ctx.stack.preview().changes,
         )
         return Outcome(
@@ -152,7 +151,8 @@ def promote(
         resumed = finish_unfinished(ctx, keeper)
         refuse_repeated(resumed, chosen)
         # After the wait for the lease, and before anything is built here: a refused promotion does not touch the infrastructure.
-        pass_before_up(ctx, known_target(ctx), chosen, override)
+        known = known_target(ctx)
+        pass_before_up(ctx, known, chosen, override, settings_of(known, pace) if known else None)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, from_environment)
         return roll_out(ctx, keeper, target, chosen, promoted_from=from_environment, override=override, pace=pace)
@@ -394,7 +394,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
         colour=wanted.idle,
         steps=choose_steps(Kind.RELEASE, wanted, settings),
         migrations=plan_migrations(draft, ctx.ledger.schema(ctx.place)),
-        refusals=find_refusals(ctx, target, draft, Kind.RELEASE),
+        refusals=find_refusals(ctx, target, draft, Kind.RELEASE, settings=settings),
         changes=changes,
     )
     return Outcome(

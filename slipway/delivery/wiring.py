@@ -25,6 +25,7 @@ from slipway.delivery.adapters.attesting import RegistryAttestations
 from slipway.delivery.adapters.build_facts import read_build
 from slipway.delivery.adapters.checkout import Checkout
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
+from slipway.delivery.adapters.credentials import read_credentials
 from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.ecr import has_image
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
@@ -101,6 +102,7 @@ def build_context(
         project_dir=project_dir,
         declared=declared,
         demands=lambda: read_demands(project_dir, environment),
+        credentials=lambda: read_credentials(facts.region),
         has_image=lambda image: has_image(image, facts.region),
     )
 

@@ -18,8 +18,8 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would ha
 ForceOption = Annotated[
     bool,
     typer.Option(
-        help="Override freeze windows, rejections, order, the rollback window and the program check; wants --because. "
-        "Checks of schema, image and verification cannot be overridden."
+        help="Override freeze windows, rejections, order, credentials that end early, the rollback window and the program check; "
+        "wants --because. Checks of schema, image and verification cannot be overridden."
     ),
 ]
 BecauseOption = Annotated[str, typer.Option(help="Reason; kept in the ledger, with who gave it.")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from slipway.delivery.gates.capacity import refuse_without_room
+from slipway.delivery.gates.credentials import find_ending, refuse_ending
 from slipway.delivery.gates.facts import GateFacts, Refusal
 from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
 from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
@@ -18,7 +19,7 @@ from slipway.delivery.gates.verdict import find_failing
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
 
-GOING_ON: tuple[Gate, ...] = (refuse_frozen, refuse_rejected)
+GOING_ON: tuple[Gate, ...] = (refuse_frozen, refuse_ending, refuse_rejected)
 """Asked again before a rollout that was left half-way goes on."""
 GATES: tuple[Gate, ...] = (
     *GOING_ON,
@@ -51,7 +52,9 @@ __all__ = [
     "GateFacts",
     "Refusal",
     "evaluate_gates",
+    "find_ending",
     "find_failing",
     "find_frozen",
+    "refuse_ending",
     "refuse_without_room",
 ]

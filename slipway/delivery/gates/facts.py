@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from slipway.contract.freeze import FreezeWindow
+from slipway.delivery.model.credentials import LASTING, Credentials
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
@@ -43,6 +44,10 @@ class GateFacts:
     """What the nodes still take; None where it was not asked, or the cluster did not answer."""
     needed_pods: int = 0
     """So many more than now, for all of the traffic in the colour that the release goes to."""
+    credentials: Credentials = LASTING
+    """Of whoever would run the rollout."""
+    plan_seconds: float = 0.0
+    """How long the rollout may take, if nothing goes wrong."""
     schema: Schema
     gone_back: Rollout | None = None
     """The way back by which the live release came; None: it did not come by one."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
+from slipway.delivery.model.credentials import LASTING, Credentials
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.target import RolloutSettings
@@ -51,6 +52,8 @@ class Rehearsal:
     """Process ids that are gone."""
     expired: set[str] = field(default_factory=set[str])
     """Images that the registry no longer has."""
+    credentials: Credentials = LASTING
+    """For AWS, of every process."""
     demands: SupplyChain = field(default_factory=SupplyChain)
     """Of every environment's stack file."""
     attestations: SimulatedAttestations = field(init=False)
@@ -99,6 +102,7 @@ class Rehearsal:
             lease_wait_seconds=lease_wait_seconds,
             declared=lambda: RolloutSettings.model_validate(environment.rollout),
             demands=lambda: self.demands,
+            credentials=lambda: self.credentials,
             has_image=lambda image: image not in self.expired,
         )
 

@@ -85,6 +85,10 @@ def credentials_are_fresh_and_outlast_the_job(_name: str, job: Job) -> Iterator[
         if re.match(r"\S*slipway ", step.get("run", "")) and not takes_role(before):
             yield f"each command gets credentials of its own: {step['run']}"
         seconds = before.get("with", {}).get("role-duration-seconds", DEFAULT_ROLE_SECONDS)
+        told = f"AWS_CREDENTIAL_EXPIRATION=$(date --utc --date '+{seconds} seconds' +%FT%TZ)"
+        goes_forward = re.match(r"slipway (release|promote) ", step.get("run", ""))
+        if goes_forward and not any(told in each.get("run", "") for each in steps[: steps.index(before)]):
+            yield f"the gate is not told when the credentials end, before they are taken: {step['run']}"
         if takes_role(before) and seconds < job["timeout-minutes"] * 60:
             yield f"the credentials end after {seconds} s, the job later"
 
