@@ -73,6 +73,33 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
 
 
 @app.command()
+def faults(
+    context: typer.Context,
+    plan: Annotated[
+        str | None,
+        typer.Argument(help="A plan's name or file, or `off`. Without it: show what is on, and the names there are."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Have calls of the sandbox's AWS API fail as they do on AWS, by a fault plan that ends by itself."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    report = lifecycle.faults(session_of(context).paths, plan)
+    if json:
+        print_json(report)
+        return
+    if not report:
+        from slipway.sandbox.aws.fault_plan.plan import plan_names  # noqa: PLC0415
+
+        out().print(f"no fault plan is on; there are: {', '.join(plan_names())}", markup=False)
+        return
+    out().print(f"{report['name']}, for {report['secondsLeft']:.0f} s more:", markup=False)
+    for fault, calls in zip(report["plan"]["faults"], report["calls"], strict=True):
+        settings = ", ".join(f"{key} {value}" for key, value in fault.items() if key != "kind")
+        out().print(f"  {fault['kind']} ({settings}): met {calls['met']} of {calls['fitting']} calls", markup=False)
+
+
+@app.command()
 def env(context: typer.Context) -> None:
     """Print the sandbox's addresses and credentials for a shell: eval "$(slipway sandbox env)"."""
     from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415

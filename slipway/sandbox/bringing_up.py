@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import slipway.sandbox
 from slipway.errors import MachineError, OperationError
+from slipway.sandbox.aws.fault_plan.plan import FAULTS_VARIABLE, find_plan
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.environment import ensure_passphrase
 from slipway.sandbox.go_programs import CLUSTER_GROUPS, KUBERNETES_PLUGIN, PULUMI, Binaries, Group
@@ -30,6 +33,7 @@ from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, ins
 from slipway.sandbox.registry import Registry, store_socket
 from slipway.sandbox.requirements import check_machine, claim_machine, dead_owner, ensure_packages
 from slipway.sandbox.running import DAEMON, ask_daemon
+from slipway.sandbox.switching import set_switch
 
 DAEMON_READY_SECONDS = 60
 DAEMON_VARIABLES = r"SLIPWAY_\w+|PYTHON\w+|PIP_\w+|UV_\w+|DOCKER_\w+|REQUESTS_CA_BUNDLE"
@@ -47,6 +51,7 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     Raises MachineError for a machine that cannot, OperationError for a part that does not come up. Takes 3 s when all runs already.
     """
     started = time.monotonic()
+    plan = _wanted_plan()
     check_machine(paths)
     _refuse_other_clusters(paths)
     if dead := dead_owner(paths):
@@ -67,7 +72,16 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         _start_daemon(paths, processes)
     with _timed("what ran before", progress):
         _wait_resumed(progress)
+    if plan:
+        set_switch(paths, "faults", plan)
+        progress(f"fault plan {plan['name']} is on; `slipway sandbox faults off` ends it")
     progress(f"the sandbox is up ({time.monotonic() - started:.1f} s)")
+
+
+def _wanted_plan() -> dict[str, Any] | None:
+    """The fault plan that the environment names, read before anything is started. Raises UsageError."""
+    name = os.environ.get(FAULTS_VARIABLE)
+    return {"name": name, "plan": find_plan(name).to_document()} if name else None
 
 
 def _refuse_other_clusters(paths: SandboxPaths) -> None:

@@ -81,7 +81,10 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
         from slipway.sandbox.parts import Parts  # noqa: PLC0415
 
         parts = Parts(paths, application, state, server.port)
-    application.add_route("status", lambda _environ: json_answer(daemon_report(server.port, parts, state, providers)))
+    application.add_route(
+        "status",
+        lambda _environ: json_answer(daemon_report(server.port, parts, state, providers, application.faults)),
+    )
     state.start()
     if parts:
         parts.start_traffic()

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import NotFoundError
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.running import require_running, sandbox_status
 from slipway.sandbox.status import SandboxStatus
 
-__all__ = ["down", "kubeconfig", "require_running", "reset", "status", "up"]
+__all__ = ["down", "faults", "kubeconfig", "require_running", "reset", "status", "up"]
 
+OFF = "off"
 Progress = Callable[[str], None]
 
 
@@ -49,6 +51,22 @@ def reset(paths: SandboxPaths, progress: Progress = silent) -> None:
 def status(paths: SandboxPaths) -> SandboxStatus:
     """What runs. Never raises: a dead daemon is a row, too."""
     return sandbox_status(paths)
+
+
+def faults(paths: SandboxPaths, plan: str | None) -> dict[str, Any]:
+    """Switch a fault plan on, by its name or file, or `off`; None only asks. What is on then; empty when nothing is.
+
+    Raises UsageError for a faulty plan, MachineError while the sandbox does not run.
+    """
+    from slipway.sandbox.switching import set_switch, show_switch  # noqa: PLC0415
+
+    document: dict[str, Any] = {"name": plan, "plan": None}
+    if plan not in (None, OFF):
+        from slipway.sandbox.aws.fault_plan.plan import find_plan  # noqa: PLC0415
+
+        document["plan"] = find_plan(plan).to_document()
+    require_running(paths)
+    return show_switch("faults") if plan is None else set_switch(paths, "faults", document)
 
 
 def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:

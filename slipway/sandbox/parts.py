@@ -82,6 +82,7 @@ class Parts:
                 registry=client,
                 registry_access=access,
                 token_webhook_url=f"http://127.0.0.1:{aws_port}/_slipway/token-review/",
+                gone_zones=application.faults.gone_zones,
                 save=state.save,
                 cluster_started=self._attach,
                 cluster_stopping=self._detach,

@@ -15,6 +15,8 @@ import hashlib
 import io
 import pickle
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from moto.core.base_backend import BackendDict, BaseBackend
 
 from slipway.errors import MachineError
 from slipway.log import get_logger
+from slipway.sandbox.aws.fault_plan.earlier_states import Copies
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.pickling import BackendPickler, BackendUnpickler, Catalogues, backend_of
 from slipway.sandbox.paths import private_folder
@@ -78,6 +81,31 @@ class MotoState:
         """Write whatever changed in any service now."""
         for backend_dict in _in_use():
             self._save_backends(backend_dict)
+
+    def copy(self, service: str) -> Copies:
+        """The state of every backend of a service, for `as_of`. The caller holds the API's lock."""
+        return {
+            (account, region): self._dump(service, backend)
+            for backend_dict in _in_use()
+            if backend_dict.service_name == service
+            for account, region, backend in list(backend_dict.iter_backends())
+        }
+
+    @contextmanager
+    def as_of(self, service: str, copies: Copies) -> Generator[None]:
+        """The service's backends are as they were when they were copied, while this is open. The caller holds the API's lock."""
+        current: list[tuple[BaseBackend, dict[str, Any]]] = []
+        try:
+            for (account, region), content in copies.items():
+                backend = backend_of(service, account, region)
+                _, attributes = BackendUnpickler(io.BytesIO(content), self._catalogues).load()
+                current.append((backend, dict(backend.__dict__)))
+                self._catalogues.complete(service, backend, attributes)
+            yield
+        finally:
+            for backend, attributes in current:
+                backend.__dict__.clear()
+                backend.__dict__.update(attributes)
 
     def restore(self) -> list[str]:
         """Load what was saved, before anything uses moto; the names of the services. Raises MachineError when a file cannot be read."""

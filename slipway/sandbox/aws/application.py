@@ -11,6 +11,7 @@ import io
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.callers import Caller, caller_of
+from slipway.sandbox.aws.fault_plan.earlier_states import Copier
+from slipway.sandbox.aws.fault_plan.route import faults_route
+from slipway.sandbox.aws.fault_plan.running import NONE, Effects, RunningFaults
 from slipway.sandbox.aws.faults import (
     Fault,
     access_denied,
@@ -32,7 +36,7 @@ from slipway.sandbox.aws.faults import (
     not_valid,
 )
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, user_refusal, without_cors
-from slipway.sandbox.aws.iam.requests import UnclearRequestError, read_call
+from slipway.sandbox.aws.iam.requests import ApiCall, UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
@@ -61,7 +65,7 @@ class ChangeListener(Protocol):
         ...
 
 
-class StateKeeper(Protocol):
+class StateKeeper(Copier, Protocol):
     """Keeps moto's state across restarts."""
 
     def save(self, service: str) -> None:
@@ -73,6 +77,19 @@ class StateKeeper(Protocol):
         ...
 
 
+class LostAnswerError(ConnectionAbortedError):
+    """The connection is to be closed without an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """A request that may run."""
+
+    caller: Caller | None = None
+    call: ApiCall | None = None
+    """None: unsigned, or one of the owner's that only moto understands."""
+
+
 class AwsApplication:
     """moto behind a lock, with our own routes under `/_slipway/` and a hook after every change."""
 
@@ -82,6 +99,8 @@ class AwsApplication:
         self._routes: dict[str, tuple[Route, tuple[str, ...]]] = {}
         self._hosts: dict[str, Route] = {}
         self.listeners: list[ChangeListener] = []
+        self.faults = RunningFaults(state, self._zones_changed)
+        self.add_route("faults", faults_route(self.faults))
 
     def add_route(self, name: str, route: Route, *accounts: str) -> None:
         """Serve `/_slipway/<name>` and all below it by `route`, to the user who runs the sandbox and to these accounts of its processes."""
@@ -125,22 +144,40 @@ class AwsApplication:
         if app.service in REFUSED_SERVICES:
             return forbidden("the sandbox does not serve this")
         operation = recognise_operation(str(app.service), environ, body)
-        if refused := _refuse(operation, environ, body):
-            return refused
+        admitted = _admit(operation, environ, body)
+        if not isinstance(admitted, Admitted):
+            return admitted
+        effects = NONE
+        if self.faults.is_on:
+            effects = self.faults.effects_of(operation, admitted.call, admitted.caller)
+        if effects.refusal:
+            return _answer(*effects.refusal)
         started = time.monotonic()
         if operation.concurrent:
             answer = _run(app, environ, operation)
             self._save(operation)
         else:
-            with API_LOCK:
+            with API_LOCK, effects.view:
                 answer = _run(app, environ, operation)
                 self._save(operation)
-        if operation.mutates:
-            answer = self._notify(operation, answer)
+        answer = self._carry_out(operation, answer, effects)
         seconds = time.monotonic() - started
         if seconds > SLOW_REQUEST_SECONDS:
             log.warning("slow request", service=operation.service, operation=operation.name, seconds=round(seconds, 2))
         return answer
+
+    def _carry_out(self, operation: Operation, answer: Answer, effects: Effects) -> Answer:
+        """What a change means for the real things, now or later. Raises LostAnswerError where the answer is to be lost."""
+        if operation.mutates and effects.seen_after_seconds:
+            self.faults.later(effects.seen_after_seconds, lambda: self._notify(operation, answer))
+        elif operation.mutates:
+            answer = self._notify(operation, answer)
+        if effects.answer_lost:
+            raise LostAnswerError(operation.name)
+        return answer
+
+    def _zones_changed(self) -> None:
+        self._notify(Operation("ec2", "fault plan", True), _answer(200, PLAIN, b""))
 
     def _save(self, operation: Operation) -> None:
         if operation.saved_at_once:
@@ -159,8 +196,9 @@ class AwsApplication:
         return answer
 
 
-def _refuse(operation: Operation, environ: Environ, body: bytes) -> Answer | None:
-    """The refusal of what no caller of the sandbox signed, but the few calls that AWS takes without."""
+def _admit(operation: Operation, environ: Environ, body: bytes) -> Answer | Admitted:
+    """The refusal of what no caller of the sandbox signed, but the few calls that AWS takes without; or the request, admitted."""
+    admitted = Admitted()
     if is_unsigned(operation, environ, body):
         from slipway.sandbox.aws.iam.unsigned import refuse_unsigned  # noqa: PLC0415 - as the judge, below
 
@@ -173,18 +211,21 @@ def _refuse(operation: Operation, environ: Environ, body: bytes) -> Answer | Non
         except SignatureError as error:
             fault = not_authenticated(operation, error.code, str(error))
         else:
-            fault = _fault_of_signed(operation, environ, body, caller, scope.region)
-    return _answer(*fault) if fault else None
+            found = _admit_signed(operation, environ, body, caller, scope.region)
+            admitted, fault = (found, None) if isinstance(found, Admitted) else (admitted, found)
+    return _answer(*fault) if fault else admitted
 
 
-def _fault_of_signed(operation: Operation, environ: Environ, body: bytes, caller: Caller, region: str) -> Fault | None:
-    """What the caller may not do, and what the API's model does not allow."""
+def _admit_signed(operation: Operation, environ: Environ, body: bytes, caller: Caller, region: str) -> Fault | Admitted:
+    """Refuse what the caller may not do, and what the API's model does not allow."""
     account = caller.arn.split(":")[4]
     try:
         call = read_call(operation.service, environ, body, region=region, account=account)
     except UnclearRequestError as error:
         # Of the owner's it is moto's answer that counts.
-        return None if caller.is_owner else access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
+        if caller.is_owner:
+            return Admitted(caller=caller)
+        return access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
     if not caller.is_owner:
         # The judge is slow to import, and most sandboxes have no caller but their owner.
         from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415
@@ -195,7 +236,7 @@ def _fault_of_signed(operation: Operation, environ: Environ, body: bytes, caller
         check_parameters(call.service, call.operation, call.parameters)
     except ShapeError as error:
         return not_valid(operation, str(error))
-    return None
+    return Admitted(caller=caller, call=call)
 
 
 def _buffer_body(environ: Environ) -> bytes | None:

@@ -70,6 +70,15 @@ def find_caller(access_key: str) -> Caller | None:
     return None
 
 
+def session_keys() -> frozenset[str]:
+    """The access keys of all role sessions. Also without the API's lock."""
+    return frozenset(
+        str(session.access_key_id)
+        for account in list(sts_backends.values())
+        for session in list(account[PARTITION].assumed_roles)
+    )
+
+
 def caller_of(access_key: str) -> Caller | None:
     """As `find_caller`, for who does not hold the API's lock."""
     with API_LOCK:

@@ -13,13 +13,17 @@ from moto.ec2.models import ec2_backends
 
 from slipway.sandbox.aws.rds.models import RealInstance, real_instances
 from slipway.sandbox.aws.security_groups import Party, clusters_pods, connects, party_of
+from slipway.sandbox.aws.world import world
 
 
 def database_ports() -> dict[str, set[int]]:
     """By cluster, the ports of the databases that its pods may connect to."""
     clusters = dict(clusters_pods())
     found: dict[str, set[int]] = {name: set() for name in clusters}
+    zones = world().gone_zones()
     for database in real_instances():
+        if database.availability_zone in zones and not database.multi_az:
+            continue
         server, port = _database(database), int(database.port or 0)
         for name, client in clusters.items():
             # A rule names the port that was asked for, or the one that the sandbox gave the instance and its API shows.

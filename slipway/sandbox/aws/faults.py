@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from xml.sax.saxutils import escape
 
@@ -34,6 +35,14 @@ INVALID_CODES = {
     "sns": "InvalidParameter",
 }
 """What services call a request that their model does not allow; the others: `ValidationError`, or `ValidationException` in JSON."""
+THROTTLED: Mapping[str, tuple[int, str, str]] = {
+    "dynamodb": (400, "ThrottlingException", "Rate of requests exceeds the allowed throughput."),
+    "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+    "kms": (400, "ThrottlingException", "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."),
+    "s3": (503, "SlowDown", "Please reduce your request rate."),
+    "sqs": (403, "RequestThrottled", "Request is throttled."),
+}  # fmt: skip
+"""Status, code and message of services with their own. Source: "Common errors", "Error responses" or "Quotas" of each API."""
 Fault = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -90,6 +99,20 @@ def access_denied(operation: Operation, message: str) -> Fault:
     status, headers, body = _fault(operation, 403 if " " in operation.name else 400, "AccessDeniedException", message)
     if operation.service in QUERY_COMPATIBLE:
         headers.append(("x-amzn-query-error", "AccessDenied;Sender"))
+    return status, headers, body
+
+
+def throttled(operation: Operation) -> Fault:
+    """More calls than the account may make. SDKs know the codes and repeat the call."""
+    service = "s3" if operation.service in S3_SERVICES else operation.service
+    is_query = operation.protocol == "xml" or service in REST_XML_SERVICES
+    # REST services in JSON have a status of their own for it, as EKS's model says; the others' protocols have 400.
+    usual = 429 if not is_query and " " in operation.name else 400
+    default = usual, "Throttling" if is_query else "ThrottlingException", "Rate exceeded"
+    status, code, message = THROTTLED.get(service, default)
+    status, headers, body = _fault(operation, status, code, message)
+    if service in QUERY_COMPATIBLE and operation.protocol != "xml":
+        headers.append(("x-amzn-query-error", f"{code.removesuffix('Exception')};Sender"))
     return status, headers, body
 
 

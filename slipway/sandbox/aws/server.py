@@ -44,6 +44,11 @@ class _RequestHandler(MotoRequestHandler):
         self.wfile.flush()
         return go_on
 
+    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+        """The client has gone, or its answer is to be lost: either way it gets no other one by this connection."""
+        del error, environ
+        self.close_connection = True
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged: they may carry secrets, and there are thousands."""
         del code, size

@@ -25,7 +25,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 from moto.core.utils import get_service_model, service_name_from_moto_package_name
 
-from slipway.sandbox.aws.callers import Caller
+from slipway.sandbox.aws.callers import Caller, caller_of
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -148,6 +148,15 @@ def check_signature(
     if caller.expired:
         raise SignatureError("ExpiredToken", "The security token included in the request is expired")
     return caller, scope
+
+
+def is_owners(environ: Mapping[str, Any], body: bytes) -> bool:
+    """Whether the sandbox's owner signed this request."""
+    try:
+        caller, _ = check_signature(environ, body, caller_of, datetime.now(UTC))
+    except SignatureError:
+        return False
+    return caller.is_owner
 
 
 def is_presigned(environ: Mapping[str, Any]) -> bool:

@@ -21,8 +21,8 @@ Reaches = Callable[[str, int], bool]
 
 def load_balancer_reach() -> Callable[[Any], Reaches]:
     """By load balancer of moto's, as security groups say now. What is no pod of a cluster, such as a server on this machine, is always
-    reached."""
-    clusters = world().clusters
+    reached; a pod in a zone that a fault plan has put out of reach is not."""
+    clusters, zones = world().clusters, world().gone_zones()
     parties: Mapping[str, Party] = dict(clusters_pods()) if clusters else {}
 
     def reach_of(balancer: Any) -> Reaches:
@@ -31,6 +31,8 @@ def load_balancer_reach() -> Callable[[Any], Reaches]:
         client = party_of(ec2, str(balancer.vpc_id), balancer.security_groups, balancer.subnets)
 
         def reaches(address: str, port: int) -> bool:
+            if zones and clusters and clusters.zone_of(address) in zones:
+                return False
             name = clusters.name_of(address) if clusters else None
             return name not in parties or connects(client, parties[name], (port,))
 

@@ -29,6 +29,8 @@ class World:
     registry_access: RegistryAccess | None = None
     token_webhook_url: str = ""
     """Asked by the API servers about AWS tokens; the cluster's name is appended."""
+    gone_zones: Callable[[], frozenset[str]] = frozenset
+    """The availability zones that a fault plan has put out of reach."""
     save: Callable[[str], None] = lambda _service: None
     """Writes the state of one service; called after every change that no request made."""
     cluster_started: Callable[[str], None] = lambda _name: None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,16 @@ class ClusterManager:
         """The cluster of a pod or node with this address; None for any other address."""
         index = cluster_index(address)
         return next((name for name, number in self.numbers().items() if number == index), None)
+
+    def zone_of(self, address: str) -> str | None:
+        """The availability zone of the node with this address, or of the pod on it; None for any other address."""
+        index, given = cluster_index(address), IPv4Address(address)
+        for name, record in self._book.all().items():
+            for node in record.nodes if record.index == index else ():
+                layout = self._layout(name, record).node(node.number, node.region)
+                if given in layout.pod_range or address == layout.address:
+                    return node.zone
+        return None
 
     def review_token(self, name: str, token: str, audience: str) -> dict[str, Any]:
         """Ask a cluster whose service-account token this is: a TokenReview's status. Raises NotFoundError, OperationError."""

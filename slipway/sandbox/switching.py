@@ -1,0 +1,50 @@
+"""Switches what the running daemon can change at any time, over its own pages, as the sandbox's owner."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from slipway.errors import MachineError, UsageError
+from slipway.sandbox.environment import ENDPOINT, REGION, aws_credentials
+from slipway.sandbox.paths import SandboxPaths
+
+TIMEOUT_SECONDS = 60
+"""A switch is answered once load balancers and packet filter have followed."""
+
+
+def show_switch(page: str, url: str = ENDPOINT) -> dict[str, Any]:
+    """What `/_slipway/<page>` says. Raises MachineError."""
+    return _ask("GET", page, b"", {}, url)
+
+
+def set_switch(paths: SandboxPaths, page: str, document: object, url: str = ENDPOINT) -> dict[str, Any]:
+    """What the page says afterwards. Raises UsageError for what it refuses, MachineError where nothing answers."""
+    from botocore.auth import SigV4Auth  # noqa: PLC0415 - asking needs no signature, and no botocore
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import Credentials  # noqa: PLC0415
+
+    body, keys = json.dumps(document).encode(), aws_credentials(paths)
+    request: Any = AWSRequest("POST", f"{url}/_slipway/{page}", data=body)
+    credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+    signer: Any = SigV4Auth(credentials, "slipway", REGION)
+    signer.add_auth(request)
+    return _ask("POST", page, body, dict(request.headers.items()), url)
+
+
+def _ask(method: str, page: str, body: bytes, headers: dict[str, str], url: str) -> dict[str, Any]:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request(method, f"/_slipway/{page}", body, headers)
+        response = connection.getresponse()
+        said: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise MachineError(f"the sandbox's daemon does not answer: {error}", where=url) from error
+    finally:
+        connection.close()
+    if response.status >= 400:
+        raise UsageError(str(said.get("error") or response.reason))
+    return said
