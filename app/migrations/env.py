@@ -1,9 +1,9 @@
 """Alembic's entry: one connection, one transaction per revision, no model metadata (migrations are written by hand)."""
 
 from alembic import context
-from migrations.online import describe_lock_timeout
+from migrations.online import describe_failure, run_backfill
 from sqlalchemy import create_engine, pool, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from orders.settings import load_settings
 
@@ -14,20 +14,28 @@ SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_conne
 
 
 def run() -> None:
-    """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
+    """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it.
+
+    With `-x backfill=<revision>` the batches of that one run instead, beside migrations of later releases.
+    """
+    filling = context.get_x_argument(as_dictionary=True).get("backfill")
     engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
     with engine.connect() as connection:
         try:
             connection.execute(text(NOTICE_DEATH))
             # A second Job waits for it until its lock_timeout, and is tried again: nothing is migrated twice at the same time.
-            connection.execute(text("SELECT pg_advisory_lock(hashtext('alembic'))"))
+            name = f"backfill {filling}" if filling else "alembic"
+            connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": name})
             connection.commit()
             context.configure(connection=connection, transaction_per_migration=True)
+            if filling:
+                run_backfill(context.get_context(), filling)
+                return
             with context.begin_transaction():
                 context.run_migrations()
-        except OperationalError as error:
+        except DBAPIError as error:
             connection.rollback()
-            if described := describe_lock_timeout(connection, error):
+            if described := describe_failure(connection, error):
                 raise SystemExit(described) from error
             raise
 

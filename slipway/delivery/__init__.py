@@ -1,5 +1,6 @@
 """Delivery: brings a release through the environments, moves its traffic step by step, and turns it back by itself when it is bad."""
 
+from slipway.delivery.contracting import backfill, contract
 from slipway.delivery.drift import refuse_moved_traffic
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
 from slipway.delivery.explaining import Explanation, VerbAnswer, explain
@@ -12,7 +13,6 @@ from slipway.delivery.service import (
     Outcome,
     abandon,
     abort,
-    contract,
     lift,
     promote,
     release,
@@ -36,6 +36,7 @@ __all__ = [
     "abort",
     "approve",
     "as_json",
+    "backfill",
     "continue_",
     "contract",
     "explain",

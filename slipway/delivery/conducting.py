@@ -17,14 +17,13 @@ from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
-from slipway.delivery.model.schema import plan_migrations
+from slipway.delivery.model.schema import find_backfills, find_contract, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
-from slipway.delivery.owing import forgive
+from slipway.delivery.owing import forgive, pay
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
     begin_rollout,
-    find_contract,
     window_closes_at,
 )
 from slipway.delivery.ports import Context
@@ -101,7 +100,7 @@ def roll_out(
         wanted=ctx.ledger.wanted(ctx.place),
         candidate=as_colour_release(chosen),
         settings=settings,
-        migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place)).expand,
+        migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place), live=wanted.live is not None).expand,
         forced=forced,
         promoted_from=promoted_from,
     )
@@ -119,8 +118,9 @@ def _contract_first(
     wanted = ctx.ledger.wanted(ctx.place)
     if wanted.live is None or not plan_migrations(chosen, ctx.ledger.schema(ctx.place)).first:
         return
-    live = release_at(ctx, ctx.place)
-    pending = find_contract(live, ctx.ledger.schema(ctx.place))
+    pay(ctx, keeper, {Debt.BACKFILL})
+    live, schema = release_at(ctx, ctx.place), ctx.ledger.schema(ctx.place)
+    pending = () if find_backfills(live, schema) else find_contract(live, schema)
     closes_at = window_closes_at(
         wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
     )

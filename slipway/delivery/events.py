@@ -122,6 +122,14 @@ class StillOwed(Event):
     """Work that was left when the traffic had been decided failed again."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackfillSeen(Event):
+    """A backfill was started, goes on, or is complete."""
+
+    revision: str
+    done: bool
+
+
 Progress = Callable[[Event], None]
 
 

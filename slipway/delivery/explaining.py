@@ -12,13 +12,14 @@ from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.machine import can_be_stopped, turns_back
 from slipway.delivery.model.colour import Weights
-from slipway.delivery.model.owed import Owed
+from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.narrating import Story, name_of, narrate
-from slipway.delivery.planning import draft_release, find_contract, window_closes_at
+from slipway.delivery.planning import draft_release, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.targeting import known_target, remembered_target
 from slipway.delivery.way_back import plan_way_back
@@ -310,6 +311,13 @@ def _retire(scene: _Scene) -> VerbAnswer:
     return _gated(command, f"takes {wanted.idle} away, and the instant way back with it", refusals, scene.busy)
 
 
+def _backfill(scene: _Scene) -> VerbAnswer:
+    command = f"slipway backfill {scene.environment}"
+    names = [item.release for item in scene.owed if item.debt is Debt.BACKFILL]
+    text = f"waits for {', '.join(names)}" if names else "no backfill is owed"
+    return VerbAnswer(command=command, possible=bool(names), text=text)
+
+
 def _contract(scene: _Scene) -> VerbAnswer:
     command = f"slipway contract {scene.environment}"
     pending = find_contract(_live(scene), scene.ctx.ledger.schema(scene.ctx.place)) if scene.wanted.live else ()
@@ -353,6 +361,7 @@ VERBS: Mapping[str, Callable[[_Scene], VerbAnswer]] = {
     "resume": _resume,
     "release": _release,
     "retire": _retire,
+    "backfill": _backfill,
     "contract": _contract,
     "lift": _lift,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from slipway.delivery.events import (
+    BackfillSeen,
     Event,
     PeopleAsked,
     RolloutEnded,
@@ -34,6 +35,9 @@ def notification_names(event: Event) -> Iterator[str]:
         yield "on-rollout-given-up"
     elif isinstance(event, StillOwed):
         yield "on-work-owed"
+    elif isinstance(event, BackfillSeen):
+        if event.done:
+            yield "on-backfill-completed"
     elif isinstance(event, RolloutEnded):
         good = event.rollout.phase is Phase.COMPLETED
         yield "on-rollout-completed" if good else "on-rollout-aborted"

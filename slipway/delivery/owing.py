@@ -10,6 +10,7 @@ from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import repair_drift
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
+from slipway.delivery.filling import follow_backfill
 from slipway.delivery.leasing import LeaseKeeper, Patience, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
@@ -19,7 +20,7 @@ from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, facts, tell
 from slipway.errors import SlipwayError
 
-PAID = (*RECORDS, Debt.CAPACITY, Debt.UP)
+PAID = (*RECORDS, Debt.CAPACITY, Debt.UP, Debt.BACKFILL)
 """What every verb tries once its own work is done."""
 SETTLE_SECONDS = 2.0
 """From the end of a rollout to the look before its `up`: a move that the load balancer had taken, and not yet made, shows by then."""
@@ -66,7 +67,7 @@ def forgive(ctx: Context, keeper: LeaseKeeper, debt: Debt, release: str = "") ->
 def _try(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
     keeper.confirm()
     try:
-        _do(ctx, keeper, item)
+        done = _do(ctx, keeper, item)
     except LeaseLostError:
         raise
     except SlipwayError as error:
@@ -79,18 +80,23 @@ def _try(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
         text = f"owed: {failed.text}; the next verb tries again, `slipway resume {ctx.place.environment}` at once"
         announce(ctx, StillOwed(**facts(ctx, text)))
     else:
-        forgive(ctx, keeper, item.debt, item.release)
+        if done:
+            forgive(ctx, keeper, item.debt, item.release)
 
 
-def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
+def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:
+    """Whether it is done; what is not goes on by itself."""
     if item.debt is Debt.VERIFIED:
         record_verified(ctx, item)
     elif item.debt is Debt.REJECTED:
         record_rejected(ctx, item)
     elif item.debt is Debt.CAPACITY:
         follow_floors(ctx, keeper)
+    elif item.debt is Debt.BACKFILL:
+        return follow_backfill(ctx, keeper, item)
     else:
         _bring_up(ctx, keeper, item)
+    return True
 
 
 def _bring_up(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import MigrationPhase, Release, Revision
+from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
-from slipway.delivery.model.schema import MigrationPlan, Schema
+from slipway.delivery.model.schema import MigrationPlan
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.ports import Place, SourceFacts
@@ -135,11 +135,3 @@ def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window
         return None
     moved = [item for item in history if item.ended_at and item.steps and item.phase.ended and not item.reason]
     return moved[0].ended_at + timedelta(seconds=rollback_window_seconds) if moved and moved[0].ended_at else None
-
-
-def find_contract(release: Release, schema: Schema) -> tuple[Revision, ...]:
-    """Contract migrations that the live release waits for; empty when an expand migration is pending before them."""
-    pending = [revision for revision in release.revisions if not schema.has(revision)]
-    if any(revision.phase is MigrationPhase.EXPAND for revision in pending):
-        return ()
-    return tuple(pending)

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Answer, Comparison, Question
+from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.credentials import LASTING, Credentials
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner
-from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.observation import BalancerState, Health, Pods
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
@@ -207,21 +208,6 @@ class LoadBalancer(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pods:
-    """A colour's Deployment."""
-
-    wanted: int
-    ready: bool
-    """The newest template is rolled out: updated, available, none of an older template left."""
-    addresses: frozenset[str] = frozenset()
-    """Of the ready pods that are not on their way out."""
-    release: str = ""
-    """That the newest template is of."""
-    mixed: bool = False
-    """Pods of an older template are left, or the newest one was not seen to yet."""
-
-
 class Cluster(Protocol):
     """The Kubernetes cluster the service runs in."""
 
@@ -243,6 +229,14 @@ class Cluster(Protocol):
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """Run the migrations up to and with the last one, once; OperationError when they fail."""
+        ...
+
+    def backfill(self, revision: str, run: str) -> Backfill | None:
+        """How far this run of a backfill is; None: it has no Job."""
+        ...
+
+    def start_backfill(self, release: ColourRelease, revision: str, run: str) -> None:
+        """Start it, or let it go on where it has failed. Returns as soon as its Job is there."""
         ...
 
 

@@ -9,17 +9,19 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from slipway.delivery.analysis.judge import replay
+from slipway.delivery.filling import look_at_backfills
 from slipway.delivery.gating import sources_of, upstream_chain
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.observation import BalancerState, Health, Verdict
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.status import ColourStatus, PlaceStatus
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
-from slipway.delivery.planning import find_contract, window_closes_at
-from slipway.delivery.ports import Context, Ledger, LoadBalancer, Place
+from slipway.delivery.planning import window_closes_at
+from slipway.delivery.ports import Cluster, Context, Ledger, LoadBalancer, Place
 from slipway.errors import NotFoundError, SlipwayError
 
 STATUS_HISTORY = 10
@@ -33,7 +35,11 @@ def as_json(value: object) -> Any:
 
 def status(ctx: Context, *, ask_load_balancers: bool = True) -> tuple[PlaceStatus, ...]:
     """Every place in this ledger, as wanted and as its load balancer says. Changes nothing, needs no lease."""
-    return read_status(ctx.ledger, (lambda target: ctx.connect(target).balancer) if ask_load_balancers else None)
+    if not ask_load_balancers:
+        return read_status(ctx.ledger, None)
+    return read_status(
+        ctx.ledger, lambda target: ctx.connect(target).balancer, lambda target: ctx.connect(target).cluster
+    )
 
 
 def history(ctx: Context, limit: int = 20) -> Sequence[Rollout]:
@@ -53,8 +59,15 @@ def judgements(ctx: Context, rollout_id: str | None = None) -> tuple[tuple[Measu
     raise NotFoundError(f"{ctx.place} has no rollout {rollout_id} among its last {JUDGED_HISTORY}")
 
 
-def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | None) -> tuple[PlaceStatus, ...]:
-    """Every place that was ever released to, in the order of environments. `balancer_of` None: the load balancers are not asked."""
+def read_status(
+    ledger: Ledger,
+    balancer_of: Callable[[Target], LoadBalancer] | None,
+    cluster_of: Callable[[Target], Cluster] | None = None,
+) -> tuple[PlaceStatus, ...]:
+    """Every place that was ever released to, in the order of environments. `balancer_of` None: the load balancers are not asked.
+
+    `cluster_of` is asked where a backfill is owed, for how far it is.
+    """
     targets = ledger.targets()
     sources = {target.service: sources_of(targets, target.service) for target in targets}
     ordered = sorted(
@@ -65,10 +78,15 @@ def read_status(ledger: Ledger, balancer_of: Callable[[Target], LoadBalancer] | 
             each.service,
         ),
     )
-    return tuple(_place_status(ledger, target, balancer_of) for target in ordered)
+    return tuple(_place_status(ledger, target, balancer_of, cluster_of) for target in ordered)
 
 
-def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target], LoadBalancer] | None) -> PlaceStatus:
+def _place_status(
+    ledger: Ledger,
+    target: Target,
+    balancer_of: Callable[[Target], LoadBalancer] | None,
+    cluster_of: Callable[[Target], Cluster] | None,
+) -> PlaceStatus:
     place = Place(environment=target.environment, service=target.service)
     wanted = ledger.wanted(place)
     history = ledger.history(place, STATUS_HISTORY)
@@ -88,6 +106,7 @@ def _place_status(ledger: Ledger, target: Target, balancer_of: Callable[[Target]
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
         rejected=tuple(ledger.rejections(place)),
         owed=ledger.owed(place),
+        backfills=look_at_backfills(ledger, place, cluster_of(target)) if cluster_of else {},
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
         verified=_verified(ledger, live) if live else {},

@@ -32,6 +32,7 @@ from slipway.delivery.events import (
     Waiting,
     WeightsConfirmed,
 )
+from slipway.delivery.filling import owe
 from slipway.delivery.gating import gates_against_retry
 from slipway.delivery.holding import LISTENING, approves, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
@@ -52,7 +53,6 @@ from slipway.delivery.model.decision import (
     WriteWanted,
 )
 from slipway.delivery.model.observation import Health, Observation, Verdict
-from slipway.delivery.model.owed import with_owed_by
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
@@ -190,9 +190,7 @@ class Runner:
 
     def _owe(self, ended: Rollout) -> None:
         """Before the end is written, so that no crash loses what is left to do."""
-        ledger, place = self._ctx.ledger, self._ctx.place
-        owed = with_owed_by(self._insist(ended, lambda: ledger.owed(place)), ended)
-        self._insist(ended, lambda: ledger.write_owed(place, owed, self._keeper.lease))
+        self._insist(ended, lambda: owe(self._ctx, self._keeper, ended))
 
     def _act(self, rollout: Rollout, action: Action) -> Rollout:
         now = self._ctx.clock.now()

@@ -19,13 +19,12 @@ from slipway.delivery.conducting import (
     refuse_repeated,
     roll_out,
     run,
-    run_contract,
     settings_of,
     told_of,
     unfinished,
 )
+from slipway.delivery.contracting import pay_contract
 from slipway.delivery.drift import repair_drift, say_drift
-from slipway.delivery.errors import RefusedError
 from slipway.delivery.gating import (
     Override,
     demands_of,
@@ -36,15 +35,15 @@ from slipway.delivery.gating import (
     refuse_going_on,
     release_at,
 )
-from slipway.delivery.leasing import LeaseKeeper, hold_lease
+from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.owed import RECORDS, Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Phase
-from slipway.delivery.model.schema import MigrationPlan, plan_migrations
+from slipway.delivery.model.schema import plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
-from slipway.delivery.owing import at_work, forgive, pay
+from slipway.delivery.owing import at_work, pay
 from slipway.delivery.planning import (
     Plan,
     as_colour_release,
@@ -52,7 +51,6 @@ from slipway.delivery.planning import (
     build_release,
     choose_steps,
     draft_release,
-    find_contract,
 )
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.superseding import supersede_for_checkout, supersede_for_release
@@ -135,7 +133,7 @@ def promote(
             release=chosen,
             colour=wanted.idle,
             steps=choose_steps(Kind.RELEASE, wanted, settings),
-            migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place)),
+            migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place), live=wanted.live is not None),
             refusals=find_refusals(ctx, known, chosen, Kind.RELEASE, settings=settings),
             changes=ctx.stack.preview().changes,
         )
@@ -228,7 +226,7 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
             left = told_of(ctx, going, lambda: go_on(ctx, keeper, going))
         repaired = repair_drift(ctx, keeper, balancer)
         pay(ctx, keeper)
-        _pay_contract(ctx, keeper)
+        pay_contract(ctx, keeper)
         if left:
             return conclude(left, None)
         if repaired:
@@ -271,25 +269,6 @@ def _require_under_way(ctx: Context) -> None:
             f"no rollout of {ctx.place} is under way",
             remedy=f"`slipway rollback {ctx.place.environment}` goes back from a finished one",
         )
-
-
-def _pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
-    """Contract migrations that failed before, once more, where no older code runs."""
-    if not any(item.debt is Debt.CONTRACT for item in ctx.ledger.owed(ctx.place)):
-        return
-    wanted, target = ctx.ledger.wanted(ctx.place), require_target(ctx)
-    if wanted.live is None:
-        return
-    live = release_at(ctx, ctx.place)
-    if not find_contract(live, ctx.ledger.schema(ctx.place)):
-        forgive(ctx, keeper, Debt.CONTRACT)
-        return
-    if wanted.colour(wanted.idle):
-        return
-    try:
-        run_contract(ctx, keeper, target, live, None)
-    except (RefusedError, OperationError) as error:
-        tell(ctx, f"owed: {error.what}")
 
 
 def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcome:
@@ -338,30 +317,6 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
         return run(ctx, keeper, target, rollout, None)
 
 
-def contract(ctx: Context, *, force: bool = False, because: str = "", dry_run: bool = False) -> Outcome:
-    """Run the live release's contract migrations; the warm old colour, which may not know them, goes away first."""
-    if dry_run:
-        live = release_at(ctx, ctx.place)
-        plan = Plan(
-            kind=Kind.CONTRACT,
-            release=live,
-            colour=ctx.ledger.wanted(ctx.place).idle,
-            migrations=MigrationPlan(contract=find_contract(live, ctx.ledger.schema(ctx.place))),
-            refusals=find_refusals(ctx, known_target(ctx), live, Kind.CONTRACT),
-        )
-        text = f"would run {len(plan.migrations.contract)} contract migrations"
-        return Outcome(status="planned", text=text, release=live, plan=plan)
-    override = Override.given(because, force=force)
-    with at_work(ctx, f"slipway contract {ctx.place.environment}") as keeper:
-        refuse_going_on(ctx, keeper, override)
-        finish_unfinished(ctx, keeper)
-        target, live = require_target(ctx), release_at(ctx, ctx.place)
-        if not find_contract(live, ctx.ledger.schema(ctx.place)):
-            forgive(ctx, keeper, Debt.CONTRACT)
-            return Outcome(status="unchanged", text="no contract migration is pending", release=live)
-        return run_contract(ctx, keeper, target, live, override)
-
-
 def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
     if target.image is None:
         raise UsageError(
@@ -393,7 +348,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
         release=draft,
         colour=wanted.idle,
         steps=choose_steps(Kind.RELEASE, wanted, settings),
-        migrations=plan_migrations(draft, ctx.ledger.schema(ctx.place)),
+        migrations=plan_migrations(draft, ctx.ledger.schema(ctx.place), live=wanted.live is not None),
         refusals=find_refusals(ctx, target, draft, Kind.RELEASE, settings=settings),
         changes=changes,
     )

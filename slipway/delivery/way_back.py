@@ -8,9 +8,10 @@ from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, u
 from slipway.delivery.drift import read_weights
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
-from slipway.delivery.model.owed import Debt, with_owed_by
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
@@ -137,7 +138,7 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     rollout = enter(ended, Phase.ROLLED_BACK, now)
     entry = JournalEntry(at=now, phase=rollout.phase, event="entered", text=text)
     rollout = replace(rollout, journal=(*rollout.journal, entry))
-    ctx.ledger.write_owed(ctx.place, with_owed_by(ctx.ledger.owed(ctx.place), rollout), keeper.lease)
+    owe(ctx, keeper, rollout)
     ctx.ledger.write_rollout(ctx.place, rollout, keeper.lease)
     announce(ctx, keep_ended(ctx, keeper, rollout))
     return rollout

@@ -35,6 +35,7 @@ from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_chann
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.analysis import Answer, Comparison, Subject
+from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
@@ -116,7 +117,7 @@ def build_overview(project_dir: Path, environment: str) -> Overview:
     ledger = DynamoLedger(Table(facts.ledger_table, facts.region))
     return Overview(
         ledger,
-        lambda: read_status(ledger, lambda target: Elbv2LoadBalancer(target.load_balancer, target.region)),
+        lambda: read_status(ledger, lambda target: Elbv2LoadBalancer(target.load_balancer, target.region), LazyCluster),
         lambda target: CloudWatchMetrics(target.load_balancer, target.region),
         SystemClock().now,
     )
@@ -163,6 +164,14 @@ class LazyCluster:
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
         self._cluster.migrate(release, revisions, tell)
+
+    def backfill(self, revision: str, run: str) -> Backfill | None:
+        """See `Cluster.backfill`."""
+        return self._cluster.backfill(revision, run)
+
+    def start_backfill(self, release: ColourRelease, revision: str, run: str) -> None:
+        """See `Cluster.start_backfill`."""
+        self._cluster.start_backfill(release, revision, run)
 
 
 class FormerPrometheus:

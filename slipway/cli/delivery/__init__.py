@@ -7,6 +7,7 @@ import typer
 from slipway.cli.delivery.abandon import abandon
 from slipway.cli.delivery.abort import abort
 from slipway.cli.delivery.approve import approve
+from slipway.cli.delivery.backfill import backfill
 from slipway.cli.delivery.continue_ import continue_
 from slipway.cli.delivery.contract import contract
 from slipway.cli.delivery.explain import explain
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
         abandon,
         lift,
         retire,
+        backfill,
         contract,
         forget,
         status,

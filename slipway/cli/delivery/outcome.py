@@ -27,13 +27,18 @@ def print_outcome(outcome: Outcome, *, json: bool) -> None:
 def plan_lines(plan: Plan) -> list[str]:
     """The result of a dry run, one fact a line."""
     migrations = plan.migrations
-    ids = [revision.id for revision in (*migrations.first, *migrations.expand)]
+    before = (*migrations.first, *migrations.expand)
+    ids = [revision.id for revision in before if revision.phase != "backfill"]
+    backfills = [revision.id for revision in before if revision.phase == "backfill"]
     later = [revision.id for revision in migrations.contract]
+    after = (f"; after it: backfill {', '.join(backfills)}" if backfills else "") + (
+        f"; after it, by `contract`: {', '.join(later)}" if later else ""
+    )
     changes = [f"{count} to {op}" for op, count in sorted(plan.changes.items()) if op != "same"]
     shares = [f"{step.percent} %" for step in plan.steps]
     return [
         f"{plan.colour.value} takes the traffic: {' → '.join(shares) or 'in one step'}",
-        f"migrations: {', '.join(ids) or 'none'}" + (f"; after it, by `contract`: {', '.join(later)}" if later else ""),
+        f"migrations: {', '.join(ids) or 'none'}{after}",
         f"infrastructure: {', '.join(changes) or 'no changes'}",
         *plan.notes,
         *(f"refused ({refusal.gate}): {refusal.text} → {refusal.remedy}" for refusal in plan.refusals),

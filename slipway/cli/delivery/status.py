@@ -65,6 +65,7 @@ def _print_remarks(place: PlaceStatus, now: datetime) -> None:
         "rejected": "; ".join(
             f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected
         ),
+        "backfills": "; ".join(f"{name}: {text}" for name, text in place.backfills.items()),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,
     }

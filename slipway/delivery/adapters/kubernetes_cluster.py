@@ -14,11 +14,13 @@ from kubernetes.client.exceptions import ApiException
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from urllib3.exceptions import HTTPError
 
+from slipway.delivery.adapters.backfill_job import backfill_job_name, backfill_manifest, read_backfill
 from slipway.delivery.adapters.eks import CALL_TIMEOUT_SECONDS
 from slipway.delivery.adapters.migration_job import DEADLINE_SECONDS, is_lock_timeout, job_manifest, job_name
 from slipway.delivery.adapters.node_room import find_room, why_pending
+from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import Revision
+from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import Replicas
 from slipway.delivery.model.wanted import ColourRelease
@@ -31,6 +33,8 @@ LOCK_ATTEMPTS = 8
 POLL_SECONDS = 0.3
 FIELD_MANAGER = "slipway"
 """The Pulumi program declares the same field, and takes it back by force: both follow the ledger."""
+BACKFILL_LINES = 50
+"""Of each pod's log: how far it is stands in the last ones."""
 LOG_SECONDS = 5
 """Between looks at the log of a running Job."""
 
@@ -179,6 +183,26 @@ class KubernetesCluster:
         )
         retrying(self._run_job, name, manifest, tell)
 
+    def backfill(self, revision: str, run: str) -> Backfill | None:
+        """See `Cluster.backfill`."""
+        name = backfill_job_name(self._service, revision, run)
+        with self._errors(f"look at the backfill Job {name}"):
+            job = self._read_job(name)
+            if job is None:
+                return None
+            lines = [scrub(line) for line in self._logs(name, last=BACKFILL_LINES)]
+        return read_backfill(name, revision, lines, succeeded=bool(job.status.succeeded), failure=_failure(job))
+
+    def start_backfill(self, release: ColourRelease, revision: str, run: str) -> None:
+        """See `Cluster.start_backfill`."""
+        if self._secret_name is None:
+            raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
+        name = backfill_job_name(self._service, revision, run)
+        noted = [Revision(id=revision, phase=MigrationPhase.BACKFILL)]
+        manifest = job_manifest(name, self._service, self._secret_name, release, noted)
+        with self._errors(f"start the backfill Job {name}"):
+            self._create_or_adopt(name, backfill_manifest(manifest, revision, run), again=True)
+
     def _run_job(self, name: str, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         with self._errors(f"run the migration Job {name}"):
             self._create_or_adopt(name, manifest)
@@ -193,11 +217,11 @@ class KubernetesCluster:
             remedy=f"kubectl --namespace {self._namespace} logs job/{name}",
         )
 
-    def _create_or_adopt(self, name: str, manifest: Mapping[str, Any]) -> None:
-        """A Job that runs or has succeeded is the one we want; a failed one makes room for another try."""
+    def _create_or_adopt(self, name: str, manifest: Mapping[str, Any], *, again: bool = False) -> None:
+        """A Job that runs or has succeeded is the one we want; a failed one makes room for another try. `again`: a succeeded one, too."""
         batch = kubernetes.BatchV1Api(self._api())
         existing = self._read_job(name)
-        if existing is not None and _failure(existing):
+        if existing is not None and (_failure(existing) or (again and existing.status.succeeded)):
             batch.delete_namespaced_job(
                 name, self._namespace, propagation_policy="Foreground", _request_timeout=CALL_TIMEOUT_SECONDS
             )
@@ -251,17 +275,19 @@ class KubernetesCluster:
             )
         )
 
-    def _logs(self, name: str) -> list[str]:
+    def _logs(self, name: str, *, last: int | None = None) -> list[str]:
+        """Of all its pods, the newest one's at the end. `last`: so many lines of each."""
+        limit = {} if last is None else {"tail_lines": last}
         core = kubernetes.CoreV1Api(self._api())
         pods: Any = core.list_namespaced_pod(
             self._namespace, label_selector=f"job-name={name}", _request_timeout=CALL_TIMEOUT_SECONDS
         )
         lines: list[str] = []
-        for pod in pods.items:
+        for pod in sorted(pods.items, key=lambda each: str(each.metadata.creation_timestamp or "")):
             # A pod that never started has no log; why it did not is the Job's condition.
             with suppress(ApiException):
                 text: str = core.read_namespaced_pod_log(
-                    pod.metadata.name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS
+                    pod.metadata.name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS, **limit
                 )
                 lines += text.splitlines()
         return lines

@@ -24,15 +24,15 @@ USER_ID = 10_001
 def job_name(service: str, release: ColourRelease, revisions: Sequence[Revision]) -> str:
     """One name per release and revision: a second runner finds the first one's Job instead of migrating beside it."""
     release_part = release.release.rpartition("-")[2]
-    revision = revisions[-1].id
+    return f"{service[:24]}-migrate-{release_part[:8]}-{revision_part(revisions[-1].id)}".strip("-")
+
+
+def revision_part(revision: str) -> str:
+    """Of a Job's name. Revision ids are free text; what a DNS name cannot say is told apart by a digest."""
     plain = re.sub(r"[^a-z0-9]+", "-", revision.lower()).strip("-")
-    # Revision ids are free text; what a DNS name cannot say is told apart by a digest.
-    suffix = (
-        plain
-        if plain == revision and len(plain) <= 16
-        else f"{plain[:10]}-{hashlib.sha256(revision.encode()).hexdigest()[:6]}"
-    )
-    return f"{service[:24]}-migrate-{release_part[:8]}-{suffix}".strip("-")
+    if plain == revision and len(plain) <= 16:
+        return plain
+    return f"{plain[:10]}-{hashlib.sha256(revision.encode()).hexdigest()[:6]}"
 
 
 def job_manifest(

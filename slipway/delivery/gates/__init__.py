@@ -14,7 +14,7 @@ from slipway.delivery.gates.image import refuse_missing_image
 from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.provenance import refuse_unproven
-from slipway.delivery.gates.schema import refuse_incompatible_schema
+from slipway.delivery.gates.schema import refuse_incompatible_schema, refuse_unfilled
 from slipway.delivery.gates.verdict import find_failing
 
 Gate = Callable[[GateFacts], Iterator[Refusal]]
@@ -30,6 +30,7 @@ GATES: tuple[Gate, ...] = (
     refuse_unproven,
     refuse_other_program,
     refuse_incompatible_schema,
+    refuse_unfilled,
     refuse_without_room,
 )
 AGAIN: tuple[Gate, ...] = (*GOING_ON, refuse_overtaking, refuse_missing_image)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from slipway.delivery.gates.facts import BRINGS, GateFacts, Refusal
 from slipway.delivery.model.release import MigrationPhase
 from slipway.delivery.model.rollout import Kind
-from slipway.delivery.model.schema import find_incompatibilities, plan_migrations
+from slipway.delivery.model.schema import find_backfills, find_incompatibilities, plan_migrations
 
 
 def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
@@ -25,24 +25,38 @@ def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
                 can_be_forced=False,
             )
     if facts.kind is Kind.RELEASE:
-        plan = plan_migrations(release, schema)
+        plan, pending = plan_migrations(release, schema, live=facts.live is not None), find_backfills(release, schema)
+        first = f"backfill {', '.join(item.id for item in pending)} is complete and " if pending else ""
         for revision in plan.first:
             if revision.phase is MigrationPhase.CONTRACT:
                 yield Refusal(
                     gate="pending-contract",
                     text=f"contract migration {revision.id} is pending and comes before this release's own migrations",
-                    remedy=f"run `slipway contract {facts.environment}` once the rollback window is closed, then release again",
+                    remedy=f"run `slipway contract {facts.environment}` once {first}the rollback window is closed, then release again",
                     can_be_forced=False,
                 )
         schema = replace(schema, applied=schema.with_applied(plan.expand).applied)
     for reason in (
         ()
-        if facts.kind is Kind.RELEASE and plan_migrations(release, facts.schema).first
+        if facts.kind is Kind.RELEASE and plan_migrations(release, facts.schema, live=facts.live is not None).first
         else find_incompatibilities(release, schema)
     ):
         yield Refusal(
             gate="schema",
             text=f"{release.id} {reason}",
             remedy="choose a release that works with the schema as it is, or go forward with a corrected one",
+            can_be_forced=False,
+        )
+
+
+def refuse_unfilled(facts: GateFacts) -> Iterator[Refusal]:
+    """Refusals to take away what a backfill still reads: nobody can force that, because data would be lost."""
+    if facts.kind is not Kind.CONTRACT:
+        return
+    for revision in find_backfills(facts.release, facts.schema):
+        yield Refusal(
+            gate="backfill",
+            text=f"backfill {revision.id} is not complete, and the contract migrations come after it",
+            remedy=f"`slipway backfill {facts.environment}` waits for it, then run `slipway contract {facts.environment}`",
             can_be_forced=False,
         )

@@ -27,7 +27,7 @@ def load_revisions(app_dir: Path) -> tuple[Revision, ...]:
     if not ini.is_file():
         return ()
     migrations = render_migrations(ini)
-    want = 'want phase = "expand" or phase = "contract"'
+    want = 'want phase = "expand", phase = "backfill" or phase = "contract"'
     if unknown := [f"{item.file}: phase is {item.phase!r}" for item in migrations if item.phase not in PHASES]:
         raise UsageError(f"{'; '.join(unknown)}, {want}", where=str(app_dir))
     return tuple(

@@ -12,7 +12,7 @@ from typing import Any
 
 from slipway.delivery.migrations.ordering import lint_order
 from slipway.delivery.migrations.squawk import Node, read_sql
-from slipway.delivery.migrations.statements import ADVICE, concerns_only, is_constant, lint_statement
+from slipway.delivery.migrations.statements import ADVICE, concerns_only, is_constant, lint_backfill, lint_statement
 from slipway.delivery.model.release import MigrationPhase
 
 NOT_ASKED = {
@@ -66,8 +66,8 @@ def lint_migrations(migrations: Sequence[Migration]) -> list[list[Finding]]:
 
 
 def _holds(rule: str, migration: Migration) -> bool:
-    expand = migration.phase == MigrationPhase.EXPAND
-    return rule not in migration.allowed and (expand or not rule.startswith(OLD_RELEASE))
+    contract = migration.phase == MigrationPhase.CONTRACT
+    return rule not in migration.allowed and not (contract and rule.startswith(OLD_RELEASE))
 
 
 def _lint(migration: Migration, warnings: Sequence[Any], statements: Sequence[Node]) -> Iterator[Finding]:
@@ -86,6 +86,8 @@ def _lint(migration: Migration, warnings: Sequence[Any], statements: Sequence[No
             yield Finding(line=sources[at[0]][0], rule=rule, text=text)
     ours = [(rule, item) for item, new in zip(statements, made, strict=True) for rule in lint_statement(item, new)]
     ours += lint_order(statements, [sources[item.at[0]][1] for item in statements])
+    if migration.phase == MigrationPhase.BACKFILL:
+        ours += lint_backfill(statements)
     yield from (Finding(line=sources[statement.at[0]][0], rule=rule, text=ADVICE[rule]) for rule, statement in ours)
 
 

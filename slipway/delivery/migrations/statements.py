@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slipway.delivery.migrations.squawk import Node
 
@@ -21,6 +21,8 @@ ADVICE = {
     "SET lock_timeout = 0 before it and RESET lock_timeout after it",
     "concurrently-not-repeatable": "the INVALID index of a failed attempt is in the way: DROP INDEX CONCURRENTLY IF EXISTS before it",
     "no-lock-timeout": "every query on the table queues behind it while it waits: RESET lock_timeout first",
+    "backfill-alone": "may run more than once, after the release: a migration of phase backfill holds one backfill(), and nothing else",
+    "backfill-overwrites": "overwrites what the new release has written meanwhile: say in WHERE which rows are not filled yet",
     "split-migration": "is committed before what follows outside the transaction, and a retry cannot repeat it: make it two migrations",
 }
 RULES = {
@@ -55,6 +57,29 @@ def lint_statement(statement: Node, made: set[str]) -> Iterator[str]:
             yield "constraint-missing-not-valid"
         if column.name("PATH_TYPE") in SERIAL:
             yield "adding-field-with-default"
+
+
+def lint_backfill(statements: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    """Rules of a migration of phase backfill, and the statement that breaks each: one batched statement, safe to run on a row again."""
+    in_transaction, seen = False, 0
+    for statement in statements:
+        if statement.kind in {"BEGIN", "COMMIT_TRANSACTION"}:
+            in_transaction = statement.kind == "BEGIN"
+            continue
+        seen += 1
+        if in_transaction or seen > 1 or statement.kind not in {"UPDATE", "DELETE", "INSERT"}:
+            yield "backfill-alone", statement
+        elif statement.kind == "UPDATE" and not _leaves_filled_rows(statement):
+            yield "backfill-overwrites", statement
+
+
+def _leaves_filled_rows(update: Node) -> bool:
+    """Whether WHERE says more than which keys the batch has."""
+    where = update.child("WHERE_CLAUSE")
+    terms = [] if where is None else list(_conjuncts(where.children[-1]))
+    ranges = [term for term in terms if len(term.children) == 3 and term.children[1].kind in LOWER | UPPER]
+    queries = [node for node in update.walk() if node.kind == "SELECT"]
+    return len(terms) > len(ranges) and all(query.child("WHERE_CLAUSE") for query in queries)
 
 
 def concerns_only(statement: Node, made: set[str]) -> bool:

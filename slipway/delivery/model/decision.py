@@ -71,7 +71,8 @@ class Migrate:
     @property
     def text(self) -> str:
         """For the journal."""
-        return f"migrate the database to {self.revisions[-1].id} ({len(self.revisions)} {self.revisions[-1].phase})"
+        phases = " and ".join(dict.fromkeys(item.phase for item in self.revisions))
+        return f"migrate the database to {self.revisions[-1].id} ({len(self.revisions)} {phases})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,21 @@ class Health:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pods:
+    """A colour's Deployment."""
+
+    wanted: int
+    ready: bool
+    """The newest template is rolled out: updated, available, none of an older template left."""
+    addresses: frozenset[str] = frozenset()
+    """Of the ready pods that are not on their way out."""
+    release: str = ""
+    """That the newest template is of."""
+    mixed: bool = False
+    """Pods of an older template are left, or the newest one was not seen to yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """One judgement, in words that a person on call understands, and in numbers."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from slipway.delivery.model.age import ago
+from slipway.delivery.model.release import Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 
 
@@ -22,6 +23,8 @@ class Debt(StrEnum):
     """The autoscalers keep as many pods as the ledger says."""
     UP = "up"
     """The stack's state in line with the ledger, colours that are no longer wanted taken away."""
+    BACKFILL = "backfill"
+    """The batches of a backfill, in a Job that nobody waits for."""
     CONTRACT = "contract"
     """Contract migrations that were tried and failed."""
 
@@ -36,7 +39,7 @@ class Owed:
 
     debt: Debt
     release: str = ""
-    """Of a record: the release it is about."""
+    """Of a record: the release it is about. Of a backfill: its migration."""
     because: str = ""
     by: str = ""
     """Whose rollout left it."""
@@ -60,7 +63,8 @@ class Owed:
     def told(self, now: datetime) -> str:
         """The same with its age, for pages that are looked at."""
         tried = f", tried {self.attempts} time{'s' if self.attempts > 1 else ''}: {self.problem}"
-        return f"{self.what} for {ago(self.since, now)}{tried if self.attempts else ', not tried yet'}"
+        untried = "" if self.debt is Debt.BACKFILL else ", not tried yet"
+        return f"{self.what} for {ago(self.since, now)}{tried if self.attempts else untried}"
 
 
 def foreseen(rollout: Rollout, abort: str | None) -> Iterable[Owed]:
@@ -119,3 +123,17 @@ def with_owed_by(owed: Iterable[Owed], rollout: Rollout) -> tuple[Owed, ...]:
         attempts = new.attempts if old is new else old.attempts + new.attempts
         merged[new.debt, new.release] = replace(old, attempts=attempts, problem=new.problem or old.problem)
     return tuple(sorted(merged.values(), key=lambda item: list(Debt).index(item.debt)))
+
+
+def with_backfills(owed: Iterable[Owed], rollout: Rollout, revisions: Iterable[Revision]) -> tuple[Owed, ...]:
+    """What is owed once `rollout` has brought a release here that waits for these backfills, and for no other.
+
+    One that is owed already stays the run that it is. Of a release that comes here again it begins anew: others have written meanwhile.
+    """
+    ids = [revision.id for revision in revisions]
+    left = tuple(item for item in owed if item.debt is not Debt.BACKFILL or item.release in ids)
+    since = rollout.ended_at or rollout.phase_started_at
+    for name in ids:
+        new = Owed(debt=Debt.BACKFILL, release=name, by=rollout.actor, rollout=rollout.id, since=since)
+        left = with_debt(left, new)
+    return left

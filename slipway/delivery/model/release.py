@@ -17,10 +17,14 @@ DIRTY = "+dirty"
 
 
 class MigrationPhase(StrEnum):
-    """When a migration may run: before the release that brings it takes traffic, or after nothing older can come back."""
+    """When a migration may run."""
 
     EXPAND = "expand"
+    """Before the release that brings it takes traffic."""
+    BACKFILL = "backfill"
+    """Its batches: once the release that brings it has all the traffic. Before that Alembic notes it, and changes nothing."""
     CONTRACT = "contract"
+    """After nothing older can come back, and the backfills before it are complete."""
 
 
 @dataclass(frozen=True, kw_only=True)

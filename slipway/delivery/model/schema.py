@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 
@@ -13,6 +13,8 @@ class Schema:
     """Migrations that were applied, oldest first."""
 
     applied: tuple[Revision, ...] = ()
+    filled: tuple[str, ...] = ()
+    """Backfills that are complete, by their migrations' ids."""
 
     @property
     def head(self) -> str | None:
@@ -25,7 +27,16 @@ class Schema:
 
     def with_applied(self, revisions: Sequence[Revision]) -> Schema:
         """The schema after `revisions`; those it has already are not counted twice."""
-        return Schema(applied=(*self.applied, *(revision for revision in revisions if not self.has(revision))))
+        return replace(self, applied=(*self.applied, *(item for item in revisions if not self.has(item))))
+
+    def with_filled(self, revision: str) -> Schema:
+        """The schema once a backfill is complete."""
+        return replace(self, filled=tuple(dict.fromkeys((*self.filled, revision))))
+
+    def under(self, release: Release) -> Schema:
+        """The schema once `release` has the traffic: what it does not know of is not filled in the rows that it writes."""
+        known = {revision.id for revision in release.revisions}
+        return replace(self, filled=tuple(item for item in self.filled if item in known))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +46,44 @@ class MigrationPlan:
     first: tuple[Revision, ...] = ()
     """Contract migrations of an older release that block this one's expand migrations."""
     expand: tuple[Revision, ...] = ()
-    """To run before the release takes traffic."""
+    """To run before the release takes traffic; a backfill among them is only noted then."""
     contract: tuple[Revision, ...] = ()
     """To run once the release has all the traffic and nothing older can come back."""
 
 
-def plan_migrations(release: Release, schema: Schema) -> MigrationPlan:
-    """Split what is pending. Alembic's history is a line: an expand migration behind a contract one cannot run before it."""
+def plan_migrations(release: Release, schema: Schema, *, live: bool = True) -> MigrationPlan:
+    """Split what is pending. Alembic's history is a line: an expand migration behind a contract one cannot run before it.
+
+    `live`: a release has traffic here. Without one, contract migrations before an expand one take nothing away from anybody.
+    """
     pending = [revision for revision in release.revisions if not schema.has(revision)]
-    phases = [revision.phase for revision in pending]
-    last_expand = len(phases) - 1 - phases[::-1].index(MigrationPhase.EXPAND) if MigrationPhase.EXPAND in phases else -1
-    runnable, trailing = pending[: last_expand + 1], pending[last_expand + 1 :]
-    blocking_until = max((i for i, item in enumerate(runnable) if item.phase is MigrationPhase.CONTRACT), default=-1)
+    last = max((i for i, item in enumerate(pending) if item.phase is not MigrationPhase.CONTRACT), default=-1)
+    runnable, trailing = pending[: last + 1], pending[last + 1 :]
+    contracts = (i for i, item in enumerate(runnable) if live and item.phase is MigrationPhase.CONTRACT)
+    blocking_until = max(contracts, default=-1)
     return MigrationPlan(
         first=tuple(runnable[: blocking_until + 1]),
         expand=tuple(runnable[blocking_until + 1 :]),
         contract=tuple(trailing),
+    )
+
+
+def find_contract(release: Release, schema: Schema) -> tuple[Revision, ...]:
+    """Contract migrations that the live release waits for; empty when another migration is pending before them."""
+    pending = [revision for revision in release.revisions if not schema.has(revision)]
+    return tuple(pending) if all(item.phase is MigrationPhase.CONTRACT for item in pending) else ()
+
+
+def find_backfills(release: Release, schema: Schema) -> tuple[Revision, ...]:
+    """Backfills that the live release waits for, oldest first.
+
+    One before a contract migration that was applied is over: that one was let through only once it was complete, or in an empty database.
+    """
+    done = [i for i, item in enumerate(release.revisions) if item.phase is MigrationPhase.CONTRACT and schema.has(item)]
+    return tuple(
+        item
+        for item in release.revisions[max(done, default=-1) + 1 :]
+        if item.phase is MigrationPhase.BACKFILL and schema.has(item) and item.id not in schema.filled
     )
 
 

@@ -51,6 +51,8 @@ class PlaceStatus:
     """What is rejected here, the newest rejection first."""
     owed: tuple[Owed, ...]
     """Work that is left from rollouts that have ended: since when, how often it was tried, and why it is not done yet."""
+    backfills: Mapping[str, str]
+    """How far the backfills are that are owed, by their migrations, as the cluster says; empty where it was not asked."""
     pending_contract: tuple[str, ...]
     """Contract migrations the live release waits for."""
     warm_until: datetime | None

@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Answer, Comparison, Question, Sample
+from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
@@ -17,6 +18,7 @@ from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
 from slipway.delivery.testing.analyst import SimulatedAnalyst
+from slipway.delivery.testing.backfills import SimulatedBackfills
 from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.pods import SimulatedPods
 from slipway.errors import LockedError, OperationError
@@ -74,6 +76,7 @@ class SimulatedEnvironment:
     """How many of each colour, and what they can answer."""
     weights: Weights = field(default_factory=lambda: Weights(blue=100, green=0))
     test: Colour = Colour.GREEN
+    backfills: SimulatedBackfills = field(default_factory=SimulatedBackfills)
     applied: list[str] = field(default_factory=list[str])
     """Migrations run, in order, repetitions included."""
     ups: int = 0
@@ -312,6 +315,17 @@ class _Cluster:
         for revision in revisions:
             tell(f"Running upgrade -> {revision.id} with {release.version}")
             self._environment.applied.append(revision.id)
+
+    def backfill(self, revision: str, run: str) -> Backfill | None:
+        self._answer()
+        return self._environment.backfills.see(revision, run, self._environment.clock.now())
+
+    def start_backfill(self, release: ColourRelease, revision: str, run: str) -> None:
+        del release
+        self._answer()
+        if revision not in self._environment.applied:
+            self._environment.harm.append(f"backfill {revision} runs before its migration")
+        self._environment.backfills.start(revision, run, self._environment.clock.now())
 
 
 class _Metrics:

@@ -117,6 +117,12 @@ class Machine:
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         tell(f"{release.release}: {revisions[-1].id}")
 
+    def backfill(self, _revision: str, _run: str) -> None:
+        """It has no backfills."""
+
+    def start_backfill(self, _release: ColourRelease, _revision: str, _run: str) -> None:
+        """It has no backfills."""
+
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         bad = self.running().get(candidate, "").endswith(self.settings.get("bad", "none"))
         return Comparison(

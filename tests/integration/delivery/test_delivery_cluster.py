@@ -392,3 +392,25 @@ def test_cluster_that_does_not_answer_is_an_error_with_a_name(monkeypatch: pytes
         cluster.pods(Colour.BLUE)
     with pytest.raises(OperationError, match="names no database secret"):
         cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+
+
+def test_backfill_is_started_looked_at_and_started_again_when_its_job_has_ended_without_being_complete(
+    stand_in: ClusterStandIn, cluster: KubernetesCluster
+) -> None:
+    assert cluster.backfill("0003", "run-1") is None
+    stand_in.endings = ["backfill 0003: id 5 of 20 (25%)"]
+    cluster.start_backfill(RELEASE, "0003", "run-1")
+    seen = cluster.backfill("0003", "run-1")
+    assert seen
+    assert (seen.done, seen.progress, "BackoffLimitExceeded" in seen.failure) == (False, "id 5 of 20 (25%)", True)
+    assert cluster.backfill("0003", "run-2") is None
+    cluster.start_backfill(RELEASE, "0003", "run-1")
+    seen = cluster.backfill("0003", "run-1")
+    assert seen
+    assert "env.py does not know" in seen.failure
+    cluster.start_backfill(RELEASE, "0003", "run-1")
+    stand_in.log = "backfill 0003: id 20 of 20 (100%)\nbackfill 0003: complete"
+    seen = cluster.backfill("0003", "run-1")
+    assert seen
+    assert seen.done
+    assert [body["spec"]["backoffLimit"] for body in stand_in.created] == [6, 6, 6]

@@ -14,6 +14,7 @@ import pytest
 
 from slipway import delivery
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.planning import build_release
 from slipway.delivery.testing.ledger import MemoryLedger
@@ -25,6 +26,7 @@ from slipway.errors import NotFoundError
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
 CONTRACT = Revision(id="0003", phase=MigrationPhase.CONTRACT)
+FILL = Revision(id="0003", phase=MigrationPhase.BACKFILL)
 
 
 @dataclass
@@ -47,6 +49,22 @@ def second_release() -> Story:
     delivery.release(story.rehearsal.context("dev"))
     story.rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, CONTRACT])
     return story
+
+
+def filling_release() -> Story:
+    story = first_release()
+    story.rehearsal.environment("dev").backfills.seconds = 86_400
+    delivery.release(story.rehearsal.context("dev"))
+    story.rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND, FILL])
+    return story
+
+
+def filled_switch_back() -> Story:
+    story = filling_release()
+    delivery.release(story.rehearsal.context("dev"))
+    story.rehearsal.clock.sleep(86_400)
+    delivery.backfill(story.rehearsal.context("dev"))
+    return Story(story.rehearsal, delivery.rollback)
 
 
 def busy_release() -> Story:
@@ -137,6 +155,8 @@ STORIES = [
     cold_rollback,
     retirement,
     contraction,
+    filling_release,
+    filled_switch_back,
     busy_release,
     busy_bad_release,
     busy_switch_back,
@@ -170,6 +190,8 @@ def end_state(story: Story) -> dict[str, Any]:
             for item in ledger.releases("orders")
         },
         "schema": ledger.schema(place),
+        "backfills": [item.release for item in ledger.owed(place) if item.debt is Debt.BACKFILL],
+        "filling": [name for name, _ in environment.backfills.started],
         "ended": [(item.kind, item.phase, item.reason) for item in history],
         "lease": ledger.lease(place),
     }

@@ -33,10 +33,11 @@ CALLS: dict[str, Callable[[delivery.Context], delivery.Outcome]] = {
     "resume": delivery.resume,
     "release": delivery.release,
     "retire": delivery.retire,
+    "backfill": delivery.backfill,
     "contract": delivery.contract,
     "lift": lambda ctx: delivery.lift(ctx, because="drill"),
 }
-IDLE = {"resume", "retire", "contract"}
+IDLE = {"resume", "retire", "backfill", "contract"}
 """Verbs that answer `unchanged` where nothing is to do."""
 
 

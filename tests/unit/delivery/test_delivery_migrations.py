@@ -61,7 +61,9 @@ def chain(folder: Path, *rows: tuple[str, str]) -> Path:
 
 def test_refuses_unknown_phases_all_at_once(tmp_path: Path) -> None:
     folder = chain(tmp_path, ("", "pass"), ('phase = "later"', "pass"), (EXPAND, "pass"))
-    with pytest.raises(UsageError, match=r"m0.py: phase is None; m1.py: phase is 'later', want phase = \"expand\""):
+    with pytest.raises(
+        UsageError, match=r"m0.py: phase is None; m1.py: phase is 'later', want phase = \"expand\", phase"
+    ):
         load_revisions(folder)
 
 
