@@ -277,7 +277,7 @@ class KubernetesCluster:
 
     def _logs(self, name: str, *, last: int | None = None) -> list[str]:
         """Of all its pods, the newest one's at the end. `last`: so many lines of each."""
-        limit = {} if last is None else {"tail_lines": last}
+        limit: dict[str, Any] = {} if last is None else {"tail_lines": last}
         core = kubernetes.CoreV1Api(self._api())
         pods: Any = core.list_namespaced_pod(
             self._namespace, label_selector=f"job-name={name}", _request_timeout=CALL_TIMEOUT_SECONDS
