@@ -1,8 +1,10 @@
 """A service that runs as two colours, so that a new release can stand beside the old one."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -10,7 +12,7 @@ import pulumi_kubernetes as k8s
 from .errors import ArgsError
 from .load_balancer import COLOURS
 from .pod_identity import Permission, build_pod_identity
-from .pod_template import PodSettings, render_pod_template
+from .pod_template import PodSettings, dress_pod_template, http_port, render_pod_template
 
 BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
 READINESS_GATE_LABELS = (
@@ -18,6 +20,7 @@ READINESS_GATE_LABELS = (
     "eks.amazonaws.com/pod-readiness-gate-inject",  # EKS Auto Mode
 )
 """Pods of such a namespace are ready only once the load balancer calls them healthy."""
+REVISION_DIGITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +33,22 @@ class ColourRelease:
     """The service's own version; shown by the service."""
     image: str
     """Reference by digest, `<repository>@sha256:…`."""
+    template: str | None = None
+    """The pod template that this colour keeps, whatever `pod` says now: the output `pod_template` of when it was released. None: as
+    `pod` says, so that a change of settings replaces its pods."""
+    secrets: str | None = None
+    """Which values of `environment` this colour keeps: the output `secrets_revision` of when it was released. It has a Secret of its
+    own, which never changes. None: the present values."""
 
     def __post_init__(self) -> None:
         if "@sha256:" not in self.image:
             raise ArgsError("image", got=self.image, want="a reference by digest: <repository>@sha256:<64 hex digits>")
+        if self.template is not None:
+            try:
+                http_port(json.loads(self.template))
+            except (ValueError, LookupError, TypeError, StopIteration) as error:
+                want = "what `pod_template` was, as JSON"
+                raise ArgsError("template", got=f"{self.template[:100]}…", want=want) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +64,8 @@ class BlueGreenServiceArgs:
     target_group_arns: Mapping[str, pulumi.Input[str]]
     """The load balancer's target group of each colour."""
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]
-    """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`."""
+    """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`, and in one of each colour that
+    keeps its own."""
     permissions: Sequence[Permission] = ()
     """What its pods may do in AWS. None: their role exists and may do nothing."""
     permissions_boundary_arn: pulumi.Input[str] | None = None
@@ -81,25 +97,30 @@ class BlueGreenServiceArgs:
 class BlueGreenService(pulumi.ComponentResource):
     """Two Deployments of one service, each behind a target group of its own, autoscaled and safe to drain.
 
-    Creates: a namespace, and in it a Secret and a ServiceAccount; an IAM role of that account's own, associated by EKS Pod Identity; for
+    Creates: a namespace, and in it Secrets and a ServiceAccount; an IAM role of that account's own, associated by EKS Pod Identity; for
     each colour a Service and a TargetGroupBinding; for each colour that runs a Deployment, a HorizontalPodAutoscaler and a
     PodDisruptionBudget. It takes a Kubernetes and an AWS provider.
     Not: traffic. Weights belong to the load balancer's listener.
-    Outputs: namespace, deployment_names, secret_name - known at preview; role_arn - known after apply.
-    Errors: ArgsError on colours, floors, image (not by digest) and replicas, before any resource.
+    Outputs: namespace, deployment_names, secret_name - known at preview; pod_template, secrets_revision - what a colour is given now,
+    for `ColourRelease` to keep, without secrets in plain text, known once `environment` is; role_arn - known after apply.
+    Errors: ArgsError on colours, floors, image (not by digest), template and replicas, before any resource.
     Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
-    are made after the role's association; AWS may take some seconds more to give new pods its credentials.
+    are made after the role's association; AWS may take some seconds more to give new pods its credentials. A colour with a `template`
+    and `secrets` of its own is not changed by other settings or secrets.
     """
 
     namespace: pulumi.Output[str]
     deployment_names: dict[str, str]
     secret_name: str
+    pod_template: pulumi.Output[str]
+    secrets_revision: pulumi.Output[str]
     role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: BlueGreenServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:BlueGreenService", name, None, opts)
         self._name = name
         self._args = args
+        self._template = render_pod_template(args.service, args.pod)
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
             f"{name}-namespace",
@@ -137,6 +158,8 @@ class BlueGreenService(pulumi.ComponentResource):
             opts=child,
         )
         self.role_arn = role.arn
+        self.pod_template = pulumi.Output.json_dumps(self._template, sort_keys=True)
+        self.secrets_revision = _revise(args.environment)
         for colour in COLOURS:
             path = self._path(colour)
             release = args.colours.get(colour)
@@ -148,6 +171,8 @@ class BlueGreenService(pulumi.ComponentResource):
                 "namespace": self.namespace,
                 "deploymentNames": self.deployment_names,
                 "secretName": self.secret_name,
+                "podTemplate": self.pod_template,
+                "secretsRevision": self.secrets_revision,
                 "roleArn": self.role_arn,
             }
         )
@@ -158,6 +183,25 @@ class BlueGreenService(pulumi.ComponentResource):
     def _metadata(self, colour: str, **more: Any) -> k8s.meta.v1.ObjectMetaArgs:
         return k8s.meta.v1.ObjectMetaArgs(
             name=f"{self._args.service}-{colour}", namespace=self.namespace, labels=self._labels(colour), **more
+        )
+
+    def _template_of(self, colour: str) -> Mapping[str, Any]:
+        """The shared part of the colour's pod template: its own, or the present one."""
+        release = self._args.colours.get(colour)
+        return self._template if release is None or release.template is None else json.loads(release.template)
+
+    def _secret_of(self, colour: str, release: ColourRelease) -> k8s.core.v1.Secret:
+        """The values that the colour was released with. The present ones are ignored, unless it is made only now."""
+        return k8s.core.v1.Secret(
+            f"{self._name}-{colour}-{release.secrets}",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=f"{self._args.service}-{colour}-{release.secrets}",
+                namespace=self.namespace,
+                labels=self._labels(colour),
+            ),
+            string_data=self._args.environment,
+            immutable=True,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stringData"]),
         )
 
     def _path(self, colour: str) -> list[pulumi.Resource]:
@@ -172,7 +216,9 @@ class BlueGreenService(pulumi.ComponentResource):
             metadata=self._metadata(colour, annotations={"pulumi.com/skipAwait": "true"}),
             spec=k8s.core.v1.ServiceSpecArgs(
                 selector=self._labels(colour),
-                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port=self._args.pod.port)],
+                ports=[
+                    k8s.core.v1.ServicePortArgs(name="http", port=80, target_port=http_port(self._template_of(colour)))
+                ],
             ),
             opts=child,
         )
@@ -193,6 +239,15 @@ class BlueGreenService(pulumi.ComponentResource):
     def _pods(self, colour: str, release: ColourRelease, needs: list[pulumi.Resource]) -> None:
         child = pulumi.ResourceOptions(parent=self)
         args = self._args
+        secret = self._secret_of(colour, release) if release.secrets else None
+        template = dress_pod_template(
+            self._template_of(colour),
+            selector=self._labels(colour),
+            labels={"slipway.dev/release": release.release},
+            image=release.image,
+            environment={"APP_COLOUR": colour, "APP_RELEASE": release.release, "APP_VERSION": release.version},
+            secret_name=f"{args.service}-{colour}-{release.secrets}" if secret else self.secret_name,
+        )
         deployment = k8s.apps.v1.Deployment(
             f"{self._name}-{colour}",
             metadata=self._metadata(colour, annotations={"pulumi.com/timeoutSeconds": "600"}),
@@ -204,19 +259,13 @@ class BlueGreenService(pulumi.ComponentResource):
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(
                     rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge="50%", max_unavailable=0)
                 ),
-                template=render_pod_template(
-                    service=args.service,
-                    labels=self._labels(colour),
-                    colour=colour,
-                    release=release.release,
-                    version=release.version,
-                    image=release.image,
-                    secret_name=self.secret_name,
-                    pod=args.pod,
-                ),
+                # Kubernetes' own JSON, as it was kept.
+                template=cast("Any", template),
             ),
             # The autoscaler owns the number of pods once they run: declaring it again would shrink a busy service.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=["spec.replicas"]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*needs, *([secret] if secret else [])], ignore_changes=["spec.replicas"]
+            ),
         )
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{self._name}-{colour}",
@@ -250,3 +299,11 @@ class BlueGreenService(pulumi.ComponentResource):
             ),
             opts=child,
         )
+
+
+def _revise(environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> pulumi.Output[str]:
+    """Tells other values from these. It is no secret, so it must not be one that tells them: passwords that can be guessed are none."""
+    digest = pulumi.Output.json_dumps(environment, sort_keys=True).apply(
+        lambda text: hashlib.sha256(text.encode()).hexdigest()[:REVISION_DIGITS]
+    )
+    return pulumi.Output.unsecret(digest)

@@ -41,6 +41,9 @@ class LoadBalancerArgs:
     admits its members and nobody else."""
     target_port: int = 8080
     """Port of the pods. Target groups keep the one they were made with: pods are registered with their own."""
+    other_ports: Sequence[int] = ()
+    """Ports of pods that have another one, such as those of a colour that was released before `target_port` changed. The rules span them
+    all while there are any."""
     health_check_path: str = "/readyz"
     """Asked every 5 s of every pod; two answers of 200 in a row make it healthy, two others unhealthy."""
     live_cidrs: Sequence[str] = ("0.0.0.0/0",)
@@ -185,13 +188,14 @@ class LoadBalancer(pulumi.ComponentResource):
                 description="live listener",
                 opts=self._child,
             )
+        ports = [args.target_port, *args.other_ports]
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-to-pods",
             security_group_id=group.id,
             referenced_security_group_id=args.pods_security_group_id,
             ip_protocol="tcp",
-            from_port=args.target_port,
-            to_port=args.target_port,
+            from_port=min(ports),
+            to_port=max(ports),
             description="requests and health checks to the pods",
             # Made before November 2026, it led everywhere; a rule does not change from a network to a group.
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(replace_on_changes=["cidrIpv4"])),
@@ -201,8 +205,8 @@ class LoadBalancer(pulumi.ComponentResource):
             security_group_id=args.pods_security_group_id,
             referenced_security_group_id=group.id,
             ip_protocol="tcp",
-            from_port=args.target_port,
-            to_port=args.target_port,
+            from_port=min(ports),
+            to_port=max(ports),
             description=f"requests and health checks of the load balancer {self._name}",
             opts=self._child,
         )

@@ -1,8 +1,8 @@
-"""What a pod of a service looks like: bounded, unprivileged, probed, and slow to leave."""
+"""What a pod of a service looks like: bounded, unprivileged, probed, and slow to leave. In Kubernetes' own JSON, so that it can be kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pulumi_kubernetes as k8s
+from typing import Any
 
 from .errors import ArgsError
 from .load_balancer import DEREGISTRATION_DELAY_SECONDS
@@ -52,84 +52,88 @@ class PodSettings:
         return self.drain_seconds + self.deregistration_delay_seconds + self.slowest_request_seconds
 
 
-def render_pod_template(
-    *,
-    service: str,
-    labels: dict[str, str],
-    colour: str,
-    release: str,
-    version: str,
-    image: str,
-    secret_name: str,
-    pod: PodSettings,
-) -> k8s.core.v1.PodTemplateSpecArgs:
-    """The template of one colour's pods."""
+def render_pod_template(service: str, pod: PodSettings) -> dict[str, Any]:
+    """The part of a pod template that both colours and all releases share: what a colour keeps when the settings change."""
     ports = {"http": pod.port, "metrics": pod.metrics_port}
-    plain = {
-        "APP_COLOUR": colour,
-        "APP_RELEASE": release,
-        "APP_VERSION": version,
-        "PORT": str(pod.port),
-        "METRICS_PORT": str(pod.metrics_port),
-    }
-    container = k8s.core.v1.ContainerArgs(
-        name=service,
-        image=image,
-        ports=[k8s.core.v1.ContainerPortArgs(name=name, container_port=port) for name, port in ports.items()],
-        env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in plain.items()],
-        env_from=[k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret_name))],
-        resources=k8s.core.v1.ResourceRequirementsArgs(
-            requests={"cpu": f"{pod.cpu_millicores}m", "memory": f"{pod.memory_mib}Mi"},
-            limits={"memory": f"{pod.memory_mib}Mi"},
-        ),
-        startup_probe=_probe("/healthz", pod.port, period_seconds=1, failure_threshold=60),
+    plain = {"PORT": str(pod.port), "METRICS_PORT": str(pod.metrics_port)}
+    container: dict[str, Any] = {
+        "name": service,
+        "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        "env": [{"name": name, "value": value} for name, value in plain.items()],
+        "resources": {
+            "requests": {"cpu": f"{pod.cpu_millicores}m", "memory": f"{pod.memory_mib}Mi"},
+            "limits": {"memory": f"{pod.memory_mib}Mi"},
+        },
+        "startupProbe": _probe("/healthz", pod.port, period_seconds=1, failure_threshold=60),
         # Patient: a busy machine that answers late must not lose all its pods at once. The load balancer asks by itself, too.
-        readiness_probe=_probe("/readyz", pod.port, period_seconds=2, failure_threshold=3),
-        liveness_probe=_probe("/healthz", pod.port, period_seconds=10, failure_threshold=3),
-        lifecycle=k8s.core.v1.LifecycleArgs(
-            pre_stop=k8s.core.v1.LifecycleHandlerArgs(sleep=k8s.core.v1.SleepActionArgs(seconds=pod.drain_seconds))
-        ),
-        security_context=k8s.core.v1.SecurityContextArgs(
-            allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
-            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
-        ),
-        volume_mounts=[k8s.core.v1.VolumeMountArgs(name="temporary", mount_path="/tmp")],  # noqa: S108 - in the pod
-    )
-    return k8s.core.v1.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labels, "slipway.dev/release": release}),
-        spec=k8s.core.v1.PodSpecArgs(
-            containers=[container],
-            service_account_name=service,
-            automount_service_account_token=False,
-            termination_grace_period_seconds=pod.grace_seconds,
-            security_context=k8s.core.v1.PodSecurityContextArgs(
-                run_as_non_root=True,
-                run_as_user=pod.user_id,
-                run_as_group=pod.user_id,
-                seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-            ),
-            topology_spread_constraints=[
-                k8s.core.v1.TopologySpreadConstraintArgs(
-                    max_skew=1,
-                    topology_key="topology.kubernetes.io/zone",
-                    when_unsatisfiable="ScheduleAnyway",
-                    label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
-                )
+        "readinessProbe": _probe("/readyz", pod.port, period_seconds=2, failure_threshold=3),
+        "livenessProbe": _probe("/healthz", pod.port, period_seconds=10, failure_threshold=3),
+        "lifecycle": {"preStop": {"sleep": {"seconds": pod.drain_seconds}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "temporary", "mountPath": "/tmp"}],  # noqa: S108 - in the pod
+    }
+    return {
+        "spec": {
+            "containers": [container],
+            "serviceAccountName": service,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": pod.grace_seconds,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": pod.user_id,
+                "runAsGroup": pod.user_id,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
             ],
-            volumes=[
-                k8s.core.v1.VolumeArgs(
-                    name="temporary", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit="64Mi")
-                )
-            ],
-        ),
-    )
+            "volumes": [{"name": "temporary", "emptyDir": {"sizeLimit": "64Mi"}}],
+        }
+    }
 
 
-def _probe(path: str, port: int, *, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeArgs:
-    return k8s.core.v1.ProbeArgs(
-        http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=port),
-        period_seconds=period_seconds,
-        timeout_seconds=5,
-        failure_threshold=failure_threshold,
-    )
+def dress_pod_template(
+    template: Mapping[str, Any],
+    *,
+    selector: Mapping[str, str],
+    labels: Mapping[str, str],
+    image: str,
+    environment: Mapping[str, str],
+    secret_name: str,
+) -> dict[str, Any]:
+    """The template of one colour's pods: the shared part, and what tells this release in this colour from others.
+
+    `selector`: the labels that tell the colour's pods from all others; `labels`: more of them.
+    """
+    spec = template["spec"]
+    first, *others = spec["containers"]
+    container = {
+        **first,
+        "image": image,
+        "env": [*({"name": name, "value": value} for name, value in environment.items()), *first.get("env", ())],
+        "envFrom": [{"secretRef": {"name": secret_name}}, *first.get("envFrom", ())],
+    }
+    spread = [{**each, "labelSelector": {"matchLabels": selector}} for each in spec["topologySpreadConstraints"]]
+    return {
+        "metadata": {"labels": {**selector, **labels}},
+        "spec": {**spec, "containers": [container, *others], "topologySpreadConstraints": spread},
+    }
+
+
+def http_port(template: Mapping[str, Any]) -> int:
+    """Where pods of a template listen for HTTP."""
+    ports = template["spec"]["containers"][0]["ports"]
+    return next(port["containerPort"] for port in ports if port["name"] == "http")
+
+
+def _probe(path: str, port: int, *, period_seconds: int, failure_threshold: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": port},
+        "periodSeconds": period_seconds,
+        "timeoutSeconds": 5,
+        "failureThreshold": failure_threshold,
+    }

@@ -25,9 +25,11 @@ from components import (
     Permission,
     PodSettings,
 )
+from infra.live_settings import tell_differences
 from infra.providers import build_aws_provider, build_docker_provider
 from infra.settings import StackSettings, load_settings
 from infra.wanted import load_wanted
+from slipway.contract.colour_settings import ColourSettings
 
 DEREGISTRATION_MARGIN_SECONDS = 5
 """For which a removed target is kept longer than its slowest request lasts."""
@@ -106,6 +108,7 @@ def deploy() -> None:
         ),
         opts=in_cloud,
     )
+    pinned = wanted.settings()
     deregistration_delay = service.slowest_request_seconds + DEREGISTRATION_MARGIN_SECONDS
     balancer = LoadBalancer(
         name,
@@ -118,12 +121,16 @@ def deploy() -> None:
             test_colour=wanted.test,
             pods_security_group_id=cluster.security_group_id,
             target_port=service.port,
+            other_ports=wanted.ports(),
             live_cidrs=settings.load_balancer.live_cidrs,
             domain=service.domain,
             zone_id=_find_zone(service.zone, cloud),
             certificate_arn=settings.load_balancer.certificate_arn,
             internal=settings.load_balancer.internal,
-            deregistration_delay_seconds=deregistration_delay,
+            # A colour that was released with slower requests must not have them cut off.
+            deregistration_delay_seconds=max(
+                deregistration_delay, *(each.deregistration_delay_seconds or 0 for each in pinned.values()), 0
+            ),
             protect=settings.load_balancer.protect,
             allow_http=settings.load_balancer.allow_http,
         ),
@@ -174,6 +181,12 @@ def deploy() -> None:
         opts=in_cloud,
     )
     image = _build_image(settings, cloud)
+    present = pulumi.Output.all(pair.pod_template, pair.secrets_revision).apply(
+        lambda parts: ColourSettings(
+            template=parts[0], secrets=parts[1], deregistration_delay_seconds=deregistration_delay
+        )
+    )
+    tell_differences(environment_name, pinned.get(wanted.live or ""), present)
 
     pulumi.export("url", balancer.url)
     pulumi.export(
@@ -198,6 +211,7 @@ def deploy() -> None:
                 "targetGroups": balancer.target_group_arns,
             },
             "deployments": pair.deployment_names,
+            "colourSettings": present.apply(lambda settings: settings.model_dump(by_alias=True)),
             "databaseSecretName": pair.secret_name,
             "image": {"repository": image.repository_url, "reference": image.reference} if image else None,
             "notifications": {

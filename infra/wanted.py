@@ -9,6 +9,8 @@ import pulumi_aws as aws
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from components import ColourRelease
+from components.pod_template import http_port
+from slipway.contract.colour_settings import ColourSettings
 
 Colour = Literal["blue", "green"]
 
@@ -23,6 +25,8 @@ class WantedRelease(_Document):
     release: str
     version: str
     image: str
+    settings: ColourSettings | None = None
+    """What it was released with; None: it was released by an earlier version, and follows the stack file."""
 
 
 class WantedFloor(_Document):
@@ -45,11 +49,25 @@ class Wanted(_Document):
     def releases(self) -> dict[str, ColourRelease | None]:
         """What each colour runs, as the service component takes it."""
         return {
-            colour: ColourRelease(release=wanted.release, version=wanted.version, image=wanted.image)
+            colour: ColourRelease(
+                release=wanted.release,
+                version=wanted.version,
+                image=wanted.image,
+                template=wanted.settings.template if wanted.settings else None,
+                secrets=wanted.settings.secrets if wanted.settings else None,
+            )
             if (wanted := self.colours.get(colour))
             else None
             for colour in ("blue", "green")
         }
+
+    def settings(self) -> dict[str, ColourSettings]:
+        """What each colour was released with, where that is known."""
+        return {colour: each.settings for colour, each in self.colours.items() if each and each.settings}
+
+    def ports(self) -> list[int]:
+        """Where the pods of these colours listen."""
+        return sorted({http_port(json.loads(each.template)) for each in self.settings().values()})
 
     def floors_at(self, now: datetime) -> dict[str, int]:
         """Pods that colours keep, as the service component takes them; those whose time is over are left out."""

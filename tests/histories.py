@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway import delivery
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.owed import Debt
@@ -64,6 +65,8 @@ class History:
         self.side = random.Random(f"side {self.seed}") if self.seed % 2 else None
         """For verbs that came later: the even seeds play what they always played."""
         self.luck = random.Random(f"luck {self.seed}") if self.seed % 10 in RETRYING else None
+        self.editor = random.Random(f"editor {self.seed}") if self.seed % 3 == 0 else None
+        """Changes the pods' settings in the stack file; every other `up` meets them, too."""
         self.rehearsal = Rehearsal(clock=self.clock)
         retries = 1 + self.seed % 2 if self.luck else 0
         self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS, retries=retries)
@@ -132,6 +135,9 @@ class History:
             self.check_out()
             live = [release.release for release, _ in dev.running.values()]
             dev.behaviour = dict.fromkeys(live, Behaviour()) | self.bad_ones()
+        if self.editor and self.editor.random() < 0.5:
+            memory = self.editor.choice([64, 192, 512])
+            dev.settings = ColourSettings(template=f'{{"memory": "{memory}Mi"}}', secrets=self.editor.choice("ab"))
         if dice.random() < 0.1 and self.nobody_works():
             dev.weights = Weights.towards(dice.choice(sorted(dev.running)), 100) if dev.running else dev.weights
         self.told.append(f"{self.clock.monotonic():.1f} world: {dev.weights} up {dev.up_fault!r} {dev.answer_seconds}")

@@ -86,7 +86,7 @@ def roll_out(
 ) -> Outcome:
     wanted = ctx.ledger.wanted(ctx.place)
     running = wanted.colour(wanted.live) if wanted.live else None
-    if running and running.release == chosen.id:
+    if running and running.runs(chosen.id, target.colour_settings):
         return Outcome(status="unchanged", text=f"{chosen.id} is live already", release=chosen)
     settings = settings_of(target, pace)
     pass_before_up(ctx, target, chosen, override, settings)
@@ -98,7 +98,7 @@ def roll_out(
         actor=ctx.owner.name,
         now=ctx.clock.now(),
         wanted=ctx.ledger.wanted(ctx.place),
-        candidate=as_colour_release(chosen),
+        candidate=as_colour_release(chosen, target.colour_settings),
         settings=settings,
         migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place), live=wanted.live is not None).expand,
         forced=forced,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Release, Revision
@@ -29,24 +30,28 @@ class Plan:
     kind: Kind
     release: Release | None
     colour: Colour
+    candidate: ColourRelease | None = None
+    """What `colour` shall run; None where that is not known yet."""
     steps: tuple[Step, ...] = ()
     migrations: MigrationPlan = field(default_factory=MigrationPlan)
     refusals: tuple[Refusal, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
     """What `up` would change, by operation."""
     notes: tuple[str, ...] = ()
-    """What people should know of it: releases that were passed over, and why."""
+    """What people should know of it: releases that were passed over, and why; what the program warns of, such as changed settings."""
     revision: int = 0
     """Of the wanted state that a way back was planned from."""
 
 
-def as_colour_release(release: Release) -> ColourRelease:
-    """What a colour runs when it runs `release`."""
-    return ColourRelease(release=release.id, image=release.image, version=release.version)
+def as_colour_release(release: Release, settings: ColourSettings | None) -> ColourRelease:
+    """What a colour runs when it runs `release` with `settings`."""
+    return ColourRelease(release=release.id, image=release.image, version=release.version, settings=settings)
 
 
-def build_release(service: str, image: str, source: SourceFacts, now: datetime) -> Release:
-    """The release object of this checkout and this image."""
+def build_release(
+    service: str, image: str, source: SourceFacts, now: datetime, settings: ColourSettings | None
+) -> Release:
+    """The release object of this checkout and this image, to be tried with `settings` first."""
     return Release(
         id="",
         service=service,
@@ -59,13 +64,14 @@ def build_release(service: str, image: str, source: SourceFacts, now: datetime) 
         policy_version=source.policy_version,
         revisions=source.revisions,
         created_at=now,
+        settings_revision=settings.revision if settings else "",
     ).named()
 
 
 def draft_release(service: str, target: Target | None, source: SourceFacts, now: datetime) -> Release:
     """The release of this checkout before its image is built: it has the image that the stack built last, if any."""
     image = target.image.reference if target and target.image else f"{service}@sha256:{'0' * 64}"
-    return build_release(service, image, source, now)
+    return build_release(service, image, source, now, target.colour_settings if target else None)
 
 
 def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple[Step, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.gates import UNNAMED, GateFacts, Refusal, evaluate_gates
 from slipway.delivery.gates.facts import BRINGS, WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH, collect_facts
@@ -13,6 +14,7 @@ from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
+from slipway.delivery.planning import as_colour_release
 from slipway.delivery.ports import Context
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
@@ -23,6 +25,8 @@ class Choice:
     that the way back was gone already."""
 
     release: Release
+    runs: ColourRelease
+    """The release with the settings that it had."""
     kind: Kind
     facts: GateFacts
     refusals: tuple[Refusal, ...]
@@ -35,34 +39,35 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
     live, warm = (wanted.colour(colour) if colour else None for colour in (wanted.live, wanted.idle))
     instant = _is_up(ctx, wanted, target)
 
-    def ask(release_id: str) -> Choice:
-        chosen = ctx.ledger.release(ctx.place.service, release_id)
-        kind = Kind.SWITCH if instant and warm and warm.release == chosen.id else Kind.ROLLBACK
+    def ask(running: ColourRelease) -> Choice:
+        chosen = ctx.ledger.release(ctx.place.service, running.release)
+        kind = Kind.SWITCH if instant and running == warm else Kind.ROLLBACK
         facts = collect_facts(ctx, target, chosen, kind)
-        return Choice(release=chosen, kind=kind, facts=facts, refusals=evaluate_gates(facts))
+        runs = running if running == warm else as_colour_release(chosen, _brought_back(running.settings, target))
+        return Choice(release=chosen, runs=runs, kind=kind, facts=facts, refusals=evaluate_gates(facts))
 
+    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     if to:
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))
-        return ask(to)
-    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+        return ask(_as_it_ran(ctx, to, warm, history))
     before = _went_back(ctx.ledger.rollout(ctx.place), history, live)
-    earlier = [*([warm.release] if warm else []), *_were_live(history)]
     passed_over: list[str] = []
-    for release_id in dict.fromkeys(earlier):
-        if live and release_id == live.release:
+    for running in _each_once([*([warm] if warm else []), *_were_live(history)]):
+        release_id = running.release
+        if live and live.runs(release_id, running.settings):
             continue
         if release_id in _failed_lately(history):
             passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
             continue
-        choice = ask(release_id)
+        choice = ask(running)
         if not choice.refusals:
             return _once(choice, before, passed_over)
         why = "; ".join(refusal.text for refusal in choice.refusals)
         passed_over.append(f"not {release_id}: {why}; trying the one before")
     left = before.original.colour(before.original.live) if before and before.original.live else None
     if left:
-        return _once(ask(left.release), before, passed_over)
+        return _once(ask(left), before, passed_over)
     raise NotFoundError(
         "\n".join(("there is no earlier release that may come back", *passed_over)),
         where=str(ctx.place),
@@ -90,6 +95,8 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     if last is None or owed is None:
         return True
     replaced = bool(last.reason) and last.colour is wanted.idle and Phase.DEPLOYING in last.path
+    if replaced and warm and last.candidate and last.candidate.release == warm.release:
+        return False  # with other settings, and pods say no more than their release
     if replaced and (owed.rollout != last.id or not owed.attempts):
         return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
     try:
@@ -99,8 +106,28 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     return pods is not None and warm is not None and pods.release == warm.release
 
 
-def _were_live(history: Sequence[Rollout]) -> Iterator[str]:
-    return (past.candidate.release for past in history if past.candidate and not past.reason)
+def _were_live(history: Sequence[Rollout]) -> Iterator[ColourRelease]:
+    return (past.candidate for past in history if past.candidate and not past.reason)
+
+
+def _each_once(releases: Sequence[ColourRelease]) -> Sequence[ColourRelease]:
+    return [each for number, each in enumerate(releases) if each not in releases[:number]]
+
+
+def _as_it_ran(ctx: Context, release_id: str, warm: ColourRelease | None, history: Sequence[Rollout]) -> ColourRelease:
+    """A release with the settings that it had here last; without any where it never ran here, or before settings were kept."""
+    ran = (past.candidate for past in history if past.candidate and past.candidate.release == release_id)
+    if warm and warm.release == release_id:
+        return warm
+    return next(ran, None) or as_colour_release(ctx.ledger.release(ctx.place.service, release_id), None)
+
+
+def _brought_back(settings: ColourSettings | None, target: Target) -> ColourSettings | None:
+    """Settings that a release had, with the present secrets: former ones are not kept, and may be good for nothing any more."""
+    present = target.colour_settings
+    if settings is None or present is None:
+        return present
+    return settings.model_copy(update={"secrets": present.secrets})
 
 
 def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:

@@ -46,7 +46,6 @@ from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.owing import at_work, pay
 from slipway.delivery.planning import (
     Plan,
-    as_colour_release,
     begin_rollout,
     build_release,
     choose_steps,
@@ -127,6 +126,7 @@ def promote(
     chosen = ctx.ledger.release(ctx.place.service, release_id) if release_id else release_at(ctx, upstream)
     if dry_run:
         wanted, known = ctx.ledger.wanted(ctx.place), known_target(ctx)
+        previewed = ctx.stack.preview()
         settings = settings_of(known, pace) if known else RolloutSettings()
         plan = Plan(
             kind=Kind.RELEASE,
@@ -135,7 +135,8 @@ def promote(
             steps=choose_steps(Kind.RELEASE, wanted, settings),
             migrations=plan_migrations(chosen, ctx.ledger.schema(ctx.place), live=wanted.live is not None),
             refusals=find_refusals(ctx, known, chosen, Kind.RELEASE, settings=settings),
-            changes=ctx.stack.preview().changes,
+            changes=previewed.changes,
+            notes=previewed.preview.problems if previewed.preview else (),
         )
         return Outcome(
             status="planned", text=f"would promote {chosen.id} to {ctx.place.environment}", release=chosen, plan=plan
@@ -205,7 +206,7 @@ def rollback(
             actor=f"{ctx.owner.name}{': ' + because if because else ''}",
             now=ctx.clock.now(),
             wanted=wanted,
-            candidate=as_colour_release(plan.release) if plan.release else None,
+            candidate=plan.candidate,
             settings=settings_of(target, pace),
             forced=pass_gates(ctx, plan.refusals, override),
         )
@@ -324,7 +325,9 @@ def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
             where="delivery.image",
             remedy="set the build context in the stack file",
         )
-    return build_release(ctx.place.service, target.image.reference, ctx.source.facts(), asked_at)
+    return build_release(
+        ctx.place.service, target.image.reference, ctx.source.facts(), asked_at, target.colour_settings
+    )
 
 
 def _attest(ctx: Context, target: Target, made: Release) -> None:
@@ -340,7 +343,7 @@ def _attest(ctx: Context, target: Target, made: Release) -> None:
 def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     """The plan of a release whose image is not built: gates of the checkout, steps, migrations, the stack's changes."""
     wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
-    changes = ctx.stack.preview().changes
+    previewed = ctx.stack.preview()
     settings = settings_of(target, pace) if target else RolloutSettings()
     draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_now(ctx))
     plan = Plan(
@@ -350,7 +353,8 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
         steps=choose_steps(Kind.RELEASE, wanted, settings),
         migrations=plan_migrations(draft, ctx.ledger.schema(ctx.place), live=wanted.live is not None),
         refusals=find_refusals(ctx, target, draft, Kind.RELEASE, settings=settings),
-        changes=changes,
+        changes=previewed.changes,
+        notes=previewed.preview.problems if previewed.preview else (),
     )
     return Outcome(
         status="planned", text=f"would release version {draft.version} to {ctx.place.environment}", plan=plan

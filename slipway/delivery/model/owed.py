@@ -86,7 +86,10 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
     left = rollout.original.colour(rollout.original.live) if rollout.original.live else None
     since = rollout.ended_at or rollout.phase_started_at
     owed = Owed(debt=Debt.UP, by=rollout.actor, rollout=rollout.id, since=since)
-    if rollout.kind is Kind.RELEASE and rollout.candidate and rollout.reason is not Reason.SUPERSEDED:
+    same = bool(left and rollout.candidate and left.release == rollout.candidate.release)
+    if same and (back or rollout.kind is not Kind.RELEASE):
+        pass  # the release stays live, with other settings: nothing is said against it
+    elif rollout.kind is Kind.RELEASE and rollout.candidate and rollout.reason is not Reason.SUPERSEDED:
         about = replace(owed, release=rollout.candidate.release)
         because = f"{rollout.reason}: {rollout.reason_text}"
         yield replace(about, debt=Debt.REJECTED, because=because) if back else replace(about, debt=Debt.VERIFIED)

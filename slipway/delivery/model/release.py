@@ -60,6 +60,8 @@ class Release:
     """Every migration the image knows, oldest first."""
     created_at: datetime
     """When it was asked for, before any wait: what was asked for earlier is older."""
+    settings_revision: str = ""
+    """Of the settings that it was built and tried with, secrets included; "" where an earlier version made it."""
 
     def __post_init__(self) -> None:
         if not DIGEST.search(self.image):
@@ -80,7 +82,8 @@ class Release:
     @property
     def fingerprint(self) -> str:
         """Hex SHA-256 over everything that makes this release what it is; neither id nor times are part of it."""
-        content = {key: value for key, value in asdict(self).items() if key not in {"id", "created_at"}}
+        without = {"id", "created_at", *([] if self.settings_revision else ["settings_revision"])}
+        content = {key: value for key, value in asdict(self).items() if key not in without}
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def named(self) -> Release:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slipway.contract.analysis import AnalysisEntries
+from slipway.contract.colour_settings import ColourSettings
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.retries import Retries
 from slipway.contract.steps import StepSettings, shares
@@ -158,6 +159,8 @@ class Target(Part):
     """None: the program says nothing of it, so no colour is sized."""
     database_secret_name: str | None = None
     image: ImageRef | None = None
+    colour_settings: ColourSettings | None = None
+    """What a colour that is released now gets; None: the program says nothing of it, so colours follow the stack file."""
     notifications: Notifications = Notifications()
     rollout: RolloutSettings = RolloutSettings()
     supply_chain: SupplyChain = SupplyChain()

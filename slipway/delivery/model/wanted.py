@@ -9,6 +9,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.model.colour import Colour, Weights
 
 
@@ -19,6 +20,12 @@ class ColourRelease:
     release: str
     image: str
     version: str
+    settings: ColourSettings | None = None
+    """What its pods are made from beside the image. None: they follow the stack file, as those that an earlier version released."""
+
+    def runs(self, release: str, settings: ColourSettings | None) -> bool:
+        """Whether it is this release with these settings. What follows the stack file has all settings; None: those are not known."""
+        return self.release == release and (self.settings is None or settings is None or self.settings == settings)
 
 
 @dataclass(frozen=True, kw_only=True)

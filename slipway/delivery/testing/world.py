@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Answer, Comparison, Question, Sample
 from slipway.delivery.model.backfill import Backfill
@@ -49,6 +50,8 @@ class SimulatedEnvironment:
     supply_chain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     image: str | None = None
     """What the stack builds; None: it takes images from upstream."""
+    settings: ColourSettings | None = field(default_factory=lambda: ColourSettings(template='{"memory": "192Mi"}'))
+    """Of the stack file, for pods; None: its program says nothing of them."""
     behaviour: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
     """By release id or by version; releases not named behave well."""
     expired: set[str] = field(default_factory=set[str])
@@ -125,6 +128,7 @@ class SimulatedEnvironment:
                 "deployments": {"blue": "orders-blue", "green": "orders-green"},
                 "databaseSecretName": "orders-database",
                 "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
+                "colourSettings": self.settings.model_dump(by_alias=True) if self.settings else None,
                 "rollout": dict(self.rollout),
                 "supplyChain": dict(self.supply_chain),
             }
@@ -176,12 +180,17 @@ class SimulatedEnvironment:
             return  # asked again, it is not later for that
         self._asked = [(self.clock.now() + timedelta(seconds=self.weight_lag_seconds), weights)]
 
+    @staticmethod
+    def _with_settings(release: ColourRelease | None, settings: ColourSettings | None) -> ColourRelease | None:
+        """What the program makes of a colour: its own settings, or else the stack file's."""
+        return replace(release, settings=release.settings or settings) if release else None
+
     def converge(self) -> StackResult:
         """What `up` does: everything follows the ledger, as it was when the `up` began. Weights are set when the listener is made."""
         if self.locked:
             raise LockedError("the stack is locked by another `up`")
         self.locked = True
-        wanted = self.ledger.wanted(self.place)
+        wanted, settings = self.ledger.wanted(self.place), self.settings
         try:
             self.clock.sleep(self.up_seconds)
         finally:
@@ -196,7 +205,7 @@ class SimulatedEnvironment:
             self.failing_ups -= 1
             raise OperationError("quota exceeded")
         for colour in Colour:
-            release = wanted.colour(colour)
+            release = self._with_settings(wanted.colour(colour), settings)
             if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
                 self.harm.append(f"{colour} is replaced while it has {self.weights.of(colour)} % of the traffic")
             if release is None:

@@ -227,6 +227,47 @@ def test_load_balancer_frees_port_80_before_the_live_listener_takes_it_back(depl
     assert [each["weight"] for each in shares] == [0, 100], "not those of the listener that went"
 
 
+def test_colour_keeps_its_template_and_secrets_until_it_is_released_again(deploy: Callable[..., Deployment]) -> None:
+    """An `up` with another password and other settings changes the present Secret, and nothing of a colour that keeps its own."""
+
+    def service(password: str, memory_mib: int, **colours: ColourRelease) -> None:
+        args = BlueGreenServiceArgs(
+            service="orders",
+            cluster_name="shop",
+            colours=colours,
+            target_group_arns=TARGET_GROUPS,
+            environment={"DATABASE_PASSWORD": pulumi.Output.secret(password)},
+            pod=PodSettings(memory_mib=memory_mib),
+        )
+        providers = [aws.Provider("aws", region="us-east-1"), k8s.Provider("cluster")]
+        BlueGreenService("shop", args, pulumi.ResourceOptions(providers=providers))
+
+    def release(now: Deployment, name: str) -> ColourRelease:
+        outputs = now.one("slipway:index:BlueGreenService").outputs
+        template, secrets = outputs["podTemplate"], outputs["secretsRevision"]
+        return ColourRelease(
+            release=name, version="1.0.0", image=f"orders@{DIGEST}", template=template, secrets=secrets
+        )
+
+    first = release(deploy(lambda: service("hunter2", 192)), "r1")
+    released = deploy(lambda: service("hunter2", 192, blue=first))
+    changed = released.update(lambda: service("hunter3", 64, blue=first))
+    assert [step.name for step in changed.changes] == ["shop-database"]
+
+    second = release(changed, "r2")
+    assert (second.template, second.secrets) != (first.template, first.secrets)
+    both = changed.update(lambda: service("hunter3", 64, blue=first, green=second))
+    assert {(step.op, step.name) for step in both.changes if not step.type.startswith("kubernetes:autoscaling")} == {
+        ("create", f"shop-green-{second.secrets}"),
+        ("create", "shop-green"),
+    }
+    limits = {
+        each.name: each.inputs["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+        for each in both.find(k8s.apps.v1.Deployment)
+    }
+    assert limits == {"shop-blue": {"memory": "192Mi"}, "shop-green": {"memory": "64Mi"}}
+
+
 def secrets_in(value: Any, path: str = "") -> list[str]:
     if isinstance(value, Secret):
         return [path]

@@ -17,6 +17,7 @@ import pytest
 
 from infra.program import deploy as program
 from slipway.testing import Deployment, Secret
+from tests.integration.conftest import WANTED
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
@@ -64,3 +65,31 @@ def test_upgrade_from_the_last_release_keeps_what_is_precious(
     planned.assert_keeps(*PRECIOUS)
     recorded = json.loads(state.read_text())["deployment"]["resources"]
     assert {r["urn"] for r in recorded if r.get("protect")} <= {r.urn for r in planned.resources if r.protect}
+
+
+def test_up_after_changed_settings_leaves_both_colours_and_says_what_differs(
+    deploy: Callable[..., Deployment], stack_options: dict[str, Any]
+) -> None:
+    settings = deploy(program, stack="dev", **stack_options).outputs["delivery"]["colourSettings"]
+    released = {**WANTED["colours"]["blue"], "settings": settings}
+    ledger = {**WANTED, "colours": {"blue": released, "green": {**released, "release": "r2"}}}
+    item = {"item": json.dumps({"document": {"S": json.dumps(ledger)}})}
+    stack_options["invokes"]["aws:dynamodb/getTableItem:getTableItem"] = item
+    before = deploy(program, stack="dev", **stack_options)
+    assert before.diagnostics == []
+
+    service = {"name": "orders", "memoryMib": 64, "port": 8081, "slowestRequestSeconds": 5}
+    after = deploy(program, stack="dev", **stack_options, config={"slipway:service": json.dumps(service)})
+
+    def pods(deployed: Deployment) -> list[Any]:
+        kinds = ("kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service")
+        return [each.inputs for kind in kinds for each in deployed.find(kind)]
+
+    assert pods(after) == pods(before)
+    (said,) = after.diagnostics
+    assert "settings differ from what is live in dev" in said
+    assert "spec.containers[orders].resources.limits.memory: 192Mi → 64Mi" in said
+    rules = [each.inputs for each in after.find(aws.vpc.SecurityGroupIngressRule) if each.name.endswith("dev-pods")]
+    assert [(each["fromPort"], each["toPort"]) for each in rules] == [(8080, 8081)]
+    delays = {each.inputs["deregistrationDelay"] for each in after.find(aws.lb.TargetGroup)}
+    assert delays == {15}, "a colour that was released with slower requests is there still"

@@ -106,6 +106,6 @@ def check_out_bad(rehearsal: Rehearsal, version: str, **behaviour: Any) -> str:
     """A version that behaves badly in dev; its release id."""
     rehearsal.check_out(version)
     dev = rehearsal.environment("dev")
-    made = build_release("orders", str(dev.image), rehearsal.facts(), rehearsal.clock.now())
+    made = build_release("orders", str(dev.image), rehearsal.facts(), rehearsal.clock.now(), dev.settings)
     dev.behaviour[made.id] = Behaviour(**behaviour)
     return made.id

@@ -81,7 +81,9 @@ def busy_release() -> Story:
 def busy_bad_release() -> Story:
     story = busy_release()
     dev = story.rehearsal.environment("dev")
-    release = build_release("orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now())
+    release = build_release(
+        "orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now(), dev.settings
+    )
     dev.behaviour[release.id] = Behaviour(error_ratio=0.3)
     return story
 
@@ -95,7 +97,9 @@ def busy_switch_back() -> Story:
 def bad_release() -> Story:
     story = second_release()
     dev = story.rehearsal.environment("dev")
-    release = build_release("orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now())
+    release = build_release(
+        "orders", str(dev.image), story.rehearsal.facts(), story.rehearsal.clock.now(), dev.settings
+    )
     dev.behaviour[release.id] = Behaviour(error_ratio=0.3)
     return story
 

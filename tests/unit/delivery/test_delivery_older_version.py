@@ -26,8 +26,11 @@ RECORDED = json.loads((Path(__file__).parent / "recorded" / "rollouts.json").rea
 @pytest.mark.parametrize("verb", [delivery.resume, delivery.release, delivery.rollback, delivery.abandon])
 @pytest.mark.parametrize("phase", RECORDED)
 def test_rollout_that_an_older_version_left_is_taken_up(phase: str, verb: Callable[..., delivery.Outcome]) -> None:
-    rehearsal = company("1.0.0")
-    dev, recorded = rehearsal.environment("dev"), RECORDED[phase]
+    rehearsal, recorded = company(), RECORDED[phase]
+    dev = rehearsal.environment("dev")
+    present, dev.settings = dev.settings, None  # its ledger knew of no settings
+    rehearsal.check_out("1.0.0")
+    delivery.release(rehearsal.context("dev"))
     rehearsal.check_out("2.0.0")
     release = TypeAdapter(Release).validate_python(recorded["release"])
     rehearsal.ledger.put_release(release)
@@ -47,6 +50,9 @@ def test_rollout_that_an_older_version_left_is_taken_up(phase: str, verb: Callab
     past = phase == "settling" and verb is delivery.abandon
     assert (status == "rolled-back") is not (forward or past or (phase == "settling" and verb is delivery.rollback))
     assert (dev.weights, dev.harm) == (NEW if forward or past else OLD, [])
+    # The program of today, which says of the same pods what they are made from.
+    dev.settings = present
+    dev.running = {colour: (replace(each, settings=present), since) for colour, (each, since) in dev.running.items()}
     rehearsal.check_out("3.0.0")
     assert delivery.release(rehearsal.context("dev")).status == "completed"
     assert list(rehearsal.ledger.owed(dev.place)) == []
