@@ -106,7 +106,10 @@ def test_wanted_document_has_the_layout_that_the_program_reads() -> None:
     assert json.loads(text) == {
         "live": None,
         "test": "green",
-        "colours": {"blue": None, "green": {"release": "r-1", "image": "a@sha256:1", "version": "1.0.0"}},
+        "colours": {
+            "blue": None,
+            "green": {"release": "r-1", "image": "a@sha256:1", "version": "1.0.0", "settings": None},
+        },
         "weights": {"blue": 100, "green": 0},
         "revision": 1,
         "floors": {},
@@ -190,6 +193,7 @@ def known(environment: str, **notes: FitnessNote | None) -> dict[str, object]:
 
 
 BACK = {"kind": Kind.ROLLBACK, "schema": Schema(applied=revisions("e1"))}
+OLDER = release(version="0.9.0", created_at=NOW - timedelta(days=1))
 NEWER = release(version="2.0.0", created_at=NOW + timedelta(seconds=1))
 WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:00+01:00", reason="audit")
 
@@ -220,14 +224,21 @@ WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:0
         (BACK | {"promote_from": "staging"} | known("prod", verified=NOTE), []),
         ({"live": NEWER}, ["order"]),
         (BACK | {"live": NEWER}, []),
-        ({"live": release(version="0.9.0", created_at=NOW - timedelta(days=1))}, []),
+        ({"live": OLDER}, []),
         ({"image_exists": False}, ["image"]),
         ({"kind": Kind.RETIRE, "window_closes_at": NOW + timedelta(seconds=1)}, ["rollback-window"]),
         ({"kind": Kind.CONTRACT, "window_closes_at": NOW}, []),
         ({"program_hash": "other"}, ["program"]),
         ({"lock_hash": "other"}, ["program"]),
         ({"program_hash": "p", "lock_hash": "l"}, []),
-        ({"release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))}, ["pending-contract"]),
+        (
+            {"live": OLDER, "release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))},
+            ["pending-contract"],
+        ),
+        (
+            {"release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))},
+            [],
+        ),  # nothing live needs what goes
         ({"schema": Schema(applied=revisions("e1 e2 c3"))}, ["schema"]),
         ({"kind": Kind.ROLLBACK}, ["schema"]),
         ({"release": FAULTY}, ["migrations"]),
@@ -244,7 +255,7 @@ def test_gates_that_protect_users_cannot_be_forced(gate: str) -> None:
     changes: dict[str, dict[str, object]] = {
         "upstream": {"promote_from": "staging"},
         "image": {"image_exists": False},
-        "pending-contract": {"release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))},
+        "pending-contract": {"live": OLDER, "release": release("e1 c2 e3"), "schema": Schema(applied=revisions("e1"))},
         "schema": {"schema": Schema(applied=revisions("e1 e2 c3"))},
         "migrations": {"release": FAULTY},
     }
