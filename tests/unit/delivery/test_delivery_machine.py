@@ -13,7 +13,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.decision import Act, Converge, Enter, MoveWeights, Wait, WriteWanted
 from slipway.delivery.model.observation import BalancerState, Health, Observation, Verdict, VerdictKind
 from slipway.delivery.model.release import MigrationPhase, Revision
-from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout, dump_rollout, load_rollout
+from slipway.delivery.model.rollout import RETRIED, Kind, Phase, Reason, Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.planning import begin_rollout
@@ -66,7 +66,8 @@ def test_rules_of_traffic_hold_for_any_sequence_of_observations(kind: Kind, seed
     """Whatever the world shows: weights sum to 100, the ledger comes first, nothing with traffic is taken away."""
     dice = random.Random(f"{kind}-{seed}")
     wanted = LIVE if kind in {Kind.RELEASE, Kind.ROLLBACK} else replace(LIVE, green=NEW)
-    state, actual, test, now = rollout(kind, wanted), wanted.weights, wanted.test, NOW
+    settings = SETTINGS.model_copy(update={"retries": seed % 3})
+    state, actual, test, now = rollout(kind, wanted, settings), wanted.weights, wanted.test, NOW
     for _ in range(400):
         if state.phase.ended:
             break
@@ -83,10 +84,21 @@ def test_rules_of_traffic_hold_for_any_sequence_of_observations(kind: Kind, seed
             ),
             verdict=dice.choice([None, GOOD, GOOD, BAD, NOTHING]),
             abort="stop" if dice.random() < 0.01 else None,
+            barred=dice.choice([None, None, "", "freeze: audit"]),
         )
         decision = decide(state, observed, now)
         now += timedelta(seconds=dice.choice([0, 0.2, 1, 5, 70]))
         if isinstance(decision, Enter):
+            if decision.rollout.retried > state.retried:
+                assert (state.kind, state.phase, observed.abort, observed.barred) == (
+                    Kind.RELEASE,
+                    Phase.CLEANING,
+                    None,
+                    "",
+                ), "it begins again where somebody or something is against it"
+                assert state.reason in RETRIED
+                assert actual.of(state.colour) == 0 or confirmed != actual, "it begins again with traffic"
+                assert decision.rollout.retried <= settings.retries
             state = decision.rollout
         elif isinstance(decision, Act):
             action = decision.action

@@ -277,6 +277,28 @@ def test_approval_counts_for_the_attempt_in_which_it_was_given() -> None:
     assert (raised.value.rollout.retried, raised.value.rollout.reason) == (1, Reason.NOT_APPROVED)
 
 
+def test_pause_holds_on_when_it_is_tried_again() -> None:
+    rehearsal, dev = two_versions(retries=1, steps=[50, 100], bakeSeconds=20)
+    paused: list[tuple[int, Any]] = []
+
+    def act(event: Event) -> None:
+        rollout: Rollout | None = getattr(event, "rollout", None)
+        if isinstance(event, PhaseEntered) and event.phase is Phase.BAKING and not paused:
+            paused.append((0, delivery.pause(rehearsal.context("dev", pid=5)).status))
+        if rollout and rollout.pause and rollout.phase is Phase.BAKING and not rollout.retried:
+            dev.balancer_fault = "Throttling"
+        if isinstance(event, PhaseEntered) and event.phase is Phase.RETURNING:
+            dev.balancer_fault = ""
+        if rollout and rollout.pause and rollout.phase is Phase.SIZING and rollout.retried and len(paused) == 1:
+            paused.append((1, dev.weights))
+            delivery.continue_(rehearsal.context("dev", pid=5))
+
+    outcome = delivery.release(listening(rehearsal, act))
+    assert outcome.rollout
+    assert (outcome.status, outcome.rollout.retried, outcome.rollout.pause) == ("completed", 1, None)
+    assert paused == [(0, "completed"), (1, OLD)]
+
+
 def test_explain_and_status_say_what_comes_and_what_was() -> None:
     rehearsal, dev = two_versions(retries=1)
     dev.failing_migrations = 1
