@@ -25,6 +25,7 @@ from slipway.sandbox.aws.rds.authorities import install_authorities
 from slipway.sandbox.aws.rds.master_secrets import replace_secret_text
 from slipway.sandbox.aws.rds.models import PostgresBackend
 from slipway.sandbox.aws.rds.rotation import install_rotation
+from slipway.sandbox.aws.service_access import ask_policies
 
 _original_identity = STSBackend.get_caller_identity
 
@@ -39,6 +40,7 @@ def install_backends() -> None:
     install_authorities()
     take_digests()
     check_states()
+    ask_policies()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS
