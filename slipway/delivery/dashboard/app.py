@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.delivery.dashboard import wording
 from slipway.delivery.dashboard.charts import CHARTS, render_chart
@@ -42,6 +42,21 @@ class NameConvertor(StringConvertor):
 
 
 register_url_convertor("name", NameConvertor())
+
+
+class OneMeaning:
+    """Refuses a request that a proxy before this server may read otherwise: with two hosts, or with two ends of its body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        names = [bytes(name).lower() for name, _ in scope["headers"]]
+        if names.count(b"host") > 1 or {b"content-length", b"transfer-encoding"} <= set(names):
+            await PlainTextResponse("Ambiguous request", status_code=400)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class Dashboard:
@@ -114,4 +129,4 @@ def build_app(overview: Overview, *, hosts: Sequence[str]) -> ASGIApp:
         Route(f"/charts/{place}/{{chart}}.svg", pages.chart),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
-    return TrustedHostMiddleware(Starlette(routes=routes), list(hosts), www_redirect=False)
+    return OneMeaning(TrustedHostMiddleware(Starlette(routes=routes), list(hosts), www_redirect=False))

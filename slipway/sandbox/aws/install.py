@@ -20,10 +20,12 @@ from slipway.sandbox.aws.eks.models import RealEksBackend
 from slipway.sandbox.aws.iam.assume_role import install_sessions
 from slipway.sandbox.aws.iam.iam_operations import install_iam_operations
 from slipway.sandbox.aws.kms import take_digests
+from slipway.sandbox.aws.kms_states import check_states
 from slipway.sandbox.aws.rds.authorities import install_authorities
 from slipway.sandbox.aws.rds.master_secrets import replace_secret_text
 from slipway.sandbox.aws.rds.models import PostgresBackend
 from slipway.sandbox.aws.rds.rotation import install_rotation
+from slipway.sandbox.aws.service_access import ask_policies
 
 _original_identity = STSBackend.get_caller_identity
 
@@ -37,6 +39,8 @@ def install_backends() -> None:
     install_rotation()
     install_authorities()
     take_digests()
+    check_states()
+    ask_policies()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS

@@ -13,7 +13,9 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
@@ -34,6 +36,15 @@ class _RequestHandler(MotoRequestHandler):
     """Headers and body are written apart; with Nagle's algorithm the second write waits 40 ms for an acknowledgement."""
     wbufsize = 65536
 
+    def parse_request(self) -> bool:
+        """Whether to serve the request; it is refused here otherwise."""
+        if not super().parse_request():
+            return False
+        if why := _ambiguity(self.headers, urlsplit(self.path).netloc if "://" in self.path else ""):
+            self.send_error(400, why)
+            return False
+        return True
+
     def make_environ(self) -> dict[str, Any]:
         """Chunks are left to `read_body`."""
         return {**super().make_environ(), "wsgi.input": self.rfile}
@@ -52,6 +63,21 @@ class _RequestHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged: they may carry secrets, and there are thousands."""
         del code, size
+
+
+def _ambiguity(headers: Message, named: str) -> str | None:
+    """What another server may read otherwise: a proxy before this one, or what checks a signature. None for all else.
+
+    `named`: the host in the request's first line, if there is one.
+    """
+    hosts, lengths, codings = (headers.get_all(name, []) for name in ("Host", "Content-Length", "Transfer-Encoding"))
+    if len({*hosts, named} - {""}) > 1 or len(hosts) > 1:
+        return "more than one host"
+    if len(lengths) + len(codings) > 1:
+        return "more than one length"
+    if any(each.strip().lower() != "chunked" for each in codings):
+        return "a transfer coding that is not supported"
+    return None
 
 
 class _Server(ThreadedWSGIServer):

@@ -239,6 +239,13 @@ def test_topic_gets_the_facts_with_their_name_as_an_attribute(aws: boto3.Session
     topic = sns.create_topic(Name="releases")["TopicArn"]
     queue = sqs.create_queue(QueueName="releases")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Statement": [statement]})})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     sns_channel(topic, "us-east-1")("on-rollout-completed", {"service": "orders", "environment": "dev", "percent": 100})
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]

@@ -122,6 +122,25 @@ def test_grants_nothing_to_web_pages_that_a_bucket_names(aws: Any, daemon: Any) 
     assert not [name for name in headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize(
+    ("first", "headers"),
+    [
+        ("/", "Host: {host}\r\nHost: {host}"),
+        ("/", "Host: {host}\r\nHost: evil.example"),
+        ("http://{host}/", "Host: evil.example"),
+        ("/", "Host: {host}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked"),
+        ("/", "Host: {host}\r\nContent-Length: 2\r\nContent-Length: 1"),
+        ("/", "Host: {host}\r\nTransfer-Encoding: gzip, chunked"),
+    ],
+)
+def test_refuses_what_has_two_meanings(daemon: Any, first: str, headers: str) -> None:
+    address = urlsplit(daemon.url)
+    text = f"POST {first} HTTP/1.1\r\n{headers}\r\n\r\n0\r\n\r\n".format(host=address.netloc)
+    with socket.create_connection((address.hostname, address.port), 20) as connection:
+        connection.sendall(text.encode())
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_reads_no_large_body_of_somebody_without_credentials(daemon: Any, chunked: bool) -> None:
     body = bytes(4 << 20)

@@ -64,6 +64,24 @@ def test_every_answer_has_the_headers_and_foreign_names_get_none_but_400(host: s
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
+    "ambiguous",
+    [
+        "Host: localhost\r\nHost: evil.example",
+        "Host: evil.example\r\nHost: localhost",
+        "Host: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+        "Host: localhost\r\nContent-Length: 5\r\nContent-Length: 6",
+    ],
+)
+def test_answers_no_request_that_has_two_meanings(ambiguous: str) -> None:
+    with served(NOTHING, "127.0.0.1") as url:
+        for headers, refused in ((ambiguous, True), ("Host: localhost", False)):
+            with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), 20) as client:
+                client.sendall(f"GET {STYLE} HTTP/1.1\r\n{headers}\r\n\r\n0\r\n\r\n".encode())
+                assert (client.recv(12) in {b"", b"HTTP/1.1 400"}) == refused
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
     ("limit", "value", "sent"),
     [
         ("CONNECTION_SECONDS", 0.1, b"GET / HT"),

@@ -33,9 +33,20 @@ def role(arn: str) -> Any | None:
 def key_arn(key: str, account: str, region: str) -> str | None:
     """Of a KMS key, by id, ARN, alias or the alias's ARN."""
     backend: Any = kms_backends[account][region]
-    key_id = backend.any_id_to_key_id(key) if key else None
+    name = backend.get_alias_name(key)
+    key_id = backend.get_key_id_from_alias(name) if name.startswith("alias/") else backend.get_key_id(name)
     found = backend.keys.get(key_id)
     return str(found.arn) if found else None
+
+
+def enabled_key_arn(key: str, account: str, region: str) -> str | None:
+    """As `key_arn`, of a key that may be used now. `key` may be an ARN that leads nowhere."""
+    try:
+        arn = key_arn(key, account, region)
+        found: Any = kms_backends[account][region].keys[arn.rpartition("/")[2]] if arn else None
+    except KeyError:  # no such region
+        return None
+    return arn if found and found.key_state == "Enabled" else None
 
 
 def key_of_ciphertext(blob: object) -> str:

@@ -95,8 +95,9 @@ def _kms(call: ApiCall) -> list[Need] | None:
     arns = [_key(call, key) for key in dict.fromkeys(keys)]
     if given.get("AliasName"):
         arns.append(f"arn:aws:kms:{call.region}:{call.account}:{given['AliasName']}")
-        if call.operation in {"DeleteAlias", "UpdateAlias"}:
-            arns.append(_key(call, str(given["AliasName"])))
+        led_to = known.key_arn(str(given["AliasName"]), call.account, call.region)
+        if led_to and call.operation in {"DeleteAlias", "UpdateAlias"}:
+            arns.append(led_to)
     return [Need(f"kms:{call.operation}", arn) for arn in arns] or None
 
 

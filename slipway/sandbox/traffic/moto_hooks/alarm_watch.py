@@ -16,6 +16,7 @@ from moto.sns.models import sns_backends
 
 from slipway.log import get_logger
 from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.service_access import CLOUDWATCH, may_publish
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.traffic.alarms import COMPARISONS, AlarmRule, Verdict, judge, last_periods
 from slipway.sandbox.traffic.metrics import Metrics, by_period
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 class Notice:
     """A message to a topic."""
 
+    alarm_arn: str
     topic_arn: str
     subject: str
     message: str
@@ -119,7 +121,10 @@ def _evaluate(backend: Any, alarm: Any, metrics: Metrics) -> list[Notice]:
     if not alarm.actions_enabled:
         actions = []
     # Without actions there is nothing to send, but a change to save: a notice to no topic.
-    return [Notice(arn, subject, message) for arn in actions if ":sns:" in arn] or [Notice("", subject, message)]
+    own = str(alarm.alarm_arn)
+    return [Notice(own, arn, subject, message) for arn in actions if ":sns:" in arn] or [
+        Notice(own, "", subject, message)
+    ]
 
 
 def _message(backend: Any, alarm: Any, verdict: Verdict, before: str, statistic: str) -> dict[str, Any]:
@@ -153,6 +158,10 @@ def _publish(notice: Notice) -> None:
         return
     parts = notice.topic_arn.split(":")
     try:
+        with API_LOCK:
+            allowed = may_publish(CLOUDWATCH, notice.topic_arn, notice.alarm_arn)
+        if not allowed:
+            return
         sns_backends[parts[4]][parts[3]].publish(notice.message, notice.topic_arn, subject=notice.subject)
         world().save("sns")
         world().save("sqs")
