@@ -100,6 +100,22 @@ def faults(
 
 
 @app.command()
+def metrics(
+    context: typer.Context,
+    pace: Annotated[
+        str | None,
+        typer.Argument(
+            help="`aws`: load balancers' metrics come as an ALB's, by the minute and two minutes late. `live`: by the second, at once."
+        ),
+    ] = None,
+) -> None:
+    """Show or set the pace at which CloudWatch has the load balancers' metrics."""
+    from slipway.sandbox import lifecycle  # noqa: PLC0415
+
+    out().print(lifecycle.metrics_pace(session_of(context).paths, pace), markup=False)
+
+
+@app.command()
 def env(context: typer.Context) -> None:
     """Print the sandbox's addresses and credentials for a shell: eval "$(slipway sandbox env)"."""
     from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415

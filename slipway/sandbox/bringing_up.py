@@ -33,7 +33,7 @@ from slipway.sandbox.pulumi.kubernetes_plugin import find_kubernetes_plugin, ins
 from slipway.sandbox.registry import Registry, store_socket
 from slipway.sandbox.requirements import check_machine, claim_machine, dead_owner, ensure_packages
 from slipway.sandbox.running import DAEMON, ask_daemon
-from slipway.sandbox.switching import set_switch
+from slipway.sandbox.switching import METRICS_VARIABLE, check_pace, set_switch
 
 DAEMON_READY_SECONDS = 60
 DAEMON_VARIABLES = r"SLIPWAY_\w+|PYTHON\w+|PIP_\w+|UV_\w+|DOCKER_\w+|REQUESTS_CA_BUNDLE"
@@ -51,7 +51,8 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
     Raises MachineError for a machine that cannot, OperationError for a part that does not come up. Takes 3 s when all runs already.
     """
     started = time.monotonic()
-    plan = _wanted_plan()
+    plan, pace = _wanted_plan(), os.environ.get(METRICS_VARIABLE)
+    pace = check_pace(pace, METRICS_VARIABLE) if pace else None
     check_machine(paths)
     _refuse_other_clusters(paths)
     if dead := dead_owner(paths):
@@ -72,6 +73,8 @@ def up(paths: SandboxPaths, progress: Progress) -> None:
         _start_daemon(paths, processes)
     with _timed("what ran before", progress):
         _wait_resumed(progress)
+    if pace:
+        set_switch(paths, "metrics", {"pace": pace})
     if plan:
         set_switch(paths, "faults", plan)
         progress(f"fault plan {plan['name']} is on; `slipway sandbox faults off` ends it")

@@ -14,7 +14,7 @@ from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.running import require_running, sandbox_status
 from slipway.sandbox.status import SandboxStatus
 
-__all__ = ["down", "faults", "kubeconfig", "require_running", "reset", "status", "up"]
+__all__ = ["down", "faults", "kubeconfig", "metrics_pace", "require_running", "reset", "status", "up"]
 
 OFF = "off"
 Progress = Callable[[str], None]
@@ -67,6 +67,18 @@ def faults(paths: SandboxPaths, plan: str | None) -> dict[str, Any]:
         document["plan"] = find_plan(plan).to_document()
     require_running(paths)
     return show_switch("faults") if plan is None else set_switch(paths, "faults", document)
+
+
+def metrics_pace(paths: SandboxPaths, pace: str | None) -> str:
+    """Set the pace of load balancers' metrics, `aws` or `live`; None only asks. The pace then.
+
+    Raises UsageError for another pace, MachineError while the sandbox does not run.
+    """
+    from slipway.sandbox.switching import check_pace, set_switch, show_switch  # noqa: PLC0415
+
+    document = {"pace": check_pace(pace)} if pace is not None else {}
+    require_running(paths)
+    return str((set_switch(paths, "metrics", document) if document else show_switch("metrics"))["pace"])
 
 
 def kubeconfig(paths: SandboxPaths, cluster_name: str) -> Path:

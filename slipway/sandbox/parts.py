@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network
+from typing import Any
 
 from slipway.errors import SlipwayError
 from slipway.log import get_logger
@@ -18,6 +19,7 @@ from slipway.sandbox.aws.rds.models import keep_instances, resume_instances
 from slipway.sandbox.aws.routes import registry_route, token_review_route
 from slipway.sandbox.aws.rows import cluster_rows, database_rows, load_balancer_rows
 from slipway.sandbox.aws.server import AwsServer
+from slipway.sandbox.aws.switch_route import switch_route
 from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.database_access import DatabaseAccess
 from slipway.sandbox.docker import DockerEngine
@@ -38,6 +40,7 @@ from slipway.sandbox.registry_access import RegistryAccess
 from slipway.sandbox.state import MotoState
 from slipway.sandbox.status import StatusRow
 from slipway.sandbox.traffic import Traffic
+from slipway.sandbox.traffic.metrics import Pace
 
 KEEP_SECONDS = 3.0
 
@@ -73,6 +76,7 @@ class Parts:
         source = ImageSource(ImageBuilder(paths.cache / "images", client), client)
         application.add_route("token-review", token_review_route, API_SERVER_ACCOUNT)
         application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest, access.right_of), REGISTRY_ACCOUNT)
+        application.add_route("metrics", switch_route(lambda: {"pace": self._traffic.pace}, self._switch_metrics))
         application.add_host(POD_IDENTITY_ADDRESS, agent_route)
         application.listeners += [self._traffic, self._access]
         use_world(
@@ -115,7 +119,15 @@ class Parts:
             StatusRow(name="docker", kind="engine", address=self._docker.host, state=self._state_of("docker")),
         ]
         with API_LOCK:
-            return [*rows, *cluster_rows(), *database_rows(), *load_balancer_rows()]
+            rows += [*cluster_rows(), *database_rows(), *load_balancer_rows()]
+        if self._traffic.pace is Pace.AWS:
+            detail = "one-minute periods, two minutes late"
+            rows.append(StatusRow(name="load balancers", kind="metrics", address="", state="aws", detail=detail))
+        return rows
+
+    def _switch_metrics(self, document: Any) -> None:
+        """`{"pace": "aws"}` or `{"pace": "live"}`; ValueError and the like for anything else."""
+        self._traffic.pace = Pace(document["pace"])
 
     def _state_of(self, part: str) -> str:
         return "failed" if part in self.faults else "running"

@@ -11,8 +11,18 @@ from slipway.errors import MachineError, UsageError
 from slipway.sandbox.environment import ENDPOINT, REGION, aws_credentials
 from slipway.sandbox.paths import SandboxPaths
 
+METRICS_VARIABLE = "SLIPWAY_SANDBOX_METRICS"
+"""The pace of load balancers' metrics, which `slipway sandbox up` sets."""
+PACES = ("aws", "live")
 TIMEOUT_SECONDS = 60
 """A switch is answered once load balancers and packet filter have followed."""
+
+
+def check_pace(pace: str, where: str = "") -> str:
+    """The pace of metrics that this text names. Raises UsageError for another."""
+    if pace not in PACES:
+        raise UsageError(f"metrics have no pace {pace!r}", where=where, remedy=f"choose one of: {', '.join(PACES)}")
+    return pace
 
 
 def show_switch(page: str, url: str = ENDPOINT) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.callers import Caller, caller_of
 from slipway.sandbox.aws.fault_plan.earlier_states import Copier
-from slipway.sandbox.aws.fault_plan.route import faults_route
 from slipway.sandbox.aws.fault_plan.running import NONE, Effects, RunningFaults
 from slipway.sandbox.aws.faults import (
     Fault,
@@ -41,6 +40,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
 from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature, is_presigned
+from slipway.sandbox.aws.switch_route import switch_route
 from slipway.sandbox.ports import HOST_ADDRESS
 
 MAXIMUM_BODY_BYTES = 256 << 20
@@ -100,7 +100,7 @@ class AwsApplication:
         self._hosts: dict[str, Route] = {}
         self.listeners: list[ChangeListener] = []
         self.faults = RunningFaults(state, self._zones_changed)
-        self.add_route("faults", faults_route(self.faults))
+        self.add_route("faults", switch_route(self.faults.report, self.faults.switch))
 
     def add_route(self, name: str, route: Route, *accounts: str) -> None:
         """Serve `/_slipway/<name>` and all below it by `route`, to the user who runs the sandbox and to these accounts of its processes."""

@@ -7,12 +7,27 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 RETENTION_SECONDS = 3600
 NAMESPACE = "AWS/ApplicationELB"
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
+
+
+class Pace(StrEnum):
+    """When a value can be read."""
+
+    LIVE = "live"
+    """At once, in its second."""
+    AWS = "aws"
+    """As an ALB's: with all others of its minute, at the minute's begin, two minutes after its end."""
+
+
+MINUTE_SECONDS = 60
+LATE_SECONDS = 120
+"""After a minute's end, at the pace of AWS. Source: measured by others as two to three minutes; AWS documents none."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,9 @@ def trimmed_count_of(statistic: str) -> tuple[float, float] | None:
 class Metrics:
     """All series of the sandbox's own making. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.pace = Pace.LIVE
+        self._clock = clock
         self._lock = threading.Lock()
         self._series: dict[Series, deque[tuple[int, Values]]] = {}
 
@@ -124,7 +141,7 @@ class Metrics:
 
     def forget_old(self) -> None:
         """Drop what is older than an hour."""
-        oldest = time.time() - RETENTION_SECONDS
+        oldest = self._clock() - RETENTION_SECONDS
         with self._lock:
             for series, kept in list(self._series.items()):
                 while kept and kept[0][0] < oldest:
@@ -137,14 +154,20 @@ class Metrics:
         with self._lock:
             return [series for series in self._series if (series.account, series.region) == (account, region)]
 
+    def delay_seconds(self, namespace: str) -> int:
+        """How long after a minute's end its values can be read."""
+        return LATE_SECONDS if self.pace is Pace.AWS and namespace == NAMESPACE else 0
+
     def read(self, series: Series, start: float, end: float) -> list[tuple[float, Values]]:
-        """The seconds from `start` up to, not including, `end`, each with its values."""
+        """The seconds from `start` up to, not including, `end`, each with its values; at the pace of AWS the minutes."""
+        pace, readable = self.pace, self._clock() - LATE_SECONDS - MINUTE_SECONDS
+        found: dict[float, Values] = {}
         with self._lock:
-            return [
-                (float(second), Values(dict(values.counts)))
-                for second, values in self._series.get(series, ())
-                if start <= second < end
-            ]
+            for second, values in self._series.get(series, ()):
+                begin = float(second if pace is Pace.LIVE else second // MINUTE_SECONDS * MINUTE_SECONDS)
+                if start <= begin < end and (pace is Pace.LIVE or begin <= readable):
+                    found.setdefault(begin, Values()).merge(values)
+        return list(found.items())
 
 
 def by_period(points: Iterable[tuple[float, Values]], start: float, period_seconds: int) -> Mapping[float, Values]:

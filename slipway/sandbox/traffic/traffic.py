@@ -18,7 +18,7 @@ from slipway.sandbox.traffic.counting import Counter
 from slipway.sandbox.traffic.data_plane import DataPlane
 from slipway.sandbox.traffic.health import Outcome
 from slipway.sandbox.traffic.http_delivery import HttpDelivery
-from slipway.sandbox.traffic.metrics import Metrics
+from slipway.sandbox.traffic.metrics import Metrics, Pace
 from slipway.sandbox.traffic.model import Plan, Target
 from slipway.sandbox.traffic.moto_hooks import alarm_watch, cloudwatch, elbv2, sns
 from slipway.sandbox.traffic.moto_hooks.patching import Patches
@@ -117,6 +117,17 @@ class Traffic:
         """The cluster goes: its pods are no targets any more."""
         if controller := self._controllers.pop(name, None):
             controller.withdraw()
+
+    @property
+    def pace(self) -> Pace:
+        """When the metrics of load balancers can be read."""
+        return self._metrics.pace
+
+    @pace.setter
+    def pace(self, wanted: Pace) -> None:
+        if wanted is not self._metrics.pace:
+            log.info("pace of metrics", pace=str(wanted))
+        self._metrics.pace = wanted
 
     def describe_target_health(self, tg_arn: str) -> list[TargetRow]:
         """Registered and draining targets of a target group, with AWS's states and reason codes."""

@@ -13,7 +13,7 @@ import yaml
 
 from components import ColourRelease, PodSettings
 from components.hosting import OFFERED
-from docs import generate_components, generate_costs
+from docs import generate_components, generate_costs, generate_sandbox
 from docs.generate_components import args_type, attributes
 from infra.settings import parse_settings
 from slipway.sandbox.providers.services import registry
@@ -30,7 +30,9 @@ def test_links_to_files_lead_to_files(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("generator", [generate_components, generate_costs], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "generator", [generate_components, generate_costs, generate_sandbox], ids=lambda module: module.__name__
+)
 def test_generated_page_is_current(generator: Any) -> None:
     assert generator.PAGE.read_text() == generator.render(), f"run python -m {generator.__name__}"
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
 
 from slipway.sandbox.traffic.counting import Counter
-from slipway.sandbox.traffic.metrics import NAMESPACE, Metrics, Series, Values, by_period, percentile_of
+from slipway.sandbox.traffic.metrics import NAMESPACE, Metrics, Pace, Series, Values, by_period, percentile_of
 from slipway.sandbox.traffic.model import LoadBalancer, Plan, TargetGroup
+from slipway.sandbox.traffic.moto_hooks.alarm_watch import evaluate_alarms
 from slipway.sandbox.traffic.request_log import parse_request
 
 SERIES = Series("1", "us-east-1", NAMESPACE, "TargetResponseTime", frozenset({("LoadBalancer", "app/a/1")}))
@@ -129,3 +135,49 @@ def test_line_is_ignored_when_it_is_no_request() -> None:
     assert parse_request("haproxy started") is None
     assert parse_request(f"{NOW}000000 edge b s 200 1 0 ---- 1 -") is None
     assert parse_request("x edge b s 200 1 0 ---- 1 forward") is None
+
+
+def test_minute_is_read_whole_two_minutes_after_its_end_at_the_pace_of_aws() -> None:
+    now = [1_200_000_000.0]
+    metrics = Metrics(lambda: now[0])
+    metrics.pace = Pace.AWS
+    for second in (0, 1, 1, 59, 60, 119, 240):
+        metrics.add(SERIES, now[0] + second, 1.0)
+    begin = now[0]
+
+    def read(seconds_later: float, end: float = 600) -> list[tuple[float, float | None]]:
+        now[0] = begin + seconds_later
+        return [(at - begin, values.statistic("Sum")) for at, values in metrics.read(SERIES, begin, begin + end)]
+
+    assert read(179) == []
+    assert read(180) == [(0, 4)]
+    assert read(239) == [(0, 4)]
+    assert read(240) == [(0, 4), (60, 2)]
+    assert read(500) == [(0, 4), (60, 2), (240, 1)], "no datapoint for minutes without requests"
+    assert read(500, end=60) == [(0, 4)]
+    metrics.pace = Pace.LIVE
+    assert read(1) == [(0, 1), (1, 2), (59, 1), (60, 1), (119, 1), (240, 1)]
+
+
+@mock_aws
+def test_alarm_judges_the_last_minute_that_has_come_at_the_pace_of_aws() -> None:
+    cloudwatch: Any = boto3.client("cloudwatch", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    cloudwatch.put_metric_alarm(
+        AlarmName="errors",
+        Namespace=NAMESPACE,
+        MetricName=SERIES.name,
+        Dimensions=[{"Name": "LoadBalancer", "Value": "app/a/1"}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+    )
+    metrics = Metrics()
+    metrics.pace = Pace.AWS
+    begin = (time.time() - 120) // 60 * 60 - 60
+    for second in (begin + 1, begin + 61):  # a minute may end before the alarm is judged
+        metrics.add(replace(SERIES, account=DEFAULT_ACCOUNT_ID), second, 1.0)
+    evaluate_alarms(metrics)
+    assert cloudwatch.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
+    assert metrics.delay_seconds("Orders") == 0, "others' metrics are not late"

@@ -21,6 +21,7 @@ from slipway.sandbox.aws.fault_plan.plan import (
     SlowWrites,
     Throttling,
     ZoneOutage,
+    parse_plan,
 )
 from slipway.sandbox.aws.faults import Fault, not_authenticated, throttled
 from slipway.sandbox.aws.iam.requests import ApiCall
@@ -102,6 +103,14 @@ class RunningFaults:
     def is_on(self) -> bool:
         """Whether a plan is on."""
         return self._plan is not None
+
+    def switch(self, document: Any) -> None:
+        """Start the `plan` of a document under its `name`, or stop where that is null. Raises UsageError for a faulty plan."""
+        name, plan = str(document["name"]), document["plan"]
+        if plan is None:
+            self.stop()
+        else:
+            self.start(parse_plan(plan, where=name), name)
 
     def start(self, plan: FaultPlan, name: str) -> None:
         """Switch a plan on, in the place of the one that is."""

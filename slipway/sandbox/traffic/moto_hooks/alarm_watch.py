@@ -87,7 +87,8 @@ def _evaluate(backend: Any, alarm: Any, metrics: Metrics) -> list[Notice]:
         datapoints_to_alarm=int(alarm.datapoints_to_alarm or count),
         treat_missing_data=alarm.treat_missing_data or "missing",
     )
-    start, end = last_periods(time.time(), period, count)
+    # CloudWatch looks back for the latest data that there is.
+    start, end = last_periods(time.time() - metrics.delay_seconds(str(alarm.namespace)), period, count)
     named = [{"Name": row.name, "Value": row.value} for row in alarm.dimensions]
     wanted = series_of(backend, alarm.namespace, alarm.metric_name, named)
     found = by_period(points_of(backend, metrics, wanted, (start, end), alarm.unit), start, period)
