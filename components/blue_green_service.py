@@ -7,12 +7,16 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from .compute import Compute
 from .errors import ArgsError
 from .load_balancer import COLOURS
 from .pod_identity import Permission, build_pod_identity
 from .pod_template import PodSettings, render_pod_template
 
-BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
+BINDING_API_VERSIONS = {
+    Compute.AUTO: "eks.amazonaws.com/v1",
+    Compute.NODE_GROUP: "elbv2.k8s.aws/v1beta1",  # AWS Load Balancer Controller
+}
 READINESS_GATE_LABELS = (
     "elbv2.k8s.aws/pod-readiness-gate-inject",  # AWS Load Balancer Controller
     "eks.amazonaws.com/pod-readiness-gate-inject",  # EKS Auto Mode
@@ -44,6 +48,8 @@ class BlueGreenServiceArgs:
     """The service's name: namespace, Deployments `<service>-blue` and `<service>-green`, and labels carry it."""
     cluster_name: pulumi.Input[str]
     """The EKS cluster that the Kubernetes provider reaches. It needs the Pod Identity agent: EKS's add-on, or Auto Mode."""
+    compute: Compute = Compute.AUTO
+    """Who runs the cluster's nodes, as the cluster has it: Auto Mode has bindings to target groups of its own kind."""
     colours: Mapping[str, ColourRelease | None]
     """What each colour runs; None, or left out: no pods of that colour."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
@@ -67,6 +73,8 @@ class BlueGreenServiceArgs:
     """Port, resources and timing of a pod."""
 
     def __post_init__(self) -> None:
+        if self.compute not in tuple(Compute):
+            raise ArgsError("compute", got=self.compute, want="auto or nodeGroup")
         for name, colours in (("colours", self.colours), ("floors", self.floors)):
             if not set(colours) <= set(COLOURS):
                 raise ArgsError(name, got=sorted(colours), want="blue, green or both")
@@ -86,7 +94,7 @@ class BlueGreenService(pulumi.ComponentResource):
     PodDisruptionBudget. It takes a Kubernetes and an AWS provider.
     Not: traffic. Weights belong to the load balancer's listener.
     Outputs: namespace, deployment_names, secret_name - known at preview; role_arn - known after apply.
-    Errors: ArgsError on colours, floors, image (not by digest) and replicas, before any resource.
+    Errors: ArgsError on compute, colours, floors, image (not by digest) and replicas, before any resource.
     Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
     are made after the role's association; AWS may take some seconds more to give new pods its credentials.
     """
@@ -178,12 +186,13 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         binding = k8s.apiextensions.CustomResource(
             f"{self._name}-{colour}-binding",
-            api_version=BINDING_API_VERSION,
+            api_version=BINDING_API_VERSIONS[self._args.compute],
             kind="TargetGroupBinding",
             metadata=self._metadata(colour),
             spec={
                 "serviceRef": {"name": service.metadata.name, "port": 80},
                 "targetGroupARN": self._args.target_group_arns[colour],
+                # No `networking`: rules of the two security groups let the load balancer in, and no controller makes more.
                 "targetType": "ip",
             },
             opts=child,
