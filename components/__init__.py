@@ -6,6 +6,7 @@ names, defaults and outputs are promises; what changes one carries an alias.
 
 from .blue_green_service import BlueGreenService, BlueGreenServiceArgs, ColourRelease
 from .cluster import Cluster, ClusterArgs
+from .compute import Compute
 from .database import Database, DatabaseArgs
 from .environment import Environment, EnvironmentArgs, NatGateways
 from .errors import ArgsError
@@ -22,6 +23,7 @@ __all__ = [
     "Cluster",
     "ClusterArgs",
     "ColourRelease",
+    "Compute",
     "Database",
     "DatabaseArgs",
     "Environment",

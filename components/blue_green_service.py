@@ -9,12 +9,16 @@ from typing import Any, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
+from .compute import Compute
 from .errors import ArgsError
 from .load_balancer import COLOURS
 from .pod_identity import Permission, build_pod_identity
 from .pod_template import PodSettings, dress_pod_template, http_port, render_pod_template
 
-BINDING_API_VERSION = "elbv2.k8s.aws/v1beta1"
+BINDING_API_VERSIONS = {
+    Compute.AUTO: "eks.amazonaws.com/v1",
+    Compute.NODE_GROUP: "elbv2.k8s.aws/v1beta1",  # AWS Load Balancer Controller
+}
 READINESS_GATE_LABELS = (
     "elbv2.k8s.aws/pod-readiness-gate-inject",  # AWS Load Balancer Controller
     "eks.amazonaws.com/pod-readiness-gate-inject",  # EKS Auto Mode
@@ -59,6 +63,8 @@ class BlueGreenServiceArgs:
     """The service's name: namespace, Deployments `<service>-blue` and `<service>-green`, and labels carry it."""
     cluster_name: pulumi.Input[str]
     """The EKS cluster that the Kubernetes provider reaches. It needs the Pod Identity agent: EKS's add-on, or Auto Mode."""
+    compute: Compute = Compute.AUTO
+    """Who runs the cluster's nodes, as the cluster has it: Auto Mode has bindings to target groups of its own kind."""
     colours: Mapping[str, ColourRelease | None]
     """What each colour runs; None, or left out: no pods of that colour."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
@@ -83,6 +89,8 @@ class BlueGreenServiceArgs:
     """Port, resources and timing of a pod."""
 
     def __post_init__(self) -> None:
+        if self.compute not in tuple(Compute):
+            raise ArgsError("compute", got=self.compute, want="auto or nodeGroup")
         for name, colours in (("colours", self.colours), ("floors", self.floors)):
             if not set(colours) <= set(COLOURS):
                 raise ArgsError(name, got=sorted(colours), want="blue, green or both")
@@ -103,7 +111,7 @@ class BlueGreenService(pulumi.ComponentResource):
     Not: traffic. Weights belong to the load balancer's listener.
     Outputs: namespace, deployment_names, secret_name - known at preview; pod_template, secrets_revision - what a colour is given now,
     for `ColourRelease` to keep, without secrets in plain text, known once `environment` is; role_arn - known after apply.
-    Errors: ArgsError on colours, floors, image (not by digest), template and replicas, before any resource.
+    Errors: ArgsError on compute, colours, floors, image (not by digest), template and replicas, before any resource.
     Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
     are made after the role's association; AWS may take some seconds more to give new pods its credentials. A colour with a `template`
     and `secrets` of its own is not changed by other settings or secrets.
@@ -224,12 +232,13 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         binding = k8s.apiextensions.CustomResource(
             f"{self._name}-{colour}-binding",
-            api_version=BINDING_API_VERSION,
+            api_version=BINDING_API_VERSIONS[self._args.compute],
             kind="TargetGroupBinding",
             metadata=self._metadata(colour),
             spec={
                 "serviceRef": {"name": service.metadata.name, "port": 80},
                 "targetGroupARN": self._args.target_group_arns[colour],
+                # No `networking`: rules of the two security groups let the load balancer in, and no controller makes more.
                 "targetType": "ip",
             },
             opts=child,

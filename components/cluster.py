@@ -9,14 +9,29 @@ import pulumi_kubernetes as k8s
 
 from .cidrs import check_cidrs
 from .cluster_access import build_access, check_principals
+from .compute import (
+    ADDONS,
+    AUTO_CONTROL_PLANE_POLICIES,
+    AUTO_NODE_POLICIES,
+    BUILT_IN_ADDONS,
+    CONTROL_PLANE_POLICIES,
+    NODE_POLICIES,
+    NODE_POOLS,
+    Compute,
+    auto_network,
+    auto_storage,
+)
 from .errors import ArgsError
 from .kubeconfig import render_kubeconfig
 from .log_group import build_log_group, check_retention
 from .service_roles import build_service_role
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator")
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 ROOT_DEVICE = "/dev/xvda"  # of Amazon Linux 2023, which node groups run by default; source: EKS user guide, 2026
+INSTANCE_TYPE = "t3.medium"
+NODES = (1, 1, 3)
+"""Of a node group: at the least, at first, at the most."""
+DISK_GIB = 20
 MOST_ENDPOINT_CIDRS = 40  # source: EKS service quotas, 2026
 
 
@@ -38,32 +53,32 @@ class ClusterArgs:
     """IAM roles or users that administer the cluster: who runs `pulumi up`, and people. The cluster's creator is not added."""
     view_principal_arns: Sequence[str] = ()
     """IAM roles or users that may read everything but Secrets."""
-    instance_type: str = "t3.medium"
-    """EC2 type of the nodes."""
-    minimum_nodes: int = 1
-    """Nodes that stay when a cluster autoscaler removes some."""
-    desired_nodes: int = 1
-    """Nodes at first; later changes are left to a cluster autoscaler."""
-    maximum_nodes: int = 3
-    """Nodes at the most."""
-    disk_gib: int = 20
-    """Root volume of each node, in GiB; encrypted with the account's `aws/ebs` key. Another size replaces the nodes, one at a time."""
+    compute: Compute = Compute.AUTO
+    """Who runs the nodes: `auto`, EKS itself by Auto Mode, or `nodeGroup`. What sizes nodes is for `nodeGroup` only. Moving a cluster that
+    runs from one to the other takes several steps; a change of this argument alone interrupts its service."""
+    instance_type: str | None = None
+    """EC2 type of the nodes; `t3.medium` where none is given."""
+    minimum_nodes: int | None = None
+    """Nodes that stay when a cluster autoscaler removes some; 1 where none is given."""
+    desired_nodes: int | None = None
+    """Nodes at first, 1 where none is given; later changes are left to a cluster autoscaler, which is yours to install."""
+    maximum_nodes: int | None = None
+    """Nodes at the most; 3 where none is given."""
+    disk_gib: int | None = None
+    """Root volume of each node, in GiB, 20 where none is given; encrypted with the account's `aws/ebs` key. Another size replaces the
+    nodes, one at a time."""
     endpoint_cidrs: Sequence[str] = ()
     """Public networks from which the API server answers, 40 at most. None: it answers inside the VPC only."""
     log_retention_days: int = 30
     """Days for which the control plane's logs are kept; one of the values that CloudWatch Logs accepts."""
-    addons: Sequence[str] = ("vpc-cni", "coredns", "kube-proxy", "metrics-server", "eks-pod-identity-agent")
-    """EKS add-ons. `metrics-server` is what autoscaling on CPU needs, `eks-pod-identity-agent` what gives pods their role."""
+    addons: Sequence[str] | None = None
+    """EKS add-ons, in the version that EKS has by default for `kubernetes_version`. None: `metrics-server`, which autoscaling on CPU needs;
+    with `nodeGroup` also `vpc-cni`, `coredns`, `kube-proxy` and `eks-pod-identity-agent`, which Auto Mode has built in."""
     node_labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Labels of every node."""
+    """Labels of every node of a node group."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.minimum_nodes <= self.desired_nodes <= self.maximum_nodes:
-            raise ArgsError(
-                "minimum_nodes, desired_nodes, maximum_nodes",
-                got=(self.minimum_nodes, self.desired_nodes, self.maximum_nodes),
-                want="1 or more, in ascending order",
-            )
+        self._check_nodes()
         check_principals(self.admin_principal_arns, self.view_principal_arns)
         check_retention(self.log_retention_days)
         check_cidrs("endpoint_cidrs", self.endpoint_cidrs)
@@ -72,17 +87,51 @@ class ClusterArgs:
                 "endpoint_cidrs", got=len(self.endpoint_cidrs), want=f"{MOST_ENDPOINT_CIDRS} at most, EKS's limit"
             )
 
+    def _check_nodes(self) -> None:
+        if self.compute not in tuple(Compute):
+            raise ArgsError("compute", got=self.compute, want="auto or nodeGroup")
+        minimum, desired, maximum = self.node_counts
+        if not 0 < minimum <= desired <= maximum:
+            raise ArgsError(
+                "minimum_nodes, desired_nodes, maximum_nodes",
+                got=self.node_counts,
+                want="1 or more, in ascending order",
+            )
+        if self.compute == Compute.NODE_GROUP:
+            return
+        for name in ("instance_type", "minimum_nodes", "desired_nodes", "maximum_nodes", "disk_gib", "node_labels"):
+            if value := getattr(self, name):
+                raise ArgsError(name, got=value, want="nothing: Auto Mode chooses the nodes; or compute nodeGroup")
+        if built_in := sorted(BUILT_IN_ADDONS & {*self.wanted_addons}):
+            raise ArgsError("addons", got=built_in, want="none that Auto Mode has built in")
+
+    @property
+    def node_counts(self) -> tuple[int, int, int]:
+        """Of a node group: at the least, at first, at the most."""
+        given = (self.minimum_nodes, self.desired_nodes, self.maximum_nodes)
+        minimum, desired, maximum = (
+            default if count is None else count for count, default in zip(given, NODES, strict=True)
+        )
+        return minimum, desired, maximum
+
+    @property
+    def wanted_addons(self) -> Sequence[str]:
+        """Those that were given, or those that the kind of nodes needs."""
+        return ADDONS[self.compute] if self.addons is None else self.addons
+
 
 class Cluster(pulumi.ComponentResource):
-    """An EKS cluster with one managed node group, access by EKS access entries, and encrypted Secrets, disks and logs.
+    """An EKS cluster in Auto Mode or with one managed node group, access by EKS access entries, and encrypted Secrets, disks and logs.
 
-    Creates: EKS control plane (0.10 USD an hour), EC2 nodes, IAM roles, add-ons, CloudWatch log group of the control plane. Pods
-    cannot reach the nodes' metadata (IMDSv2 with one hop), so they cannot take the nodes' role.
-    Not: the AWS Load Balancer Controller; the guide for real accounts installs it.
+    Creates: EKS control plane (0.10 USD an hour), IAM roles, add-ons, CloudWatch log group of the control plane; with `nodeGroup` EC2
+    nodes, in Auto Mode AWS makes them. Pods cannot reach the nodes' metadata (IMDSv2 with one hop), so they cannot take the nodes' role.
+    Not: with `nodeGroup`, the AWS Load Balancer Controller and a cluster autoscaler; Auto Mode has both.
     Outputs: cluster_name, security_group_id, kubeconfig (no credential in it) - known after apply; kubernetes - a provider.
-    Errors: ArgsError on node counts, principals, endpoint_cidrs and log_retention_days, before any resource.
+    Errors: ArgsError on compute, node counts, what sizes nodes in Auto Mode, addons, principals, endpoint_cidrs and log_retention_days,
+    before any resource.
     Promises: the cluster is called `<name>` (one made before November 2026 keeps its name). The provider child is
-    `<name>-kubernetes`; what runs in the cluster hangs on its identity.
+    `<name>-kubernetes`; what runs in the cluster hangs on its identity. An upgrade of Kubernetes moves the control plane first, then
+    the node group, then the add-ons, in one update.
     """
 
     cluster_name: pulumi.Output[str]
@@ -94,12 +143,12 @@ class Cluster(pulumi.ComponentResource):
         self._name = name
         child = pulumi.ResourceOptions(parent=self)
         cluster = self._control_plane(args)
-        nodes = self._nodes(args, cluster)
+        nodes = [self._nodes(args, cluster)] if args.compute == Compute.NODE_GROUP else []
         policies = dict.fromkeys(args.admin_principal_arns, "AmazonEKSClusterAdminPolicy")
         policies |= dict.fromkeys(args.view_principal_arns, "AmazonEKSViewPolicy")
         ready = [
-            nodes,
-            *(self._addon(addon, cluster, nodes) for addon in args.addons),
+            *nodes,
+            *(self._addon(addon, args.kubernetes_version, cluster, nodes) for addon in args.wanted_addons),
             *build_access(name, cluster.name, policies, child),
         ]
         self.cluster_name = cluster.name
@@ -126,12 +175,20 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _control_plane(self, args: ClusterArgs) -> aws.eks.Cluster:
-        name, child = self._name, pulumi.ResourceOptions(parent=self)
+        name, child, auto = self._name, pulumi.ResourceOptions(parent=self), args.compute == Compute.AUTO
         role = build_service_role(
             f"{name}-control-plane",
             service="eks.amazonaws.com",
-            managed_policies=["AmazonEKSClusterPolicy"],
+            managed_policies=AUTO_CONTROL_PLANE_POLICIES if auto else CONTROL_PLANE_POLICIES,
             opts=child,
+        )
+        # Not the role of a node group: EKS gives each its access entry, and a role has one.
+        nodes = (
+            build_service_role(
+                f"{name}-auto-nodes", service="ec2.amazonaws.com", managed_policies=AUTO_NODE_POLICIES, opts=child
+            )
+            if auto
+            else None
         )
         logs = build_log_group(
             f"{name}-control-plane",
@@ -159,11 +216,25 @@ class Cluster(pulumi.ComponentResource):
                 provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.key_arn), resources=["secrets"]
             ),
             enabled_cluster_log_types=list(CONTROL_PLANE_LOGS),
+            # All of it together, or EKS refuses it.
+            bootstrap_self_managed_addons=False if nodes else None,
+            compute_config=aws.eks.ClusterComputeConfigArgs(
+                enabled=True, node_pools=list(NODE_POOLS), node_role_arn=nodes.role.arn
+            )
+            if nodes
+            else None,
+            kubernetes_network_config=auto_network() if nodes else None,
+            storage_config=auto_storage() if nodes else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*role.attachments, logs],
-                # Both replace a cluster; those made before November 2026 have a generated name and the creator as administrator.
-                ignore_changes=["name", "accessConfig.bootstrapClusterCreatorAdminPermissions"],
+                depends_on=[*role.attachments, *(nodes.attachments if nodes else []), logs],
+                # All three replace a cluster; those made before November 2026 have a generated name and the creator as administrator,
+                # and those that had a node group the add-ons that EKS brought.
+                ignore_changes=[
+                    "name",
+                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+                    "bootstrapSelfManagedAddons",
+                ],
             ),
         )
 
@@ -173,19 +244,20 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-nodes", service="ec2.amazonaws.com", managed_policies=NODE_POLICIES, opts=child
         )
         template = self._launch_template(args)
+        minimum, desired, maximum = args.node_counts
         return aws.eks.NodeGroup(
             f"{self._name}-nodes",
             cluster_name=cluster.name,
             node_role_arn=role.role.arn,
             subnet_ids=args.subnet_ids,
-            instance_types=[args.instance_type],
+            # The control plane's, and after it.
+            version=cluster.version,
+            instance_types=[args.instance_type or INSTANCE_TYPE],
             labels=args.node_labels,
             launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
                 id=template.id, version=template.latest_version.apply(str)
             ),
-            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=args.minimum_nodes, desired_size=args.desired_nodes, max_size=args.maximum_nodes
-            ),
+            scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=minimum, desired_size=desired, max_size=maximum),
             update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -204,7 +276,7 @@ class Cluster(pulumi.ComponentResource):
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         # Not the environment's key: the service-linked role of Auto Scaling could not use it.
                         encrypted="true",
-                        volume_size=args.disk_gib,
+                        volume_size=args.disk_gib or DISK_GIB,
                         volume_type="gp3",
                     ),
                 )
@@ -215,12 +287,18 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _addon(self, addon: str, cluster: aws.eks.Cluster, nodes: aws.eks.NodeGroup) -> aws.eks.Addon:
+    def _addon(
+        self, addon: str, kubernetes_version: str, cluster: aws.eks.Cluster, nodes: Sequence[pulumi.Resource]
+    ) -> aws.eks.Addon:
+        offered = aws.eks.get_addon_version_output(
+            addon_name=addon, kubernetes_version=kubernetes_version, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
         return aws.eks.Addon(
             f"{self._name}-{addon}",
             cluster_name=cluster.name,
             addon_name=addon,
+            addon_version=offered.version,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="PRESERVE",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[nodes]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*nodes]),
         )

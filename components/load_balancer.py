@@ -21,6 +21,7 @@ LONGEST_NAME = MAXIMUM_NAME - GENERATED_SUFFIX
 DEREGISTRATION_DELAY_SECONDS = 15
 TEST_HEADER = "X-Slipway-Test"
 TEST_SECRET_BYTES = 32
+CLUSTER_TAG = "eks:eks-cluster-name"  # source: policy AmazonEKSLoadBalancingPolicy; EKS user guide, 2026
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class LoadBalancerArgs:
     pods_security_group_id: pulumi.Input[str]
     """Security group of the pods, such as the cluster's. It gets a rule that admits the load balancer, on `target_port` only: EKS's own
     admits its members and nobody else."""
+    cluster_name: pulumi.Input[str] | None = None
+    """The EKS cluster in Auto Mode whose pods are the targets; target groups get its name as the tag `eks:eks-cluster-name`, by which
+    AWS's policy for Auto Mode recognised (until February 2026 at least) those that it may register pods in. None: no tag."""
     target_port: int = 8080
     """Port of the pods. Target groups keep the one they were made with: pods are registered with their own."""
     other_ports: Sequence[int] = ()
@@ -221,6 +225,7 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="HTTP",
             target_type="ip",
             deregistration_delay=args.deregistration_delay_seconds,
+            tags=None if args.cluster_name is None else {CLUSTER_TAG: args.cluster_name},
             health_check=aws.lb.TargetGroupHealthCheckArgs(
                 path=args.health_check_path,
                 matcher="200",

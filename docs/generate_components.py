@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import ColourRelease, NatGateways, Permission, PodSettings
+from components import ColourRelease, Compute, NatGateways, Permission, PodSettings
 from components.hosting import OFFERED
 
 PAGE = Path(__file__).parent / "components.md"
@@ -79,6 +79,7 @@ def render() -> str:
         _table("Permission", Permission),
         _table("PodSettings", PodSettings),
         _table("NatGateways", NatGateways, values=True),
+        _table("Compute", Compute, values=True),
     ]
     return "\n".join(parts)
 

@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from slipway.doctor import read_project
-from slipway.doctor.prices import HOURS_PER_MONTH, REGION, Cost, estimate_costs
+from slipway.doctor.prices import (
+    AUTO_MODE_FEE,
+    AUTO_NODE,
+    HOURS_PER_MONTH,
+    INSTANCE_PER_HOUR,
+    NODE_DISK_PER_GIB,
+    REGION,
+    Cost,
+    estimate_costs,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/costs.md"
@@ -15,10 +24,29 @@ Generated from `slipway/doctor/prices.py` and the stack files by `python -m docs
 What each environment costs in USD a month before any traffic, as its stack file is committed: on-demand list prices of {REGION},
 {HOURS_PER_MONTH} hours. `slipway doctor <environment>` tells the sum for a stack file of yours.
 """
-FOOT = """
+
+
+def _auto_table() -> str:
+    (kind, disk_gib), lines = AUTO_NODE, ["| zones | nodes | EC2 and disks | with Auto Mode |", "|---|---|---:|---:|"]
+    for zones in (2, 3):
+        disks, nodes = zones * disk_gib * NODE_DISK_PER_GIB, zones * INSTANCE_PER_HOUR[kind] * HOURS_PER_MONTH
+        fee = nodes * AUTO_MODE_FEE
+        lines.append(
+            f"| {zones} | {zones} x {kind}, {disk_gib} GiB | {nodes + disks:.0f} | {nodes + disks + fee:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+FOOT = f"""
+In EKS Auto Mode (`cluster.compute: auto`) AWS makes the nodes that the pods need, for about {AUTO_MODE_FEE:.0%} on top of their EC2 price.
+At the least that is about one small node in each zone:
+
+{_auto_table()}
+
 Not in it:
 
-* Nodes beyond `cluster.nodes.desired`, and the database's storage beyond `database.storageGib`: both grow with load.
+* Nodes beyond `cluster.nodes.desired` (in Auto Mode, beyond the table's), and the database's storage beyond `database.storageGib`: both
+  grow with load.
 * The old colour, which has as many pods as the new one until the rollback window is over.
 * Data through NAT gateways (0.045 USD per GB; S3 and DynamoDB bypass them), the load balancer's capacity units, traffic to the
   internet and between zones.

@@ -11,6 +11,7 @@ from components import (
     BlueGreenServiceArgs,
     Cluster,
     ClusterArgs,
+    Compute,
     Database,
     DatabaseArgs,
     Environment,
@@ -70,6 +71,7 @@ def deploy() -> None:
         ),
         opts=in_cloud,
     )
+    compute, nodes = settings.cluster.compute, settings.cluster.node_group
     cluster = Cluster(
         name,
         ClusterArgs(
@@ -77,11 +79,12 @@ def deploy() -> None:
             key_arn=environment.key_arn,
             region=region,
             kubernetes_version=settings.cluster.version,
-            instance_type=settings.cluster.nodes.instance_type,
-            minimum_nodes=settings.cluster.nodes.minimum,
-            desired_nodes=settings.cluster.nodes.desired,
-            maximum_nodes=settings.cluster.nodes.maximum,
-            disk_gib=settings.cluster.nodes.disk_gib,
+            compute=compute,
+            instance_type=nodes and nodes.instance_type,
+            minimum_nodes=nodes and nodes.minimum,
+            desired_nodes=nodes and nodes.desired,
+            maximum_nodes=nodes and nodes.maximum,
+            disk_gib=nodes and nodes.disk_gib,
             endpoint_cidrs=settings.cluster.endpoint_cidrs,
             admin_principal_arns=[*settings.cluster.access.deploy, *settings.cluster.access.people],
             view_principal_arns=settings.cluster.access.preview,
@@ -120,6 +123,7 @@ def deploy() -> None:
             weights={**wanted.weights},
             test_colour=wanted.test,
             pods_security_group_id=cluster.security_group_id,
+            cluster_name=cluster.cluster_name if compute == Compute.AUTO else None,
             target_port=service.port,
             other_ports=wanted.ports(),
             live_cidrs=settings.load_balancer.live_cidrs,
@@ -141,6 +145,7 @@ def deploy() -> None:
         BlueGreenServiceArgs(
             service=service.name,
             cluster_name=cluster.cluster_name,
+            compute=compute,
             colours=wanted.releases(),
             target_group_arns=balancer.target_group_arns,
             environment=database.environment,
@@ -199,7 +204,7 @@ def deploy() -> None:
             "cluster": {
                 "name": cluster.cluster_name,
                 "namespace": pair.namespace,
-                "maximumNodes": settings.cluster.nodes.maximum,
+                "maximumNodes": nodes.maximum if nodes else None,
             },
             "replicas": {"minimum": service.replicas.minimum, "maximum": service.replicas.maximum},
             "loadBalancer": {

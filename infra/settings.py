@@ -8,6 +8,7 @@ from pulumi.runtime.config import is_config_secret
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.compute import Compute
 from components.domain import DOMAIN, MAXIMUM_DOMAIN
 from components.load_balancer import LONGEST_NAME
 from slipway.contract.analysis import AnalysisEntries
@@ -64,9 +65,17 @@ class ClusterSettings(_Settings):
 
     version: Annotated[str, Field(pattern=r"^1\.\d+$")]
     access: AccessSettings
+    compute: Compute = Compute.NODE_GROUP
+    """Who runs the nodes: `nodeGroup`, or `auto` for EKS Auto Mode. Not changed in an environment that serves requests."""
     nodes: NodeSettings = NodeSettings()
+    """Of the node group; in Auto Mode AWS chooses."""
     endpoint_cidrs: list[str] = []
     """Public networks from which the API server answers; none: inside the VPC only."""
+
+    @property
+    def node_group(self) -> NodeSettings | None:
+        """None in Auto Mode."""
+        return None if self.compute == Compute.AUTO else self.nodes
 
 
 class DatabaseSettings(_Settings):
@@ -344,6 +353,8 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
     if replicas.minimum > replicas.maximum:
         faults.append(f"{NAMESPACE}:service.replicas: minimum {replicas.minimum} is above maximum {replicas.maximum}")
     nodes = settings.cluster.nodes
+    if "nodes" in settings.cluster.model_fields_set and settings.cluster.compute == Compute.AUTO:
+        faults.append(f"{NAMESPACE}:cluster.nodes: Auto Mode chooses the nodes; remove it, or set compute: nodeGroup")
     if not nodes.minimum <= nodes.desired <= nodes.maximum:
         faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
     steps = [step.percent for step in settings.rollout.steps]

@@ -19,6 +19,10 @@ PUBLIC_ADDRESS_PER_HOUR = 0.005
 LOAD_BALANCER_PER_HOUR = 0.0225
 NODE_DISK_PER_GIB = 0.08
 DATABASE_DISK_PER_GIB = 0.115
+AUTO_MODE_FEE = 0.12
+"""Of EKS Auto Mode, about, as a part of the instance's on-demand price."""
+AUTO_NODE = ("c6a.large", 80)
+"""What Auto Mode makes for a few small pods, with the size of its disk in GiB; one in each zone, over which the pods are spread."""
 KEY = 1.00
 SECRET = 0.40
 DASHBOARD = 3.00
@@ -27,6 +31,7 @@ ALARMS = 11
 """How many the program makes where `monitoring.alarms` is set."""
 
 INSTANCE_PER_HOUR = {
+    "c6a.large": 0.0765,
     "t3.small": 0.0208,
     "t3.medium": 0.0416,
     "t3.large": 0.0832,
@@ -70,17 +75,13 @@ class Cost(NamedTuple):
 
 def estimate_costs(facts: StackFacts) -> list[Cost]:
     """The parts that are there all the time, with the nodes that are desired and no request."""
-    nodes, database, network = facts.cluster.nodes, facts.database, facts.network
+    database, network = facts.database, facts.network
     standby = 2 if database.multi_az else 1
     addresses = 0 if facts.load_balancer.internal else network.zone_count
     small = KEY + SECRET + DASHBOARD + (ALARMS * ALARM if facts.monitoring.alarms else 0)
     return [
         Cost("Kubernetes control plane", "", CONTROL_PLANE_PER_HOUR * HOURS_PER_MONTH),
-        Cost(
-            "nodes",
-            f"{nodes.desired} x {nodes.instance_type}, {nodes.disk_gib} GiB",
-            _times(nodes.desired, INSTANCE_PER_HOUR.get(nodes.instance_type), nodes.disk_gib * NODE_DISK_PER_GIB),
-        ),
+        _nodes(facts),
         Cost(
             "NAT gateways",
             str(network.address_count),
@@ -100,6 +101,19 @@ def estimate_costs(facts: StackFacts) -> list[Cost]:
         ),
         Cost("key, secret, dashboard, alarms", "", small),
     ]
+
+
+def _nodes(facts: StackFacts) -> Cost:
+    if facts.cluster.in_auto_mode:
+        kind, disk_gib = AUTO_NODE
+        count = facts.network.zone_count
+        usd = _times(count, INSTANCE_PER_HOUR[kind] * (1 + AUTO_MODE_FEE), disk_gib * NODE_DISK_PER_GIB)
+        return Cost("nodes", f"Auto Mode, such as {count} x {kind}, {disk_gib} GiB", usd)
+    nodes = facts.cluster.nodes
+    price, disks = INSTANCE_PER_HOUR.get(nodes.instance_type), nodes.disk_gib * NODE_DISK_PER_GIB
+    return Cost(
+        "nodes", f"{nodes.desired} x {nodes.instance_type}, {nodes.disk_gib} GiB", _times(nodes.desired, price, disks)
+    )
 
 
 def _times(count: int, usd_per_hour: float | None, disk_usd_per_month: float) -> float | None:

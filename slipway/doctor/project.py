@@ -55,7 +55,13 @@ class Cluster(_Block):
     """`slipway:cluster`"""
 
     version: str
+    compute: Literal["auto", "nodeGroup"] = "nodeGroup"
     nodes: Nodes = Nodes()
+
+    @property
+    def in_auto_mode(self) -> bool:
+        """Whether EKS chooses the nodes, by the pods."""
+        return self.compute == "auto"
 
 
 class Database(_Block):

@@ -11,7 +11,7 @@ from slipway.errors import SlipwayError
 from slipway.log import get_logger
 from slipway.sandbox.aws.application import AwsApplication
 from slipway.sandbox.aws.ecr.models import write_manifest
-from slipway.sandbox.aws.eks.models import resume_clusters
+from slipway.sandbox.aws.eks.models import binding_groups, resume_clusters
 from slipway.sandbox.aws.eks.pod_routes import admission_application, agent_route
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.rds.login_server import LoginServer
@@ -161,11 +161,9 @@ class Parts:
 
     def _attach(self, name: str) -> None:
         self._try("packet filter", self._access.refresh)
-        if name in self._attached:
-            return
         try:
             info = self._clusters.info(name)
-            self._traffic.attach_cluster(name, info.admin_kubeconfig)
+            self._traffic.attach_cluster(name, info.admin_kubeconfig, binding_groups(name))
             if name not in self._addresses:
                 addresses = ServiceAddresses(name, info.admin_kubeconfig, IPv4Network(info.balancer_cidr))
                 self._addresses[name] = addresses

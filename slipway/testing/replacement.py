@@ -53,7 +53,10 @@ def _compare(old: Any, new: Any, path: str) -> Iterator[Change]:
         new = new.value
     if old in (new, RECORDED_SECRET):
         return
-    if isinstance(old, dict) and isinstance(new, dict):
+    if old is None and isinstance(new, dict) and new:
+        # What is added in a block, not the block: another part of it may be the one that makes a new resource.
+        yield from compare({}, cast("dict[str, Any]", new), path)
+    elif isinstance(old, dict) and isinstance(new, dict):
         yield from compare(cast("dict[str, Any]", old), cast("dict[str, Any]", new), path)
     elif isinstance(old, list) and isinstance(new, list):
         before, after = cast("list[Any]", old), cast("list[Any]", new)

@@ -53,6 +53,7 @@ def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             "aws:ecr/getRepository:getRepository": {
                 "repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"
             },
+            "aws:eks/getAddonVersion:getAddonVersion": {"version": "v1.0.0-eksbuild.1"},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "names": ["us-east-1a", "us-east-1b", "us-east-1c"]
             },

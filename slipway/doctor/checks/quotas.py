@@ -13,6 +13,7 @@ from slipway.doctor.project import Project
 
 STANDARD_FAMILIES = frozenset("acdhimrtz")
 """Instance families that share one quota of vCPU; source: EC2 user guide, "On-Demand Instance quotas", 2026."""
+AUTO_NODE_VCPUS = 2
 NO_APPLIED_QUOTA = "NoSuchResourceException"
 
 
@@ -88,10 +89,11 @@ def _load_balancers(project: Project, account: Account) -> Demand:
 
 
 def _vcpus(project: Project, account: Account) -> Demand:
-    """On-demand instances of the standard families; nodes of the cluster carry its name as a tag."""
-    nodes = project.facts.cluster.nodes
-    wanted = 0
-    if is_standard(nodes.instance_type):
+    """On-demand instances of the standard families; nodes of the cluster carry its name as a tag. In Auto Mode as many as the pods need:
+    one small node in each zone is the least."""
+    cluster, nodes = project.facts.cluster, project.facts.cluster.nodes
+    wanted = project.facts.network.zone_count * AUTO_NODE_VCPUS if cluster.in_auto_mode else 0
+    if not cluster.in_auto_mode and is_standard(nodes.instance_type):
         (kind,) = account.ask("ec2", "describe_instance_types", InstanceTypes=[nodes.instance_type])["InstanceTypes"]
         wanted = nodes.maximum * kind["VCpuInfo"]["DefaultVCpus"]
     states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]

@@ -42,7 +42,8 @@ def check_zones(case: Case) -> Iterator[Finding]:
             yield Finding(State.WARNING, f"zone {name} is {offered[name]['State']}", "wait, or leave the zone out")
     if len(chosen) == project.facts.network.zone_count:
         yield Finding(State.OK, f"{', '.join(chosen)} of {', '.join(usable)}")
-    yield _offerings(project, account, chosen)
+    if not project.facts.cluster.in_auto_mode:  # which takes an instance type that the zone has
+        yield _offerings(project, account, chosen)
 
 
 def _offerings(project: Project, account: Account, zones: list[str]) -> Finding:

@@ -67,5 +67,7 @@ def load_balancer_rows() -> list[StatusRow]:
 
 def _cluster_detail(cluster: object) -> str:
     groups = [f"{name} {group.status}" for name, group in getattr(cluster, "nodegroups", {}).items()]
+    if getattr(cluster, "in_auto_mode", False):
+        groups.append("Auto Mode")
     issues = [str(issue["message"]) for issue in (getattr(cluster, "health", None) or {}).get("issues", [])]
     return "; ".join([*groups, *issues])

@@ -36,13 +36,14 @@ from slipway.sandbox.kubernetes.layout import (
 )
 from slipway.sandbox.kubernetes.node import Node
 from slipway.sandbox.kubernetes.pki import ensure_admission_pki
-from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord, Taint
+from slipway.sandbox.kubernetes.state import AUTO_MODE, ClusterBook, ClusterRecord, NodeRecord, Taint
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
 from slipway.sandbox.registry_access import RegistryAccess
 
 NODES_PER_GROUP_VARIABLE = "SLIPWAY_SANDBOX_NODES_PER_GROUP"
 """How many real nodes a node group gets at most; 1 unless set, since a node costs about 200 MiB."""
+AUTO_INSTANCE_TYPE = "c6a.large"
 
 log = get_logger(__name__)
 
@@ -152,6 +153,14 @@ class ClusterManager:
                 node.wait_ready()
         log.info("node group ready", cluster=name, group=group, nodes=len(nodes), desired=desired)
         return [node.layout.name for node in nodes]
+
+    def add_auto_nodes(self, name: str, *, zones: Sequence[str]) -> list[str]:
+        """Nodes as EKS Auto Mode makes them; as many as a node group may have."""
+        return self.add_node_group(name, AUTO_MODE, MAXIMUM_NODES, zones=zones, instance_type=AUTO_INSTANCE_TYPE)
+
+    def remove_auto_nodes(self, name: str) -> None:
+        """Drain and remove them; none is fine."""
+        self.remove_node_group(name, AUTO_MODE)
 
     def remove_node_group(self, name: str, group: str) -> None:
         """Drain and remove the group's nodes; no such group is fine."""

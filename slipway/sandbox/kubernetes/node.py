@@ -123,24 +123,12 @@ class Node:
             f"--node-ip={node.address}",
             f"--root-dir={node.kubelet_link}",
             f"--cert-dir={pki}",
-            f"--node-labels={','.join(f'{key}={value}' for key, value in self.labels().items())}",
+            f"--node-labels={','.join(f'{key}={value}' for key, value in self._record.all_labels.items())}",
         ]
         if self._record.taints:
             taints = (f"{taint.key}={taint.value}:{taint.effect}" for taint in self._record.taints)
             argv.append(f"--register-with-taints={','.join(taints)}")
         return argv
-
-    def labels(self) -> dict[str, str]:
-        """Those that EKS gives a managed node, and the group's own."""
-        record = self._record
-        return {
-            "eks.amazonaws.com/nodegroup": record.group,
-            "eks.amazonaws.com/capacityType": "ON_DEMAND",
-            "node.kubernetes.io/instance-type": record.instance_type,
-            "topology.kubernetes.io/region": record.region,
-            "topology.kubernetes.io/zone": record.zone,
-            **record.labels,
-        }
 
     def _kubelet_configuration(self, pki: Path) -> dict[str, Any]:
         node = self._node

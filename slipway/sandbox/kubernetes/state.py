@@ -22,12 +22,22 @@ class Taint(BaseModel, frozen=True):
     effect: str
 
 
+AUTO_MODE = "eks:auto"
+"""The group of nodes that EKS Auto Mode runs; no node group may have a colon in its name."""
+AUTO_LABELS = {
+    "eks.amazonaws.com/compute-type": "auto",
+    "eks.amazonaws.com/nodeclass": "default",
+    "karpenter.sh/capacity-type": "on-demand",
+    "karpenter.sh/nodepool": "general-purpose",
+}
+
+
 class NodeRecord(BaseModel, frozen=True):
     """One node that is wanted."""
 
     number: int
     group: str
-    """Name of the EKS node group it stands for."""
+    """Name of the EKS node group it stands for, or AUTO_MODE."""
     zone: str = "us-east-1a"
     instance_type: str = "t3.medium"
     """A label only: the node offers what the machine has."""
@@ -38,6 +48,22 @@ class NodeRecord(BaseModel, frozen=True):
     def region(self) -> str:
         """The zone without its letter."""
         return self.zone.rstrip("abcdefghijklmnopqrstuvwxyz")
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Those that EKS gives a managed node, or one of Auto Mode, and the group's own."""
+        kind = (
+            AUTO_LABELS
+            if self.group == AUTO_MODE
+            else {"eks.amazonaws.com/nodegroup": self.group, "eks.amazonaws.com/capacityType": "ON_DEMAND"}
+        )
+        return {
+            **kind,
+            "node.kubernetes.io/instance-type": self.instance_type,
+            "topology.kubernetes.io/region": self.region,
+            "topology.kubernetes.io/zone": self.zone,
+            **self.labels,
+        }
 
 
 class ClusterRecord(BaseModel, frozen=True):

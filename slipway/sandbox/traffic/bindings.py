@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from kubernetes.client.exceptions import ApiException
 
 from slipway.log import get_logger
 from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, FROM_CACHE, ClusterFollower, Watched
-from slipway.sandbox.traffic.binding_resource import CRD, GROUP, PLURAL, VERSION
+from slipway.sandbox.traffic.binding_resource import APIS, PLURAL, BindingApi
 from slipway.sandbox.traffic.endpoints import Wanted, wanted_targets
 from slipway.sandbox.traffic.model import Target
 
@@ -46,9 +46,13 @@ class BindingController(ClusterFollower):
 
     topic = "target group bindings"
 
-    def __init__(self, cluster: str, kubeconfig: Path, registry: TargetRegistry, record: Path) -> None:
-        """Raises MachineError when the kubeconfig cannot be used."""
+    def __init__(
+        self, cluster: str, kubeconfig: Path, registry: TargetRegistry, record: Path, groups: Collection[str]
+    ) -> None:
+        """`groups`: the API groups of its bindings. Raises MachineError when the kubeconfig cannot be used."""
         super().__init__(cluster, kubeconfig)
+        self.groups = frozenset(groups)
+        self._apis = [APIS[group] for group in sorted(groups)]
         self._registry = registry
         self._record = record
         self._owned = _read_record(record)
@@ -56,7 +60,8 @@ class BindingController(ClusterFollower):
     def watched(self) -> list[Watched]:
         """Bindings, and the endpoints of the Services that they name."""
         list_all = self._custom.list_cluster_custom_object
-        return [Watched(kind[2], list_all, kind) for kind in ((GROUP, VERSION, PLURAL), SLICES)]
+        kinds = [*((api.group, api.version, PLURAL) for api in self._apis), SLICES]
+        return [Watched(".".join((kind[2], kind[0])), list_all, kind) for kind in kinds]
 
     def start(self) -> None:
         """Install the resource and follow it. Waits a while for the resource, so that the first binding finds it."""
@@ -71,18 +76,22 @@ class BindingController(ClusterFollower):
         self._record.unlink(missing_ok=True)
 
     def install(self) -> None:
-        """The resource itself."""
+        """The resources themselves."""
+        for api in self._apis:
+            self._install(api)
+
+    def _install(self, api: BindingApi) -> None:
         crds = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-        name: str = CRD["metadata"]["name"]
+        name, crd = api.crd_name, api.crd()
         try:
-            self._custom.create_cluster_custom_object(*crds, CRD, _request_timeout=CALL_TIMEOUT_SECONDS)
+            self._custom.create_cluster_custom_object(*crds, crd, _request_timeout=CALL_TIMEOUT_SECONDS)
         except ApiException as error:
             if error.status != 409:
                 raise
             self._custom.patch_cluster_custom_object(
                 *crds,
                 name,
-                {"spec": CRD["spec"]},
+                {"spec": crd["spec"]},
                 _content_type="application/merge-patch+json",
                 _request_timeout=CALL_TIMEOUT_SECONDS,
             )
@@ -95,17 +104,17 @@ class BindingController(ClusterFollower):
 
     def reconcile(self) -> None:
         """Register what is ready, deregister what is not."""
-        bindings = self._list(GROUP, VERSION, PLURAL)
+        found = [(api, binding) for api in self._apis for binding in self._list(api.group, api.version, PLURAL)]
         services: list[dict[str, Any]] = []
         slices: list[dict[str, Any]] = []
-        if bindings:
+        if found:
             slices = self._list(*SLICES)
             services = self.services()
-        wanted = [wanted_targets(binding, services, slices) for binding in bindings]
+        wanted = [wanted_targets(binding, services, slices) for _, binding in found]
         self._converge(wanted)
-        for binding, result in zip(bindings, wanted, strict=True):
+        for (api, binding), result in zip(found, wanted, strict=True):
             if not result.problem:
-                self._observe(binding)
+                self._observe(api, binding)
 
     def _list(self, group: str, version: str, plural: str) -> list[dict[str, Any]]:
         found: Any = self._custom.list_cluster_custom_object(
@@ -158,14 +167,14 @@ class BindingController(ClusterFollower):
         temporary.write_text(json.dumps({arn: sorted(t.key for t in held) for arn, held in self._owned.items()}))
         temporary.replace(self._record)
 
-    def _observe(self, binding: Mapping[str, Any]) -> None:
+    def _observe(self, api: BindingApi, binding: Mapping[str, Any]) -> None:
         metadata = binding["metadata"]
         if (binding.get("status") or {}).get("observedGeneration") == metadata["generation"]:
             return
         try:
             self._custom.patch_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
+                api.group,
+                api.version,
                 metadata["namespace"],
                 PLURAL,
                 metadata["name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,15 +102,19 @@ class Traffic:
         if service in SERVICES:
             self._converge()
 
-    def attach_cluster(self, name: str, admin_kubeconfig: Path) -> None:
-        """Follow the cluster's TargetGroupBindings, from now on and across restarts of its API server. Idempotent.
+    def attach_cluster(self, name: str, admin_kubeconfig: Path, binding_groups: Collection[str]) -> None:
+        """Follow the cluster's TargetGroupBindings of these API groups, from now on and across restarts of its API server. Idempotent.
 
         Raises MachineError when the kubeconfig cannot be used.
         """
-        if name in self._controllers:
-            return
+        if known := self._controllers.get(name):
+            if known.groups == frozenset(binding_groups):
+                return
+            # What it registered stays, and is the next one's.
+            known.stop()
         record = self._root / "bindings" / f"{name}.json"
-        controller = self._controllers[name] = BindingController(name, admin_kubeconfig, self._registry, record)
+        controller = BindingController(name, admin_kubeconfig, self._registry, record, binding_groups)
+        self._controllers[name] = controller
         controller.start()
 
     def detach_cluster(self, name: str) -> None:

@@ -17,6 +17,8 @@ import pulumi_kubernetes as k8s
 import pytest
 import yaml
 
+from components import Compute
+from components.compute import ADDONS
 from components.database import largest_storage_gib
 from infra.program import deploy as program
 from slipway.testing import Deployment
@@ -38,7 +40,7 @@ VALIDATION = {
     "resourceRecordType": "CNAME",
     "resourceRecordValue": "_2.acm-validations.aws",
 }
-DEPLOYED: list[Deployment] = []
+DEPLOYED: dict[str, Deployment] = {}
 
 
 class Shop:
@@ -53,11 +55,15 @@ class Shop:
     def waits(self, kind: type, *roles: str) -> bool:
         """Whether all resources of a type wait for one of each of these names."""
         waited = [{urn.rsplit("::", 1)[-1] for urn in resource.dependencies} for resource in self.find(kind)]
-        return bool(waited) and all({f"{NAME}-{role}" for role in roles} <= names for names in waited)
+        return bool(waited) and all({f"{NAME}-{role}" if role else NAME for role in roles} <= names for names in waited)
 
     def alarm(self, role: str, *properties: str) -> list[Any]:
         alarm = self.inputs(aws.cloudwatch.MetricAlarm, role)
         return [alarm[name] for name in ("metricName", "comparisonOperator", *properties)]
+
+
+def offered_addon(call: Any) -> dict[str, Any]:
+    return {"version": f"{call.inputs['addonName']} of {call.inputs['kubernetesVersion']}"}
 
 
 def offered_zones(call: Any) -> dict[str, Any]:
@@ -65,20 +71,39 @@ def offered_zones(call: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(deploy: Callable[..., Deployment], stack_options: dict[str, Any], tmp_path: Path) -> Shop:
+def make_shop(deploy: Callable[..., Deployment], stack_options: dict[str, Any], tmp_path: Path) -> Callable[..., Shop]:
     """Production with more people, deployed by the first test that needs it."""
-    if not DEPLOYED:
-        stack = yaml.safe_load((stack_options["project"] / "Pulumi.prod.yaml").read_text())
-        stack["config"]["slipway:cluster"] |= CLUSTER
-        stack["config"]["slipway:service"]["domain"] = DOMAIN
-        stack["config"]["slipway:loadBalancer"] = {"protect": True}
-        (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(stack))
-        shutil.copy(stack_options["project"] / "Pulumi.yaml", tmp_path)
-        stack_options["invokes"]["aws:index/getAvailabilityZones:getAvailabilityZones"] = offered_zones
-        stack_options["invokes"]["aws:route53/getZone:getZone"] = lambda call: {"zoneId": ZONE_IDS[call.inputs["name"]]}
-        stack_options["answers"]["aws:acm/certificate:Certificate"] = {"domainValidationOptions": [VALIDATION]}
-        DEPLOYED.append(deploy(program, stack="prod", **{**stack_options, "project": tmp_path}))
-    return Shop(DEPLOYED[0])
+
+    def make(kind: str, **cluster: Any) -> Shop:
+        if kind not in DEPLOYED:
+            stack = yaml.safe_load((stack_options["project"] / "Pulumi.prod.yaml").read_text())
+            nodes = stack["config"]["slipway:cluster"].pop("nodes")
+            stack["config"]["slipway:cluster"] |= CLUSTER | cluster | ({} if cluster else {"nodes": nodes})
+            stack["config"]["slipway:service"]["domain"] = DOMAIN
+            stack["config"]["slipway:loadBalancer"] = {"protect": True}
+            (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(stack))
+            shutil.copy(stack_options["project"] / "Pulumi.yaml", tmp_path)
+            invokes, answers = stack_options["invokes"], stack_options["answers"]
+            invokes["aws:index/getAvailabilityZones:getAvailabilityZones"] = offered_zones
+            invokes["aws:eks/getAddonVersion:getAddonVersion"] = offered_addon
+            invokes["aws:route53/getZone:getZone"] = lambda call: {"zoneId": ZONE_IDS[call.inputs["name"]]}
+            answers["aws:acm/certificate:Certificate"] = {"domainValidationOptions": [VALIDATION]}
+            DEPLOYED[kind] = deploy(program, stack="prod", **{**stack_options, "project": tmp_path})
+        return Shop(DEPLOYED[kind])
+
+    return make
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop]) -> Shop:
+    """On a node group."""
+    return make_shop("nodeGroup")
+
+
+@pytest.fixture
+def auto_shop(make_shop: Callable[..., Shop]) -> Shop:
+    """In Auto Mode."""
+    return make_shop("auto", compute="auto")
 
 
 def test_row_1_pods_admit_the_load_balancer_on_their_port(shop: Shop) -> None:
@@ -92,6 +117,29 @@ def test_row_1_pods_admit_the_load_balancer_on_their_port(shop: Shop) -> None:
         rule = shop.inputs(kind, role)
         wanted = {"securityGroupId": group, "referencedSecurityGroupId": peer, **port}
         assert {key: value for key, value in rule.items() if key != "description"} == wanted
+
+
+def test_row_2_nothing_is_installed_by_hand_before_pods_are_bound_to_the_load_balancer(auto_shop: Shop) -> None:
+    """Auto Mode has the binding's resource; it wants all parts together, and none of what would come with a cluster otherwise."""
+    cluster = auto_shop.inputs(aws.eks.Cluster)
+    role = auto_shop.one(aws.iam.Role, f"{NAME}-auto-nodes")
+    assert cluster["computeConfig"] == {
+        "enabled": True,
+        "nodePools": ["general-purpose", "system"],
+        "nodeRoleArn": role.outputs["arn"],
+    }
+    assert cluster["kubernetesNetworkConfig"] == {"elasticLoadBalancing": {"enabled": True}}
+    assert cluster["storageConfig"] == {"blockStorage": {"enabled": True}}
+    assert cluster["bootstrapSelfManagedAddons"] is False
+    assert cluster["accessConfig"]["authenticationMode"] == "API"
+    bindings = auto_shop.find("kubernetes:eks.amazonaws.com/v1:TargetGroupBinding")
+    assert sorted(binding.name for binding in bindings) == [f"{NAME}-blue-binding", f"{NAME}-green-binding"]
+    assert all({*binding.inputs["spec"]} == {"serviceRef", "targetGroupARN", "targetType"} for binding in bindings)
+    assert not auto_shop.find("kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding")
+    groups = auto_shop.find(aws.lb.TargetGroup)
+    assert [group.inputs["tags"]["eks:eks-cluster-name"] for group in groups] == [cluster["name"]] * 2
+    labels = auto_shop.inputs(k8s.core.v1.Namespace)["metadata"]["labels"]
+    assert labels["eks.amazonaws.com/pod-readiness-gate-inject"] == "enabled"
 
 
 def test_row_3_the_test_route_is_where_users_are_and_opens_to_a_secret(shop: Shop) -> None:
@@ -173,6 +221,23 @@ def test_row_17_roles_have_their_policies_before_they_are_used(shop: Shop) -> No
     assert shop.waits(aws.eks.NodeGroup, "nodes-AmazonEKSWorkerNodePolicy", "nodes-AmazonEKS_CNI_Policy")
 
 
+def test_row_18_nodes_come_and_go_with_the_pods(auto_shop: Shop) -> None:
+    assert not auto_shop.find(aws.eks.NodeGroup)
+    assert not auto_shop.find(aws.ec2.LaunchTemplate)
+    assert [addon.inputs["addonName"] for addon in auto_shop.find(aws.eks.Addon)] == ["metrics-server"]
+    assert auto_shop.outputs["delivery"]["cluster"].get("maximumNodes") is None
+    control = [f"control-plane-AmazonEKS{name}Policy" for name in ("BlockStorage", "Compute", "LoadBalancing")]
+    control += ["control-plane-AmazonEKSClusterPolicy", "control-plane-AmazonEKSNetworkingPolicy"]
+    nodes = [
+        f"auto-nodes-{name}" for name in ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
+    ]
+    assert auto_shop.waits(aws.eks.Cluster, *control, *nodes)
+    for role, service in (("control-plane", "eks.amazonaws.com"), ("auto-nodes", "ec2.amazonaws.com")):
+        (statement,) = json.loads(auto_shop.inputs(aws.iam.Role, role)["assumeRolePolicy"])["Statement"]
+        assert statement["Principal"] == {"Service": service}
+        assert "sts:TagSession" in statement["Action"]
+
+
 def test_row_21_outages_ring(shop: Shop) -> None:
     properties = ("statistic", "threshold", "treatMissingData", "actionsEnabled")
     no_pods = ["HealthyHostCount", "LessThanThreshold", "Maximum", 1, "breaching"]
@@ -209,6 +274,15 @@ def test_row_34_nodes_disks_are_encrypted_and_their_metadata_are_theirs(shop: Sh
     metadata = {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1}
     assert template["metadataOptions"] == metadata
     assert shop.inputs(aws.eks.NodeGroup)["launchTemplate"]["id"] == shop.one(aws.ec2.LaunchTemplate).id
+
+
+def test_row_39_nodes_and_add_ons_follow_the_control_planes_version(shop: Shop) -> None:
+    version = shop.inputs(aws.eks.Cluster)["version"]
+    assert shop.inputs(aws.eks.NodeGroup)["version"] == version
+    assert shop.waits(aws.eks.NodeGroup, "")
+    addons = {addon.inputs["addonName"]: addon.inputs["addonVersion"] for addon in shop.find(aws.eks.Addon)}
+    assert addons == {name: f"{name} of {version}" for name in ADDONS[Compute.NODE_GROUP]}
+    assert shop.waits(aws.eks.Addon, "nodes")
 
 
 def test_row_40_pods_get_their_role_from_the_agent_of_the_add_on(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from components import (
     Cluster,
     ClusterArgs,
     ColourRelease,
+    Compute,
     Database,
     DatabaseArgs,
     Environment,
@@ -65,6 +66,9 @@ INVOKES = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
     "aws:index/getRegion:getRegion": {"region": "us-east-1"},
     "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": '{"password": "hunter2"}'},
+    "aws:eks/getAddonVersion:getAddonVersion": lambda call: {
+        "version": f"v1-of-{call.inputs['addonName']}-for-{call.inputs['kubernetesVersion']}"
+    },
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
 }
 
@@ -78,17 +82,22 @@ def environment() -> None:
     Environment("shop", args, on_aws())
 
 
-def cluster() -> None:
+def cluster(compute: Compute = Compute.NODE_GROUP, version: str = "1.35") -> None:
     args = ClusterArgs(
         subnet_ids=["subnet-a", "subnet-b"],
         key_arn=KEY,
         region="us-east-1",
-        kubernetes_version="1.35",
+        kubernetes_version=version,
+        compute=compute,
         admin_principal_arns=["arn:aws:iam::123456789012:role/deploy"],
         view_principal_arns=["arn:aws:iam::123456789012:role/preview"],
         endpoint_cidrs=["203.0.113.0/24"],
     )
     Cluster("shop", args, on_aws())
+
+
+def cluster_in_auto_mode() -> None:
+    cluster(Compute.AUTO)
 
 
 def database() -> None:
@@ -103,7 +112,7 @@ def database() -> None:
     Database("shop", args, on_aws())
 
 
-def load_balancer(blue: int = 90, certificate_arn: str | None = CERTIFICATE) -> None:
+def load_balancer(blue: int = 90, certificate_arn: str | None = CERTIFICATE, cluster_name: str | None = None) -> None:
     args = LoadBalancerArgs(
         vpc_id="vpc-1",
         subnet_ids=["subnet-a", "subnet-b"],
@@ -111,6 +120,7 @@ def load_balancer(blue: int = 90, certificate_arn: str | None = CERTIFICATE) -> 
         test_colour="green",
         pods_security_group_id="sg-pods",
         certificate_arn=certificate_arn,
+        cluster_name=cluster_name,
         protect=True,
         allow_http=True,
     )
@@ -131,10 +141,11 @@ def load_balancer_with_a_domain() -> None:
     LoadBalancer("shop", args, on_aws())
 
 
-def blue_green_service() -> None:
+def blue_green_service(compute: Compute = Compute.NODE_GROUP) -> None:
     args = BlueGreenServiceArgs(
         service="orders",
         cluster_name="shop",
+        compute=compute,
         permissions=[Permission(actions=["sqs:SendMessage"], resources=["arn:aws:sqs:us-east-1:123456789012:orders"])],
         colours={"blue": ColourRelease(release="r1", version="1.0.0", image=f"orders@{DIGEST}"), "green": None},
         floors={"blue": 3, "green": 3},
@@ -174,6 +185,7 @@ def image() -> None:
 PROGRAMS = [
     environment,
     cluster,
+    cluster_in_auto_mode,
     database,
     load_balancer,
     load_balancer_with_a_domain,
@@ -266,6 +278,27 @@ def test_colour_keeps_its_template_and_secrets_until_it_is_released_again(deploy
         for each in both.find(k8s.apps.v1.Deployment)
     }
     assert limits == {"shop-blue": {"memory": "192Mi"}, "shop-green": {"memory": "64Mi"}}
+
+
+def test_bindings_to_auto_mode_are_made_before_the_old_ones_go(deploy: Callable[..., Deployment]) -> None:
+    """Otherwise a colour that serves requests would have no targets in between. Not proven: that AWS's two controllers agree."""
+    served = deploy(blue_green_service, answers=ANSWERS, invokes=INVOKES)
+
+    steps = [
+        (step.op, step.type.split(":")[1], step.urn.rsplit("::", 1)[-1])
+        for step in served.preview(lambda: blue_green_service(Compute.AUTO)).changes
+    ]
+    bindings = ["shop-blue-binding", "shop-green-binding"]
+    assert [step[:2] for step in steps] == [("create", "eks.amazonaws.com/v1")] * 2 + [
+        ("delete", "elbv2.k8s.aws/v1beta1")
+    ] * 2
+    assert sorted(name for _, _, name in steps) == sorted(bindings * 2)
+
+
+def test_cluster_that_has_a_node_group_is_not_replaced_by_auto_mode(deploy: Callable[..., Deployment]) -> None:
+    planned = deploy(cluster, answers=ANSWERS, invokes=INVOKES).preview(cluster_in_auto_mode)
+
+    assert [step.op for step in planned.changes if step.type == "aws:eks/cluster:Cluster"] == ["update"]
 
 
 def secrets_in(value: Any, path: str = "") -> list[str]:

@@ -349,6 +349,8 @@ def test_functions_answer_what_the_program_asks(stack: Stack, provider: AwsProvi
     assert ask("aws:index/getRegion:getRegion")["region"] == "us-east-1"
     assert "us-east-1a" in ask("aws:index/getAvailabilityZones:getAvailabilityZones", state="available")["names"]
     assert ask("aws:index/getPartition:getPartition")["partition"] == "aws"
+    dns = ask("aws:eks/getAddonVersion:getAddonVersion", addonName="coredns", kubernetesVersion="1.35")
+    assert dns["version"].startswith("v1.")
     statement = {"actions": ["s3:GetObject"], "resources": ["*"]}
     document = json.loads(ask("aws:iam/getPolicyDocument:getPolicyDocument", statements=[statement])["json"])
     assert document["Statement"][0]["Action"] == "s3:GetObject"

@@ -10,6 +10,7 @@ from components import (
     BlueGreenServiceArgs,
     ClusterArgs,
     ColourRelease,
+    Compute,
     DatabaseArgs,
     EnvironmentArgs,
     LoadBalancerArgs,
@@ -63,7 +64,16 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: cluster(endpoint_cidrs=["office"]), "endpoint_cidrs"),
         (lambda: cluster(endpoint_cidrs=[f"203.0.113.{n}/32" for n in range(41)]), "endpoint_cidrs"),
         (lambda: cluster(log_retention_days=13), "log_retention_days"),
-        (lambda: cluster(minimum_nodes=3, desired_nodes=2), "minimum_nodes, desired_nodes, maximum_nodes"),
+        (
+            lambda: cluster(compute=Compute.NODE_GROUP, minimum_nodes=3, desired_nodes=2),
+            "minimum_nodes, desired_nodes, maximum_nodes",
+        ),
+        (lambda: cluster(compute="fargate"), "compute"),
+        (lambda: cluster(instance_type="m6i.large"), "instance_type"),
+        (lambda: cluster(desired_nodes=1), "desired_nodes"),
+        (lambda: cluster(disk_gib=50), "disk_gib"),
+        (lambda: cluster(node_labels={"tier": "web"}), "node_labels"),
+        (lambda: cluster(addons=["metrics-server", "coredns"]), "addons"),
         (lambda: database(storage_gib=10), "storage_gib"),
         (lambda: database(backup_days=0), "backup_days"),
         (lambda: load_balancer(weights={"blue": 100}), "weights"),
@@ -80,6 +90,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: load_balancer(test_priority=50_001), "test_priority"),
         (lambda: service(colours={"red": None}), "colours"),
         (lambda: service(floors={"red": 3}), "floors"),
+        (lambda: service(compute="fargate"), "compute"),
         (lambda: Permission(actions=["*"], resources=["*"]), "actions"),
         (lambda: Permission(actions=[], resources=["*"]), "actions"),
         (lambda: Permission(actions=["sqs:SendMessage"], resources=[]), "resources"),
@@ -101,7 +112,9 @@ def test_refuses_arguments_that_cannot_work(build: Callable[[], object], field: 
 
 
 def test_arguments_are_accepted_at_their_defaults() -> None:
-    assert cluster().addons[-1] == "eks-pod-identity-agent"
+    assert cluster().wanted_addons == ("metrics-server",)
+    assert cluster(compute=Compute.NODE_GROUP).wanted_addons[-1] == "eks-pod-identity-agent"
+    assert cluster(compute=Compute.NODE_GROUP, desired_nodes=2).node_counts == (1, 2, 3)
     assert database().storage_gib == 20
     assert load_balancer().test_priority == 1
     assert (

@@ -226,6 +226,20 @@ def test_vcpu_are_counted_of_running_on_demand_instances_of_the_standard_familie
     assert vcpu.demand(case.project, case.account) == (12, 10)
 
 
+def test_auto_mode_is_asked_for_no_instance_type_and_wants_the_vcpu_of_one_node_in_each_zone(
+    case_of: CaseOf, stub: Stub
+) -> None:
+    case = case_of(cluster={"version": "1.35", "compute": "auto"}, network={"cidr": "10.20.0.0/16", "zones": 3})
+    ec2 = stub(case, "ec2")
+    ec2.add_response("describe_instances", {"Reservations": []})
+    (vcpu,) = (quota for quota in QUOTAS if quota.what.startswith("vCPU"))
+    assert vcpu.demand(case.project, case.account) == (6, 0)
+    ec2.add_response("describe_availability_zones", zones_answer())
+    assert [state for state, _ in told(check_zones(case))] == ["FAILURE"]  # two zones, and no word about the type
+    ((_, what),) = told(check_cost(case))
+    assert what.startswith("about ")
+
+
 def test_quota_that_may_not_be_read_says_which_right_is_missing_and_leaves_the_others(
     case_of: CaseOf, stub: Stub
 ) -> None:

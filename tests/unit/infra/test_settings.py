@@ -79,6 +79,16 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
             {"version": "1.35", "nodes": {"minimum": 3, "desired": 1}, "access": {"deploy": ["arn"]}},
             "slipway:cluster.nodes",
         ),
+        (
+            "cluster",
+            {"version": "1.35", "compute": "auto", "nodes": {"minimum": 1}, "access": {"deploy": ["arn"]}},
+            "slipway:cluster.nodes: Auto Mode chooses the nodes",
+        ),
+        (
+            "cluster",
+            {"version": "1.35", "compute": "fargate", "access": {"deploy": ["arn"]}},
+            "slipway:cluster.compute: ",
+        ),
         ("cluster", {"version": "34"}, "slipway:cluster.version"),
         ("cluster", {"version": "1.35"}, "slipway:cluster.access: missing"),
         ("service", {"name": "recommendations-of-us"}, "slipway:service.name: want 20 characters at most in dev"),

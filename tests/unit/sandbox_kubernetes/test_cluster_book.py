@@ -11,7 +11,7 @@ import pytest
 from slipway.errors import MachineError, NotFoundError, OperationError, UsageError
 from slipway.sandbox.kubernetes.cluster import nodes_per_group
 from slipway.sandbox.kubernetes.layout import MAXIMUM_CLUSTERS, kubernetes_folder
-from slipway.sandbox.kubernetes.state import ClusterBook, ClusterRecord, NodeRecord
+from slipway.sandbox.kubernetes.state import AUTO_MODE, ClusterBook, ClusterRecord, NodeRecord
 from slipway.sandbox.paths import SandboxPaths
 
 
@@ -127,3 +127,14 @@ def test_refuses_a_number_of_nodes_that_is_none(setting: str) -> None:
 
 def test_region_is_the_zone_without_its_letter() -> None:
     assert NodeRecord(number=0, group="g", zone="eu-central-1b").region == "eu-central-1"
+
+
+def test_node_of_auto_mode_is_in_no_node_group() -> None:
+    auto = NodeRecord(number=0, group=AUTO_MODE, zone="us-east-1b", labels={"tier": "web"}).all_labels
+    assert auto["eks.amazonaws.com/compute-type"] == "auto"
+    assert auto["karpenter.sh/nodepool"] == "general-purpose"
+    assert (auto["topology.kubernetes.io/zone"], auto["tier"]) == ("us-east-1b", "web")
+    assert "eks.amazonaws.com/nodegroup" not in auto
+    managed = NodeRecord(number=0, group="workers").all_labels
+    assert managed["eks.amazonaws.com/nodegroup"] == "workers"
+    assert "eks.amazonaws.com/compute-type" not in managed

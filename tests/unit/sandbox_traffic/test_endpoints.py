@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slipway.sandbox.traffic.binding_resource import APIS
 from slipway.sandbox.traffic.endpoints import wanted_targets
 from slipway.sandbox.traffic.model import Target
 
@@ -110,7 +111,7 @@ def test_restarted_controller_removes_only_what_it_registered(tmp_path: Path) ->
     registry, record = _Registry(foreign), tmp_path / "bindings" / "c.json"
 
     def controller() -> Any:
-        return BindingController("c", tmp_path / "kubeconfig", registry, record)
+        return BindingController("c", tmp_path / "kubeconfig", registry, record, {"elbv2.k8s.aws"})
 
     controller()._converge([Wanted(binding="b", target_group_arn=ARN, targets=frozenset({ours}))])
     assert registry.targets == {foreign, ours}
@@ -120,3 +121,15 @@ def test_restarted_controller_removes_only_what_it_registered(tmp_path: Path) ->
     second.withdraw()
     assert registry.targets == {foreign}
     assert not record.exists()
+
+
+def test_bindings_of_auto_mode_have_what_aws_takes_there() -> None:
+    def spec(group: str) -> dict[str, Any]:
+        (version,) = APIS[group].crd()["spec"]["versions"]
+        return version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    auto, controller = spec("eks.amazonaws.com"), spec("elbv2.k8s.aws")
+    assert auto["required"] == ["serviceRef", "targetGroupARN", "targetType"]
+    assert controller["required"] == ["serviceRef", "targetGroupARN"]
+    assert {*controller["properties"]} - {*auto["properties"]} == {"networking"}
+    assert APIS["eks.amazonaws.com"].crd()["metadata"]["name"] == "targetgroupbindings.eks.amazonaws.com"

@@ -144,6 +144,16 @@ def test_comparison_ignores_a_providers_own_defaults() -> None:
     ]
 
 
+def test_block_that_is_added_is_compared_by_what_it_has() -> None:
+    """A cluster that is given `elasticLoadBalancing` keeps its `ipFamily`, which would replace it."""
+    added = {"kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}}}
+    changes = list(compare({}, added))
+    assert changes == [Change("kubernetesNetworkConfig.elasticLoadBalancing.enabled", "add")]
+    assert not replacing("aws:eks/cluster:Cluster", changes, {}, {})
+    family = compare({}, {"kubernetesNetworkConfig": {"ipFamily": "ipv6"}})
+    assert replacing("aws:eks/cluster:Cluster", family, {}, {})
+
+
 @pytest.mark.parametrize(
     ("token", "path", "replaces"),
     [

@@ -32,12 +32,27 @@ from slipway.sandbox.aws.eks.access import (
     new_entry,
     principal_of,
 )
+from slipway.sandbox.aws.eks.auto_mode import (
+    NODE_GROUP_BINDINGS,
+    bindings_of,
+    check_auto_mode,
+    resume_switch,
+    run_auto_nodes,
+    switch_auto_mode,
+)
+from slipway.sandbox.aws.eks.statuses import (
+    ACTIVE,
+    CREATE_FAILED,
+    CREATING,
+    DELETE_FAILED,
+    DELETING,
+    FAILED,
+    UPDATING,
+)
 from slipway.sandbox.aws.eks.tags import tags_of
 from slipway.sandbox.aws.world import in_background, world
 from slipway.sandbox.kubernetes.layout import CLUSTER_NAME
 
-CREATING, ACTIVE, DELETING, UPDATING = "CREATING", "ACTIVE", "DELETING", "UPDATING"
-FAILED, CREATE_FAILED, DELETE_FAILED = "FAILED", "CREATE_FAILED", "DELETE_FAILED"
 DEFAULT_VERSION = "1.35"
 BUILT_IN_ADDONS = {
     "coredns": "v1.13.2-eksbuild.1",
@@ -112,6 +127,16 @@ class RealCluster(Cluster):
     access_config: dict[str, Any]
     health: dict[str, Any]
     upgrade_policy: dict[str, Any]
+    compute_config: dict[str, Any] | None = None
+    """Of Auto Mode; None without."""
+    storage_config: dict[str, Any] | None = None
+    load_balancer_controller: bool = True
+    """Whether the AWS Load Balancer Controller's bindings are served: as if somebody had installed it, unless it was made in Auto Mode."""
+
+    @property
+    def in_auto_mode(self) -> bool:
+        """Whether EKS runs its nodes."""
+        return bool(self.compute_config)
 
 
 class RealEksBackend(EKSBackend):
@@ -125,12 +150,18 @@ class RealEksBackend(EKSBackend):
         """A cluster; raises ResourceNotFoundException."""
         return cast(RealCluster, super().describe_cluster(name))
 
-    def begin_cluster(self, wanted: dict[str, Any], access_config: dict[str, Any], creator_arn: str) -> RealCluster:
-        """Start a control plane in the background; the cluster is `CREATING` until it answers."""
+    def begin_cluster(
+        self, wanted: dict[str, Any], access_config: dict[str, Any], creator_arn: str, auto_mode: dict[str, Any]
+    ) -> RealCluster:
+        """Start a control plane in the background; the cluster is `CREATING` until it answers. `auto_mode`: its parts; empty without."""
         name = str(wanted["name"])
         if not CLUSTER_NAME.fullmatch(name):
             raise InvalidParameterException(message=f"The cluster name {name!r} must match {CLUSTER_NAME.pattern}")
         _refuse_name_of_other_region(name, self)
+        if auto_mode:
+            arn = f"arn:aws:eks:{self.region_name}:{self.account_id}:cluster/{name}"
+            mode = str((access_config or {}).get("authenticationMode", ""))
+            check_auto_mode(auto_mode["computeConfig"], str(wanted["role_arn"]), arn, mode)
         made = super().create_cluster(**wanted)
         # moto names its class inside; the attributes are the same.
         made.__class__ = RealCluster
@@ -147,6 +178,8 @@ class RealEksBackend(EKSBackend):
         cluster.access_config = defaults | dict(access_config or {})
         cluster.health = {"issues": []}
         cluster.upgrade_policy = {"supportType": "EXTENDED"}
+        cluster.compute_config, cluster.storage_config = auto_mode.get("computeConfig"), auto_mode.get("storageConfig")
+        cluster.load_balancer_controller = not auto_mode
         extras = self.extras[name] = Extras()
         if cluster.access_config["bootstrapClusterCreatorAdminPermissions"]:
             self._admit_creator(cluster, extras, principal_of(creator_arn))
@@ -166,6 +199,7 @@ class RealEksBackend(EKSBackend):
         def work() -> None:
             found.append(clusters.create(cluster.name, token_webhook_url=world().token_webhook_url + cluster.name))
             world().cluster_started(cluster.name)
+            run_auto_nodes(cluster, self._zones_of(cluster))
 
         def done() -> None:
             (info,) = found
@@ -182,6 +216,10 @@ class RealEksBackend(EKSBackend):
             cluster.health = {"issues": [issue]}
 
         in_background("eks", f"create {cluster.name}", work, done=done, failed=failed)
+
+    def set_auto_mode(self, cluster: RealCluster, parts: dict[str, Any], update: Update) -> None:
+        """Turn Auto Mode on, with these parts, or off; its nodes come or go in the background."""
+        switch_auto_mode(cluster, parts, update, self._zones_of(cluster))
 
     def delete_cluster(self, name: str) -> Cluster:
         """Stop and remove the cluster in the background; it is `DELETING` until all of it is gone."""
@@ -294,6 +332,8 @@ class RealEksBackend(EKSBackend):
         for cluster in list(self.clusters.values()):
             if cluster.status == CREATING:
                 self.start_cluster(cast(RealCluster, cluster))
+            elif cluster.status == UPDATING:
+                resume_switch(cluster, self.extras_of(cluster.name).updates.values(), self._zones_of(cluster))
             elif cluster.status == DELETING:
                 cluster.status = ACTIVE
                 self.delete_cluster(cluster.name)
@@ -346,6 +386,10 @@ class RealEksBackend(EKSBackend):
         )
         cluster.resources_vpc_config |= {"vpcId": subnets[0].vpc_id, "clusterSecurityGroupId": group.id}
 
+    def _zones_of(self, cluster: Cluster) -> tuple[str, ...]:
+        subnet_ids = [str(each) for each in cluster.resources_vpc_config.get("subnetIds") or []]
+        return self._zones(subnet_ids) or (f"{self.region_name}a",)
+
     def _zones(self, subnet_ids: list[str]) -> tuple[str, ...]:
         subnets = ec2_backends[self.account_id][self.region_name].describe_subnets()
         return tuple(sorted({subnet.availability_zone for subnet in subnets if subnet.id in subnet_ids}))
@@ -371,6 +415,12 @@ def find_cluster(name: str) -> tuple[RealEksBackend, Cluster] | None:
         if isinstance(backend, RealEksBackend) and name in backend.clusters:
             return backend, backend.clusters[name]
     return None
+
+
+def binding_groups(name: str) -> frozenset[str]:
+    """The API groups of the TargetGroupBindings that a cluster serves; those of a node group where EKS does not know it."""
+    found = find_cluster(name)
+    return bindings_of(found[1]) if found else NODE_GROUP_BINDINGS
 
 
 def _refuse_name_of_other_region(name: str, backend: RealEksBackend) -> None:

@@ -1,8 +1,8 @@
-"""Whether a role's trust policy gives it to EKS Pod Identity."""
+"""Whether a role's trust policy gives it to a service, such as EKS Pod Identity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from slipway.sandbox.aws.iam.documents import PolicyError, parse_policy
 from slipway.sandbox.aws.iam.judge import AccessRequest, Policies, Principal, judge
@@ -13,7 +13,12 @@ ACTIONS = ("sts:AssumeRole", "sts:TagSession")
 
 
 def trusts_pod_identity(document: str, context: Mapping[str, str]) -> bool:
-    """Whether both actions are allowed, and neither denied. `context`: condition keys with their values."""
+    """Whether EKS Pod Identity may take it. `context`: condition keys with their values."""
+    return trusts_service(document, PRINCIPAL, ACTIONS, context)
+
+
+def trusts_service(document: str, service: str, actions: Sequence[str], context: Mapping[str, str]) -> bool:
+    """Whether all actions are allowed to the service, and none denied. `context`: condition keys with their values."""
     try:
         trust = Policies(resource=parse_policy(document), resource_decides=True)
     except PolicyError:
@@ -22,7 +27,7 @@ def trusts_pod_identity(document: str, context: Mapping[str, str]) -> bool:
 
     def allowed(action: str) -> bool:
         request = AccessRequest(
-            principal=Principal(arn="", account="", service=PRINCIPAL),
+            principal=Principal(arn="", account="", service=service),
             action=action,
             resource="*",
             account=context["aws:SourceAccount"],
@@ -30,4 +35,4 @@ def trusts_pod_identity(document: str, context: Mapping[str, str]) -> bool:
         )
         return judge(request, trust).allowed
 
-    return all(allowed(action) for action in ACTIONS)
+    return all(allowed(action) for action in actions)

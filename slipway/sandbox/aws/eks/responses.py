@@ -19,6 +19,7 @@ from moto.eks.responses import EKSResponse
 from slipway.sandbox.aws.callers import caller_arn
 from slipway.sandbox.aws.eks import additions
 from slipway.sandbox.aws.eks.access import POLICY_ARN_PREFIX, POLICY_GROUPS
+from slipway.sandbox.aws.eks.auto_mode import PARTS, UPDATE, asks_for_auto_mode
 from slipway.sandbox.aws.eks.models import BUILT_IN_ADDONS, DEFAULT_VERSION, RealEksBackend, Update
 
 CREATE_FIELDS = {
@@ -46,14 +47,26 @@ class EksResponse(EKSResponse):
     def create_cluster(self) -> ActionResult:
         wanted = {ours: self._get_param(theirs) for ours, theirs in CREATE_FIELDS.items()}
         creator = caller_arn(self.current_account, self.access_key)
-        cluster = self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator)
+        auto = asks_for_auto_mode(self._asked(*PARTS), whole=False)
+        if auto and self._get_param("bootstrapSelfManagedAddons") is not False:
+            raise InvalidParameterException(
+                message="When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false"
+            )
+        parts = self._asked("computeConfig", "storageConfig") if auto else {}
+        cluster = self.backend.begin_cluster(wanted, self._get_param("accessConfig"), creator, parts)
         cluster.upgrade_policy = self._get_param("upgradePolicy") or cluster.upgrade_policy
         return ActionResult({"cluster": cluster})
 
     def update_cluster_config(self) -> ActionResult:
-        """UpdateClusterConfig: the network, the logging or the access mode; nothing of it changes what runs."""
+        """UpdateClusterConfig: the network, the logging or the access mode, of which nothing changes what runs; or Auto Mode."""
         name = self._text("name")
         cluster = self.backend.describe_cluster(name)
+        parts = {part: value for part, value in self._asked(*PARTS).items() if value}
+        if parts:
+            auto = asks_for_auto_mode(parts, whole=True)
+            update = Update(UPDATE, [{"type": part, "value": json.dumps(parts[part])} for part in PARTS])
+            self.backend.set_auto_mode(cluster, parts if auto else {}, update)
+            return self._updated(update)
         changes = {
             field: self._get_param(field)
             for field in ("resourcesVpcConfig", "logging", "accessConfig", "upgradePolicy")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
+from slipway.sandbox.providers.framework.functions import FunctionCall, function
 from slipway.sandbox.providers.framework.resource import Call, Lookup, present, utc_time
 from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 
@@ -66,3 +68,16 @@ class Addon(EksResource):
     def delete_when_free(self, call: Call, id: str, **arguments: Any) -> None:
         """What it installed may stay."""
         super().delete_when_free(call, id, **as_named(call, "preserve"), **arguments)
+
+
+@function("aws:eks/getAddonVersion:getAddonVersion")
+def get_addon_version(call: FunctionCall) -> PropertyMap:
+    """The version that EKS installs by default for a version of Kubernetes, or the newest."""
+    name, version = str(call.required("addonName")), str(call.required("kubernetesVersion"))
+    answer = call.client("eks").describe_addon_versions(addonName=name, kubernetesVersion=version)
+    offered = [offer for addon in answer["addons"] for offer in addon["addonVersions"]]
+    for offer in offered:
+        fits = any(each.get("defaultVersion") for each in offer["compatibilities"])
+        if call.args.get("mostRecent") or fits:
+            return {**call.args, "id": name, "version": offer["addonVersion"], "region": call.region}
+    raise ProviderError(f"{call.token}: EKS has no add-on {name} for Kubernetes {version}")

@@ -13,6 +13,7 @@ from slipway.sandbox.providers.services.eks.base import EksResource, as_named
 CREATE_SECONDS = 30 * 60
 DELETE_SECONDS = 15 * 60
 UPDATE_SECONDS = 60 * 60
+AUTO_MODE = ("computeConfig", "kubernetesNetworkConfig", "storageConfig")
 
 
 class Cluster(EksResource):
@@ -24,7 +25,10 @@ class Cluster(EksResource):
     id_arguments = ("name",)
     delete_seconds = DELETE_SECONDS
     failures = frozenset({"FAILED"})
-    nested_computed = {"vpcConfig": ("clusterSecurityGroupId", "publicAccessCidrs", "vpcId")}
+    nested_computed = {
+        "kubernetesNetworkConfig": ("ipFamily", "serviceIpv4Cidr", "serviceIpv6Cidr"),
+        "vpcConfig": ("clusterSecurityGroupId", "publicAccessCidrs", "vpcId"),
+    }
     force_new = frozenset(
         {
             "name",
@@ -42,7 +46,6 @@ class Cluster(EksResource):
     write_only = frozenset({"bootstrapSelfManagedAddons", "defaultAddonsToRemoves", "forceUpdateVersion"})
     unsupported = frozenset(
         {
-            "computeConfig",
             "controlPlaneScalingConfig",
             "defaultAddonsToRemoves",
             "kubeApiServerConfig",
@@ -50,7 +53,6 @@ class Cluster(EksResource):
             "kubeSchedulerConfig",
             "outpostConfig",
             "remoteNetworkConfig",
-            "storageConfig",
             "zonalShiftConfig",
         }
     )
@@ -64,10 +66,7 @@ class Cluster(EksResource):
                 authenticationMode=access.get("authenticationMode"),
                 bootstrapClusterCreatorAdminPermissions=access.get("bootstrapClusterCreatorAdminPermissions"),
             )
-        if network := inputs.get("kubernetesNetworkConfig"):
-            arguments["kubernetesNetworkConfig"] = present(
-                serviceIpv4Cidr=network.get("serviceIpv4Cidr"), ipFamily=network.get("ipFamily")
-            )
+        arguments |= _auto_mode(inputs)
         if encryption := inputs.get("encryptionConfig"):
             arguments["encryptionConfig"] = [
                 {"resources": encryption["resources"], "provider": {"keyArn": encryption["provider"]["keyArn"]}}
@@ -124,7 +123,10 @@ class Cluster(EksResource):
                 ipFamily=network.get("ipFamily", "ipv4"),
                 serviceIpv4Cidr=network.get("serviceIpv4Cidr", ""),
                 serviceIpv6Cidr=network.get("serviceIpv6Cidr"),
+                elasticLoadBalancing=network.get("elasticLoadBalancing"),
             ),
+            "computeConfig": live.get("computeConfig") or None,
+            "storageConfig": live.get("storageConfig") or None,
             "tagsAll": dict(live.get("tags") or {}),
             "upgradePolicy": {"supportType": (live.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
             "vpcConfig": {
@@ -155,6 +157,12 @@ class Cluster(EksResource):
                 self._await(call, id, eks.update_cluster_config(name=id, accessConfig={"authenticationMode": mode}))
         if call.changes("vpcConfig"):
             self._update_vpc(call, id)
+        if call.changes(*AUTO_MODE):
+            # EKS wants all three whichever of them changes, and not what only CreateCluster takes.
+            changed = _auto_mode(inputs)
+            network = changed.pop("kubernetesNetworkConfig", {})
+            changed["kubernetesNetworkConfig"] = present(elasticLoadBalancing=network.get("elasticLoadBalancing"))
+            self._await(call, id, eks.update_cluster_config(name=id, **changed))
         if call.changes("enabledClusterLogTypes"):
             self._await(
                 call,
@@ -192,6 +200,11 @@ class Cluster(EksResource):
             return update["status"] == "Successful"
 
         call.wait(f"an update of EKS cluster {id}", done, seconds=UPDATE_SECONDS, interval_seconds=2)
+
+
+def _auto_mode(inputs: PropertyMap) -> dict[str, Any]:
+    """The arguments of Auto Mode, as they were given; EKS checks that they go together."""
+    return {name: inputs[name] for name in AUTO_MODE if inputs.get(name)}
 
 
 def _vpc_arguments(config: PropertyMap) -> dict[str, Any]:
