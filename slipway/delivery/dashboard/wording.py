@@ -64,8 +64,10 @@ def waits(place: PlaceStatus, places: Sequence[PlaceStatus]) -> Iterator[str]:
     """What stands before a place: the release that was verified upstream, and the contract migrations."""
     for source in places:
         ready = source.running if source.environment in source.verified else None
-        here = {place.running, place.rollout.candidate if place.rollout else None}
-        if (source.environment, source.service) == (place.promote_from, place.service) and ready and ready not in here:
+        # By their releases: each environment has settings of its own.
+        here = {each.release for each in (place.running, place.rollout and place.rollout.candidate) if each}
+        upstream = (source.environment, source.service) == (place.promote_from, place.service)
+        if upstream and ready and ready.release not in here:
             rejected = place.rejects(ready) or source.rejects(ready)
             command = "rejected" if rejected else f"slipway promote {source.environment} {place.environment}"
             yield f"{ready.version} waits: {command}"

@@ -79,7 +79,7 @@ def test_up_after_changed_settings_leaves_both_colours_and_says_what_differs(
     assert before.diagnostics == []
 
     service = {"name": "orders", "memoryMib": 64, "port": 8081, "slowestRequestSeconds": 5}
-    after = deploy(program, stack="dev", **stack_options, config={"slipway:service": json.dumps(service)})
+    after = deploy(program, stack="dev", **stack_options, config={"slipway:service": service})
 
     def pods(deployed: Deployment) -> list[Any]:
         kinds = ("kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service")

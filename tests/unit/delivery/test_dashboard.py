@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from slipway import delivery
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.dashboard import Overview, build_app
 from slipway.delivery.dashboard.charts import CHARTS, render_chart
 from slipway.delivery.dashboard.overview import period_of
@@ -90,6 +91,9 @@ def test_page_shows_every_environment_and_the_rollout_under_way(page: Browser) -
         assert found, shown
 
 
+MORE_MEMORY = ColourSettings(template='{"memory": "1Gi"}')
+
+
 @pytest.mark.parametrize("by", [1, 2], ids=["staging", "prod"])
 def test_what_waits_is_rejected_or_told_with_its_command(overview: Overview, by: int) -> None:
     places = list(overview.places())
@@ -101,6 +105,11 @@ def test_what_waits_is_rejected_or_told_with_its_command(overview: Overview, by:
     places[2] = replace(places[2], pending_contract=("0002", "0003"))
     assert list(waits(places[2], places)) == ["1.1.0 waits: rejected", "0002, 0003 wait: slipway contract prod"]
     assert list(waits(replace(places[2], live=places[1].live, colours=places[1].colours), places))[1:] == []
+    others = {
+        colour: replace(each, running=each.running and replace(each.running, settings=MORE_MEMORY))
+        for colour, each in places[1].colours.items()
+    }
+    assert list(waits(replace(places[2], live=places[1].live, colours=others), places))[1:] == []
 
 
 def test_rollout_has_a_page_with_its_journal_and_numbers(company: Rehearsal, page: Browser) -> None:
