@@ -81,9 +81,9 @@ def test_up_after_changed_settings_leaves_both_colours_and_says_what_differs(
     service = {"name": "orders", "memoryMib": 64, "port": 8081, "slowestRequestSeconds": 5}
     after = deploy(program, stack="dev", **stack_options, config={"slipway:service": service})
 
-    def pods(deployed: Deployment) -> list[Any]:
+    def pods(deployed: Deployment) -> dict[str, Any]:
         kinds = ("kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service")
-        return [each.inputs for kind in kinds for each in deployed.find(kind)]
+        return {f"{kind} {each.name}": each.inputs for kind in kinds for each in deployed.find(kind)}
 
     assert pods(after) == pods(before)
     (said,) = after.diagnostics
