@@ -6,6 +6,7 @@ from sqlalchemy import create_engine, pool, text
 from sqlalchemy.exc import OperationalError
 
 from orders.settings import load_settings
+from orders.tokens import log_in_by_tokens
 
 # From PostgreSQL 14: what a killed Job has begun ends with it, instead of holding its locks until it is done.
 NOTICE_DEATH = """
@@ -15,7 +16,10 @@ SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_conne
 
 def run() -> None:
     """Run the wanted revisions, each in a transaction of its own so that a failure keeps what came before it."""
-    engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    settings = load_settings()
+    engine = create_engine(settings.database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    if tokens := settings.database_tokens:
+        log_in_by_tokens(engine, tokens)
     with engine.connect() as connection:
         try:
             connection.execute(text(NOTICE_DEATH))
