@@ -7,6 +7,7 @@ names, defaults and outputs are promises; what changes one carries an alias.
 from .blue_green_service import BlueGreenService, BlueGreenServiceArgs, ColourRelease
 from .cluster import Cluster, ClusterArgs
 from .database import Database, DatabaseArgs
+from .database_login import DatabaseLogin
 from .environment import Environment, EnvironmentArgs, NatGateways
 from .errors import ArgsError
 from .image import Image, ImageArgs
@@ -24,6 +25,7 @@ __all__ = [
     "ColourRelease",
     "Database",
     "DatabaseArgs",
+    "DatabaseLogin",
     "Environment",
     "EnvironmentArgs",
     "Image",

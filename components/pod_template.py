@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import pulumi_kubernetes as k8s
 
+from .database_login import CA_FOLDER, LoginNames
 from .errors import ArgsError
 from .load_balancer import DEREGISTRATION_DELAY_SECONDS
+
+CA_VOLUME = "database-ca"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,10 @@ def render_pod_template(
     version: str,
     image: str,
     secret_name: str,
+    login: LoginNames | None,
     pod: PodSettings,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """The template of one colour's pods."""
+    """The template of one colour's pods. `login`: with tokens; None: with the password in the Secret."""
     ports = {"http": pod.port, "metrics": pod.metrics_port}
     plain = {
         "APP_COLOUR": colour,
@@ -77,7 +81,7 @@ def render_pod_template(
         image=image,
         ports=[k8s.core.v1.ContainerPortArgs(name=name, container_port=port) for name, port in ports.items()],
         env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in plain.items()],
-        env_from=[k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret_name))],
+        env_from=[_variables(secret_name, login)],
         resources=k8s.core.v1.ResourceRequirementsArgs(
             requests={"cpu": f"{pod.cpu_millicores}m", "memory": f"{pod.memory_mib}Mi"},
             limits={"memory": f"{pod.memory_mib}Mi"},
@@ -94,7 +98,10 @@ def render_pod_template(
             read_only_root_filesystem=True,
             capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
         ),
-        volume_mounts=[k8s.core.v1.VolumeMountArgs(name="temporary", mount_path="/tmp")],  # noqa: S108 - in the pod
+        volume_mounts=[
+            k8s.core.v1.VolumeMountArgs(name="temporary", mount_path="/tmp"),  # noqa: S108 - in the pod
+            *([k8s.core.v1.VolumeMountArgs(name=CA_VOLUME, mount_path=CA_FOLDER, read_only=True)] if login else []),
+        ],
     )
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labels, "slipway.dev/release": release}),
@@ -120,10 +127,25 @@ def render_pod_template(
             volumes=[
                 k8s.core.v1.VolumeArgs(
                     name="temporary", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit="64Mi")
-                )
+                ),
+                *_authorities(login),
             ],
         ),
     )
+
+
+def _variables(secret_name: str, login: LoginNames | None) -> k8s.core.v1.EnvFromSourceArgs:
+    if login is None:
+        return k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret_name))
+    return k8s.core.v1.EnvFromSourceArgs(config_map_ref=k8s.core.v1.ConfigMapEnvSourceArgs(name=login.app))
+
+
+def _authorities(login: LoginNames | None) -> list[k8s.core.v1.VolumeArgs]:
+    """Not by subPath: pods see new authorities without a restart."""
+    if login is None:
+        return []
+    source = k8s.core.v1.ConfigMapVolumeSourceArgs(name=login.ca)
+    return [k8s.core.v1.VolumeArgs(name=CA_VOLUME, config_map=source)]
 
 
 def _probe(path: str, port: int, *, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeArgs:

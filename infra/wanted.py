@@ -23,6 +23,8 @@ class WantedRelease(_Document):
     release: str
     version: str
     image: str
+    login: Literal["password", "tokens"] = "password"
+    """How its image logs in to the database; releases of before November 2026 know the password only."""
 
 
 class WantedFloor(_Document):
@@ -45,7 +47,9 @@ class Wanted(_Document):
     def releases(self) -> dict[str, ColourRelease | None]:
         """What each colour runs, as the service component takes it."""
         return {
-            colour: ColourRelease(release=wanted.release, version=wanted.version, image=wanted.image)
+            colour: ColourRelease(
+                release=wanted.release, version=wanted.version, image=wanted.image, login=wanted.login
+            )
             if (wanted := self.colours.get(colour))
             else None
             for colour in ("blue", "green")

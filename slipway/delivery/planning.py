@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import MigrationPhase, Release, Revision
+from slipway.delivery.model.release import Login, MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
 from slipway.delivery.model.schema import MigrationPlan, Schema
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -39,10 +39,12 @@ class Plan:
 
 def as_colour_release(release: Release) -> ColourRelease:
     """What a colour runs when it runs `release`."""
-    return ColourRelease(release=release.id, image=release.image, version=release.version)
+    return ColourRelease(release=release.id, image=release.image, version=release.version, login=release.login)
 
 
-def build_release(service: str, image: str, source: SourceFacts, now: datetime) -> Release:
+def build_release(
+    service: str, image: str, source: SourceFacts, now: datetime, *, login: Login = Login.PASSWORD
+) -> Release:
     """The release object of this checkout and this image."""
     return Release(
         id="",
@@ -56,13 +58,14 @@ def build_release(service: str, image: str, source: SourceFacts, now: datetime) 
         policy_version=source.policy_version,
         revisions=source.revisions,
         created_at=now,
+        login=login,
     ).named()
 
 
 def draft_release(service: str, target: Target | None, source: SourceFacts, now: datetime) -> Release:
     """The release of this checkout before its image is built: it has the image that the stack built last, if any."""
     image = target.image.reference if target and target.image else f"{service}@sha256:{'0' * 64}"
-    return build_release(service, image, source, now)
+    return build_release(service, image, source, now, login=target.login if target else Login.PASSWORD)
 
 
 def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple[Step, ...]:

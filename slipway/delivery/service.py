@@ -369,7 +369,7 @@ def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
             where="delivery.image",
             remedy="set the build context in the stack file",
         )
-    return build_release(ctx.place.service, target.image.reference, ctx.source.facts(), asked_at)
+    return build_release(ctx.place.service, target.image.reference, ctx.source.facts(), asked_at, login=target.login)
 
 
 def _attest(ctx: Context, target: Target, made: Release) -> None:

@@ -23,6 +23,15 @@ class MigrationPhase(StrEnum):
     CONTRACT = "contract"
 
 
+class Login(StrEnum):
+    """How a release logs in to its database. What runs keeps its own way while a newer release has another."""
+
+    PASSWORD = "password"  # noqa: S105 - not one
+    """The master user's, from a Secret."""
+    TOKENS = "tokens"
+    """As a user of the service's own, by IAM."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Revision:
     """One migration by its Alembic id."""
@@ -56,6 +65,8 @@ class Release:
     """Every migration the image knows, oldest first."""
     created_at: datetime
     """When it was asked for, before any wait: what was asked for earlier is older."""
+    login: Login = Login.PASSWORD
+    """As the program offered when the release was made."""
 
     def __post_init__(self) -> None:
         if not DIGEST.search(self.image):
@@ -77,6 +88,8 @@ class Release:
     def fingerprint(self) -> str:
         """Hex SHA-256 over everything that makes this release what it is; neither id nor times are part of it."""
         content = {key: value for key, value in asdict(self).items() if key not in {"id", "created_at"}}
+        if self.login is Login.PASSWORD:
+            del content["login"]  # releases of before this field keep their ids
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def named(self) -> Release:

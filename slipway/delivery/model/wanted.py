@@ -10,6 +10,7 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.release import Login
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class ColourRelease:
     release: str
     image: str
     version: str
+    login: Login = Login.PASSWORD
 
 
 @dataclass(frozen=True, kw_only=True)
