@@ -8,6 +8,7 @@ from .blue_green_service import BlueGreenService, BlueGreenServiceArgs, ColourRe
 from .cluster import Cluster, ClusterArgs
 from .compute import Compute
 from .database import Database, DatabaseArgs
+from .database_login import DatabaseLogin
 from .environment import Environment, EnvironmentArgs, NatGateways
 from .errors import ArgsError
 from .image import Image, ImageArgs
@@ -26,6 +27,7 @@ __all__ = [
     "Compute",
     "Database",
     "DatabaseArgs",
+    "DatabaseLogin",
     "Environment",
     "EnvironmentArgs",
     "Image",

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .compute import Compute
+from .database_login import DatabaseLogin, LoginNames, app_permission, build_database_login, login_names
 from .errors import ArgsError
 from .load_balancer import COLOURS
 from .pod_identity import Permission, build_pod_identity
@@ -25,6 +26,7 @@ READINESS_GATE_LABELS = (
 )
 """Pods of such a namespace are ready only once the load balancer calls them healthy."""
 REVISION_DIGITS = 12
+PASSWORD, TOKENS = "password", "tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,12 @@ class ColourRelease:
     secrets: str | None = None
     """Which values of `environment` this colour keeps: the output `secrets_revision` of when it was released. It has a Secret of its
     own, which never changes. None: the present values."""
+    login: str = PASSWORD
+    """How it logs in to its database: `password`, by the variables in `environment`, or `tokens`, by `database`."""
 
     def __post_init__(self) -> None:
+        if self.login not in (PASSWORD, TOKENS):
+            raise ArgsError("login", got=self.login, want=f"{PASSWORD} or {TOKENS}")
         if "@sha256:" not in self.image:
             raise ArgsError("image", got=self.image, want="a reference by digest: <repository>@sha256:<64 hex digits>")
         if self.template is not None:
@@ -69,9 +75,11 @@ class BlueGreenServiceArgs:
     """What each colour runs; None, or left out: no pods of that colour."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
     """The load balancer's target group of each colour."""
-    environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]
-    """Environment variables that are secret; they live in a Kubernetes Secret, `<service>-database`, and in one of each colour that
-    keeps its own."""
+    environment: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    """Environment variables that are secret, for releases that log in with a password; they live in a Kubernetes Secret,
+    `<service>-database`, and in one of each colour that keeps its own. None: there is no Secret."""
+    database: DatabaseLogin | None = None
+    """The database that releases with tokens log in to."""
     permissions: Sequence[Permission] = ()
     """What its pods may do in AWS. None: their role exists and may do nothing."""
     permissions_boundary_arn: pulumi.Input[str] | None = None
@@ -94,6 +102,10 @@ class BlueGreenServiceArgs:
         for name, colours in (("colours", self.colours), ("floors", self.floors)):
             if not set(colours) <= set(COLOURS):
                 raise ArgsError(name, got=sorted(colours), want="blue, green or both")
+        logins = {release.login for release in self.colours.values() if release}
+        for login, argument in ((PASSWORD, "environment"), (TOKENS, "database")):
+            if login in logins and getattr(self, argument) is None:
+                raise ArgsError(argument, got=None, want=f"a value: a colour logs in with {login}")
         if not 0 < self.minimum_replicas <= self.maximum_replicas:
             raise ArgsError(
                 "minimum_replicas, maximum_replicas",
@@ -105,13 +117,16 @@ class BlueGreenServiceArgs:
 class BlueGreenService(pulumi.ComponentResource):
     """Two Deployments of one service, each behind a target group of its own, autoscaled and safe to drain.
 
-    Creates: a namespace, and in it Secrets and a ServiceAccount; an IAM role of that account's own, associated by EKS Pod Identity; for
-    each colour a Service and a TargetGroupBinding; for each colour that runs a Deployment, a HorizontalPodAutoscaler and a
-    PodDisruptionBudget. It takes a Kubernetes and an AWS provider.
-    Not: traffic. Weights belong to the load balancer's listener.
-    Outputs: namespace, deployment_names, secret_name - known at preview; pod_template, secrets_revision - what a colour is given now,
-    for `ColourRelease` to keep, without secrets in plain text, known once `environment` is; role_arn - known after apply.
-    Errors: ArgsError on compute, colours, floors, image (not by digest), template and replicas, before any resource.
+    Creates: a namespace, and in it Secrets (`environment`) and a ServiceAccount; an IAM role of that account's own, associated by EKS Pod
+    Identity; the same for the Jobs of `database`, and ConfigMaps that say how to log in; for each colour a Service and a
+    TargetGroupBinding; for each colour that runs a Deployment, a HorizontalPodAutoscaler and a PodDisruptionBudget. It takes a Kubernetes
+    and an AWS provider.
+    Not: traffic. Weights belong to the load balancer's listener. Nor the database's users: a Job makes them, with the release's image.
+    Outputs: namespace, deployment_names, secret_name, database_login (names of what Jobs need) - known at preview; pod_template,
+    secrets_revision - what a colour is given now, for `ColourRelease` to keep, without secrets in plain text, known once `environment` is
+    (secrets_revision is None without one); role_arn - known after apply.
+    Errors: ArgsError on compute, colours, floors, image (not by digest), template, login without what it needs, and replicas, before any
+    resource.
     Promises: Services and bindings of both colours always exist, so that a release never creates a path for traffic, only pods. Pods
     are made after the role's association; AWS may take some seconds more to give new pods its credentials. A colour with a `template`
     and `secrets` of its own is not changed by other settings or secrets.
@@ -121,7 +136,8 @@ class BlueGreenService(pulumi.ComponentResource):
     deployment_names: dict[str, str]
     secret_name: str
     pod_template: pulumi.Output[str]
-    secrets_revision: pulumi.Output[str]
+    secrets_revision: pulumi.Output[str | None]
+    database_login: dict[str, str]
     role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: BlueGreenServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -144,12 +160,7 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         self.namespace = namespace.metadata.name
         self.secret_name = f"{args.service}-database"
-        secret = k8s.core.v1.Secret(
-            f"{name}-database",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=self.secret_name, namespace=self.namespace),
-            string_data=args.environment,
-            opts=child,
-        )
+        needs = [*self._secret(), *self._login()]
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=args.service, namespace=self.namespace),
@@ -161,18 +172,23 @@ class BlueGreenService(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             namespace=args.service,
             service_account=args.service,
-            permissions=args.permissions,
+            permissions=[
+                *args.permissions,
+                *([app_permission(args.service, args.database)] if args.database else []),
+            ],
             boundary_arn=args.permissions_boundary_arn,
             opts=child,
         )
         self.role_arn = role.arn
         self.pod_template = pulumi.Output.json_dumps(self._template, sort_keys=True)
-        self.secrets_revision = _revise(args.environment)
+        self.secrets_revision = (
+            _revise(args.environment) if args.environment is not None else pulumi.Output.from_input(None)
+        )
         for colour in COLOURS:
             path = self._path(colour)
             release = args.colours.get(colour)
             if release is not None:
-                self._pods(colour, release, [secret, account, *identity, *path])
+                self._pods(colour, release, [*needs, account, *identity, *path])
         self.deployment_names = {colour: f"{args.service}-{colour}" for colour in COLOURS}
         self.register_outputs(
             {
@@ -181,9 +197,43 @@ class BlueGreenService(pulumi.ComponentResource):
                 "secretName": self.secret_name,
                 "podTemplate": self.pod_template,
                 "secretsRevision": self.secrets_revision,
+                "databaseLogin": self.database_login,
                 "roleArn": self.role_arn,
             }
         )
+
+    def _secret(self) -> list[pulumi.Resource]:
+        if self._args.environment is None:
+            return []
+        return [
+            k8s.core.v1.Secret(
+                f"{self._name}-database",
+                metadata=k8s.meta.v1.ObjectMetaArgs(name=self.secret_name, namespace=self.namespace),
+                string_data=self._args.environment,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        ]
+
+    def _login(self) -> list[pulumi.Resource]:
+        args = self._args
+        if args.database is None:
+            self.database_login = {}
+            return []
+        names = self._login_names
+        self.database_login = {"caConfigMap": names.ca, "migrations": names.migrations, "roles": names.roles}
+        return build_database_login(
+            self._name,
+            service=args.service,
+            login=args.database,
+            cluster_name=args.cluster_name,
+            namespace=self.namespace,
+            boundary_arn=args.permissions_boundary_arn,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    @property
+    def _login_names(self) -> LoginNames:
+        return login_names(self._args.service)
 
     def _labels(self, colour: str) -> dict[str, str]:
         return {"app.kubernetes.io/name": self._args.service, "slipway.dev/colour": colour}
@@ -248,7 +298,7 @@ class BlueGreenService(pulumi.ComponentResource):
     def _pods(self, colour: str, release: ColourRelease, needs: list[pulumi.Resource]) -> None:
         child = pulumi.ResourceOptions(parent=self)
         args = self._args
-        secret = self._secret_of(colour, release) if release.secrets else None
+        secret = self._secret_of(colour, release) if release.secrets and release.login == PASSWORD else None
         template = dress_pod_template(
             self._template_of(colour),
             selector=self._labels(colour),
@@ -256,6 +306,7 @@ class BlueGreenService(pulumi.ComponentResource):
             image=release.image,
             environment={"APP_COLOUR": colour, "APP_RELEASE": release.release, "APP_VERSION": release.version},
             secret_name=f"{args.service}-{colour}-{release.secrets}" if secret else self.secret_name,
+            login=self._login_names if release.login == TOKENS else None,
         )
         deployment = k8s.apps.v1.Deployment(
             f"{self._name}-{colour}",

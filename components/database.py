@@ -45,6 +45,11 @@ class DatabaseArgs:
     """Days of point-in-time recovery, 1 to 35."""
     log_retention_days: int = 30
     """Days for which PostgreSQL's logs are kept; one of the values that CloudWatch Logs accepts."""
+    iam_authentication: bool = True
+    """Let members of the role `rds_iam` log in with tokens, and with nothing else. Takes 300 to 1,000 MiB of memory at work."""
+    master_password: bool = True
+    """Have the master user's password in `environment`. RDS changes it every seven days, and nothing tells who has the old one; False:
+    nothing here reads it."""
     protect: bool = False
     """Refuse to delete the database, in Pulumi and in AWS, and keep a last snapshot."""
 
@@ -67,14 +72,19 @@ class Database(pulumi.ComponentResource):
     Creates: RDS instance (holds data), subnet group, parameter group, security group, CloudWatch log groups, a Secrets Manager secret
     (made by RDS).
     Not: read replicas, a proxy, per-service users.
-    Outputs: host, port, instance_identifier - known after apply; environment - the five DATABASE_* variables, the password secret.
+    Outputs: host, port, database_name, instance_identifier, instance_arn, resource_id, master_secret_arn - known after apply; environment -
+    the DATABASE_* variables of the master user, the password secret, if it is among them.
     Errors: ArgsError on storage_gib, backup_days and log_retention_days, before any resource.
     Promises: the instance is called `<name>-postgresql` (one made before November 2026 keeps its name).
     """
 
     host: pulumi.Output[str]
     port: pulumi.Output[int]
+    database_name: pulumi.Output[str]
     instance_identifier: pulumi.Output[str]
+    instance_arn: pulumi.Output[str]
+    resource_id: pulumi.Output[str]
+    master_secret_arn: pulumi.Output[str]
     environment: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -119,6 +129,7 @@ class Database(pulumi.ComponentResource):
             db_name=args.database_name,
             username="slipway",
             manage_master_user_password=True,
+            iam_database_authentication_enabled=args.iam_authentication,
             master_user_secret_kms_key_id=args.key_arn,
             port=POSTGRESQL_PORT,
             db_subnet_group_name=subnets.name,
@@ -140,29 +151,40 @@ class Database(pulumi.ComponentResource):
                 parent=self, protect=args.protect, depends_on=logs, ignore_changes=["identifier"]
             ),
         )
-        secret_arn = instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn)
-        version = aws.secretsmanager.get_secret_version_output(
-            secret_id=secret_arn, opts=pulumi.InvokeOutputOptions(parent=self)
-        )
-        password = pulumi.Output.secret(version.secret_string.apply(lambda text: str(json.loads(text)["password"])))
         self.host = instance.address
         self.port = instance.port
+        self.database_name = instance.db_name
         self.instance_identifier = instance.identifier
+        self.instance_arn = instance.arn
+        self.resource_id = instance.resource_id
+        self.master_secret_arn = instance.master_user_secrets.apply(lambda secrets: str(secrets[0].secret_arn))
         self.environment = {
             "DATABASE_HOST": instance.address,
             "DATABASE_PORT": instance.port.apply(str),
             "DATABASE_NAME": instance.db_name,
             "DATABASE_USER": instance.username,
-            "DATABASE_PASSWORD": password,
         }
+        if args.master_password:
+            self.environment["DATABASE_PASSWORD"] = self._read_password()
         self.register_outputs(
             {
                 "host": self.host,
                 "port": self.port,
+                "databaseName": self.database_name,
                 "instanceIdentifier": self.instance_identifier,
+                "instanceArn": self.instance_arn,
+                "resourceId": self.resource_id,
+                "masterSecretArn": self.master_secret_arn,
                 "environment": self.environment,
             }
         )
+
+    def _read_password(self) -> pulumi.Output[str]:
+        """As it is now: the one who asks has to be allowed to read the secret."""
+        version = aws.secretsmanager.get_secret_version_output(
+            secret_id=self.master_secret_arn, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        return pulumi.Output.secret(version.secret_string.apply(lambda text: str(json.loads(text)["password"])))
 
     def _door(self, args: DatabaseArgs) -> aws.ec2.SecurityGroup:
         """A security group that lets the named clients in, and nobody out."""

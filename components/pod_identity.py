@@ -37,14 +37,16 @@ def build_pod_identity(
     permissions: Sequence[Permission],
     boundary_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
+    part: str = "pods",
 ) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
     """The role of one service account, and what its pods must not start before: they get credentials only if the association exists.
 
-    The role trusts EKS for this service account alone. Nothing of it waits for the namespace, which AWS does not look for.
+    Children are named `<name>-<part>`; CI may write policies where that begins with `<name>-pods`. The role trusts EKS for this service
+    account alone. Nothing of it waits for the namespace, which AWS does not look for.
     Source: EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity".
     """
     role = aws.iam.Role(
-        f"{name}-pods",
+        f"{name}-{part}",
         assume_role_policy=_render_trust(namespace, service_account),
         permissions_boundary=boundary_arn,
         opts=opts,
@@ -52,9 +54,9 @@ def build_pod_identity(
     needed: list[pulumi.Resource] = []
     if permissions:
         policy = _render_policy(permissions)
-        needed.append(aws.iam.RolePolicy(f"{name}-pods", role=role.name, policy=policy, opts=opts))
+        needed.append(aws.iam.RolePolicy(f"{name}-{part}", role=role.name, policy=policy, opts=opts))
     association = aws.eks.PodIdentityAssociation(
-        f"{name}-pods",
+        f"{name}-{part}",
         cluster_name=cluster_name,
         namespace=namespace,
         service_account=service_account,

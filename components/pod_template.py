@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .database_login import CA_FOLDER, LoginNames
 from .errors import ArgsError
 from .load_balancer import DEREGISTRATION_DELAY_SECONDS
+
+CA_VOLUME = "database-ca"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,23 +107,35 @@ def dress_pod_template(
     image: str,
     environment: Mapping[str, str],
     secret_name: str,
+    login: LoginNames | None,
 ) -> dict[str, Any]:
     """The template of one colour's pods: the shared part, and what tells this release in this colour from others.
 
-    `selector`: the labels that tell the colour's pods from all others; `labels`: more of them.
+    `selector`: the labels that tell the colour's pods from all others; `labels`: more of them. `login`: with tokens; None: with the
+    password in the Secret.
     """
     spec = template["spec"]
     first, *others = spec["containers"]
+    variables = {"configMapRef": {"name": login.app}} if login else {"secretRef": {"name": secret_name}}
+    # Not by subPath: pods see new authorities without a restart.
+    mounts = [{"name": CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}] if login else []
+    volumes = [{"name": CA_VOLUME, "configMap": {"name": login.ca}}] if login else []
     container = {
         **first,
         "image": image,
         "env": [*({"name": name, "value": value} for name, value in environment.items()), *first.get("env", ())],
-        "envFrom": [{"secretRef": {"name": secret_name}}, *first.get("envFrom", ())],
+        "envFrom": [variables, *first.get("envFrom", ())],
+        "volumeMounts": [*first.get("volumeMounts", ()), *mounts],
     }
     spread = [{**each, "labelSelector": {"matchLabels": selector}} for each in spec["topologySpreadConstraints"]]
     return {
         "metadata": {"labels": {**selector, **labels}},
-        "spec": {**spec, "containers": [container, *others], "topologySpreadConstraints": spread},
+        "spec": {
+            **spec,
+            "containers": [container, *others],
+            "topologySpreadConstraints": spread,
+            "volumes": [*spec.get("volumes", ()), *volumes],
+        },
     }
 
 

@@ -14,6 +14,7 @@ from components import (
     Compute,
     Database,
     DatabaseArgs,
+    DatabaseLogin,
     Environment,
     EnvironmentArgs,
     Image,
@@ -26,6 +27,8 @@ from components import (
     Permission,
     PodSettings,
 )
+from components.blue_green_service import PASSWORD
+from infra.authorities import load_ca_bundle
 from infra.live_settings import tell_differences
 from infra.providers import build_aws_provider, build_docker_provider
 from infra.settings import StackSettings, load_settings
@@ -58,6 +61,9 @@ def deploy() -> None:
         service=service.name,
         opts=pulumi.InvokeOptions(provider=cloud),
     )
+
+    ca_bundle = load_ca_bundle(settings.database.ca_bundle, environment=environment_name, region=region)
+    needs_password = any(release and release.login == PASSWORD for release in wanted.releases().values())
 
     zones = settings.network.zones
     environment = Environment(
@@ -107,6 +113,7 @@ def deploy() -> None:
             multi_az=settings.database.multi_az,
             backup_days=settings.database.backup_days,
             log_retention_days=settings.monitoring.log_retention_days,
+            master_password=needs_password,
             protect=settings.database.protect,
         ),
         opts=in_cloud,
@@ -148,7 +155,19 @@ def deploy() -> None:
             compute=compute,
             colours=wanted.releases(),
             target_group_arns=balancer.target_group_arns,
-            environment=database.environment,
+            # As long as a release of before may run: RDS changes this password, and pods keep the old one.
+            environment=database.environment if needs_password else None,
+            database=DatabaseLogin(
+                host=database.host,
+                port=database.port,
+                database_name=database.database_name,
+                region=region,
+                instance_arn=database.instance_arn,
+                resource_id=database.resource_id,
+                master_secret_arn=database.master_secret_arn,
+                key_arn=environment.key_arn,
+                ca_bundle=ca_bundle,
+            ),
             minimum_replicas=service.replicas.minimum,
             maximum_replicas=service.replicas.maximum,
             floors=wanted.floors_at(datetime.now(UTC)),
@@ -186,10 +205,9 @@ def deploy() -> None:
         opts=in_cloud,
     )
     image = _build_image(settings, cloud)
-    present = pulumi.Output.all(pair.pod_template, pair.secrets_revision).apply(
-        lambda parts: ColourSettings(
-            template=parts[0], secrets=parts[1], deregistration_delay_seconds=deregistration_delay
-        )
+    # No secrets: what is released now logs in with tokens.
+    present = pair.pod_template.apply(
+        lambda template: ColourSettings(template=template, deregistration_delay_seconds=deregistration_delay)
     )
     tell_differences(environment_name, pinned.get(wanted.live or ""), present)
 
@@ -218,6 +236,7 @@ def deploy() -> None:
             "deployments": pair.deployment_names,
             "colourSettings": present.apply(lambda settings: settings.model_dump(by_alias=True)),
             "databaseSecretName": pair.secret_name,
+            "databaseLogin": pair.database_login,
             "image": {"repository": image.repository_url, "reference": image.reference} if image else None,
             "notifications": {
                 "webhookUrl": pulumi.Config("slipway").get_secret("webhookUrl"),

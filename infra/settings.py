@@ -87,6 +87,8 @@ class DatabaseSettings(_Settings):
     storage_gib: Annotated[int, Field(ge=20)] = 20
     multi_az: bool = False
     backup_days: Annotated[int, Field(ge=1, le=35)] = 7
+    ca_bundle: str = ""
+    """File with the certificates of RDS's authorities, in PEM, relative to the project: AWS's bundle of the region."""
     protect: bool = False
 
 

@@ -27,6 +27,8 @@ class WantedRelease(_Document):
     image: str
     settings: ColourSettings | None = None
     """What it was released with; None: it was released by an earlier version, and follows the stack file."""
+    login: Literal["password", "tokens"] = "password"
+    """How its image logs in to the database; releases of before November 2026 know the password only."""
 
 
 class WantedFloor(_Document):
@@ -55,6 +57,7 @@ class Wanted(_Document):
                 image=wanted.image,
                 template=wanted.settings.template if wanted.settings else None,
                 secrets=wanted.settings.secrets if wanted.settings else None,
+                login=wanted.login,
             )
             if (wanted := self.colours.get(colour))
             else None

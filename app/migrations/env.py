@@ -6,6 +6,7 @@ from sqlalchemy import create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
 from orders.settings import load_settings
+from orders.tokens import log_in_by_tokens
 
 # From PostgreSQL 14: what a killed Job has begun ends with it, instead of holding its locks until it is done.
 NOTICE_DEATH = """
@@ -19,7 +20,10 @@ def run() -> None:
     With `-x backfill=<revision>` the batches of that one run instead, beside migrations of later releases.
     """
     filling = context.get_x_argument(as_dictionary=True).get("backfill")
-    engine = create_engine(load_settings().database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    settings = load_settings()
+    engine = create_engine(settings.database_url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    if tokens := settings.database_tokens:
+        log_in_by_tokens(engine, tokens)
     with engine.connect() as connection:
         try:
             connection.execute(text(NOTICE_DEATH))

@@ -18,7 +18,8 @@ def main() -> None:
     """Run the service."""
     settings = load_settings()
     configure_logs(colour=settings.app_colour, release=settings.app_release, version=settings.app_version)
-    service = Service(settings, OrderStore(settings.database_url, settings.database_connections))
+    store = OrderStore(settings.database_url, settings.database_connections, make_token=settings.database_tokens)
+    service = Service(settings, store)
     config = uvicorn.Config(
         service.application(),
         host="0.0.0.0",  # noqa: S104 - in a pod, whose address is not known before

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import URL, NullPool, text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from orders.model import NewOrder, Order
+from orders.tokens import log_in_by_tokens
 
 Result = TypeVar("Result")
 
@@ -32,7 +33,15 @@ class UndecidedError(SQLAlchemyError):
 class OrderStore:
     """Reads and writes orders; one pool per process."""
 
-    def __init__(self, database_url: URL, connections: int, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        database_url: URL,
+        connections: int,
+        *,
+        make_token: Callable[[], str] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`make_token` makes what each new connection logs in with; None: the password of `database_url`."""
         self._patience_seconds = patience_seconds
         arguments = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -41,15 +50,20 @@ class OrderStore:
         }
         # No more than `connections`, ever: while a release goes up, the pods of both colours share the database's slots.
         # One of them is readiness's own, or a busy pool would look like a database that is away.
-        self._engine: AsyncEngine = create_async_engine(
-            database_url,
-            pool_size=connections - 1,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_SECONDS,
-            pool_pre_ping=True,  # a connection that was cut while idle is replaced before a request meets it
-            connect_args=arguments,
+        self._engine, self._apart = (
+            create_async_engine(
+                database_url,
+                pool_size=size,
+                max_overflow=0,
+                pool_timeout=POOL_TIMEOUT_SECONDS,
+                pool_pre_ping=True,  # a connection that was cut while idle is replaced before a request meets it
+                connect_args=arguments,
+            )
+            for size in (connections - 1, 1)
         )
-        self._apart: AsyncEngine = create_async_engine(database_url, poolclass=NullPool, connect_args=arguments)
+        if make_token:
+            for engine in (self._engine, self._apart):
+                log_in_by_tokens(engine.sync_engine, make_token)
 
     async def add(self, order: NewOrder) -> Order:
         """Store a new order: once, though a connection may be lost between the commit and the word of it."""
@@ -90,13 +104,17 @@ class OrderStore:
         return rows[0]["version_num"] if rows else "none"
 
     async def ping(self) -> None:
-        """Ask the schema's revision over a new connection, once; raises SQLAlchemyError where the database does not answer."""
+        """Ask the schema's revision over a connection of its own, once; raises SQLAlchemyError where the database does not answer.
+
+        The connection is kept: who is logged in needs no credentials, and their endpoint may be away for longer than the grace lasts.
+        """
         async with self._apart.connect() as connection:
             await connection.execute(text("SELECT version_num FROM alembic_version"))
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+        await self._apart.dispose()
 
     async def _rows(self, statement: Any, **parameters: Any) -> list[dict[str, Any]]:
         return await self._patiently(self._once, statement, **parameters)

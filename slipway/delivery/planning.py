@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import Release, Revision
+from slipway.delivery.model.release import Login, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
 from slipway.delivery.model.schema import MigrationPlan
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -45,11 +45,19 @@ class Plan:
 
 def as_colour_release(release: Release, settings: ColourSettings | None) -> ColourRelease:
     """What a colour runs when it runs `release` with `settings`."""
-    return ColourRelease(release=release.id, image=release.image, version=release.version, settings=settings)
+    return ColourRelease(
+        release=release.id, image=release.image, version=release.version, settings=settings, login=release.login
+    )
 
 
 def build_release(
-    service: str, image: str, source: SourceFacts, now: datetime, settings: ColourSettings | None
+    service: str,
+    image: str,
+    source: SourceFacts,
+    now: datetime,
+    settings: ColourSettings | None,
+    *,
+    login: Login = Login.PASSWORD,
 ) -> Release:
     """The release object of this checkout and this image, to be tried with `settings` first."""
     return Release(
@@ -65,13 +73,15 @@ def build_release(
         revisions=source.revisions,
         created_at=now,
         settings_revision=settings.revision if settings else "",
+        login=login,
     ).named()
 
 
 def draft_release(service: str, target: Target | None, source: SourceFacts, now: datetime) -> Release:
     """The release of this checkout before its image is built: it has the image that the stack built last, if any."""
     image = target.image.reference if target and target.image else f"{service}@sha256:{'0' * 64}"
-    return build_release(service, image, source, now, target.colour_settings if target else None)
+    settings, login = (target.colour_settings, target.login) if target else (None, Login.PASSWORD)
+    return build_release(service, image, source, now, settings, login=login)
 
 
 def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple[Step, ...]:

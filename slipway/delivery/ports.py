@@ -227,8 +227,12 @@ class Cluster(Protocol):
         """What the nodes still take of the colour's pods; None: it runs nothing."""
         ...
 
+    def make_users(self, release: ColourRelease, tell: Callable[[str], None]) -> None:
+        """Make the database's users that the release logs in as, where there are to be any; again if need be. OperationError otherwise."""
+        ...
+
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
-        """Run the migrations up to and with the last one, once; OperationError when they fail."""
+        """Run the migrations up to and with the last one, once, after `make_users`; OperationError when they fail."""
         ...
 
     def backfill(self, revision: str, run: str) -> Backfill | None:

@@ -277,6 +277,9 @@ class Runner:
         elif isinstance(action, PointTestRoute):
             world.balancer.point_test(action.colour)
         elif isinstance(action, Converge):
+            if rollout.kind is Kind.RELEASE and rollout.phase is Phase.DEPLOYING and rollout.candidate:
+                # Where nothing had to be migrated, nothing has made them yet; on the way back they are there.
+                world.cluster.make_users(rollout.candidate, self._log("roles"))
             bring_stack_up(ctx, self._keeper, before=lambda: refuse_used(ctx, world.balancer, rollout.colour))
         elif isinstance(action, Migrate):
             self._migrate(rollout, action)
@@ -287,12 +290,14 @@ class Runner:
         running = rollout.candidate or rollout.original.colour(rollout.colour.other)
         if running is None:
             raise OperationError("no release runs here whose migrations could be run", where=str(self._ctx.place))
-        self._world.cluster.migrate(
-            running, action.revisions, lambda line: self._emit(LogLine(**self._base(line), source="migration"))
-        )
+        self._world.cluster.migrate(running, action.revisions, self._log("migration"))
         ledger, place = self._ctx.ledger, self._ctx.place
         schema = self._patiently(lambda: ledger.schema(place)).with_applied(action.revisions)
         self._patiently(lambda: ledger.write_schema(place, schema, self._keeper.lease))
+
+    def _log(self, source: str) -> Callable[[str], None]:
+        """What passes on the lines of a log."""
+        return lambda line: self._emit(LogLine(**self._base(line), source=source))
 
     def _smoke(self, rollout: Rollout, action: SmokeTest) -> None:
         if rollout.candidate is None:

@@ -325,9 +325,8 @@ def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
             where="delivery.image",
             remedy="set the build context in the stack file",
         )
-    return build_release(
-        ctx.place.service, target.image.reference, ctx.source.facts(), asked_at, target.colour_settings
-    )
+    facts, settings = ctx.source.facts(), target.colour_settings
+    return build_release(ctx.place.service, target.image.reference, facts, asked_at, settings, login=target.login)
 
 
 def _attest(ctx: Context, target: Target, made: Release) -> None:

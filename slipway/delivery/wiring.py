@@ -141,6 +141,7 @@ class LazyCluster:
             service=target.service,
             deployments=target.deployments,
             secret_name=target.database_secret_name,
+            login=target.database_login,
             replicas=target.replicas,
             maximum_nodes=target.cluster.maximum_nodes,
         )
@@ -160,6 +161,10 @@ class LazyCluster:
     def room(self, colour: Colour) -> Room | None:
         """See `Cluster.room`."""
         return self._cluster.room(colour)
+
+    def make_users(self, release: ColourRelease, tell: Callable[[str], None]) -> None:
+        """See `Cluster.make_users`."""
+        self._cluster.make_users(release, tell)
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""

@@ -23,11 +23,10 @@ from slipway.sandbox.certificates import (
     write_authority,
     write_identity,
 )
+from slipway.sandbox.paths import DATABASE_AUTHORITY as AUTHORITY
 from slipway.sandbox.paths import SandboxPaths, private_folder
 from slipway.sandbox.ports import HOST_ADDRESS, LOOPBACK
 
-AUTHORITY = "rds-ca-ecc384-g1"
-"""The one of RDS's authorities whose kind of key the sandbox's has."""
 LOGIN_PREFIX, LOGIN_SUFFIX = "uid=", ",dc="
 """How PostgreSQL names user and server when it asks whether a token is good: `uid=<user>,dc=<server>`."""
 IAM_ROLE = "rds_iam"
@@ -56,13 +55,10 @@ class DatabaseAuthority:
     """The authority of all databases of one sandbox. Clients verify servers with its certificate."""
 
     def __init__(self, paths: SandboxPaths) -> None:
-        self._folder = paths.sandbox / "rds-ca"
-        self._lock = threading.Lock()
-
-    @property
-    def certificate(self) -> Path:
+        self.certificate = paths.database_ca_bundle
         """The bundle for clients, in PEM."""
-        return self._folder / f"{AUTHORITY}.crt"
+        self._folder = self.certificate.parent
+        self._lock = threading.Lock()
 
     def facts(self) -> AuthorityFacts:
         """Of its certificate; made where there is none yet."""

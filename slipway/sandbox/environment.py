@@ -31,6 +31,8 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         **aws_credentials(paths),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        # Made by the daemon. What the program gives pods, since no database of the sandbox has a certificate of Amazon's.
+        "SLIPWAY_DATABASE_CA_BUNDLE": str(paths.database_ca_bundle),
         **_pulumi_settings(paths, state),
         # Where Python is told to write no bytecode, too: compiling the SDKs takes longer than everything else.
         "PYTHONDONTWRITEBYTECODE": "",

@@ -79,10 +79,12 @@ class Parts:
         application.add_route("metrics", switch_route(lambda: {"pace": self._traffic.pace}, self._switch_metrics))
         application.add_host(POD_IDENTITY_ADDRESS, agent_route)
         application.listeners += [self._traffic, self._access]
+        postgres = PostgresInstances(paths, processes)
+        postgres.authority.facts()  # a program reads the certificate before it makes the first database
         use_world(
             World(
                 clusters=self._clusters,
-                postgres=PostgresInstances(paths, processes),
+                postgres=postgres,
                 registry=client,
                 registry_access=access,
                 token_webhook_url=f"http://127.0.0.1:{aws_port}/_slipway/token-review/",

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from slipway.errors import UsageError
 
+DATABASE_AUTHORITY = "rds-ca-ecc384-g1"
+"""The one of RDS's authorities whose kind of key the sandbox's has."""
+
 
 def private_folder(path: Path) -> Path:
     """The folder, which only its owner can enter; made if it is not there."""
@@ -58,6 +61,11 @@ class SandboxPaths:
     def sandbox(self) -> Path:
         """Everything the running sandbox knows; `slipway sandbox reset` removes it."""
         return self.home / "sandbox"
+
+    @property
+    def database_ca_bundle(self) -> Path:
+        """Whom clients of databases trust, in PEM; the daemon makes it."""
+        return self.sandbox / "rds-ca" / f"{DATABASE_AUTHORITY}.crt"
 
     @property
     def run(self) -> Path:

@@ -16,11 +16,13 @@ from slipway.sandbox.pulumi.cli import have_cli
 from tests.browser import Page, chromium_page
 
 ROOT = Path(__file__).parents[2]
+CA_BUNDLE = Path(__file__).parent / "ca_bundle.pem"
+"""Stands for AWS's; no server has a certificate of this authority."""
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@sha256:" + "a" * 64
 WANTED = {
     "live": "blue",
     "test": "green",
-    "colours": {"blue": {"release": "r1", "version": "1.0.0", "image": IMAGE}, "green": None},
+    "colours": {"blue": {"release": "r1", "version": "1.0.0", "image": IMAGE, "login": "tokens"}, "green": None},
     "weights": {"blue": 100, "green": 0},
 }
 
@@ -41,9 +43,11 @@ def stack_options(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """How the program in `infra/` is run. The engine runs it there; the image's context is relative to it."""
     monkeypatch.chdir(ROOT / "infra")
+    monkeypatch.setenv("SLIPWAY_DATABASE_CA_BUNDLE", str(CA_BUNDLE))
     return {
         "project": ROOT,
         "answers": {
+            "aws:rds/instance:Instance": {"arn": "arn:aws:rds:us-east-1:123456789012:db:orders"},
             "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
             "docker:index/image:Image": {"repoDigest": IMAGE},
         },

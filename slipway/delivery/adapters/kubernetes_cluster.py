@@ -16,13 +16,20 @@ from urllib3.exceptions import HTTPError
 
 from slipway.delivery.adapters.backfill_job import backfill_job_name, backfill_manifest, read_backfill
 from slipway.delivery.adapters.eks import CALL_TIMEOUT_SECONDS
-from slipway.delivery.adapters.migration_job import DEADLINE_SECONDS, is_lock_timeout, job_manifest, job_name
+from slipway.delivery.adapters.migration_job import (
+    DEADLINE_SECONDS,
+    is_lock_timeout,
+    job_manifest,
+    job_name,
+    users_job_manifest,
+    users_job_name,
+)
 from slipway.delivery.adapters.node_room import find_room, why_pending
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.release import Login, MigrationPhase, Revision
 from slipway.delivery.model.size import Room, Size
-from slipway.delivery.model.target import Replicas
+from slipway.delivery.model.target import DatabaseLogin, Replicas
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
 from slipway.errors import OperationError
@@ -54,6 +61,7 @@ class KubernetesCluster:
         service: str,
         deployments: Mapping[Colour, str],
         secret_name: str | None,
+        login: DatabaseLogin | None = None,
         replicas: Replicas | None = None,
         maximum_nodes: int | None = None,
     ) -> None:
@@ -63,6 +71,7 @@ class KubernetesCluster:
         self._service = service
         self._deployments = deployments
         self._secret_name = secret_name
+        self._login = login
         self._replicas = replicas
         self._maximum_nodes = maximum_nodes
         self._client: Any = None
@@ -166,12 +175,21 @@ class KubernetesCluster:
         )
         return found.items
 
+    def make_users(self, release: ColourRelease, tell: Callable[[str], None]) -> None:
+        """See `Cluster.make_users`."""
+        if self._login is None or release.login is not Login.TOKENS:
+            return
+        name = users_job_name(self._service, release)
+        self._run_job(name, users_job_manifest(name, self._service, self._login, release), tell)
+
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
-        if self._secret_name is None:
+        access = self._login if self._login and release.login is Login.TOKENS else self._secret_name
+        if access is None:
             raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
+        self.make_users(release, tell)
         name = job_name(self._service, release, revisions)
-        manifest = job_manifest(name, self._service, self._secret_name, release, revisions)
+        manifest = job_manifest(name, self._service, access, release, revisions)
         retrying = Retrying(
             retry=retry_if_exception_type(LockTimeoutError),
             stop=stop_after_attempt(LOCK_ATTEMPTS),
@@ -204,7 +222,7 @@ class KubernetesCluster:
             self._create_or_adopt(name, backfill_manifest(manifest, revision, run), again=True)
 
     def _run_job(self, name: str, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
-        with self._errors(f"run the migration Job {name}"):
+        with self._errors(f"run the Job {name}"):
             self._create_or_adopt(name, manifest)
             failure, lines = self._wait_for_end(name, tell)
         if failure is None:
@@ -212,7 +230,7 @@ class KubernetesCluster:
         last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
         kind = LockTimeoutError if is_lock_timeout(lines) else OperationError
         raise kind(
-            f"the migration Job {name} failed ({failure}): {last}",
+            f"the Job {name} failed ({failure}): {last}",
             where=self._namespace,
             remedy=f"kubectl --namespace {self._namespace} logs job/{name}",
         )
@@ -265,7 +283,7 @@ class KubernetesCluster:
         deadline = time.monotonic() + 60
         while self._read_job(name) is not None:
             if time.monotonic() > deadline:
-                raise OperationError(f"the failed migration Job {name} does not go away", where=self._namespace)
+                raise OperationError(f"the failed Job {name} does not go away", where=self._namespace)
             time.sleep(POLL_SECONDS)
 
     def _read_job(self, name: str) -> Any:

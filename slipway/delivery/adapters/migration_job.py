@@ -1,4 +1,7 @@
-"""The Kubernetes Job that runs a release's migrations: its name, its manifest, and what its logs mean. Pure."""
+"""The Kubernetes Jobs that make a database ready for a release: their names, their manifests, and what logs mean. Pure.
+
+One runs the migrations. Another one, before, makes the database's users, where releases log in with tokens.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.target import DatabaseLogin
 from slipway.delivery.model.wanted import ColourRelease
 
 LOCK_TIMEOUT_MILLISECONDS = 1000
 """A migration that waits longer for a lock would queue every query behind it; it gives up and is tried again."""
 DEADLINE_SECONDS = 4 * 3600
 """For an index or a backfill of a big table; what waits for a lock ends after LOCK_TIMEOUT_MILLISECONDS."""
+USERS_DEADLINE_SECONDS = 900
+CA_FOLDER = "/etc/slipway/database"
+"""Where the program says that the certificates are."""
 KEPT_SECONDS = 86_400
 """A finished Job stays for a day, so that its logs can be read."""
 LOCK_TIMEOUT = re.compile(r"lock timeout|LockNotAvailable|55P03", re.IGNORECASE)
@@ -35,24 +42,65 @@ def revision_part(revision: str) -> str:
     return f"{plain[:10]}-{hashlib.sha256(revision.encode()).hexdigest()[:6]}"
 
 
+def users_job_name(service: str, release: ColourRelease) -> str:
+    """One name per release: users are made before its first migration, and are there for all that follow."""
+    return f"{service[:24]}-roles-{release.release.rpartition('-')[2][:8]}"
+
+
 def job_manifest(
-    name: str, service: str, secret_name: str, release: ColourRelease, revisions: Sequence[Revision]
+    name: str,
+    service: str,
+    access: str | DatabaseLogin,
+    release: ColourRelease,
+    revisions: Sequence[Revision],
 ) -> dict[str, Any]:
-    """The Job: the release's own image, no retries of Kubernetes' own, nothing writable but /tmp."""
-    labels = {
-        "app.kubernetes.io/name": f"{service}-migrations",
-        "app.kubernetes.io/managed-by": "slipway",
-        "slipway.dev/release": release.release,
-    }
-    container: dict[str, Any] = {
+    """The Job of the migrations: no retries of Kubernetes' own. `access` is how it logs in: by a Secret's name, or with tokens."""
+    container = {
         "name": "alembic",
-        "image": release.image,
         "command": ["alembic", "-c", "alembic.ini", "upgrade", revisions[-1].id],
-        "envFrom": [{"secretRef": {"name": secret_name}}],
         "env": [
             {"name": "PGOPTIONS", "value": f"-c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"},
             {"name": "PYTHONUNBUFFERED", "value": "1"},
         ],
+    }
+    if isinstance(access, str):
+        pod = _pod({**container, "envFrom": [{"secretRef": {"name": access}}]}, release)
+    else:
+        pod = _pod_with_tokens(container, release, access.migrations, access.ca_config_map)
+    return _job(name, f"{service}-migrations", release, pod, backoff_limit=0, deadline_seconds=DEADLINE_SECONDS)
+
+
+def users_job_manifest(name: str, service: str, login: DatabaseLogin, release: ColourRelease) -> dict[str, Any]:
+    """The Job of the database's users. Its pod alone may read the master user's password.
+
+    It is tried again: AWS needs some seconds until it gives new service accounts their credentials, and a pod gets them at its start.
+    """
+    container = {
+        "name": "roles",
+        "command": ["python", "-m", "migrations.roles"],
+        "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}],
+    }
+    pod = _pod_with_tokens(container, release, login.roles, login.ca_config_map)
+    return _job(name, f"{service}-roles", release, pod, backoff_limit=3, deadline_seconds=USERS_DEADLINE_SECONDS)
+
+
+def _pod_with_tokens(
+    container: dict[str, Any], release: ColourRelease, account: str, ca_config_map: str
+) -> dict[str, Any]:
+    """As a service account whose name is also that of the ConfigMap with its variables."""
+    told = {**container, "envFrom": [{"configMapRef": {"name": account}}]}
+    pod = _pod(told, release)
+    pod["serviceAccountName"] = account
+    pod["containers"][0]["volumeMounts"].append({"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True})
+    pod["volumes"].append({"name": "database-ca", "configMap": {"name": ca_config_map}})
+    return pod
+
+
+def _pod(container: dict[str, Any], release: ColourRelease) -> dict[str, Any]:
+    """The release's own image; nothing writable but /tmp."""
+    whole: dict[str, Any] = {
+        **container,
+        "image": release.image,
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -61,20 +109,30 @@ def job_manifest(
         },
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the container's own, empty at start
     }
-    pod: dict[str, Any] = {
+    return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": USER_ID, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
+        "containers": [whole],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+
+
+def _job(
+    name: str, app: str, release: ColourRelease, pod: dict[str, Any], *, backoff_limit: int, deadline_seconds: int
+) -> dict[str, Any]:
+    labels = {
+        "app.kubernetes.io/name": app,
+        "app.kubernetes.io/managed-by": "slipway",
+        "slipway.dev/release": release.release,
     }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name, "labels": labels},
         "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "backoffLimit": backoff_limit,
+            "activeDeadlineSeconds": deadline_seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },

@@ -27,6 +27,15 @@ class MigrationPhase(StrEnum):
     """After nothing older can come back, and the backfills before it are complete."""
 
 
+class Login(StrEnum):
+    """How a release logs in to its database. What runs keeps its own way while a newer release has another."""
+
+    PASSWORD = "password"  # noqa: S105 - not one
+    """The master user's, from a Secret."""
+    TOKENS = "tokens"
+    """As a user of the service's own, by IAM."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Revision:
     """One migration by its Alembic id."""
@@ -62,6 +71,8 @@ class Release:
     """When it was asked for, before any wait: what was asked for earlier is older."""
     settings_revision: str = ""
     """Of the settings that it was built and tried with, secrets included; "" where an earlier version made it."""
+    login: Login = Login.PASSWORD
+    """As the program offered when the release was made."""
 
     def __post_init__(self) -> None:
         if not DIGEST.search(self.image):
@@ -84,6 +95,8 @@ class Release:
         """Hex SHA-256 over everything that makes this release what it is; neither id nor times are part of it."""
         without = {"id", "created_at", *([] if self.settings_revision else ["settings_revision"])}
         content = {key: value for key, value in asdict(self).items() if key not in without}
+        if self.login is Login.PASSWORD:
+            del content["login"]  # releases of before this field keep their ids
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def named(self) -> Release:

@@ -19,6 +19,7 @@ from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
+from slipway.delivery.model.release import Login
 from slipway.errors import UsageError
 
 NoDataPolicy = Literal["fail", "hold", "pass"]
@@ -145,6 +146,16 @@ class RolloutSettings(Part):
         return found if found.on_no_data else found.model_copy(update={"on_no_data": self.on_no_data})
 
 
+class DatabaseLogin(Part):
+    """Names of what Jobs need to log in to the database with tokens."""
+
+    ca_config_map: str
+    migrations: str
+    """ServiceAccount and ConfigMap."""
+    roles: str
+    """ServiceAccount and ConfigMap of what makes the database's users."""
+
+
 class Target(Part):
     """One service in one environment, as its stack describes it."""
 
@@ -158,12 +169,19 @@ class Target(Part):
     replicas: Replicas | None = None
     """None: the program says nothing of it, so no colour is sized."""
     database_secret_name: str | None = None
+    database_login: DatabaseLogin | None = None
+    """None: the program offers a password only."""
     image: ImageRef | None = None
     colour_settings: ColourSettings | None = None
     """What a colour that is released now gets; None: the program says nothing of it, so colours follow the stack file."""
     notifications: Notifications = Notifications()
     rollout: RolloutSettings = RolloutSettings()
     supply_chain: SupplyChain = SupplyChain()
+
+    @property
+    def login(self) -> Login:
+        """How releases that are made now log in to the database."""
+        return Login.TOKENS if self.database_login else Login.PASSWORD
 
 
 def parse_target(outputs: Mapping[str, Any]) -> Target:

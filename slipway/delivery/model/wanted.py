@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.release import Login
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class ColourRelease:
     version: str
     settings: ColourSettings | None = None
     """What its pods are made from beside the image. None: they follow the stack file, as those that an earlier version released."""
+    login: Login = Login.PASSWORD
 
     def runs(self, release: str, settings: ColourSettings | None) -> bool:
         """Whether it is this release with these settings. What follows the stack file has all settings; None: those are not known."""

@@ -14,7 +14,7 @@ from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
-from slipway.delivery.model.release import Revision
+from slipway.delivery.model.release import Login, Revision
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
@@ -23,6 +23,8 @@ from slipway.delivery.testing.backfills import SimulatedBackfills
 from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.pods import SimulatedPods
 from slipway.errors import LockedError, OperationError
+
+_LOGIN = {"caConfigMap": "orders-database-ca", "migrations": "orders-migrations", "roles": "orders-roles"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,10 @@ class SimulatedEnvironment:
     backfills: SimulatedBackfills = field(default_factory=SimulatedBackfills)
     applied: list[str] = field(default_factory=list[str])
     """Migrations run, in order, repetitions included."""
+    tokens: bool = False
+    """The program offers that releases log in to the database with tokens."""
+    users: list[str] = field(default_factory=list[str])
+    """Releases whose database users were made, repetitions included."""
     ups: int = 0
     exists: bool = False
     moves: list[Weights] = field(default_factory=list[Weights])
@@ -127,6 +133,7 @@ class SimulatedEnvironment:
                 "replicas": {"minimum": self.pods.minimum, "maximum": self.pods.maximum},
                 "deployments": {"blue": "orders-blue", "green": "orders-green"},
                 "databaseSecretName": "orders-database",
+                "databaseLogin": _LOGIN if self.tokens else None,
                 "image": {"repository": "registry/orders", "reference": self.image} if self.image else None,
                 "colourSettings": self.settings.model_dump(by_alias=True) if self.settings else None,
                 "rollout": dict(self.rollout),
@@ -208,6 +215,8 @@ class SimulatedEnvironment:
             release = self._with_settings(wanted.colour(colour), settings)
             if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
                 self.harm.append(f"{colour} is replaced while it has {self.weights.of(colour)} % of the traffic")
+            if release and release.login is Login.TOKENS and not self.users:
+                self.harm.append(f"{colour} runs a release that cannot log in: nothing has made its database users")
             if release is None:
                 self.running.pop(colour, None)
             elif colour not in self.running or self.running[colour][0] != release:
@@ -314,6 +323,11 @@ class _Cluster:
         self._environment.pass_time()
         if self._environment.pods.fault:
             raise OperationError(self._environment.pods.fault)
+
+    def make_users(self, release: ColourRelease, tell: Callable[[str], None]) -> None:
+        if release.login is Login.TOKENS:
+            tell(f"users of {release.version} log in with tokens")
+            self._environment.users.append(release.release)
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         if self._environment.migration_fault:

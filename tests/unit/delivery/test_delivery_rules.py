@@ -14,7 +14,7 @@ from slipway.delivery.gates import GateFacts, evaluate_gates
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Fitness, FitnessNote
 from slipway.delivery.model.lease import Lease, Owner, may_take_over
-from slipway.delivery.model.release import MigrationPhase, Release, Revision
+from slipway.delivery.model.release import Login, MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.schema import Schema, find_incompatibilities, plan_migrations
 from slipway.delivery.model.target import RolloutSettings, parse_target
@@ -103,18 +103,17 @@ def test_refuses_traffic_for_a_colour_that_runs_nothing() -> None:
 def test_wanted_document_has_the_layout_that_the_program_reads() -> None:
     wanted = replace(Wanted.initial(), green=ColourRelease(release="r-1", image="a@sha256:1", version="1.0.0"))
     text = dump_wanted(wanted)
+    running = {"release": "r-1", "image": "a@sha256:1", "version": "1.0.0"}
     assert json.loads(text) == {
         "live": None,
         "test": "green",
-        "colours": {
-            "blue": None,
-            "green": {"release": "r-1", "image": "a@sha256:1", "version": "1.0.0", "settings": None},
-        },
+        "colours": {"blue": None, "green": {**running, "settings": None, "login": "password"}},
         "weights": {"blue": 100, "green": 0},
         "revision": 1,
         "floors": {},
     }
     assert load_wanted(text) == wanted
+    assert load_wanted(text.replace(',"login":"password"', "")) == wanted, "as it was written before"
     kept = replace(wanted, floors={Colour.GREEN: Floor(pods=30), Colour.BLUE: Floor(pods=3, until=NOW)})
     assert json.loads(dump_wanted(kept))["floors"] == {
         "green": {"pods": 30, "until": None},
@@ -128,6 +127,7 @@ def test_release_id_is_its_day_and_its_content() -> None:
     assert first.id.startswith("r-20260105-")
     assert first.fingerprint == later.fingerprint
     assert release(version="1.0.1").fingerprint != first.fingerprint
+    assert release(login=Login.TOKENS).fingerprint != first.fingerprint
 
 
 def test_refuses_a_release_of_a_tag() -> None:

@@ -14,7 +14,7 @@ from moto.rds.exceptions import RDSClientError
 from moto.rds.responses import RDSResponse
 
 from slipway.sandbox.aws.world import world
-from slipway.sandbox.database_tls import AUTHORITY
+from slipway.sandbox.paths import DATABASE_AUTHORITY as AUTHORITY
 
 
 class CertificateNotFoundError(RDSClientError):

@@ -25,7 +25,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.rds.authorities import check_authority
 from slipway.sandbox.aws.rds.master_secrets import password_in, rotate
 from slipway.sandbox.aws.world import in_background, world
-from slipway.sandbox.database_tls import AUTHORITY
+from slipway.sandbox.paths import DATABASE_AUTHORITY as AUTHORITY
 from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 
