@@ -10,7 +10,7 @@ Source: EKS user guide, "EKS Auto Mode", and the messages of `CreateCluster` and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.eks.exceptions import InvalidParameterException
 from moto.iam.models import iam_backends
@@ -18,10 +18,8 @@ from moto.iam.models import iam_backends
 from slipway.sandbox.aws.callers import PARTITION
 from slipway.sandbox.aws.eks.pod_trust import trusts_service
 from slipway.sandbox.aws.eks.statuses import ACTIVE, UPDATING
+from slipway.sandbox.aws.eks.updates import Update
 from slipway.sandbox.aws.world import in_background, world
-
-if TYPE_CHECKING:
-    from slipway.sandbox.aws.eks.models import Update
 
 NODE_POOLS = ("general-purpose", "system")
 CLUSTER_POLICIES = (

@@ -50,6 +50,7 @@ from slipway.sandbox.aws.eks.statuses import (
     UPDATING,
 )
 from slipway.sandbox.aws.eks.tags import tags_of
+from slipway.sandbox.aws.eks.updates import Update
 from slipway.sandbox.aws.world import in_background, world
 from slipway.sandbox.kubernetes.layout import CLUSTER_NAME
 
@@ -64,18 +65,6 @@ BUILT_IN_ADDONS = {
 """Add-ons whose work the sandbox's clusters do from the start (DNS, Services, pod network, metrics), with a version of EKS 1.35."""
 
 log = get_logger(__name__)
-
-
-@dataclass
-class Update:
-    """The record of a change, as DescribeUpdate shows it."""
-
-    type: str
-    params: list[dict[str, str]]
-    status: str = "Successful"
-    errors: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    id: str = field(default_factory=lambda: str(uuid4()))
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass

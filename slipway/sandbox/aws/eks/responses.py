@@ -20,7 +20,8 @@ from slipway.sandbox.aws.callers import caller_arn
 from slipway.sandbox.aws.eks import additions
 from slipway.sandbox.aws.eks.access import POLICY_ARN_PREFIX, POLICY_GROUPS
 from slipway.sandbox.aws.eks.auto_mode import PARTS, UPDATE, asks_for_auto_mode
-from slipway.sandbox.aws.eks.models import BUILT_IN_ADDONS, DEFAULT_VERSION, RealEksBackend, Update
+from slipway.sandbox.aws.eks.models import BUILT_IN_ADDONS, DEFAULT_VERSION, RealEksBackend
+from slipway.sandbox.aws.eks.updates import Update
 
 CREATE_FIELDS = {
     "name": "name",
