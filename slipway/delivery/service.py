@@ -101,7 +101,7 @@ def release(
         resumed = finish_unfinished(ctx, keeper)
         # Not even the infrastructure moves in these cases. The other gates need the image, which the `up` builds.
         known = known_target(ctx)
-        pass_gates(ctx, refuse_beginning(ctx, known, settings_of(known, pace) if known else None), override)
+        pass_gates(ctx, refuse_beginning(ctx, known, settings_of(ctx, known, pace) if known else None), override)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
         draft = _make_release(ctx, target, asked_at)
@@ -129,7 +129,7 @@ def promote(
     chosen = ctx.ledger.release(ctx.place.service, release_id) if release_id else release_at(ctx, upstream)
     if dry_run:
         wanted, known = ctx.ledger.wanted(ctx.place), known_target(ctx)
-        settings = settings_of(known, pace) if known else RolloutSettings()
+        settings = settings_of(ctx, known, pace) if known else RolloutSettings()
         plan = Plan(
             kind=Kind.RELEASE,
             release=chosen,
@@ -152,7 +152,7 @@ def promote(
         refuse_repeated(resumed, chosen)
         # After the wait for the lease, and before anything is built here: a refused promotion does not touch the infrastructure.
         known = known_target(ctx)
-        pass_before_up(ctx, known, chosen, override, settings_of(known, pace) if known else None)
+        pass_before_up(ctx, known, chosen, override, settings_of(ctx, known, pace) if known else None)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, from_environment)
         return roll_out(ctx, keeper, target, chosen, promoted_from=from_environment, override=override, pace=pace)
@@ -208,7 +208,7 @@ def rollback(
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=as_colour_release(plan.release) if plan.release else None,
-            settings=settings_of(target, pace),
+            settings=settings_of(ctx, target, pace),
             forced=pass_gates(ctx, plan.refusals, override),
         )
         return run(ctx, keeper, target, rollout, plan.release)
@@ -332,7 +332,7 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=None,
-            settings=target.rollout,
+            settings=settings_of(ctx, target),
             forced=pass_gates(ctx, refusals, override),
         )
         return run(ctx, keeper, target, rollout, None)
@@ -386,7 +386,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     """The plan of a release whose image is not built: gates of the checkout, steps, migrations, the stack's changes."""
     wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
     changes = ctx.stack.preview().changes
-    settings = settings_of(target, pace) if target else RolloutSettings()
+    settings = settings_of(ctx, target, pace) if target else RolloutSettings()
     draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_now(ctx))
     plan = Plan(
         kind=Kind.RELEASE,

@@ -35,6 +35,7 @@ from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_chann
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.analysis import Answer, Comparison, Subject
+from slipway.delivery.model.cadence import AWS, Cadence
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
@@ -74,6 +75,7 @@ def build_context(
     stack: Stack,
     progress: Progress = ignore_events,
     lease_wait_seconds: float = 0.0,
+    cadence: Cadence = AWS,
 ) -> Context:
     """The context of one environment, whose infrastructure `stack` runs.
 
@@ -90,7 +92,9 @@ def build_context(
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
-        connect=lambda target: connect(target, declared),
+        connect=lambda target: connect(
+            target.model_copy(update={"rollout": cadence.applied_to(target.rollout)}), declared
+        ),
         attestations=RegistryAttestations(
             facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
         ),
@@ -102,6 +106,7 @@ def build_context(
         project_dir=project_dir,
         declared=declared,
         demands=lambda: read_demands(project_dir, environment),
+        cadence=cadence,
         credentials=lambda: read_credentials(facts.region),
         has_image=lambda image: has_image(image, facts.region),
     )
