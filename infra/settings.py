@@ -182,10 +182,11 @@ class RolloutSettings(_Settings):
     approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
     """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Annotated[int, Field(ge=0)] = 60
-    metric_window_seconds: Annotated[int, Field(ge=1)] = 60
-    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
-    metric_delay_seconds: Annotated[int, Field(ge=0)] = 0
-    """How late the metrics arrive; the bake waits that much longer. About 120 for an ALB's in CloudWatch."""
+    metric_window_seconds: Annotated[int, Field(ge=1)] | None = None
+    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length.
+    By default 180 on AWS and 60 on the sandbox."""
+    metric_delay_seconds: Annotated[int, Field(ge=0)] | None = None
+    """How late the metrics arrive; the bake waits that much longer. By default 120 on AWS and 0 on the sandbox."""
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     error_factor: Annotated[float, Field(ge=1)] = 2.0
     """A candidate above `max_error_ratio` is tolerated while the live colour is as bad, up to this factor."""

@@ -55,7 +55,7 @@ def run_contract(
         now=ctx.clock.now(),
         wanted=ctx.ledger.wanted(ctx.place),
         candidate=None,
-        settings=target.rollout,
+        settings=settings_of(ctx, target),
         migrations=find_contract(live, ctx.ledger.schema(ctx.place)),
         forced=forced,
     )
@@ -88,7 +88,7 @@ def roll_out(
     running = wanted.colour(wanted.live) if wanted.live else None
     if running and running.runs(chosen.id, target.colour_settings):
         return Outcome(status="unchanged", text=f"{chosen.id} is live already", release=chosen)
-    settings = settings_of(target, pace)
+    settings = settings_of(ctx, target, pace)
     pass_before_up(ctx, target, chosen, override, settings)
     _contract_first(ctx, keeper, target.model_copy(update={"rollout": settings}), chosen, override)
     forced = pass_gates(ctx, find_refusals(ctx, target, chosen, Kind.RELEASE, settings=settings), override)
@@ -231,5 +231,6 @@ def asked_now(ctx: Context) -> datetime:
     return max([ctx.clock.now(), *known])
 
 
-def settings_of(target: Target, pace: Pace | None) -> RolloutSettings:
-    return pace.applied_to(target.rollout) if pace else target.rollout
+def settings_of(ctx: Context, target: Target, pace: Pace | None = None) -> RolloutSettings:
+    settings = ctx.cadence.applied_to(target.rollout)
+    return pace.applied_to(settings) if pace else settings

@@ -23,7 +23,7 @@ def read_weights(ctx: Context, balancer: LoadBalancer) -> Weights | None:
         except SlipwayError:
             if attempt == READ_ATTEMPTS - 1:
                 raise
-            ctx.clock.sleep(POLL_SECONDS * 2**attempt)
+            ctx.clock.sleep(max(POLL_SECONDS * 2**attempt, ctx.cadence.poll_seconds))
     raise AssertionError("unreachable")
 
 
@@ -87,7 +87,8 @@ def repair_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | Non
             keeper.confirm()
             balancer.move(wanted.weights)
             asked = at
-        ctx.clock.sleep(POLL_SECONDS)
+        ctx.clock.sleep(ctx.cadence.poll_seconds)
+    ctx.clock.sleep(ctx.cadence.settle_seconds)  # what comes next may take pods away
     return f"the load balancer had {_say(actual)}, and has {wanted.weights} again"
 
 

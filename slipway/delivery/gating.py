@@ -165,6 +165,7 @@ def plan_seconds(ctx: Context, target: Target | None, settings: RolloutSettings 
     if left and not left.phase.ended:
         return foreseen_seconds(left.steps[left.step :], left.settings)
     settings = settings or (target.rollout if target else None) or ctx.declared() or RolloutSettings()
+    settings = ctx.cadence.applied_to(settings)
     return foreseen_seconds(choose_steps(Kind.RELEASE, ctx.ledger.wanted(ctx.place), settings), settings)
 
 

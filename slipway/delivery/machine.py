@@ -243,17 +243,23 @@ def _without_data(rollout: Rollout, verdict: Verdict | None, now: datetime) -> D
     )
 
 
+def _nodes_follow(rollout: Rollout, since: datetime, now: datetime) -> Wait | None:
+    """The control plane has confirmed the weights at `since`; until its nodes have them, the other colour's pods answer users."""
+    remaining = (since + timedelta(seconds=rollout.settings.settle_seconds) - now).total_seconds()
+    return Wait(seconds=remaining, text="the load balancer's nodes follow its control plane") if remaining > 0 else None
+
+
 def _verifying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if seen.balancer and seen.balancer.weights != rollout.weights:
         return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
-    return Act(action=SmokeTest(live=True))
+    return _nodes_follow(rollout, rollout.baking_since or now, now) or Act(action=SmokeTest(live=True))
 
 
 def _settling(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     intent = replace(held_when_settled(rollout, seen.wanted), live=rollout.colour, test=rollout.colour.other)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} is live"))
-    return _next(rollout, now)
+    return _nodes_follow(rollout, rollout.baking_since or rollout.phase_started_at, now) or _next(rollout, now)
 
 
 def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -262,7 +268,9 @@ def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         return Act(action=MoveWeights(weights=seen.wanted.weights))
     intent = seen.wanted.running(rollout.colour, None)
     if not intent.same_as(seen.wanted):
-        return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run nothing"))
+        return _nodes_follow(rollout, rollout.phase_started_at, now) or Act(
+            action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run nothing")
+        )
     if rollout.kind is Kind.CONTRACT:  # its migrations must not meet the old code
         return Act(action=Converge(text=f"take {rollout.colour} away"))
     return _next(rollout, now)
@@ -293,7 +301,9 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
     intent = held_when_back(rollout, intent)
     if not intent.same_as(seen.wanted):
-        return Act(action=WriteWanted(wanted=intent, text=text))
+        moved = Phase.SHIFTING in rollout.path
+        follows = _nodes_follow(rollout, rollout.phase_started_at, now) if moved else None
+        return follows or Act(action=WriteWanted(wanted=intent, text=text))
     if rollout.may_retry:
         return try_again(rollout, seen, now)
     return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))

@@ -101,7 +101,8 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:
 
 def _bring_up(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
     passed = (ctx.clock.now() - item.since).total_seconds()
-    if 0 <= passed < SETTLE_SECONDS:  # less than 0: another clock's
-        ctx.clock.sleep(SETTLE_SECONDS - passed)
+    seconds = max(SETTLE_SECONDS, ctx.cadence.settle_seconds)
+    if 0 <= passed < seconds:  # less than 0: another clock's
+        ctx.clock.sleep(seconds - passed)
     balancer = known_balancer(ctx)
     bring_stack_up(ctx, keeper, before=lambda: repair_drift(ctx, keeper, balancer))

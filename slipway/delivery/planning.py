@@ -98,7 +98,8 @@ def choose_steps(kind: Kind, wanted: Wanted, settings: RolloutSettings) -> tuple
 
 def foreseen_seconds(steps: Sequence[Step], settings: RolloutSettings) -> float:
     """How long a rollout over these steps may take, if nothing goes wrong and people approve in time."""
-    baking = sum(step.bake_seconds + settings.metric_delay_seconds * step.analyse for step in steps)
+    late = settings.delay_seconds + 2 * settings.metric_period_seconds  # until a period begins, and until one ends
+    baking = sum(step.bake_seconds + late * step.analyse for step in steps)
     asking = settings.approval_seconds * sum(step.approval for step in steps)
     return UNMEASURED_SECONDS + baking + asking
 

@@ -12,6 +12,7 @@ from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Answer, Comparison, Question
 from slipway.delivery.model.backfill import Backfill
+from slipway.delivery.model.cadence import AWS, Cadence
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.credentials import LASTING, Credentials
 from slipway.delivery.model.fitness import Fitness, FitnessNote
@@ -395,5 +396,6 @@ class Context:
     demands: Callable[[], SupplyChain] = SupplyChain
     """The stack file's `slipway:supplyChain`."""
     credentials: Callable[[], Credentials] = lambda: LASTING
+    cadence: Cadence = AWS
     has_image: Callable[[str], bool] = lambda _image: True
     """Whether the registry has an image; True, too, when it cannot be told."""

@@ -127,8 +127,9 @@ class Runner:
             return self._enter(rollout, decision.rollout, verdict, decision.text)
         if isinstance(decision, Act):
             return self._act(rollout, decision.action)
-        self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=decision.seconds))
-        self._wait(rollout, decision.seconds)
+        seconds = max(decision.seconds, self._ctx.cadence.poll_seconds)
+        self._emit(Waiting(**self._base(decision.text), rollout=rollout, seconds=seconds))
+        self._wait(rollout, seconds)
         return rollout
 
     def _wait(self, rollout: Rollout, seconds: float) -> None:
@@ -198,7 +199,7 @@ class Runner:
         if again:
             # The world has not followed yet: neither the journal nor the API gains from being asked in a tight loop.
             self._refuse_stalled(rollout, action)
-            self._ctx.clock.sleep(POLL_SECONDS)
+            self._ctx.clock.sleep(self._ctx.cadence.poll_seconds)
             if now < self._last_acted_at + timedelta(seconds=REPEAT_SECONDS):
                 return rollout
         else:
@@ -244,7 +245,7 @@ class Runner:
             )
             return written
         if self._persists(rollout, now):
-            self._ctx.clock.sleep(1.0)
+            self._ctx.clock.sleep(max(1.0, self._ctx.cadence.poll_seconds))
             return rollout
         self._journal(rollout, "failed", error.what)
         raise self._give_up(rollout, error.what) from error
@@ -316,7 +317,7 @@ class Runner:
             except SlipwayError:
                 if attempt == READ_ATTEMPTS - 1:
                     raise
-                self._ctx.clock.sleep(POLL_SECONDS * 2**attempt)
+                self._ctx.clock.sleep(max(POLL_SECONDS * 2**attempt, self._ctx.cadence.poll_seconds))
         raise AssertionError("unreachable")
 
     def _insist(self, rollout: Rollout, ask: Callable[[], Answer]) -> Answer:

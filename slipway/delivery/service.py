@@ -98,7 +98,7 @@ def release(
         resumed = finish_unfinished(ctx, keeper)
         # Not even the infrastructure moves in these cases. The other gates need the image, which the `up` builds.
         known = known_target(ctx)
-        pass_gates(ctx, refuse_beginning(ctx, known, settings_of(known, pace) if known else None), override)
+        pass_gates(ctx, refuse_beginning(ctx, known, settings_of(ctx, known, pace) if known else None), override)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
         draft = _make_release(ctx, target, asked_at)
@@ -127,7 +127,7 @@ def promote(
     if dry_run:
         wanted, known = ctx.ledger.wanted(ctx.place), known_target(ctx)
         previewed = ctx.stack.preview()
-        settings = settings_of(known, pace) if known else RolloutSettings()
+        settings = settings_of(ctx, known, pace) if known else RolloutSettings()
         plan = Plan(
             kind=Kind.RELEASE,
             release=chosen,
@@ -151,7 +151,7 @@ def promote(
         refuse_repeated(resumed, chosen)
         # After the wait for the lease, and before anything is built here: a refused promotion does not touch the infrastructure.
         known = known_target(ctx)
-        pass_before_up(ctx, known, chosen, override, settings_of(known, pace) if known else None)
+        pass_before_up(ctx, known, chosen, override, settings_of(ctx, known, pace) if known else None)
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, from_environment)
         return roll_out(ctx, keeper, target, chosen, promoted_from=from_environment, override=override, pace=pace)
@@ -207,7 +207,7 @@ def rollback(
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=plan.candidate,
-            settings=settings_of(target, pace),
+            settings=settings_of(ctx, target, pace),
             forced=pass_gates(ctx, plan.refusals, override),
         )
         return run(ctx, keeper, target, rollout, plan.release)
@@ -312,7 +312,7 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=None,
-            settings=target.rollout,
+            settings=settings_of(ctx, target),
             forced=pass_gates(ctx, refusals, override),
         )
         return run(ctx, keeper, target, rollout, None)
@@ -343,7 +343,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
     """The plan of a release whose image is not built: gates of the checkout, steps, migrations, the stack's changes."""
     wanted, target = ctx.ledger.wanted(ctx.place), known_target(ctx)
     previewed = ctx.stack.preview()
-    settings = settings_of(target, pace) if target else RolloutSettings()
+    settings = settings_of(ctx, target, pace) if target else RolloutSettings()
     draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_now(ctx))
     plan = Plan(
         kind=Kind.RELEASE,

@@ -199,7 +199,7 @@ def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | Non
         release=choice.release,
         colour=wanted.idle,
         candidate=choice.runs,
-        steps=choose_steps(choice.kind, wanted, settings_of(target, pace)),
+        steps=choose_steps(choice.kind, wanted, settings_of(ctx, target, pace)),
         refusals=choice.refusals,
         notes=choice.passed_over,
         revision=wanted.revision,

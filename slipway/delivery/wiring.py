@@ -36,6 +36,7 @@ from slipway.delivery.adapters.table import Table
 from slipway.delivery.events import Progress, ignore_events
 from slipway.delivery.model.analysis import Answer, Comparison, Subject
 from slipway.delivery.model.backfill import Backfill
+from slipway.delivery.model.cadence import AWS, Cadence
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.faults import describe_faults
 from slipway.delivery.model.release import Revision
@@ -75,6 +76,7 @@ def build_context(
     stack: Stack,
     progress: Progress = ignore_events,
     lease_wait_seconds: float = 0.0,
+    cadence: Cadence = AWS,
 ) -> Context:
     """The context of one environment, whose infrastructure `stack` runs.
 
@@ -91,7 +93,9 @@ def build_context(
         ledger=DynamoLedger(Table(facts.ledger_table, facts.region)),
         stack=stack,
         source=Checkout(project_dir, facts.app_dir),
-        connect=lambda target: connect(target, declared),
+        connect=lambda target: connect(
+            target.model_copy(update={"rollout": cadence.applied_to(target.rollout)}), declared
+        ),
         attestations=RegistryAttestations(
             facts.region, lambda: read_build(project_dir, facts.app_dir, facts.base_image, parameters), clock.now
         ),
@@ -103,6 +107,7 @@ def build_context(
         project_dir=project_dir,
         declared=declared,
         demands=lambda: read_demands(project_dir, environment),
+        cadence=cadence,
         credentials=lambda: read_credentials(facts.region),
         has_image=lambda image: has_image(image, facts.region),
     )

@@ -43,6 +43,7 @@ MinimumOption = Annotated[
 
 def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
     """What a verb needs of one environment."""
+    from slipway.delivery.model.cadence import AWS, SANDBOX  # noqa: PLC0415
     from slipway.delivery.wiring import build_context  # noqa: PLC0415
 
     return build_context(
@@ -51,6 +52,7 @@ def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
         stack=session.stack(environment),
         progress=RolloutDisplay(verbose=session.verbose),
         lease_wait_seconds=wait,
+        cadence=SANDBOX if session.sandbox else AWS,
     )
 
 

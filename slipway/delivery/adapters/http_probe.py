@@ -97,7 +97,8 @@ class HttpProbe:
 
 def synthetic_requests(settings: RolloutSettings) -> int:
     """So many per analysis that the minimum is reached within one bake, were there no others."""
-    analyses = max(1, int(settings.bake_seconds / settings.analysis_interval_seconds))
+    judged = settings.bake_seconds - settings.metric_period_seconds  # before a period is over, nothing is asked
+    analyses = max(1, int(judged / settings.analysis_interval_seconds))
     return min(math.ceil(settings.minimum_requests / analyses), MAXIMUM_SYNTHETIC_REQUESTS)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from slipway.delivery.analysis.reading import read_entries
 from slipway.delivery.model.analysis import Comparison, Measurement, Sample
-from slipway.delivery.model.rollout import Rollout, Step
+from slipway.delivery.model.rollout import Rollout, Step, last_period, next_period
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import UNASKED, Analyst, Metrics
 from slipway.errors import SlipwayError
@@ -22,7 +22,7 @@ RECENT = 20
 def stretches_in_step(settings: RolloutSettings, steps: Sequence[Step]) -> int:
     """Into how many parts a bake is divided; known before the first request, as the test's weights must be."""
     analysed = max(1, sum(step.analyse for step in steps))
-    wanted = int(settings.bake_seconds // settings.metric_window_seconds)
+    wanted = int(settings.bake_seconds // settings.window_seconds)
     return max(1, min(wanted, MAXIMUM_STRETCHES // analysed))
 
 
@@ -33,21 +33,25 @@ def measure(
 
     A source that fails hides no other.
     """
-    settings, since = rollout.settings, rollout.baking_since
-    until = now - timedelta(seconds=settings.metric_delay_seconds)
-    if since is None or until <= since:
+    settings, began = rollout.settings, rollout.baking_since
+    if began is None:
         return None
-    before = [each for each in rollout.measurements if each.since == since]
+    # Whole periods: the one in which the weights changed has other weights' requests in it.
+    since = next_period(began, settings.metric_period_seconds)
+    until = last_period(now - timedelta(seconds=settings.delay_seconds), settings.metric_period_seconds)
+    if until <= since:
+        return None
+    before = [each for each in rollout.measurements if each.since == began]
     last = {each.source: each for each in before[-1].comparisons} if before else {}
     own = _synthetic([each for each in before if each.at <= until])
     seconds = (until - since).total_seconds()
     count = stretches_in_step(settings, rollout.steps)
     length = max(rollout.steps[rollout.step].bake_seconds, 1.0) / count
     found = tuple(_ask(source, rollout, (since, until), last.get(source.source), own) for source in sources)
-    counted, readings = read_entries(rollout, analyst, until, before[-1] if before else None)
+    counted, readings = read_entries(rollout, analyst, (since, until), before[-1] if before else None)
     return Measurement(
         at=now,
-        since=since,
+        since=began,
         step=rollout.step,
         seconds=seconds,
         stretch=min(int(seconds / length), count - 1),

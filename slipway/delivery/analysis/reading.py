@@ -16,11 +16,11 @@ LONGEST_FAULT = 200
 
 
 def read_entries(
-    rollout: Rollout, analyst: Analyst, until: datetime, last: Measurement | None
+    rollout: Rollout, analyst: Analyst, span: tuple[datetime, datetime], last: Measurement | None
 ) -> tuple[tuple[Comparison, ...], tuple[Reading, ...]]:
     """Ask every entry about the step so far: what was counted, and the values. An entry without an answer hides no other."""
     entries = rollout.settings.analysis
-    candidate, live = _subjects(rollout, until)
+    candidate, live = _subjects(rollout, *span)
     asked = [
         (entry, Question(entry=entry, subject=subject))
         for entry in entries
@@ -44,8 +44,8 @@ def read_entries(
     return tuple(counted), tuple(readings)
 
 
-def _subjects(rollout: Rollout, until: datetime) -> tuple[Subject | None, Subject | None]:
-    since, live = rollout.baking_since or until, rollout.original.live
+def _subjects(rollout: Rollout, since: datetime, until: datetime) -> tuple[Subject | None, Subject | None]:
+    live = rollout.original.live
     running = rollout.original.colour(live) if live else None
     candidate = rollout.candidate and Subject(
         colour=rollout.colour, release=rollout.candidate.release, since=since, until=until

@@ -108,5 +108,5 @@ def settings_of(place: PlaceStatus) -> RolloutSettings | None:
 def period_of(place: PlaceStatus) -> int:
     """Seconds: a minute, or less where rollouts are judged by less."""
     settings = settings_of(place)
-    window = settings.metric_window_seconds if settings else MINUTE
+    window = settings.window_seconds if settings else MINUTE
     return min(max(period_seconds(window), SHORTEST_PERIOD_SECONDS), MINUTE)

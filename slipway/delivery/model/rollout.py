@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -217,16 +218,21 @@ class Rollout:
 
     @property
     def bake_ends_at(self) -> datetime:
-        """When the current step has baked, the metric store's delay included; an extension counts from when it was given."""
+        """When the current step has baked for whole periods of the metric store, its delay included.
+
+        An extension counts from when it was given.
+        """
         if self.baking_since is None:
             raise ValueError(f"rollout {self.id} is {self.phase} and does not bake")
         step = self.steps[self.step]
+        period = self.settings.metric_period_seconds if step.analyse else 0
         if self.extensions:
             return self.attended_since + timedelta(
                 seconds=max(step.bake_seconds, self.settings.analysis_interval_seconds)
             )
-        delay = self.settings.metric_delay_seconds if step.analyse else 0
-        return self.baking_since + timedelta(seconds=step.bake_seconds + delay + self.paused_seconds)
+        delay = self.settings.delay_seconds if step.analyse else 0
+        baking = max(math.ceil(step.bake_seconds / period), 1) * period if period else step.bake_seconds
+        return next_period(self.baking_since, period) + timedelta(seconds=baking + delay + self.paused_seconds)
 
     @property
     def bake(self) -> int:
@@ -287,6 +293,16 @@ class Rollout:
         """The phase that follows on this kind's route."""
         route = ROUTES[self.kind]
         return route[route.index(self.phase) + 1]
+
+
+def next_period(at: datetime, seconds: float) -> datetime:
+    """Where the next period begins, if none begins just now."""
+    return at + timedelta(seconds=-at.timestamp() % seconds) if seconds else at
+
+
+def last_period(at: datetime, seconds: float) -> datetime:
+    """Where the present period began."""
+    return at - timedelta(seconds=at.timestamp() % seconds) if seconds else at
 
 
 @cache

@@ -113,10 +113,14 @@ class RolloutSettings(Part):
     """By `errors` and `latency`, or by source and metric: `probe.latency`."""
     max_extensions: int = Field(default=5, ge=0)
     """How often the bake of a step may be extended by itself: for want of data, or of evidence in the last step."""
-    metric_window_seconds: Seconds = Field(default=60, gt=0)
-    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length."""
-    metric_delay_seconds: Seconds = 0
-    """How late the metric store publishes; the bake waits that much longer. About 120 s for an ALB's metrics in CloudWatch."""
+    metric_window_seconds: Seconds | None = Field(default=None, gt=0)
+    """A failure that begins late in a bake is looked for apart from what was before, in parts of this length. None: as `Cadence` says."""
+    metric_delay_seconds: Seconds | None = None
+    """How late the metric store publishes; the bake waits that much longer. None: as `Cadence` says."""
+    metric_period_seconds: Seconds = 0
+    """The metric store counts in such periods, and a bake is judged by whole ones; 0: from any moment to any other. Of `Cadence`."""
+    settle_seconds: Seconds = 0
+    """The load balancer's nodes follow its control plane so much later, at most. Of `Cadence`."""
     analysis_interval_seconds: Seconds = Field(default=10, gt=0)
     """A bad window is looked for this often during a bake, not only at its end."""
     synthetic_requests: bool = True
@@ -139,6 +143,16 @@ class RolloutSettings(Part):
     freeze_windows: tuple[FreezeWindow, ...] = ()
     analysis: AnalysisEntries = ()
     """What else a candidate is judged by."""
+
+    @property
+    def window_seconds(self) -> float:
+        """The metric window, also where nobody has set one."""
+        return self.metric_window_seconds or 60
+
+    @property
+    def delay_seconds(self) -> float:
+        """The metric store's delay, also where nobody has set one."""
+        return self.metric_delay_seconds or 0
 
     def metric(self, source: str, name: str) -> MetricSettings:
         """The settings of one source's metric; the more specific key wins."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.events import Event
+from slipway.delivery.model.cadence import SANDBOX, Cadence
 from slipway.delivery.model.credentials import LASTING, Credentials
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.release import MigrationPhase, Revision
@@ -54,6 +55,7 @@ class Rehearsal:
     """Images that the registry no longer has."""
     credentials: Credentials = LASTING
     """For AWS, of every process."""
+    cadence: Cadence = SANDBOX
     demands: SupplyChain = field(default_factory=SupplyChain)
     """Of every environment's stack file."""
     attestations: SimulatedAttestations = field(init=False)
@@ -102,6 +104,7 @@ class Rehearsal:
             lease_wait_seconds=lease_wait_seconds,
             declared=lambda: RolloutSettings.model_validate(environment.rollout),
             demands=lambda: self.demands,
+            cadence=self.cadence,
             credentials=lambda: self.credentials,
             has_image=lambda image: image not in self.expired,
         )

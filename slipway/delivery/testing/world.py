@@ -21,6 +21,7 @@ from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
 from slipway.delivery.testing.analyst import SimulatedAnalyst
 from slipway.delivery.testing.backfills import SimulatedBackfills
 from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.counts import PublishedCounts, WeightsHistory
 from slipway.delivery.testing.pods import SimulatedPods
 from slipway.errors import LockedError, OperationError
 
@@ -61,6 +62,11 @@ class SimulatedEnvironment:
     requests_per_second: float = 50.0
     startup_seconds: float = 2.0
     weight_lag_seconds: float = 0.4
+    """From the asking to where the load balancer's control plane confirms it."""
+    nodes_lag_seconds: float = 0.0
+    """From there to where its nodes have it: until then they send requests as before."""
+    published: PublishedCounts | None = None
+    """How the metric store counts; None: as of now, and to the second."""
     up_seconds: float = 1.0
     up_fault: str = ""
     failing_ups: int = 0
@@ -97,6 +103,7 @@ class SimulatedEnvironment:
     locked: bool = False
     """An `up` is under way."""
     notifications: list[str] = field(default_factory=list[str])
+    history: WeightsHistory = field(default_factory=WeightsHistory)
     _asked: list[tuple[datetime, Weights]] = field(default_factory=list[tuple[datetime, Weights]])
 
     def world(self, owner: Owner | None = None) -> World:
@@ -161,7 +168,8 @@ class SimulatedEnvironment:
         """Weights asked for hold once their lag is over, and pods follow the traffic."""
         self.pass_time()
         while self._asked and self._asked[0][0] <= self.clock.now():
-            self.weights = self._asked.pop(0)[1]
+            at, self.weights = self._asked.pop(0)
+            self.history.note(at, self.weights)
             self.pass_time()
 
     def pass_time(self) -> None:
@@ -207,6 +215,7 @@ class SimulatedEnvironment:
             raise OperationError(self.up_fault)
         if not self.exists:
             self.exists, self.weights = True, wanted.weights
+            self.history.note(self.clock.now(), self.weights)
         self.settle_weights()
         if self.failing_ups and any(self.running.get(each, (None,))[0] != it for each, it in wanted.releases().items()):
             self.failing_ups -= 1
@@ -215,6 +224,8 @@ class SimulatedEnvironment:
             release = self._with_settings(wanted.colour(colour), settings)
             if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
                 self.harm.append(f"{colour} is replaced while it has {self.weights.of(colour)} % of the traffic")
+            elif colour in self.running and self.running[colour][0] != release and self._has_nodes(colour):
+                self.harm.append(f"{colour} is replaced while nodes of the load balancer send requests to it")
             if release and release.login is Login.TOKENS and not self.users:
                 self.harm.append(f"{colour} runs a release that cannot log in: nothing has made its database users")
             if release is None:
@@ -229,6 +240,10 @@ class SimulatedEnvironment:
             )
         self.test = wanted.test
         return StackResult(changes={"same": 1}, seconds=self.up_seconds)
+
+    def _has_nodes(self, colour: Colour) -> bool:
+        now = self.clock.now()
+        return self.history.share_seconds(colour, now - timedelta(seconds=self.nodes_lag_seconds), now) > 0
 
 
 class SimulatedStack:
@@ -358,9 +373,26 @@ class _Metrics:
         self._environment = environment
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
+        if counts := self._environment.published:
+            return Comparison(
+                source=self.source,
+                candidate=self._published(counts, candidate, since, until),
+                live=self._published(counts, live, since, until) if live else None,
+            )
         seconds = (until - since).total_seconds()
         peer = self._sample(live, seconds) if live else None
         return Comparison(source=self.source, candidate=self._sample(candidate, seconds), live=peer)
+
+    def _published(self, counts: PublishedCounts, colour: Colour, since: datetime, until: datetime) -> Sample:
+        world = self._environment
+        world.settle_weights()
+
+        def requests(begin: datetime, end: datetime) -> float:
+            return world.requests_per_second * world.history.share_seconds(colour, begin, end)
+
+        running = world.running.get(colour)
+        errors = world.behaviour_of(running[0]).error_ratio if running else 0.0
+        return counts.sample(requests, errors, (since, until), world.clock.now())
 
     def _sample(self, colour: Colour, seconds: float) -> Sample:
         world = self._environment

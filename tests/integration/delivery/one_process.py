@@ -23,6 +23,7 @@ from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_o
 from slipway.delivery.adapters.notifiers import Notifiers
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.cadence import SANDBOX
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Revision
@@ -152,6 +153,7 @@ def build(settings: dict[str, Any], version: str, wait_seconds: float) -> Contex
         owner_is_dead=owner_is_dead,
         progress=lambda event: print(f"{type(event).__name__}: {event.text}", flush=True),  # noqa: T201 - read by the test
         lease_wait_seconds=wait_seconds,
+        cadence=SANDBOX,
     )
 
 

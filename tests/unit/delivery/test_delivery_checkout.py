@@ -117,14 +117,21 @@ def test_metric_dimensions_are_the_last_parts_of_the_arns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bake", "window", "interval", "minimum", "each"),
-    [(60, 60, 10, 20, 4), (3, 3, 1, 20, 7), (0, 5, 1, 20, 20), (60, 60, 10, 0, 0)],
+    ("bake", "period", "interval", "minimum", "each"),
+    [
+        (60, 0, 10, 20, 4),
+        (3, 0, 1, 20, 7),
+        (0, 0, 1, 20, 20),
+        (60, 0, 10, 0, 0),
+        (60, 60, 10, 20, 20),
+        (300, 60, 10, 200, 9),
+    ],
 )
 def test_synthetic_requests_reach_the_minimum(
-    bake: float, window: float, interval: float, minimum: int, each: int
+    bake: float, period: float, interval: float, minimum: int, each: int
 ) -> None:
     settings = RolloutSettings(
-        bake_seconds=bake, metric_window_seconds=window, analysis_interval_seconds=interval, minimum_requests=minimum
+        bake_seconds=bake, metric_period_seconds=period, analysis_interval_seconds=interval, minimum_requests=minimum
     )
     assert synthetic_requests(settings) == each
 
