@@ -188,7 +188,8 @@ class RealEksBackend(EKSBackend):
         def work() -> None:
             found.append(clusters.create(cluster.name, token_webhook_url=world().token_webhook_url + cluster.name))
             world().cluster_started(cluster.name)
-            run_auto_nodes(cluster, self._zones_of(cluster))
+            if cluster.in_auto_mode:
+                run_auto_nodes(cluster, self._zones_of(cluster))
 
         def done() -> None:
             (info,) = found
