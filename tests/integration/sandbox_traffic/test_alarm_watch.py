@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from slipway.sandbox.aws.service_access import CLOUDWATCH, may_publish
 from slipway.sandbox.traffic.metrics import Metrics
 from slipway.sandbox.traffic.moto_hooks.alarm_watch import evaluate_alarms
+from tests.waiting import wait_until
 
 ALARM: dict[str, Any] = {
     "AlarmName": "errors",
@@ -62,7 +63,13 @@ def test_alarm_reaches_a_queue_once_when_the_metric_breaches(lab: Any) -> None:
     alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]
     assert alarm["StateValue"] == "ALARM"
     assert "Threshold Crossed" in alarm["StateReason"]
-    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    messages: list[Any] = []
+
+    def arrived() -> bool:
+        messages.extend(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []))
+        return bool(messages)
+
+    wait_until(arrived, "the alarm, which the sandbox's own watch may have seen first", 20)
     (told,) = [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
     assert (told["AlarmName"], told["OldStateValue"], told["NewStateValue"]) == ("errors", "INSUFFICIENT_DATA", "ALARM")
     cloudwatch.put_metric_alarm(**ALARM, AlarmActions=[])
