@@ -229,7 +229,7 @@ ROWS = (
     revision,
     "UPDATE orders SET note = item WHERE id IN (SELECT id FROM orders WHERE note IS NULL ORDER BY id LIMIT :rows FOR UPDATE SKIP LOCKED)",
     rows=3,
-    pause_seconds=0.1,
+    pause_seconds=1,
 )""",
 )
 EMPTY = "SELECT count(*) FROM orders WHERE note IS NULL"
