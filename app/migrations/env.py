@@ -38,10 +38,10 @@ def run() -> None:
             with context.begin_transaction():
                 context.run_migrations()
         except DBAPIError as error:
+            if error.connection_invalidated:
+                raise  # nobody is left to be asked
             connection.rollback()
-            if described := describe_failure(connection, error):
-                raise SystemExit(described) from error
-            raise
+            raise SystemExit(describe_failure(connection, error)) from error
 
 
 run()

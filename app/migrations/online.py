@@ -206,15 +206,16 @@ def tell(line: str) -> None:
 
 
 def describe_failure(connection: sa.Connection, error: sa.exc.DBAPIError) -> str:
-    """Who was in the way, and what a failed CONCURRENTLY has left; "" when the error itself says enough."""
+    """In one line: what failed, who was in the way, and what a failed CONCURRENTLY has left."""
     if described := describe_lock_timeout(connection, error):
         return described
+    what, statement = (" ".join(str(text).split()) for text in (error.orig, error.statement))
+    text = f"{type(error.orig).__name__}: {what} in {statement!r}"
     invalid = connection.execute(sa.text(INVALID), {"name": ""}).scalars().all()
-    what = " ".join(str(error.orig).split())
     return (
-        f"{type(error.orig).__name__}: {what}; INVALID: {', '.join(invalid)}; create_index() makes it again with the next attempt"
+        f"{text}; INVALID: {', '.join(invalid)}; create_index() makes it again with the next attempt"
         if invalid
-        else ""
+        else text
     )
 
 

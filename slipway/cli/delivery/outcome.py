@@ -28,8 +28,8 @@ def plan_lines(plan: Plan) -> list[str]:
     """The result of a dry run, one fact a line."""
     migrations = plan.migrations
     before = (*migrations.first, *migrations.expand)
-    ids = [revision.id for revision in before if revision.phase != "backfill"]
-    backfills = [revision.id for revision in before if revision.phase == "backfill"]
+    ids = [revision.id for revision in before if revision.phase.value != "backfill"]
+    backfills = [revision.id for revision in before if revision.phase.value == "backfill"]
     later = [revision.id for revision in migrations.contract]
     after = (f"; after it: backfill {', '.join(backfills)}" if backfills else "") + (
         f"; after it, by `contract`: {', '.join(later)}" if later else ""

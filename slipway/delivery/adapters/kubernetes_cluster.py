@@ -295,7 +295,6 @@ class KubernetesCluster:
 
     def _logs(self, name: str, *, last: int | None = None) -> list[str]:
         """Of all its pods, the newest one's at the end. `last`: so many lines of each."""
-        limit: dict[str, Any] = {} if last is None else {"tail_lines": last}
         core = kubernetes.CoreV1Api(self._api())
         pods: Any = core.list_namespaced_pod(
             self._namespace, label_selector=f"job-name={name}", _request_timeout=CALL_TIMEOUT_SECONDS
@@ -305,7 +304,7 @@ class KubernetesCluster:
             # A pod that never started has no log; why it did not is the Job's condition.
             with suppress(ApiException):
                 text: str = core.read_namespaced_pod_log(
-                    pod.metadata.name, self._namespace, _request_timeout=CALL_TIMEOUT_SECONDS, **limit
+                    pod.metadata.name, self._namespace, tail_lines=last, _request_timeout=CALL_TIMEOUT_SECONDS
                 )
                 lines += text.splitlines()
         return lines

@@ -61,7 +61,7 @@ def judged(rollout: Rollout) -> tuple[Sequence[Finding], Verdict | None]:
 
 
 def waits(place: PlaceStatus, places: Sequence[PlaceStatus]) -> Iterator[str]:
-    """What stands before a place: the release that was verified upstream, and the contract migrations."""
+    """What stands before a place: the release that was verified upstream, backfills, and the contract migrations."""
     for source in places:
         ready = source.running if source.environment in source.verified else None
         # By their releases: each environment has settings of its own.
@@ -71,5 +71,6 @@ def waits(place: PlaceStatus, places: Sequence[PlaceStatus]) -> Iterator[str]:
             rejected = place.rejects(ready) or source.rejects(ready)
             command = "rejected" if rejected else f"slipway promote {source.environment} {place.environment}"
             yield f"{ready.version} waits: {command}"
+    yield from (f"backfill {name}: {text}" for name, text in place.backfills.items())
     if place.pending_contract:
         yield f"{', '.join(place.pending_contract)} wait: slipway contract {place.environment}"

@@ -105,8 +105,10 @@ def _made_before(statements: Sequence[Node]) -> Iterator[set[str]]:
 
 
 def _matters(rule: str, statement: Node, made: set[str], at: tuple[int, int]) -> bool:
-    if rule == "prefer-robust-stmts":  # IF NOT EXISTS would keep an INVALID index: `concurrently-not-repeatable` has it
-        return statement.kind != "CREATE_INDEX"
+    if rule == "prefer-robust-stmts":
+        # IF NOT EXISTS would keep an INVALID index: `concurrently-not-repeatable` has it. DETACH … CONCURRENTLY has no form that repeats.
+        detach = statement.kind == "ALTER_TABLE" and statement.has("CONCURRENTLY_KW")
+        return statement.kind != "CREATE_INDEX" and not detach
     if rule == "syntax-error":
         return True
     if rule == "ban-new-write-restriction" and statement.has("REFERENCES_KW", "ADD_COLUMN"):

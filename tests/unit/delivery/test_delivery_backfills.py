@@ -8,6 +8,7 @@ from slipway import delivery
 from slipway.cli.delivery.outcome import plan_lines
 from slipway.delivery.adapters.backfill_job import backfill_job_name, backfill_manifest, read_backfill
 from slipway.delivery.adapters.migration_job import job_manifest
+from slipway.delivery.dashboard.wording import waits
 from slipway.delivery.events import BackfillSeen
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.owed import Debt
@@ -54,6 +55,7 @@ def test_release_starts_its_backfill_once_it_has_the_traffic_and_does_not_wait_f
     assert debts(rehearsal) == [(Debt.BACKFILL, "0003")]
     rehearsal.clock.sleep(250)
     assert status(rehearsal).backfills == {"0003": "25%"}
+    assert list(waits(status(rehearsal), [])) == ["backfill 0003: 25%"]
     assert status(rehearsal).owed[0].told(rehearsal.clock.now()) == "backfill 0003 for 4 min"
 
 
