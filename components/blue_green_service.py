@@ -32,7 +32,7 @@ class ColourRelease:
     """The service's own version; shown by the service."""
     image: str
     """Reference by digest, `<repository>@sha256:…`."""
-    login: str = PASSWORD
+    login: str = "password"
     """How it logs in to its database: `password`, by the variables in `environment`, or `tokens`, by `database`."""
 
     def __post_init__(self) -> None:
