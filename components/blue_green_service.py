@@ -45,7 +45,7 @@ class ColourRelease:
     secrets: str | None = None
     """Which values of `environment` this colour keeps: the output `secrets_revision` of when it was released. It has a Secret of its
     own, which never changes. None: the present values."""
-    login: str = PASSWORD
+    login: str = "password"
     """How it logs in to its database: `password`, by the variables in `environment`, or `tokens`, by `database`."""
 
     def __post_init__(self) -> None:

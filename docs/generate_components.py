@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import ColourRelease, Compute, NatGateways, Permission, PodSettings
+from components import ColourRelease, Compute, DatabaseLogin, NatGateways, Permission, PodSettings
 from components.hosting import OFFERED
 
 PAGE = Path(__file__).parent / "components.md"
@@ -76,6 +76,7 @@ def render() -> str:
     parts = [HEAD, *(_component(components[name]) for name in ORDER)]
     parts += [
         _table("ColourRelease", ColourRelease),
+        _table("DatabaseLogin", DatabaseLogin),
         _table("Permission", Permission),
         _table("PodSettings", PodSettings),
         _table("NatGateways", NatGateways, values=True),

@@ -184,9 +184,7 @@ class KubernetesCluster:
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
-        access = self._login if self._login and release.login is Login.TOKENS else self._secret_name
-        if access is None:
-            raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
+        access = self._access(release)
         self.make_users(release, tell)
         name = job_name(self._service, release, revisions)
         manifest = job_manifest(name, self._service, access, release, revisions)
@@ -213,13 +211,18 @@ class KubernetesCluster:
 
     def start_backfill(self, release: ColourRelease, revision: str, run: str) -> None:
         """See `Cluster.start_backfill`."""
-        if self._secret_name is None:
-            raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
         name = backfill_job_name(self._service, revision, run)
         noted = [Revision(id=revision, phase=MigrationPhase.BACKFILL)]
-        manifest = job_manifest(name, self._service, self._secret_name, release, noted)
+        manifest = job_manifest(name, self._service, self._access(release), release, noted)
         with self._errors(f"start the backfill Job {name}"):
             self._create_or_adopt(name, backfill_manifest(manifest, revision, run), again=True)
+
+    def _access(self, release: ColourRelease) -> str | DatabaseLogin:
+        """How the release's Jobs log in to the database."""
+        access = self._login if release.login is Login.TOKENS else None
+        if access or self._secret_name:
+            return access or str(self._secret_name)
+        raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
 
     def _run_job(self, name: str, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         with self._errors(f"run the Job {name}"):

@@ -57,6 +57,20 @@ class Shop:
         waited = [{urn.rsplit("::", 1)[-1] for urn in resource.dependencies} for resource in self.find(kind)]
         return bool(waited) and all({f"{NAME}-{role}" if role else NAME for role in roles} <= names for names in waited)
 
+    def may(self, role: str) -> dict[str, Any]:
+        """What the policy of a pod's role allows: resources by action."""
+        document = json.loads(self.inputs(aws.iam.RolePolicy, role)["policy"])
+        return {
+            action: resource
+            for each in document["Statement"]
+            for action in each["Action"]
+            for resource in each["Resource"]
+        }
+
+    def database_user(self, user: str) -> str:
+        resource_id = self.one(aws.rds.Instance).outputs["resourceId"]
+        return f"arn:aws:rds-db:us-east-1:{ACCOUNT}:dbuser:{resource_id}/{user}"
+
     def alarm(self, role: str, *properties: str) -> list[Any]:
         alarm = self.inputs(aws.cloudwatch.MetricAlarm, role)
         return [alarm[name] for name in ("metricName", "comparisonOperator", *properties)]
@@ -196,6 +210,17 @@ def test_row_12_target_groups_have_short_names(shop: Shop) -> None:
     assert {group.inputs["name"] for group in shop.find(aws.lb.TargetGroup)} == {f"{NAME}-blue", f"{NAME}-green"}
 
 
+def test_row_13_pods_have_no_password_that_rds_changes(shop: Shop) -> None:
+    assert shop.inputs(aws.rds.Instance)["iamDatabaseAuthenticationEnabled"] is True
+    assert not shop.find(k8s.core.v1.Secret)
+    (container,) = shop.one(k8s.apps.v1.Deployment).inputs["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [{"configMapRef": {"name": "orders-database"}}]
+    told = shop.inputs(k8s.core.v1.ConfigMap, "login")["data"]
+    assert (told["DATABASE_USER"], told["DATABASE_REGION"]) == ("orders_app", "us-east-1")
+    assert shop.may("pods") == {"rds-db:connect": shop.database_user("orders_app")}
+    assert shop.waits(k8s.apps.v1.Deployment, "pods", "login", "login-ca")
+
+
 def test_row_15_pods_come_late_and_go_slowly(shop: Shop) -> None:
     labels = shop.inputs(k8s.core.v1.Namespace)["metadata"]["labels"]
     assert [labels.get(f"{api}/pod-readiness-gate-inject") for api in ("elbv2.k8s.aws", "eks.amazonaws.com")] == [
@@ -258,6 +283,23 @@ def test_row_25_alarms_and_logs_of_this_account_may_use_the_key(shop: Shop) -> N
     context = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"}
     assert statements["Logs"]["Condition"] == {"ArnLike": context}
     assert shop.inputs(aws.sns.TopicSubscription)["protocol"] == "email"
+
+
+def test_row_26_each_job_has_its_own_user_and_the_server_is_verified(shop: Shop) -> None:
+    secret = shop.one(aws.rds.Instance).outputs["masterUserSecrets"][0]["secretArn"]
+    key = shop.one(aws.kms.Key).outputs["arn"]
+    assert shop.may("pods-migrations") == {"rds-db:connect": shop.database_user("orders_owner")}
+    assert shop.may("pods-roles") == {"secretsmanager:GetSecretValue": secret, "kms:Decrypt": key}
+    accounts = {each.inputs["serviceAccount"] for each in shop.find(aws.eks.PodIdentityAssociation)}
+    assert accounts == {"orders", "orders-migrations", "orders-roles"}
+    pod = shop.one(k8s.apps.v1.Deployment).inputs["spec"]["template"]["spec"]
+    (folder,) = [each["mountPath"] for each in pod["containers"][0]["volumeMounts"] if each["name"] == "database-ca"]
+    authorities = shop.inputs(k8s.core.v1.ConfigMap, "login-ca")
+    assert {"name": "database-ca", "configMap": {"name": authorities["metadata"]["name"]}} in pod["volumes"]
+    files = {each.inputs["data"].get("DATABASE_CA_FILE") for each in shop.find(k8s.core.v1.ConfigMap)} - {None}
+    assert files == {f"{folder}/{name}" for name in authorities["data"]}
+    login = shop.outputs["delivery"]["databaseLogin"]
+    assert login == {"caConfigMap": "orders-database-ca", "migrations": "orders-migrations", "roles": "orders-roles"}
 
 
 def test_row_31_credentials_of_another_account_are_refused(shop: Shop) -> None:

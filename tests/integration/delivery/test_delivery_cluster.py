@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +20,9 @@ from slipway.delivery.adapters import kubernetes_cluster
 from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster
 from slipway.delivery.adapters.migration_job import job_manifest
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.release import Login, MigrationPhase, Revision
 from slipway.delivery.model.size import Room, Size
-from slipway.delivery.model.target import Replicas
+from slipway.delivery.model.target import DatabaseLogin, Replicas
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
 from slipway.errors import OperationError
@@ -173,6 +173,40 @@ def test_migration_runs_as_one_job_and_its_log_is_told(cluster: KubernetesCluste
     assert container["envFrom"] == [{"secretRef": {"name": "orders-database"}}]
     assert job["spec"]["template"]["spec"]["volumes"] == [{"name": "tmp", "emptyDir": {}}]
     assert told == ["Running upgrade 0001 -> 0002"]
+
+
+def test_release_with_tokens_has_its_users_made_before_its_migrations_each_job_as_itself(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    login = DatabaseLogin(ca_config_map="orders-ca", migrations="orders-migrations", roles="orders-roles")
+    cluster._login = login
+    cluster.migrate(replace(RELEASE, login=Login.TOKENS), REVISIONS, lambda _: None)
+    made = [job["spec"]["template"]["spec"] for job in stand_in.created]
+    assert [job["metadata"]["name"] for job in stand_in.created] == [
+        "orders-roles-0a1b2c3d",
+        "orders-migrate-0a1b2c3d-0002",
+    ]
+    assert [pod["serviceAccountName"] for pod in made] == ["orders-roles", "orders-migrations"]
+    assert [pod["containers"][0]["envFrom"] for pod in made] == [
+        [{"configMapRef": {"name": name}}] for name in ("orders-roles", "orders-migrations")
+    ]
+    assert all({"name": "database-ca", "configMap": {"name": "orders-ca"}} in pod["volumes"] for pod in made)
+    assert made[0]["containers"][0]["command"] == ["python", "-m", "migrations.roles"]
+    cluster.make_users(replace(RELEASE, login=Login.TOKENS), lambda _: None)
+    assert len(stand_in.created) == 2, "once for each release"
+    cluster.start_backfill(replace(RELEASE, login=Login.TOKENS), "0003", "run-1")
+    assert stand_in.created[-1]["spec"]["template"]["spec"]["serviceAccountName"] == "orders-migrations"
+
+
+def test_release_of_before_migrates_with_its_password_where_newer_ones_have_tokens(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn
+) -> None:
+    cluster._login = DatabaseLogin(ca_config_map="orders-ca", migrations="orders-migrations", roles="orders-roles")
+    cluster.make_users(RELEASE, lambda _: None)
+    cluster.migrate(RELEASE, REVISIONS, lambda _: None)
+    (job,) = stand_in.created
+    assert job["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [{"secretRef": {"name": "orders-database"}}]
+    assert "serviceAccountName" not in job["spec"]["template"]["spec"]
 
 
 def test_running_migration_tells_its_progress(

@@ -2,13 +2,16 @@
 
 import asyncio
 import signal
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import uvicorn
+from botocore.credentials import Credentials
 from sqlalchemy.engine import make_url
 
 from orders.draining import DrainingServer
 from orders.settings import load_settings
+from orders.tokens import DatabaseTokens
 from tests.unit.app.orders_fakes import Site, settings
 
 REQUIRED = {"DATABASE_HOST": "db", "DATABASE_NAME": "orders", "DATABASE_USER": "u", "DATABASE_PASSWORD": "s3cr3t"}
@@ -72,3 +75,35 @@ def test_second_signal_closes_at_once() -> None:
         assert draining.should_exit
 
     asyncio.run(story())
+
+
+def test_refuses_two_ways_to_log_in_none_and_a_token_for_whoever_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, neither = {"DATABASE_REGION": "eu-west-1"}, {"DATABASE_PASSWORD": None}
+    for changes, why in (
+        (both, "want either DATABASE_PASSWORD, or DATABASE_REGION"),
+        (neither, "want either DATABASE_PASSWORD, or DATABASE_REGION"),
+        ({**both, **neither}, "want DATABASE_CA_FILE"),
+    ):
+        with monkeypatch.context() as environment:
+            for name, value in changes.items():
+                environment.setenv(name, value) if value else environment.delenv(name)
+            with pytest.raises(SystemExit, match=why):
+                load_settings()
+
+
+def test_token_is_for_one_user_and_endpoint_and_the_server_is_verified() -> None:
+    made = settings(database_password=None, database_region="eu-west-1", database_ca_file="/etc/ca.pem")
+    assert made.database_url.query == {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}
+    assert made.database_url.password is None
+    tokens = DatabaseTokens(
+        host="db",
+        port=5432,
+        user="orders_app",
+        region="eu-west-1",
+        credentials=lambda: Credentials("AKIA", "secret", "t"),
+    )
+    parts = urlsplit(f"https://{tokens()}")
+    query = dict(parse_qsl(parts.query))
+    assert (parts.netloc, query["Action"], query["DBUser"]) == ("db:5432", "connect", "orders_app")
+    assert (query["X-Amz-Expires"], query["X-Amz-Security-Token"]) == ("900", "t")
+    assert query["X-Amz-Credential"].endswith("/eu-west-1/rds-db/aws4_request")

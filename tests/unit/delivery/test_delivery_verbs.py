@@ -12,7 +12,7 @@ from slipway import delivery
 from slipway.delivery.events import ActionStarted, LogLine, WeightsConfirmed
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
-from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.release import Login, MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.ports import StackResult
 from slipway.delivery.testing.rehearsal import Rehearsal
@@ -48,6 +48,19 @@ def live_version(environment: SimulatedEnvironment) -> str:
     """What the users get, by the load balancer's weights and the running pods."""
     colour = next(colour for colour in Colour if environment.weights.of(colour) == 100)
     return environment.running[colour][0].version
+
+
+def test_upgrade_leaves_what_runs_its_password_and_gives_the_next_release_users_of_its_own() -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    dev.tokens = True
+    rehearsal.check_out("2.0.0", revisions=[EXPAND])  # nothing to migrate, which would have made the users
+    delivery.release(rehearsal.context("dev"))
+    logins = {release.version: str(release.login) for release, _ in dev.running.values()}
+    assert logins == {"1.0.0": "password", "2.0.0": "tokens"}
+    assert (len(dev.users), dev.harm) == (1, [])
+    delivery.rollback(rehearsal.context("dev"))
+    assert (live_version(dev), dev.running[Colour.GREEN][0].login, len(dev.users)) == ("1.0.0", Login.PASSWORD, 1)
 
 
 def test_first_release_goes_to_green_and_takes_all_traffic_at_once() -> None:
