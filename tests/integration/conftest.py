@@ -47,7 +47,15 @@ def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {
         "project": ROOT,
         "answers": {
-            "aws:rds/instance:Instance": {"arn": "arn:aws:rds:us-east-1:123456789012:db:orders"},
+            "aws:rds/instance:Instance": {
+                "arn": "arn:aws:rds:us-east-1:123456789012:db:orders",
+                "masterUserSecrets": [
+                    {
+                        "secretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf",
+                        "secretStatus": "active",
+                    }
+                ],
+            },
             "aws:eks/cluster:Cluster": {"vpcConfig": {"clusterSecurityGroupId": "sg-cluster"}},
             "docker:index/image:Image": {"repoDigest": IMAGE},
         },

@@ -27,7 +27,7 @@ NAMES = (
     Name("aws:lb/targetGroup:TargetGroup", "{name}-green", 32),
     Name("aws:eks/cluster:Cluster", "{name}", 100),
     Name("aws:eks/nodeGroup:NodeGroup", "{name}-nodes", 63, generated=True),
-    Name("aws:iam/role:Role", "{name}-control-plane", 64, generated=True),
+    Name("aws:iam/role:Role", "{name}-pods-migrations", 64, generated=True),
     Name("aws:ec2/launchTemplate:LaunchTemplate", "{name}-nodes", 128, generated=True),
     Name("aws:ec2/securityGroup:SecurityGroup", "{name}-doors", 255, generated=True),
     Name("aws:rds/instance:Instance", "{name}-postgresql", 63),
