@@ -83,7 +83,7 @@ def test_throttled_call_has_awss_error_and_sdk_repeats_it(
 
 def test_calls_of_other_operations_go_on(faults: Faults) -> None:
     faults.on({"kind": "throttling", "service": "elbv2", "operations": ["Create*"]})
-    assert faults.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    assert "LoadBalancers" in faults.client("elbv2").describe_load_balancers()  # those that other tests made
     assert faults.client("ec2").describe_vpcs()["Vpcs"]
     assert faults.met() == [0]
 
