@@ -115,6 +115,9 @@ class Machine:
     def room(self, _colour: Colour) -> None:
         """Nothing is asked of nodes."""
 
+    def make_users(self, _release: ColourRelease, _tell: Callable[[str], None]) -> None:
+        """Its database has the master alone."""
+
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         tell(f"{release.release}: {revisions[-1].id}")
 

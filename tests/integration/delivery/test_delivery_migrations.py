@@ -31,6 +31,7 @@ from slipway.delivery.ports import World
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import OperationError
 from tests.postgres_server import postgres_server
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/migrations.md").read_text()
@@ -284,6 +285,10 @@ def test_backfill_without_a_key_skips_rows_that_users_have_locked_and_waits_for_
         running = database.start(ROWS, arguments=fill("rows"))
         while running.poll() is None and database.ask(EMPTY) != [(1,)]:
             time.sleep(0.05)
+        wait_until(
+            lambda: database.ask("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted") == [(True,)],
+            "a wait for the row",
+        )
         time.sleep(1.5)  # longer than a batch waits for a lock
         assert running.poll() is None
     output, errors = running.communicate(timeout=120)
