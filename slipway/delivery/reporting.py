@@ -15,7 +15,7 @@ from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.observation import BalancerState, Health, Verdict
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.rollout import Phase, Rollout
 from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.status import ColourStatus, PlaceStatus
 from slipway.delivery.model.target import Target
@@ -90,7 +90,9 @@ def _place_status(
     place = Place(environment=target.environment, service=target.service)
     wanted = ledger.wanted(place)
     history = ledger.history(place, STATUS_HISTORY)
-    rollout = ledger.rollout(place)
+    newest = ledger.rollout(place)
+    rollout = newest if newest and not newest.phase.ended else None
+    replaced = rollout.colour if rollout and Phase.DEPLOYING in rollout.path else None
     lease = ledger.lease(place)
     live = _live_release(ledger, place, wanted)
     state, health, problem = _ask(target, balancer_of)
@@ -101,8 +103,11 @@ def _place_status(
         promote_from=target.rollout.promote_from,
         live=wanted.live,
         commit=live.git_commit if live else "",
-        colours={colour: _colour_status(wanted, colour, state, health.get(colour)) for colour in Colour},
-        rollout=rollout if rollout and not rollout.phase.ended else None,
+        colours={
+            colour: _colour_status(wanted, colour, state, health.get(colour), replaced=colour is replaced)
+            for colour in Colour
+        },
+        rollout=rollout,
         lease=f"{lease.owner.name}: {lease.purpose}" if lease else "",
         rejected=tuple(ledger.rejections(place)),
         owed=ledger.owed(place),
@@ -115,7 +120,9 @@ def _place_status(
     )
 
 
-def _colour_status(wanted: Wanted, colour: Colour, state: BalancerState | None, health: Health | None) -> ColourStatus:
+def _colour_status(
+    wanted: Wanted, colour: Colour, state: BalancerState | None, health: Health | None, *, replaced: bool
+) -> ColourStatus:
     actual = state.weights.of(colour) if state and state.weights else None
     return ColourStatus(
         running=wanted.colour(colour),
@@ -126,6 +133,7 @@ def _colour_status(wanted: Wanted, colour: Colour, state: BalancerState | None, 
         unhealthy=health.unhealthy if health else None,
         live=colour is wanted.live,
         warm=wanted.live is not None
+        and not replaced  # what comes up there was never live
         and colour is not wanted.live
         and wanted.colour(colour) is not None
         and wanted.weights.of(colour) == 0,

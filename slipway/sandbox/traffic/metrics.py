@@ -27,7 +27,7 @@ class Pace(StrEnum):
 
 MINUTE_SECONDS = 60
 LATE_SECONDS = 120
-"""After a minute's end, at the pace of AWS. Source: measured by others as two to three minutes; AWS documents none."""
+"""After a minute's end, at the pace of AWS: what docs/real-account.md plans with. AWS documents no figure."""
 
 
 @dataclass(frozen=True)

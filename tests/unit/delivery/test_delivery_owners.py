@@ -244,3 +244,22 @@ def test_killed_between_asking_and_moving_is_explained_and_goes_on() -> None:
     )
     outcome = delivery.release(rehearsal.context("dev"))
     assert (outcome.status, rehearsal.environment("dev").weights) == ("unchanged", NEW)
+
+
+def test_colour_whose_pods_are_being_replaced_is_not_called_warm() -> None:
+    """The dashboard and `status` said so of a candidate on its way up."""
+    rehearsal = company("1.0.0", "2.0.0")
+
+    def warm() -> list[bool]:
+        (place,) = delivery.status(rehearsal.context("dev"))
+        return [place.colours[colour].warm for colour in Colour]
+
+    assert warm() == [False, True]
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    left_in(rehearsal, Phase.MIGRATING)
+    assert warm() == [False, True]
+    delivery.resume(rehearsal.context("dev"))
+    assert warm() == [True, False]
+    rehearsal.check_out("4.0.0", revisions=[EXPAND])
+    left_in(rehearsal, Phase.WAITING)
+    assert warm() == [False, False]
