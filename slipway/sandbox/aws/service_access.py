@@ -33,8 +33,8 @@ def ask_policies() -> None:
     Subscription.publish = _publishing(Subscription.publish)
     Queue._set_attributes = _keeping_policy(Queue._set_attributes)
     Rule._send_to_sqs_queue = _sending(Rule._send_to_sqs_queue)
-    notifications._send_sqs_message = _notifying_queue
-    notifications._send_sns_message = _notifying_topic
+    for name, told in (("_send_sqs_message", _notifying_queue), ("_send_sns_message", _notifying_topic)):
+        setattr(notifications, name, told)
     LogsBackend.create_log_group = _creating(LogsBackend.create_log_group)
 
 
