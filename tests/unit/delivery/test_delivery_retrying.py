@@ -47,7 +47,11 @@ def listening(rehearsal: Rehearsal, act: Callable[[Event], object]) -> delivery.
 
 
 def at(phase: Phase, act: Callable[[], object]) -> Callable[[Event], None]:
-    return lambda event: act() and None if isinstance(event, PhaseEntered) and event.phase is phase else None
+    def hear(event: Event) -> None:
+        if isinstance(event, PhaseEntered) and event.phase is phase:
+            act()
+
+    return hear
 
 
 def last(rehearsal: Rehearsal) -> Rollout:
@@ -125,13 +129,13 @@ def test_up_that_failed_with_traffic_moved_later_begins_at_the_first_step() -> N
     asked: list[str] = []
 
     def spoil(event: Event) -> None:
-        rollout = getattr(event, "rollout", None)
-        if isinstance(event, PhaseEntered) and event.phase is Phase.BAKING and rollout.step == 1 and not asked:
+        if isinstance(event, PhaseEntered) and event.phase is Phase.BAKING and event.rollout.step == 1 and not asked:
             asked.append("once")
             dev.balancer_fault = "Throttling"
         if isinstance(event, PhaseEntered) and event.phase is Phase.RETURNING:
             dev.balancer_fault = ""
         if isinstance(event, RolloutRetried):
+            rollout = event.rollout
             assert (rollout.step, rollout.measurements, rollout.baking_since) == (0, (), None)
             assert rollout.failed_before == "world-unreadable: Throttling"
             assert [step_state(rollout, number) for number in range(3)] == ["coming"] * 3
