@@ -35,8 +35,9 @@ class DatabaseArgs:
     `allow_major_version_upgrade` is set, interrupts the database for minutes, and cannot be undone."""
     allow_major_version_upgrade: bool = False
     """Let a change of `engine_version` upgrade the major version. Take it away again afterwards."""
-    instance_class: str = "db.t4g.micro"
-    """RDS instance class; changing it restarts the database."""
+    instance_class: str = "db.t4g.small"
+    """RDS instance class; changing it restarts the database. Logins with tokens take 300 MiB and more: a db.t4g.micro has too
+    little."""
     storage_gib: int = 20
     """Storage, in GiB, 20 to 65,536; grows by itself up to five times as much, within the same limit."""
     multi_az: bool = False

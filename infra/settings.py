@@ -83,7 +83,7 @@ class DatabaseSettings(_Settings):
 
     engine_version: str = "15"
     allow_major_version_upgrade: bool = False
-    instance_class: Annotated[str, Field(pattern=r"^db\.")] = "db.t4g.micro"
+    instance_class: Annotated[str, Field(pattern=r"^db\.")] = "db.t4g.small"
     storage_gib: Annotated[int, Field(ge=20)] = 20
     multi_az: bool = False
     backup_days: Annotated[int, Field(ge=1, le=35)] = 7

@@ -67,7 +67,7 @@ class Cluster(_Block):
 class Database(_Block):
     """`slipway:database`"""
 
-    instance_class: str = "db.t4g.micro"
+    instance_class: str = "db.t4g.small"
     storage_gib: int = 20
     multi_az: bool = False
 

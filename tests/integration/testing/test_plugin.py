@@ -81,7 +81,7 @@ def test_upgrade_sees_a_database_replaced_and_one_renamed(deploy: Run, upgrade_f
         def program() -> None:
             aws.rds.Instance(
                 name,
-                instance_class="db.t4g.micro",
+                instance_class="db.t4g.small",
                 kms_key_id=key,
                 opts=pulumi.ResourceOptions(provider=aws.Provider("cloud"), aliases=list(aliases)),
             )

@@ -394,10 +394,10 @@ def test_domain_whose_dns_is_served_elsewhere_needs_no_zone_but_a_certificate_of
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        ({"instanceType": "t3.medium", "desired": 2}, ("OK", "about 216 USD a month before traffic")),
+        ({"instanceType": "t3.medium", "desired": 2}, ("OK", "about 227 USD a month before traffic")),
         (
             {"instanceType": "x9.huge"},
-            ("NOT_ASKED", "about 152 USD a month before traffic, without nodes (1 x x9.huge"),
+            ("NOT_ASKED", "about 163 USD a month before traffic, without nodes (1 x x9.huge"),
         ),
     ],
 )
