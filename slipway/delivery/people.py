@@ -29,7 +29,7 @@ def pause(ctx: Context, *, because: str = "") -> Outcome:
 
 def continue_(ctx: Context, *, because: str = "", force: bool = False) -> Outcome:
     """End a pause. What was left of the bake is baked. RefusedError in a freeze window, unless forced."""
-    rollout = _listening(ctx)
+    rollout = _listening(ctx, again=True)
     said = ctx.ledger.said(ctx.place, Topic.PAUSE, rollout.id)
     if not (said and said.holds):
         raise UsageError("the rollout is not paused", where=str(ctx.place))
@@ -89,12 +89,12 @@ def skip(ctx: Context, *, because: str, force: bool = False) -> Outcome:
     return Outcome(status="completed", text=text + _nobody(ctx), rollout=rollout)
 
 
-def _listening(ctx: Context) -> Rollout:
-    """The release under way, while its traffic is not decided."""
+def _listening(ctx: Context, *, again: bool = False) -> Rollout:
+    """The release under way, while its traffic is not decided. `again`: or while it turns back, to be tried again."""
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended or rollout.kind is not Kind.RELEASE:
         raise NotFoundError(f"no release of {ctx.place} is under way")
-    if rollout.phase not in LISTENING:
+    if rollout.phase not in LISTENING and not (again and rollout.may_retry):
         raise UsageError(f"the rollout is {rollout.phase}: its traffic is decided", where=str(ctx.place))
     abort = ctx.ledger.abort_request(ctx.place, rollout.id)
     if abort is not None:
