@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from slipway.errors import MachineError
 from slipway.sandbox.paths import SandboxPaths
@@ -16,17 +18,32 @@ DAEMON = "daemon"
 STATUS_TIMEOUT_SECONDS = 10
 
 
-def ask_daemon() -> dict[str, Any] | None:
-    """The daemon's status page; None when nothing answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", AWS_PORT, timeout=STATUS_TIMEOUT_SECONDS)
+def ask_page(
+    page: str,
+    *,
+    url: str = f"http://127.0.0.1:{AWS_PORT}",
+    seconds: float = STATUS_TIMEOUT_SECONDS,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[http.client.HTTPResponse, dict[str, Any]]:
+    """The daemon's answer at `/_slipway/<page>`, and its JSON. Raises OSError, HTTPException or ValueError when it has none."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=seconds)
     try:
-        connection.request("GET", "/_slipway/status")
-        report: dict[str, Any] = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
+        connection.request(method, f"/_slipway/{page}", body, dict(headers or {}))
+        response = connection.getresponse()
+        return response, json.loads(response.read())
     finally:
         connection.close()
-    return report
+
+
+def ask_daemon() -> dict[str, Any] | None:
+    """The daemon's status page; None when nothing answers."""
+    try:
+        return ask_page("status")[1]
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
 
 
 def sandbox_status(paths: SandboxPaths) -> SandboxStatus:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from slipway.errors import MachineError, UsageError
 from slipway.sandbox.environment import ENDPOINT, REGION, aws_credentials
 from slipway.sandbox.paths import SandboxPaths
+from slipway.sandbox.running import ask_page
 
 METRICS_VARIABLE = "SLIPWAY_SANDBOX_METRICS"
 """The pace of load balancers' metrics, which `slipway sandbox up` sets."""
@@ -45,16 +45,10 @@ def set_switch(paths: SandboxPaths, page: str, document: object, url: str = ENDP
 
 
 def _ask(method: str, page: str, body: bytes, headers: dict[str, str], url: str) -> dict[str, Any]:
-    address = urlsplit(url)
-    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(method, f"/_slipway/{page}", body, headers)
-        response = connection.getresponse()
-        said: dict[str, Any] = json.loads(response.read())
+        response, said = ask_page(page, url=url, seconds=TIMEOUT_SECONDS, method=method, body=body, headers=headers)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise MachineError(f"the sandbox's daemon does not answer: {error}", where=url) from error
-    finally:
-        connection.close()
     if response.status >= 400:
         raise UsageError(str(said.get("error") or response.reason))
     return said

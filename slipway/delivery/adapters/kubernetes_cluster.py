@@ -219,9 +219,10 @@ class KubernetesCluster:
 
     def _access(self, release: ColourRelease) -> str | DatabaseLogin:
         """How the release's Jobs log in to the database."""
-        access = self._login if release.login is Login.TOKENS else None
-        if access or self._secret_name:
-            return access or str(self._secret_name)
+        if self._login and release.login is Login.TOKENS:
+            return self._login
+        if self._secret_name:
+            return self._secret_name
         raise OperationError("the stack names no database secret", where="delivery.databaseSecretName")
 
     def _run_job(self, name: str, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
