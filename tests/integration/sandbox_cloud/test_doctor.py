@@ -18,7 +18,8 @@ import yaml
 from botocore.config import Config
 
 from slipway.cli.session import Session
-from slipway.doctor import account
+from slipway.doctor import account, read_project
+from slipway.doctor.prices import estimate_costs
 from slipway.sandbox.environment import aws_credentials
 from slipway.sandbox.paths import SandboxPaths
 from tests.command import run_slipway
@@ -90,7 +91,8 @@ def test_environment_that_lacks_nothing_is_said_to(doctor: Callable[..., Any]) -
     code, out, err = doctor()
     assert (code, err) == (0, "")
     assert re.fullmatch(r"No failure: \d+ ok, \d+ could not be asked", out.splitlines()[-1])
-    assert "about 184 USD a month before traffic" in out
+    dev = sum(cost.usd_per_month or 0 for cost in estimate_costs(read_project(ROOT, "dev").facts))
+    assert f"about {dev:.0f} USD a month before traffic" in out
 
 
 @pytest.mark.parametrize(
