@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,13 @@ class Bench:
     balancer: Elbv2LoadBalancer
     ledger: DynamoLedger
 
-    def start(self, verb: str, version: str, *, wait_seconds: float = 0) -> subprocess.Popen[bytes]:
+    def start(
+        self, verb: str, version: str, *, wait_seconds: float = 0, log: Path | None = None
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(SCRIPT), str(self.settings_file), verb, version, str(wait_seconds)]
         root = Path(__file__).parents[3]
-        with self.log.open("w") as log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=root, env={**os.environ})
+        with (log or self.log).open("w") as output:
+            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=root, env={**os.environ})
 
     def run(self, verb: str, version: str, *, wait_seconds: float = 0) -> tuple[int, str]:
         code = self.start(verb, version, wait_seconds=wait_seconds).wait(300)
@@ -158,3 +161,39 @@ def test_abort_from_another_process_turns_the_running_one_back(bench: Bench) -> 
     assert (code, "outcome: rolled-back" in output) == (0, True), output
     assert first.wait(300) == 10
     assert bench.balancer.read().weights == Weights(blue=0, green=100)
+
+
+def test_ten_at_once_release_one_after_the_other_and_a_sleeping_owner_changes_nothing_more(
+    bench: Bench, tmp_path: Path
+) -> None:
+    logs = {f"{number}.0.0": tmp_path / f"{number}.log" for number in range(2, 12)}
+    running = {version: bench.start("release", version, wait_seconds=240, log=log) for version, log in logs.items()}
+    first = next(iter(running.values()))
+    bench.wait_for(lambda rollout: rollout.phase is Phase.BAKING, first)
+    lease = bench.ledger.lease(PLACE)
+    assert lease
+    sleeper = next(version for version, process in running.items() if process.pid == lease.owner.pid)
+    running[sleeper].send_signal(signal.SIGSTOP)
+    done = logs[sleeper].read_text()
+
+    codes = {version: process.wait(300) for version, process in running.items() if version != sleeper}
+    before = bench.balancer.read().weights, bench.ledger.wanted(PLACE)
+    running[sleeper].send_signal(signal.SIGCONT)
+    assert running[sleeper].wait(60) == 0, "it is told that others have completed its release"
+    assert (bench.balancer.read().weights, bench.ledger.wanted(PLACE)) == before
+    told = {version: log.read_text() for version, log in logs.items()}
+    assert "set the load balancer" not in told[sleeper].removeprefix(done)
+    assert sum("took the lease over" in text for text in told.values()) == 1
+
+    refused = {version for version, code in codes.items() if code == 5 and "is older than" in told[version]}
+    completed = {version for version, code in codes.items() if code == 0} | {sleeper}
+    assert refused | completed == {*logs}, told
+    history = bench.ledger.history(PLACE, 30)
+    assert {rollout.phase for rollout in history} == {Phase.COMPLETED}
+    versions = [rollout.candidate.version for rollout in history if rollout.candidate]
+    assert sorted(versions) == sorted(completed | {"1.0.0"})
+    assert all(after.started_at >= before.ended_at for after, before in pairwise(history) if before.ended_at)
+    weights, wanted = before
+    assert wanted.live
+    assert weights == wanted.weights == Weights.towards(wanted.live, 100)
+    assert wanted.releases()[wanted.live].version == versions[0]
