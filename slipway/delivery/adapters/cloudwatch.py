@@ -18,6 +18,7 @@ from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.series import Point, Series, period_seconds
 from slipway.delivery.model.target import LoadBalancerRef
+from slipway.errors import OperationError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -30,6 +31,8 @@ COUNTS = {
     "answers_4xx": ("HTTPCode_Target_4XX_Count", "Sum"),
 }
 P99 = ("TargetResponseTime", "p99")
+MOST = 2**53
+"""A float counts exactly up to here."""
 
 
 class CloudWatchMetrics:
@@ -102,8 +105,10 @@ class CloudWatchMetrics:
             paginator = self._client.get_paginator("get_metric_data")
             for page in paginator.paginate(MetricDataQueries=queries, StartTime=since, EndTime=until):
                 for result in page["MetricDataResults"]:
-                    pairs = zip(result.get("Timestamps", []), result.get("Values", []), strict=True)
-                    values.setdefault(result.get("Id", ""), {}).update(pairs)
+                    identity, found = result.get("Id", ""), result.get("Values", [])
+                    if not all(0 <= value < MOST for value in found):  # NaN is neither
+                        raise OperationError(f"CloudWatch's values of {identity} cannot be counts or seconds")
+                    values.setdefault(identity, {}).update(zip(result.get("Timestamps", []), found, strict=True))
         return values
 
     def _query(self, identity: str, colour: Colour, metric: tuple[str, str], period: int) -> Any:
