@@ -11,6 +11,7 @@ from slipway.cli.session import Session
 
 if TYPE_CHECKING:
     from slipway.delivery import Context, Pace
+    from slipway.delivery.model.cadence import Cadence
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="dev, staging, prod: a stack file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -43,7 +44,6 @@ MinimumOption = Annotated[
 
 def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
     """What a verb needs of one environment."""
-    from slipway.delivery.model.cadence import AWS, SANDBOX  # noqa: PLC0415
     from slipway.delivery.wiring import build_context  # noqa: PLC0415
 
     return build_context(
@@ -52,8 +52,18 @@ def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
         stack=session.stack(environment),
         progress=RolloutDisplay(verbose=session.verbose),
         lease_wait_seconds=wait,
-        cadence=SANDBOX if session.sandbox else AWS,
+        cadence=_cadence(session),
     )
+
+
+def _cadence(session: Session) -> Cadence:
+    """How fast the world is where the session's stacks run."""
+    from slipway.delivery.model.cadence import AWS, SANDBOX, SANDBOX_WITH_LATE_METRICS  # noqa: PLC0415
+    from slipway.sandbox.lifecycle import metrics_pace  # noqa: PLC0415
+
+    if not session.sandbox:
+        return AWS
+    return SANDBOX_WITH_LATE_METRICS if metrics_pace(session.paths, None) == "aws" else SANDBOX
 
 
 def pace(bake: float | None, window: float | None, minimum_requests: int | None) -> Pace | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipway.delivery.model.target import RolloutSettings
 
@@ -49,3 +49,10 @@ SANDBOX = Cadence(
     metric_window_seconds=60.0,
     metric_delay_seconds=0.0,
 )
+SANDBOX_WITH_LATE_METRICS = replace(
+    SANDBOX,
+    metric_period_seconds=AWS.metric_period_seconds,
+    metric_window_seconds=AWS.metric_window_seconds,
+    metric_delay_seconds=AWS.metric_delay_seconds,
+)
+"""The sandbox while it has metrics come as on AWS."""
