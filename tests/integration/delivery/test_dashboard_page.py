@@ -43,7 +43,7 @@ def test_page_is_changed_and_not_replaced(page: Page, company: Overview, monkeyp
     with served(company, "127.0.0.1") as url:
         page.open(url)
         before = page.run(f"{LEAVE_MARKS}; {MARKS}")
-        assert before == ["1 last rollouts", "prod orders", 100, 1]
+        assert before == ["last rollouts: 1", "prod orders", 100, 1]
         assert page.run(TICK) == 1
         shown[0] = replace(shown[0], problem="no answer", rollout=None)
         assert page.run("refresh().then(() => document.querySelector('.problem').textContent)") == "no answer"
