@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -20,13 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from slipway.cli.demo.sending import Load, sending
 from slipway.sandbox.paths import SandboxPaths
-from tests.e2e.story.story_kit import PACE, Slipway
+from tests.bench.environment import BenchEnvironment
+from tests.e2e.story.story_kit import PACE
 from tests.waiting import wait_until
 
 NAME = "soak"
@@ -55,8 +53,6 @@ BAD = {
     "crash loop": ('"""The HTTP API."""\n', 'raise SystemExit("bad on purpose")\n'),
 }
 """Kinds of bad releases: a line of the service's API, and what is put after it."""
-RUN = int(time.time())
-"""In the versions: what an earlier run went back from is rejected."""
 
 
 @dataclass
@@ -78,44 +74,26 @@ class Soak:
     """The environment, and what is done to it."""
 
     def __init__(self, paths: SandboxPaths, console: Console) -> None:
-        demo = paths.sandbox / "demo"
-        if not (demo / ".git").is_dir():
-            sys.exit("the sandbox has no demo to take the service from; run `make demo` first")
         self._console = console
-        self._folder = paths.sandbox / "soak-checkout"
-        shutil.rmtree(self._folder, ignore_errors=True)
-        subprocess.run(["git", "clone", "--quiet", str(demo), str(self._folder)], check=True, timeout=60)
-        (self._folder / ".venv").symlink_to(sys.prefix)
-        settings = yaml.safe_load((self._folder / "Pulumi.dev.yaml").read_text())
-        settings["config"]["slipway:network"]["cidr"] = "10.61.0.0/16"
-        settings["config"]["slipway:cluster"]["nodes"] |= {"minimum": 2, "desired": 2}
-        (self._folder / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump(settings))
+        self._environment = BenchEnvironment(paths, NAME, "10.61.0.0/16")
         self._paths = paths
-        self.slipway = Slipway(paths, self._folder)
+        self.slipway = self._environment.slipway
         self.figures = Figures()
 
     def prepare(self) -> None:
         """The environment and its first release, without load."""
         self._console.print("making the environment")
-        self.slipway.run("bootstrap", NAME)
-        self.slipway.run("up", NAME, "--yes")
-        self.commit("first")
-        self.slipway.run("release", NAME, *PACE)
+        self._environment.make()
         self._url = self.slipway.place(NAME)["url"]
 
     def remove(self) -> None:
         """All of it."""
         self._console.print("removing the environment")
-        self.slipway.run("destroy", NAME, "--yes")
-
-    def commit(self, name: str) -> None:
-        """A new version of the app."""
-        (self._folder / "app" / "VERSION").write_text(f"2.7.{RUN}-{name}\n")
-        self._git("commit", "--quiet", "--all", "--message", f"Release {name}")
+        self._environment.remove()
 
     def release(self, number: int) -> None:
         """One release that is in order, with one disturbance while its traffic moves."""
-        self.commit(f"r{number}")
+        self._environment.commit(f"r{number}")
         with self._load(self.figures.good):
             if number % 3 == 0:
                 self.kill_release()
@@ -139,15 +117,15 @@ class Soak:
         """One that is bad in one way: it must go back by itself."""
         kind = [*BAD][number // 5 % len(BAD)]
         line, more = BAD[kind]
-        api = self._folder / API
+        api = self._environment.folder / API
         text = api.read_text()
         assert line in text
         api.write_text(text.replace(line, line + more, 1))
-        self.commit(f"bad{number}")
+        self._environment.commit(f"bad{number}")
         with self._load(self.figures.bad):
             self.slipway.run("release", NAME, *PACE, code=ROLLED_BACK, seconds=BAD_SECONDS)
         self.figures.note(f"bad releases that went back: {kind}")
-        self._git("revert", "--no-edit", "HEAD")
+        self._environment.revert()
 
     def kill_release(self) -> None:
         """Begin a release, and kill its process when the candidate has traffic."""
@@ -267,11 +245,6 @@ class Soak:
     def _live_percent(self) -> int:
         place = self.slipway.place(NAME)
         return place["colours"][place["live"]]["actual_percent"]
-
-    def _git(self, *arguments: str) -> None:
-        author = ["-c", "user.name=Soak", "-c", "user.email=soak@slipway.invalid", "-c", "commit.gpgsign=false"]
-        argv = ["git", "-C", str(self._folder), *author, *arguments]
-        subprocess.run(argv, check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
 def main(arguments: Sequence[str]) -> None:
