@@ -214,6 +214,8 @@ class RolloutSettings(_Settings):
     """So many of the pods that the whole traffic needs are asked for at once; the next once they are ready."""
     retries: Retries = 0
     """So often a release is tried again by itself when an `up`, a migration or an API failed. A bad verdict is final."""
+    rehearsed: bool = False
+    """Promotions wait for `slipway rehearse` in the environment that they come from."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
     analysis: AnalysisEntries = ()

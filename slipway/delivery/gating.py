@@ -129,6 +129,7 @@ def collect_facts(
     credentials = ctx.credentials() if kind is Kind.RELEASE and refuse_ending in gates else LASTING
     if target and kind is Kind.RELEASE and refuse_without_room in gates:
         room, needed_pods = room_beside_live(ctx, target, wanted)
+    settled = [each for each in (ctx.declared(), target.rollout if target else None) if each]
     return GateFacts(
         now=ctx.clock.now(),
         kind=kind,
@@ -146,6 +147,7 @@ def collect_facts(
         credentials=credentials,
         plan_seconds=0 if credentials.lasting else plan_seconds(ctx, target, settings),
         schema=ctx.ledger.schema(ctx.place),
+        wants_rehearsal=kind is Kind.RELEASE and any(each.rehearsed for each in settled),
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
@@ -198,7 +200,7 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
     One that is turning back goes on with that in any case; the gates are asked before it begins again.
     """
     rollout = ctx.ledger.rollout(ctx.place)
-    if rollout is None or rollout.kind in WAYS_BACK or not turns_back(rollout):
+    if rollout is None or rollout.kind in {*WAYS_BACK, Kind.REHEARSAL} or not turns_back(rollout):
         return
     if ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
         return

@@ -122,7 +122,8 @@ def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 def patience_seconds(rollout: Rollout) -> float:
     """How long targets may take to be healthy. A warm colour is healthy or it is not: whoever rolls back needs to know at once."""
-    return min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
+    warm = rollout.kind in {Kind.SWITCH, Kind.REHEARSAL}
+    return min(rollout.settings.health_seconds, WARM_SECONDS if warm else math.inf)
 
 
 def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -182,6 +183,9 @@ def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _begin_bake(rollout: Rollout, now: datetime) -> Rollout:
+    if rollout.kind is Kind.REHEARSAL:
+        passed = (now - rollout.started_at).total_seconds() - rollout.timings.get(Phase.SIZING, 0.0)
+        rollout = replace(rollout, timings={"way_back": round(passed, 3), **rollout.timings})
     return replace(rollout, baking_since=now, extensions=0, paused_seconds=0.0, paused_since=rollout.pause and now)
 
 
@@ -306,7 +310,7 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         return follows or Act(action=WriteWanted(wanted=intent, text=text))
     if rollout.may_retry:
         return try_again(rollout, seen, now)
-    return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))
+    return Enter(rollout=enter(rollout, Phase.ROLLED_BACK if rollout.reason else rollout.next_phase, now))
 
 
 def _carried(seen: Observation, colour: Colour) -> int | None:
@@ -326,7 +330,10 @@ RULES: Mapping[Phase, PhaseRule] = {
     ),
     Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True),
     Phase.SIZING: PhaseRule(
-        decide=_sizing, failure=Reason.CAPACITY_MISSING, reads_health=True, reads_sizes=frozenset({Kind.RELEASE})
+        decide=_sizing,
+        failure=Reason.CAPACITY_MISSING,
+        reads_health=True,
+        reads_sizes=frozenset({Kind.RELEASE, Kind.REHEARSAL}),
     ),
     Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
     Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),

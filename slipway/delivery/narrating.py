@@ -162,6 +162,11 @@ def _contracting(rollout: Rollout) -> Story:
 
 
 def _returning(rollout: Rollout) -> Story:
+    if not rollout.reason:
+        return Story(
+            does=f"has rehearsed the way back, and brings the traffic forward again, to {rollout.original.weights}",
+            waits_for="the load balancer to confirm it",
+        )
     return Story(
         does=f"brings the traffic back to {rollout.original.weights}: {rollout.reason}: {rollout.reason_text}",
         waits_for="the load balancer to confirm it",
@@ -170,6 +175,8 @@ def _returning(rollout: Rollout) -> Story:
 
 
 def _cleaning(rollout: Rollout) -> Story:
+    if not rollout.reason:
+        return Story(does="has the traffic where it was before the rehearsal")
     again = rollout.may_retry
     return Story(
         does=f"has the traffic back, and gives {rollout.colour} back what it was to run before: "

@@ -14,7 +14,7 @@ from slipway.delivery.filling import follow_backfill
 from slipway.delivery.leasing import LeaseKeeper, Patience, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
-from slipway.delivery.recording import record_rejected, record_verified
+from slipway.delivery.recording import record_rehearsed, record_rejected, record_verified
 from slipway.delivery.resizing import end_floors, follow_floors
 from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, facts, tell
@@ -90,6 +90,8 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:
         record_verified(ctx, item)
     elif item.debt is Debt.REJECTED:
         record_rejected(ctx, item)
+    elif item.debt is Debt.REHEARSED:
+        record_rehearsed(ctx, item)
     elif item.debt is Debt.CAPACITY:
         follow_floors(ctx, keeper)
     elif item.debt is Debt.BACKFILL:

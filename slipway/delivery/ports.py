@@ -15,7 +15,7 @@ from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.cadence import AWS, Cadence
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.credentials import LASTING, Credentials
-from slipway.delivery.model.fitness import Fitness, FitnessNote
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health, Pods
 from slipway.delivery.model.owed import Owed
@@ -130,6 +130,10 @@ class Ledger(Protocol):
 
     def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
         """Note that a digest was rejected here."""
+        ...
+
+    def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
+        """Note how long the way back from a digest took here; the last rehearsal counts."""
         ...
 
     def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:

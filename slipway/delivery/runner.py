@@ -162,7 +162,9 @@ class Runner:
         self._last_action = None
         if text:
             return self._tell_waiting(new, text)
-        text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
+        text = (
+            f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING and new.reason else f"after {old.phase}"
+        )
         again = new.retried > old.retried
         if again:
             text = f"begins again: {new.attempt}"

@@ -56,6 +56,7 @@ from slipway.delivery.superseding import supersede_for_checkout, supersede_for_r
 from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
 from slipway.delivery.telling import tell
 from slipway.delivery.way_back import (
+    actor_of,
     answered,
     ask_back,
     being_brought_back,
@@ -203,7 +204,7 @@ def rollback(
         rollout = begin_rollout(
             kind=plan.kind,
             place=ctx.place,
-            actor=f"{ctx.owner.name}{': ' + because if because else ''}",
+            actor=actor_of(ctx, because),
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=plan.candidate,

@@ -21,7 +21,7 @@ from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.rollback_choice import choose_rollback
 from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, tell
-from slipway.delivery.transitions import enter
+from slipway.delivery.transitions import enter, take_for_real
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 OBEYED_SECONDS = 1.0
@@ -54,10 +54,28 @@ def leave(ctx: Context, keeper: LeaseKeeper, to: str | None, because: str, *, tu
     rollout = unfinished(ctx, keeper)
     if rollout is None or rollout.phase.ended:
         return rollout
+    if not turning and rollout.kind is Kind.REHEARSAL and to in {None, _release_of(rollout)}:
+        rollout = _without_return(ctx, rollout, because)
     wished = rollout.kind is Kind.SWITCH or (rollout.kind is Kind.ROLLBACK and to in {None, _release_of(rollout)})
     if turning or not wished:
         _request(ctx, rollout, because)
     return go_on(ctx, keeper, rollout)
+
+
+def _without_return(ctx: Context, rollout: Rollout, because: str) -> Rollout:
+    """A rehearsal under way as the way back itself, so that users do not meet the release that is left once more.
+
+    One that is turning back for a reason ends first: the older release may not be able to take the traffic.
+    """
+    if rollout.reason or ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
+        return rollout
+    tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} becomes the way back: the traffic stays there")
+    return take_for_real(rollout, actor_of(ctx, because), ctx.clock.now())
+
+
+def actor_of(ctx: Context, because: str) -> str:
+    """Who goes back, and why, as it stands in the ledger."""
+    return f"{ctx.owner.name}{': ' + because if because else ''}"
 
 
 def answered(ctx: Context, left: Rollout | None, to: str | None) -> Outcome | None:

@@ -51,6 +51,8 @@ class GateFacts:
     schema: Schema
     gone_back: Rollout | None = None
     """The way back by which the live release came; None: it did not come by one."""
+    wants_rehearsal: bool = False
+    """Only what was rehearsed where it comes from is let in."""
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""
     lock_hash: str | None = None

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
@@ -28,6 +29,8 @@ class Kind(StrEnum):
     """An older release goes up in the idle colour and takes the traffic at once."""
     SWITCH = "switch"
     """Traffic goes back at once to the old colour, which is still warm."""
+    REHEARSAL = "rehearsal"
+    """Traffic goes to the old colour and comes back again: the way back is tried and timed. What is live stays live."""
     RETIRE = "retire"
     """The warm old colour goes away."""
     CONTRACT = "contract"
@@ -84,6 +87,15 @@ ROUTES: Mapping[Kind, tuple[Phase, ...]] = {
         Phase.COMPLETED,
     ),
     Kind.SWITCH: (Phase.WAITING, Phase.SHIFTING, Phase.SETTLING, Phase.COMPLETED),
+    Kind.REHEARSAL: (
+        Phase.WAITING,
+        Phase.SIZING,
+        Phase.SHIFTING,
+        Phase.VERIFYING,
+        Phase.RETURNING,
+        Phase.CLEANING,
+        Phase.COMPLETED,
+    ),
     Kind.RETIRE: (Phase.RETIRING, Phase.COMPLETED),
     Kind.CONTRACT: (Phase.RETIRING, Phase.CONTRACTING, Phase.COMPLETED),
 }
@@ -205,7 +217,7 @@ class Rollout:
     measurements: tuple[Measurement, ...] = ()
     """What the judgements were made from, oldest first, thinned; see `analysis.measuring`."""
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Seconds per phase, and `detect` and `weights_back` of a rollback."""
+    """Seconds per phase, and `detect` and `weights_back` of a rollback; `way_back` of a rehearsal, whose way forward is `weights_back`."""
     journal: tuple[JournalEntry, ...] = ()
     ended_at: datetime | None = None
     fence: int = 0
@@ -281,6 +293,22 @@ class Rollout:
         first = ROUTES[self.kind][0]
         began = [number for number, phase in enumerate(self.path) if phase is first]
         return self.path[began[-1] :] if began else self.path
+
+    @property
+    def rehearsed(self) -> Rehearsed | None:
+        """What a rehearsal has measured; None: it is none, has not ended well, or was cut short."""
+        live, timings = self.original.colour(self.original.live or self.colour), self.timings
+        ended = self.kind is Kind.REHEARSAL and self.phase is Phase.COMPLETED
+        if not ended or "way_back" not in timings or live is None or self.candidate is None:
+            return None
+        return Rehearsed(
+            release=live.release,
+            to=self.candidate.release,
+            by=self.actor,
+            at=self.ended_at or self.phase_started_at,
+            back_seconds=timings["way_back"],
+            forward_seconds=timings["weights_back"],
+        )
 
     @property
     def explained(self) -> frozenset[Weights]:

@@ -138,6 +138,8 @@ class RolloutSettings(Part):
     retries: Retries = 0
     """So often a release is tried again by itself when something that it did failed: an `up`, a migration, a call of an API. What was
     judged, aborted, superseded or refused is not."""
+    rehearsed: bool = False
+    """A release is let in only once the way back from it was rehearsed in `promote_from`."""
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.model.fitness import Fitness, FitnessNote
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
@@ -176,6 +176,10 @@ class MemoryLedger:
         """See `Ledger.mark_rejected`."""
         self._note("rejected", place, digest, rejected=note)
 
+    def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
+        """See `Ledger.mark_rehearsed`."""
+        self._note("rehearsed", place, digest, rehearsed=rehearsed)
+
     def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
         """See `Ledger.lift_rejection`."""
         known = self._fitness.get((place, digest))
@@ -184,7 +188,7 @@ class MemoryLedger:
         self._note("lifted", place, digest, lifted=note, rejected=None)
         return True
 
-    def _note(self, what: str, place: Place, digest: str, **notes: FitnessNote | None) -> None:
+    def _note(self, what: str, place: Place, digest: str, **notes: Any) -> None:
         known = self._fitness.get((place, digest), Fitness(environment=place.environment, digest=digest))
         self._write(what, lambda: self._fitness.update({(place, digest): replace(known, **notes)}))
 
