@@ -8,8 +8,11 @@ a load balancer can exclude that, and `resume` repairs it.
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from slipway import delivery
@@ -53,7 +56,6 @@ class History:
     """One company, and what is done to it."""
 
     seed: int
-    clock: SharedClock = field(default_factory=SharedClock)
     told: list[str] = field(default_factory=list[str])
     pid: int = 10
     versions: int = 0
@@ -67,12 +69,13 @@ class History:
         self.luck = random.Random(f"luck {self.seed}") if self.seed % 10 in RETRYING else None
         self.editor = random.Random(f"editor {self.seed}") if self.seed % 3 == 0 else None
         """Changes the pods' settings in the stack file; every other `up` meets them, too."""
-        self.rehearsal = Rehearsal(clock=self.clock)
         retries = 1 + self.seed % 2 if self.luck else 0
-        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS, retries=retries)
-        for _ in range(2):
-            self.check_out()
-            delivery.release(self.rehearsal.context("dev"))
+        before = [self.draw_revisions() for _ in range(2)]
+        self.versions = len(before)
+        self.rehearsal: Rehearsal = pickle.loads(_found(retries, *before))  # noqa: S301 - our own
+        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev")
+        assert isinstance(self.rehearsal.clock, SharedClock)
+        self.clock: SharedClock = self.rehearsal.clock
         if self.seed % 2:  # five pods are needed, and the stack file says two
             self.dev.pods.requests_per_pod, self.dev.pods.maximum, self.dev.pods.autoscaler_seconds = 10, 12, 0
             self.clock.sleep(1)
@@ -81,8 +84,11 @@ class History:
 
     def check_out(self) -> None:
         self.versions += 1
-        revisions = [EXPAND, CONTRACT] if self.dice.random() < 0.3 else None
-        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=revisions)
+        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=self.draw_revisions())
+
+    def draw_revisions(self) -> Sequence[Revision] | None:
+        """A new version's migrations; None: those of the version before."""
+        return (EXPAND, CONTRACT) if self.dice.random() < 0.3 else None
 
     def start(self, verb: str, dice: random.Random | None = None) -> Process:
         """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
@@ -217,6 +223,18 @@ class History:
                 assert verb is delivery.resume
             else:
                 assert verb is delivery.resume or outcome.status == "completed"
+
+
+@cache
+def _found(retries: int, *versions: Sequence[Revision] | None) -> bytes:
+    """A company whose versions, by their migrations, were released one after the other. Chance has no part in it: seeds share it."""
+    rehearsal = Rehearsal(clock=SharedClock())
+    rehearsal.environment("dev", **SETTINGS, retries=retries)
+    for number, revisions in enumerate(versions, start=1):
+        rehearsal.check_out(f"{number}.0.0", revisions=revisions)
+        delivery.release(rehearsal.context("dev"))
+    rehearsal.events.clear()
+    return pickle.dumps(rehearsal)
 
 
 def play(seed: int) -> History:

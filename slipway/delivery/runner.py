@@ -113,7 +113,7 @@ class Runner:
     def _step(self, rollout: Rollout) -> Rollout:
         try:
             rollout, verdict = self._judge(rollout)
-            seen = replace(self._patiently(lambda: self._observe(rollout)), verdict=verdict)
+            seen = self._patiently(lambda: self._observe(rollout, verdict))
         except LeaseLostError:
             raise
         except SlipwayError as error:
@@ -333,11 +333,12 @@ class Runner:
                 if not self._persists(rollout, self._ctx.clock.now()):
                     raise self._give_up(rollout, error.what) from error
 
-    def _observe(self, rollout: Rollout) -> Observation:
+    def _observe(self, rollout: Rollout, verdict: Verdict | None) -> Observation:
         rule, ctx = RULES[rollout.phase], self._ctx
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
             asked=self._asked,
+            verdict=verdict,
             balancer=self._world.balancer.read(test=rule.reads_test) if rule.reads_balancer else None,
             health=self._health(rollout) if rule.reads_health else None,
             sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},

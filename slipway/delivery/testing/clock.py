@@ -43,6 +43,10 @@ class ManualClock:
             timer.action()
         self._passed = until
 
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether nothing is to be repeated so soon."""
+        return not any(each.due <= self._passed + seconds for each in self._timers)
+
     def repeat(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
         """See `Clock.repeat`."""
         timer = _Timer(self._passed + seconds, seconds, action)

@@ -18,6 +18,13 @@ class KilledError(BaseException):
     """Stands for kill -9: nothing catches it, and nothing is written after it."""
 
 
+def _closed() -> threading.Lock:
+    """What another thread opens, once each time."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Process:
     """One process, and what shall happen to it."""
@@ -33,7 +40,9 @@ class Process:
     ended: bool = False
     error: BaseException | None = None
     answer: Any = None
-    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    go: threading.Lock = field(default_factory=_closed)
+    back: threading.Lock = field(default_factory=_closed)
+    """Opened when it sleeps, or has ended."""
 
 
 class SharedClock(ManualClock):
@@ -43,7 +52,7 @@ class SharedClock(ManualClock):
         super().__init__()
         self._processes: list[Process] = []
         self._current: Process | None = None
-        self._back = threading.Semaphore(0)
+        self._until: float | None = None
 
     def start(self, process: Process, work: Callable[[], Any]) -> Process:
         """A process that begins with the next sleep of whoever asked."""
@@ -56,7 +65,7 @@ class SharedClock(ManualClock):
             except BaseException as error:  # noqa: BLE001 - an ending, told to whoever started it
                 process.error = error
             process.ended = True
-            self._back.release()
+            process.back.release()
 
         self._processes.append(process)
         threading.Thread(target=live, daemon=True).start()
@@ -69,10 +78,19 @@ class SharedClock(ManualClock):
             self.run_until(self.monotonic() + seconds)
             return
         process.due = self.monotonic() + seconds
-        self._back.release()
-        process.go.acquire()
+        if self._is_next(process):
+            super().sleep(process.due - self.monotonic())
+        else:
+            process.back.release()
+            process.go.acquire()
         if process.dead:
             raise KilledError
+
+    def _is_next(self, process: Process) -> bool:
+        """Nothing else happens before the process that falls asleep goes on. Then no other thread has to be waited for."""
+        first = min((each for each in self._processes if not each.ended), key=lambda each: each.due)
+        in_time = self._until is None or process.due <= self._until
+        return first is process and in_time and self.is_quiet(process.due - self.monotonic())
 
     def run_until(self, until: float | None = None) -> None:
         """Let the processes run until that time, or until all have ended."""
@@ -81,9 +99,9 @@ class SharedClock(ManualClock):
             if until is not None and process.due > until:
                 break
             super().sleep(max(process.due - self.monotonic(), 0.0))
-            self._current = process
+            self._current, self._until = process, until
             process.go.release()
-            self._back.acquire()
+            process.back.acquire()
             self._current = None
         if until is not None:
             super().sleep(max(until - self.monotonic(), 0.0))
