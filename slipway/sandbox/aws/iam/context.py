@@ -7,7 +7,7 @@ not here is missing in every request: conditions that need it are not met.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from slipway.sandbox.aws.iam.parameters import Texts, tags_of
@@ -59,7 +59,7 @@ def lookup_for(
         **_request_keys(call, now),
         **identity_keys,
         "aws:resourceaccount": (resource_account,),
-        **{key: (value,) for key, value in need.context},
+        **_grouped(need.context),
     }
     texts = Texts(call.parameters)
 
@@ -72,6 +72,13 @@ def lookup_for(
         return tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
 
     return lookup
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    values: dict[str, tuple[str, ...]] = {}
+    for key, value in pairs:
+        values[key] = (*values.get(key, ()), value)
+    return values
 
 
 def _request_keys(call: ApiCall, now: datetime) -> dict[str, tuple[str, ...]]:
