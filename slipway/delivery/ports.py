@@ -400,6 +400,10 @@ class Context:
     demands: Callable[[], SupplyChain] = SupplyChain
     """The stack file's `slipway:supplyChain`."""
     credentials: Callable[[], Credentials] = lambda: LASTING
+    account_id: str = ""
+    """The AWS account of this environment, as its stack file says; empty: it does not say."""
+    caller_account: Callable[[], str | None] = lambda: None
+    """The account of the credentials in use; None where it cannot be told."""
     cadence: Cadence = AWS
     has_image: Callable[[str], bool] = lambda _image: True
     """Whether the registry has an image; True, too, when it cannot be told."""
