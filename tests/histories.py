@@ -43,6 +43,9 @@ FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "con
 LATER = ("skip", "supersede")
 RETRYING = frozenset({3, 5, 8, 9})
 """Last digits of the seeds whose releases are tried again by themselves; the others play what they always played."""
+ROUTES = [{"header": {"name": "X-Canary", "value": "always"}}, {"cookie": {"name": "canary", "value": "1"}}]
+ROUTED = 3
+"""Seeds with this rest of a division by five have `rollout.routes`; the others play what they always played."""
 WATCHED = {"release", "resume", "rollback"}
 SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
@@ -69,7 +72,8 @@ class History:
         """Changes the pods' settings in the stack file; every other `up` meets them, too."""
         self.rehearsal = Rehearsal(clock=self.clock)
         retries = 1 + self.seed % 2 if self.luck else 0
-        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS, retries=retries)
+        routes = ROUTES if self.seed % 5 == ROUTED else []
+        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS, retries=retries, routes=routes)
         for _ in range(2):
             self.check_out()
             delivery.release(self.rehearsal.context("dev"))
@@ -118,6 +122,8 @@ class History:
         alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
         if alone and dev.weights != wanted.weights:
             dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
+        if alone and dev.routes:
+            dev.harm.append(f"{process.pid} leaves routes to a colour, and no release is tried")
         return answer
 
     def worsen(self) -> None:
@@ -130,6 +136,7 @@ class History:
         dev.up_seconds = dice.choice([1, 1, 10, 90])
         dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
         if self.luck:
+            dev.forgotten_routes = self.luck.choice([0, 0, 1, 6])
             dev.failing_ups, dev.failing_migrations = self.luck.choice([0, 1, 1, 2]), self.luck.choice([0, 0, 1])
         if dice.random() < 0.3:
             self.check_out()
@@ -203,7 +210,7 @@ class History:
         """The world is well again, and everybody who was at work has ended."""
         dev = self.dev
         dev.up_fault = dev.migration_fault = ""
-        dev.failing_ups = dev.failing_migrations = 0
+        dev.failing_ups = dev.failing_migrations = dev.forgotten_routes = 0
         dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
         with contextlib.suppress(SlipwayError):
             delivery.continue_(self.rehearsal.context("dev", pid=5))  # nobody waits for a pause for ever
@@ -235,5 +242,6 @@ def _play(history: History) -> History:
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
     wanted = ledger.wanted(dev.place)
     assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)
+    assert not dev.routes
     assert ledger.lease(dev.place) is None
     return history
