@@ -15,6 +15,7 @@ from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.retries import Retries
+from slipway.contract.routes import RouteEntries
 from slipway.contract.setting_faults import decode_settings, describe_faults
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
@@ -220,6 +221,8 @@ class RolloutSettings(_Settings):
     freeze_windows: list[FreezeWindowSettings] = []
     analysis: AnalysisEntries = ()
     """What else a candidate is judged by."""
+    routes: Annotated[RouteEntries, Field(exclude_if=lambda routes: not routes)] = ()
+    """Requests that go to a release while it is tried, by a header or a cookie."""
 
 
 class SupplyChainSettings(SupplyChain):

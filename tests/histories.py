@@ -46,6 +46,9 @@ FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "con
 LATER = ("skip", "supersede")
 RETRYING = frozenset({3, 5, 8, 9})
 """Last digits of the seeds whose releases are tried again by themselves; the others play what they always played."""
+ROUTES = [{"header": {"name": "X-Canary", "value": "always"}}, {"cookie": {"name": "canary", "value": "1"}}]
+ROUTED = 3
+"""Seeds with this rest of a division by five have `rollout.routes`; the others play what they always played."""
 WATCHED = {"release", "resume", "rollback"}
 SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
@@ -72,7 +75,8 @@ class History:
         retries = 1 + self.seed % 2 if self.luck else 0
         before = [self.draw_revisions() for _ in range(2)]
         self.versions = len(before)
-        self.rehearsal: Rehearsal = pickle.loads(_found(retries, *before))  # noqa: S301 - our own
+        routed = self.seed % 5 == ROUTED
+        self.rehearsal: Rehearsal = pickle.loads(_found(retries, routed, *before))  # noqa: S301 - our own
         self.dev: SimulatedEnvironment = self.rehearsal.environment("dev")
         assert isinstance(self.rehearsal.clock, SharedClock)
         self.clock: SharedClock = self.rehearsal.clock
@@ -124,6 +128,8 @@ class History:
         alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
         if alone and dev.weights != wanted.weights:
             dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
+        if alone and dev.routes:
+            dev.harm.append(f"{process.pid} leaves routes to a colour, and no release is tried")
         return answer
 
     def worsen(self) -> None:
@@ -136,6 +142,7 @@ class History:
         dev.up_seconds = dice.choice([1, 1, 10, 90])
         dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
         if self.luck:
+            dev.forgotten_routes = self.luck.choice([0, 0, 1, 6])
             dev.failing_ups, dev.failing_migrations = self.luck.choice([0, 1, 1, 2]), self.luck.choice([0, 0, 1])
         if dice.random() < 0.3:
             self.check_out()
@@ -209,7 +216,7 @@ class History:
         """The world is well again, and everybody who was at work has ended."""
         dev = self.dev
         dev.up_fault = dev.migration_fault = ""
-        dev.failing_ups = dev.failing_migrations = 0
+        dev.failing_ups = dev.failing_migrations = dev.forgotten_routes = 0
         dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
         with contextlib.suppress(SlipwayError):
             delivery.continue_(self.rehearsal.context("dev", pid=5))  # nobody waits for a pause for ever
@@ -226,10 +233,10 @@ class History:
 
 
 @cache
-def _found(retries: int, *versions: Sequence[Revision] | None) -> bytes:
+def _found(retries: int, routed: bool, *versions: Sequence[Revision] | None) -> bytes:
     """A company whose versions, by their migrations, were released one after the other. Chance has no part in it: seeds share it."""
     rehearsal = Rehearsal(clock=SharedClock())
-    rehearsal.environment("dev", **SETTINGS, retries=retries)
+    rehearsal.environment("dev", **SETTINGS, retries=retries, routes=ROUTES if routed else [])
     for number, revisions in enumerate(versions, start=1):
         rehearsal.check_out(f"{number}.0.0", revisions=revisions)
         delivery.release(rehearsal.context("dev"))
@@ -253,5 +260,6 @@ def _play(history: History) -> History:
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
     wanted = ledger.wanted(dev.place)
     assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)
+    assert not dev.routes
     assert ledger.lease(dev.place) is None
     return history

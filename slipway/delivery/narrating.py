@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from slipway.delivery.machine import CONFIRM_SECONDS, patience_seconds
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.route import say_routes
 from slipway.delivery.retrying import next_attempt, retry_at
 
 
@@ -28,6 +29,8 @@ class Story:
 def narrate(rollout: Rollout, abort: str | None) -> Story:
     """The story of a rollout under way. `abort`: what was asked of it."""
     story = STORIES[rollout.phase](rollout)
+    if rollout.routes and rollout.phase in {Phase.SIZING, Phase.SHIFTING, Phase.BAKING, Phase.VERIFYING}:
+        story = replace(story, does=f"{story.does}, and has {say_routes(rollout.routes)}")
     if rollout.waits_for:
         story = _waiting_for_people(rollout, story)
     if abort is not None and rollout.may_retry:

@@ -22,6 +22,7 @@ from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.route import Routes
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -196,8 +197,8 @@ class Ledger(Protocol):
 class LoadBalancer(Protocol):
     """The live listener, its test route, and the targets behind them."""
 
-    def read(self, *, test: bool = False) -> BalancerState:
-        """The weights as the load balancer has them, and with `test` the colour behind the test route."""
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
+        """The weights as the load balancer has them, with `test` the colour behind the test route, with `routes` those of rollouts."""
         ...
 
     def move(self, weights: Weights) -> None:
@@ -206,6 +207,10 @@ class LoadBalancer(Protocol):
 
     def point_test(self, colour: Colour) -> None:
         """Ask for another colour behind the test route."""
+        ...
+
+    def set_routes(self, routes: Routes) -> None:
+        """Make what is missing of these routes and take all others away that a rollout has made. OperationError when only some are."""
         ...
 
     def health(self, colour: Colour) -> Health:

@@ -49,6 +49,7 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestRoute,
+    SetRoutes,
     SmokeTest,
     WriteWanted,
 )
@@ -221,7 +222,9 @@ class Runner:
                 # Only the answer may be lost: the next look says whether it was done.
                 tell(self._ctx, f"could not {action.text}: {error.what}; asking again")
                 return rollout
-            return self._turn_or_raise(rollout, error, None)
+            return self._turn_or_raise(
+                rollout, error, Reason.WEIGHTS_NOT_CONFIRMED if isinstance(action, SetRoutes) else None
+            )
         self._failures = 0
         done = fold(rollout, action, self._ctx.clock.now())
         if done.phase is not rollout.phase:
@@ -279,6 +282,8 @@ class Runner:
             world.cluster.keep(action.colour, action.pods)
         elif isinstance(action, PointTestRoute):
             world.balancer.point_test(action.colour)
+        elif isinstance(action, SetRoutes):
+            world.balancer.set_routes(action.routes)
         elif isinstance(action, Converge):
             if rollout.kind is Kind.RELEASE and rollout.phase is Phase.DEPLOYING and rollout.candidate:
                 # Where nothing had to be migrated, nothing has made them yet; on the way back they are there.
@@ -335,11 +340,13 @@ class Runner:
 
     def _observe(self, rollout: Rollout, verdict: Verdict | None) -> Observation:
         rule, ctx = RULES[rollout.phase], self._ctx
+        routes = rule.reads_routes and bool(rollout.settings.routes)
+        asks = rule.reads_balancer or routes
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
             asked=self._asked,
             verdict=verdict,
-            balancer=self._world.balancer.read(test=rule.reads_test) if rule.reads_balancer else None,
+            balancer=self._world.balancer.read(test=rule.reads_test, routes=routes) if asks else None,
             health=self._health(rollout) if rule.reads_health else None,
             sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
-from slipway.delivery.drift import read_weights
+from slipway.delivery.drift import read_traffic, read_weights
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.filling import owe
@@ -14,6 +14,7 @@ from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.route import NO_ROUTES, say_routes
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
@@ -190,10 +191,15 @@ def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
 def unconfirmed(ctx: Context) -> str:
     """Said where the load balancer does not have, or does not say that it has, what the ledger wants."""
     wanted, balancer = ctx.ledger.wanted(ctx.place).weights, known_balancer(ctx)
+    actual, routes = wanted, NO_ROUTES
     try:
-        actual = read_weights(ctx, balancer) if balancer else wanted
+        if balancer:
+            state = read_traffic(ctx, balancer)
+            actual, routes = state.weights, state.routes
     except SlipwayError:
         actual = None
+    if actual == wanted and routes:
+        return f"; the load balancer still has {say_routes(routes)}: `slipway resume {ctx.place.environment}` ends them"
     if actual == wanted:
         return ""
     return (

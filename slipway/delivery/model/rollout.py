@@ -11,10 +11,12 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
+from slipway.contract.routes import plan_matches
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.route import Route, Routes
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.model.word import Word
@@ -315,6 +317,17 @@ class Rollout:
         """Every weights that this rollout may have left at the load balancer."""
         steps = (Weights.towards(self.colour, step.percent) for step in self.steps)
         return frozenset({self.original.weights, *steps})
+
+    @property
+    def routes(self) -> Routes:
+        """What leads to its candidate while that is tried. A way back is not tried: it takes the traffic at once."""
+        matches = plan_matches(self.settings.routes) if self.kind is Kind.RELEASE else ()
+        return frozenset(Route(match=match, colour=self.colour) for match in matches)
+
+    @property
+    def was_shown(self) -> bool:
+        """Whether its colour may have answered users: by its share of the traffic, or by the routes to it."""
+        return Phase.SHIFTING in self.path or (bool(self.routes) and Phase.SIZING in self.path)
 
     @property
     def next_phase(self) -> Phase:

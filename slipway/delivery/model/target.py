@@ -15,6 +15,7 @@ from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.colour_settings import ColourSettings
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.retries import Retries
+from slipway.contract.routes import RouteEntries
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
@@ -145,6 +146,8 @@ class RolloutSettings(Part):
     freeze_windows: tuple[FreezeWindow, ...] = ()
     analysis: AnalysisEntries = ()
     """What else a candidate is judged by."""
+    routes: RouteEntries = ()
+    """Requests that go to a release while it is tried, whatever its share of the traffic is."""
 
     @property
     def window_seconds(self) -> float:

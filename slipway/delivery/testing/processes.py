@@ -124,7 +124,7 @@ class SharedClock(ManualClock):
         if process.dead:
             raise KilledError
         counts = not process.fuse_calls or call in process.fuse_calls
-        if process.fuse is None or call in {"move", "keep"} or not counts:
+        if process.fuse is None or call in {"move", "keep", "set_routes"} or not counts:
             return  # from the check of the fence to the call that it guards nothing can be put in between
         process.fuse -= 1
         if process.fuse < 0 and process.nap_seconds:
