@@ -17,12 +17,14 @@ from typing import Any
 
 from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
+from slipway.delivery.events import Waiting
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.testing.clock import EndlessError
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
@@ -44,12 +46,16 @@ SETTINGS = {
 }
 FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
 LATER = ("skip", "supersede")
+REHEARSING = frozenset({8, 9})
+"""Tens of the seeds with rehearsals, and ways back in the middle of them; the others play what they always played."""
+MOST_SECONDS = 40_000.0
+"""No history lasts longer by its clock: the waits of its verbs are 1,000 s each at most, and those of what is tried again are bounded."""
 RETRYING = frozenset({3, 5, 8, 9})
 """Last digits of the seeds whose releases are tried again by themselves; the others play what they always played."""
 ROUTES = [{"header": {"name": "X-Canary", "value": "always"}}, {"cookie": {"name": "canary", "value": "1"}}]
 ROUTED = 3
 """Seeds with this rest of a division by five have `rollout.routes`; the others play what they always played."""
-WATCHED = {"release", "resume", "rollback"}
+WATCHED = {"release", "resume", "rollback", "rehearse"}
 SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
 
@@ -70,6 +76,7 @@ class History:
         self.side = random.Random(f"side {self.seed}") if self.seed % 2 else None
         """For verbs that came later: the even seeds play what they always played."""
         self.luck = random.Random(f"luck {self.seed}") if self.seed % 10 in RETRYING else None
+        self.drill = random.Random(f"drill {self.seed}") if self.seed // 10 % 10 in REHEARSING else None
         self.editor = random.Random(f"editor {self.seed}") if self.seed % 3 == 0 else None
         """Changes the pods' settings in the stack file; every other `up` meets them, too."""
         retries = 1 + self.seed % 2 if self.luck else 0
@@ -180,6 +187,13 @@ class History:
         leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
         possible = verb == "rollback" and (
             (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)
+            or (
+                under_way
+                and under_way.kind is Kind.REHEARSAL
+                and not under_way.reason
+                and warm
+                and dev.healthy(wanted.idle)
+            )
             or (not under_way and warm and self.may_come_back(warm) and dev.healthy(wanted.idle))
         )
         expected = possible and leaving
@@ -196,6 +210,20 @@ class History:
         turned = newest and newest.reason is Reason.ABORTED and newest.id != (rollout and rollout.id)
         assert not expected or not leaving or turned or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
 
+    def rehearse(self, dice: random.Random) -> None:
+        """The way back is tried, mostly when nobody else is at work, and others may come in the middle of it."""
+        for verb in dice.choice([(), ("resume",), ("release",), ("resume", "release")]):
+            self.clock.sleep(dice.choice([5, 30, 120]))
+            self.start(verb, dice).fuse = None
+        self.clock.sleep(dice.choice([0, 30, 120, 400]))
+        process = self.start("rehearse", dice)
+        if dice.random() < 0.4:
+            process.fuse, process.fuse_calls = dice.randrange(15, 90), frozenset()
+            process.nap_seconds = dice.choice([0, 0, 4, 40])
+        self.clock.sleep(dice.choice([0.2, 0.5, 1.0, 1.5, 2.5, 4]))
+        if dice.random() < 0.5:
+            self.way_back(dice.choice(BACK))
+
     def live_through(self) -> None:
         """A few verbs, one after the other and at once."""
         self.worsen()
@@ -208,6 +236,8 @@ class History:
                 self.way_back(self.dice.choice(BACK))
             else:
                 self.start(self.dice.choice(FORWARD))
+            if self.drill and self.drill.random() < 0.6:
+                self.rehearse(self.drill)
             if self.side and self.side.random() < 0.4:
                 self.start(self.side.choice(LATER), self.side)
             self.clock.sleep(self.dice.choice([1, 3, 5, 7, 9, 11, 13, 70, 1000]))
@@ -225,7 +255,7 @@ class History:
         self.check_out()
         for verb in (delivery.resume, delivery.release):
             try:
-                outcome = verb(self.rehearsal.context("dev", pid=5))
+                outcome = verb(inhabited(self.rehearsal.context("dev", pid=5), self.clock))
             except (delivery.ReleaseRolledBackError, OperationError):
                 assert verb is delivery.resume
             else:
@@ -235,7 +265,7 @@ class History:
 @cache
 def _found(retries: int, routed: bool, *versions: Sequence[Revision] | None) -> bytes:
     """A company whose versions, by their migrations, were released one after the other. Chance has no part in it: seeds share it."""
-    rehearsal = Rehearsal(clock=SharedClock())
+    rehearsal = Rehearsal(clock=SharedClock(most_seconds=MOST_SECONDS))
     rehearsal.environment("dev", **SETTINGS, retries=retries, routes=ROUTES if routed else [])
     for number, revisions in enumerate(versions, start=1):
         rehearsal.check_out(f"{number}.0.0", revisions=revisions)
@@ -245,16 +275,21 @@ def _found(retries: int, routed: bool, *versions: Sequence[Revision] | None) -> 
 
 
 def play(seed: int) -> History:
-    """One history; AssertionError names the seed, and what was harmed."""
+    """One history; AssertionError names the seed, and what was harmed, or what was waited for without an end."""
     try:
         return _play(History(seed))
-    except (AssertionError, SlipwayError, ValueError) as error:
+    except (AssertionError, SlipwayError, ValueError, EndlessError) as error:
         raise AssertionError(f"seed {seed}: {error}") from error
 
 
 def _play(history: History) -> History:
-    history.live_through()
-    history.recover()
+    try:
+        history.live_through()
+        history.recover()
+    except EndlessError as error:
+        last = history.rehearsal.events[-1]
+        waited = [event.text for event in history.rehearsal.events if isinstance(event, Waiting)]
+        raise AssertionError(f"{error}; last wait: {waited[-1:]}; last told: {last.text}") from error
     dev, ledger = history.dev, history.rehearsal.ledger
     assert not dev.harm, dev.harm
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []

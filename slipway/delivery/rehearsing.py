@@ -64,8 +64,8 @@ def plan_rehearsal(ctx: Context, target: Target, settings: RolloutSettings) -> P
         colour=wanted.idle,
         candidate=choice.runs,
         steps=choose_steps(Kind.REHEARSAL, wanted, settings),
-        refusals=(
-            *_refuse_unfinished(ctx),
+        refusals=_refuse_unfinished(ctx)  # what else there is to say is of a colour that is about to change
+        or (
             *(replace(each, remedy="wait until then", can_be_forced=False) for each in frozen),
             *(replace(each, can_be_forced=False) for each in choice.refusals),
         ),

@@ -209,6 +209,8 @@ def rollback(
             plan = plan_way_back(ctx, target, to, pace)
         for note in plan.notes:
             tell(ctx, note)
+        if plan.release:
+            tell(ctx, f"goes back to {plan.release.version} ({plan.release.id}), from {leaving}")
         rollout = begin_rollout(
             kind=plan.kind,
             place=ctx.place,

@@ -34,6 +34,8 @@ class GateFacts:
     freeze_windows: tuple[FreezeWindow, ...] = ()
     fitness: Mapping[str, Fitness] = field(default_factory=dict[str, Fitness])
     """Of the release's digest, here and in every environment upstream, by environment."""
+    was_live: bool = False
+    """The release has had all the traffic here, as the history says: its record may be owed still, or older than such records."""
     image_exists: bool = True
     """The registry still has the image; True where it was not asked."""
     evidence: Evidence | None = None

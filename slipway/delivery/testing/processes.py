@@ -5,13 +5,19 @@ Virtual time passes while all of them sleep. What a process does is repeatable: 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slipway.delivery.ports import Context
-from slipway.delivery.testing.clock import ManualClock, SkewedClock
+from slipway.delivery.testing.clock import EndlessError, ManualClock, SkewedClock
+
+MOST_CALLS = 10_000
+"""Between two sleeps of anybody."""
+HANGING_SECONDS = 300.0
+"""Of real time: nothing that a process does between two sleeps takes a tenth of it."""
 
 
 class KilledError(BaseException):
@@ -36,6 +42,8 @@ class Process:
     """Only these calls count; empty: all."""
     nap_seconds: float = 0.0
     due: float = 0.0
+    call: str = ""
+    """The last one it made, or is about to make."""
     dead: bool = False
     ended: bool = False
     error: BaseException | None = None
@@ -48,8 +56,10 @@ class Process:
 class SharedClock(ManualClock):
     """A clock for several processes. `sleep` lets the others run; outside of processes it runs all until the time has passed."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, most_seconds: float = math.inf) -> None:
+        super().__init__(most_seconds=most_seconds)
+        self._calls, self._calls_at = 0, 0.0
+        self._endless = ""
         self._processes: list[Process] = []
         self._current: Process | None = None
         self._until: float | None = None
@@ -101,8 +111,11 @@ class SharedClock(ManualClock):
             super().sleep(max(process.due - self.monotonic(), 0.0))
             self._current, self._until = process, until
             process.go.release()
-            process.back.acquire()
+            if not process.back.acquire(timeout=HANGING_SECONDS):
+                self._endless = f"neither sleeps nor calls anybody for {HANGING_SECONDS:g} s"
             self._current = None
+            if self._endless:
+                raise EndlessError(f"process {process.pid} {self._endless}{self.at_work()}")
         if until is not None:
             super().sleep(max(until - self.monotonic(), 0.0))
 
@@ -119,9 +132,11 @@ class SharedClock(ManualClock):
     def reached(self, call: str) -> None:
         """The running process is about to make a call; it may be its last."""
         process = self._current
+        self._count(call)
         if process is None:
             return
-        if process.dead:
+        process.call = call
+        if process.dead or self._endless:
             raise KilledError
         counts = not process.fuse_calls or call in process.fuse_calls
         if process.fuse is None or call in {"move", "keep", "set_routes"} or not counts:
@@ -133,6 +148,21 @@ class SharedClock(ManualClock):
         elif process.fuse < 0:
             process.dead = True
             raise KilledError
+
+    def _count(self, call: str) -> None:
+        """Calls between two sleeps: a loop that does not sleep is seen by them."""
+        if self.monotonic() != self._calls_at:
+            self._calls, self._calls_at = 0, self.monotonic()
+        self._calls += 1
+        if self._calls > MOST_CALLS:
+            self._endless = f"calls `{call}` for the {self._calls:,}th time without sleeping"
+            if self._current is None:
+                raise EndlessError(self._endless)
+
+    def at_work(self) -> str:
+        """See `ManualClock.at_work`."""
+        left = [f"process {each.pid} after `{each.call}`" for each in self._processes if not each.ended]
+        return f"; at work: {', '.join(left)}" if left else ""
 
 
 class Neighbour:
