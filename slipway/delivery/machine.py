@@ -300,8 +300,6 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     asked = seen.asked if moved else original
     if change := _set_weights(replace(seen, asked=asked), replace(seen.wanted, weights=original)):
         return change
-    if change := _set_routes(seen, NO_ROUTES):
-        return change
     back = (now - rollout.phase_started_at).total_seconds()
     return Enter(
         rollout=enter(
@@ -311,9 +309,10 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    carried = _carried(seen, rollout.colour)
-    if carried != rollout.original.weights.of(rollout.colour) or _set_routes(seen, NO_ROUTES):
+    if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
+    if change := _set_routes(seen, NO_ROUTES):  # after the weights: rules that cannot be read must not keep those
+        return change
     running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
     intent, text = seen.wanted, "the colours keep the pods that they had"
     if running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before:
@@ -322,7 +321,7 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
     intent = held_when_back(rollout, intent)
     if not intent.same_as(seen.wanted):
-        follows = _nodes_follow(rollout, rollout.phase_started_at, now) if rollout.was_shown else None
+        follows = _nodes_follow(rollout, rollout.attended_since, now) if rollout.was_shown else None
         return follows or Act(action=WriteWanted(wanted=intent, text=text))
     if rollout.may_retry:
         return try_again(rollout, seen, now)
@@ -358,6 +357,6 @@ RULES: Mapping[Phase, PhaseRule] = {
     Phase.SETTLING: PhaseRule(decide=_settling, reads_balancer=False, reads_routes=True),
     Phase.RETIRING: PhaseRule(decide=_retiring, failure=Reason.DEPLOYMENT_FAILED),
     Phase.CONTRACTING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
-    Phase.RETURNING: PhaseRule(decide=_returning, reads_routes=True),
+    Phase.RETURNING: PhaseRule(decide=_returning),
     Phase.CLEANING: PhaseRule(decide=_cleaning, reads_routes=True),
 }

@@ -71,7 +71,7 @@ class Elbv2LoadBalancer:
             for route in sorted(missing, key=lambda each: each.match):
                 self._make_rule(route)
             left = [self._route_of(rule) for rule in self._made_rules()]
-        if len(left) != len(routes) or set(left) != routes:
+        if len(left) != len(routes) or frozenset(left) != routes:
             raise OperationError("the load balancer does not have the routes that were asked for")
 
     def test_headers(self) -> dict[str, str]:
@@ -123,7 +123,7 @@ class Elbv2LoadBalancer:
         for first in range(0, len(arns), MAXIMUM_TAGGED):
             asked = arns[first : first + MAXIMUM_TAGGED]
             described = self._client.describe_tags(ResourceArns=asked)["TagDescriptions"]
-            made += [rules[each["ResourceArn"]] for each in described if ROUTE_TAG in each.get("Tags", ())]
+            made += [rules[each.get("ResourceArn", "")] for each in described if ROUTE_TAG in each.get("Tags", ())]
         return made
 
     def _make_rule(self, route: Route) -> None:

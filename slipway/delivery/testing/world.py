@@ -90,6 +90,8 @@ class SimulatedEnvironment:
     test: Colour = Colour.GREEN
     routes: Routes = NO_ROUTES
     """Rules that rollouts have made."""
+    routes_fault: str = ""
+    """Why the rules cannot be read."""
     forgotten_routes: int = 0
     """So many of the next changes of the routes fail half-way: one rule less is made than was asked for."""
     backfills: SimulatedBackfills = field(default_factory=SimulatedBackfills)
@@ -314,8 +316,8 @@ class _Balancer:
 
     def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
         self._environment.clock.sleep(self._environment.answer_seconds)
-        if self._environment.balancer_fault:
-            raise OperationError(self._environment.balancer_fault)
+        if fault := self._environment.balancer_fault or (routes and self._environment.routes_fault):
+            raise OperationError(fault)
         self._environment.settle_weights()
         return BalancerState(
             weights=self._environment.weights,

@@ -126,6 +126,24 @@ def test_pods_that_only_people_use_stay_until_nodes_have_followed() -> None:
     assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, NEW, [])
 
 
+def test_weights_go_back_also_where_the_rules_cannot_be_read() -> None:
+    rehearsal = company("1.0.0", routes=[HEADER])
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.5)
+
+    def fail(event: Event) -> None:
+        if isinstance(event, PhaseEntered) and event.phase is Phase.RETURNING:
+            dev.routes_fault = "throttled"
+
+    with pytest.raises(OperationError, match=r"(?s)throttled.*slipway resume dev"):
+        delivery.release(watching(rehearsal, fail))
+    assert dev.weights == OLD
+    dev.routes_fault = ""
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.resume(rehearsal.context("dev"))
+    assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
+
+
 def test_rollback_opens_no_route() -> None:
     rehearsal = company("1.0.0", "2.0.0", routes=[HEADER, COOKIE])
     dev = rehearsal.environment("dev")

@@ -90,7 +90,7 @@ def _condition_values(condition: Mapping[str, Any]) -> list[object]:
     """What the condition compares with, wherever it stands."""
     configs: list[Mapping[str, Any]] = [value for value in condition.values() if isinstance(value, dict)]
     lists: list[list[object]] = [config.get("Values") or [] for config in (*configs, condition)]
-    return next((values for values in lists if values), [])
+    return next(filter(None, lists), list[object]())
 
 
 def _values(condition: Mapping[str, Any], config: str) -> list[str]:
