@@ -18,6 +18,7 @@ from typing import Any
 from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.events import Waiting
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.owed import Debt
@@ -170,8 +171,12 @@ class History:
         return self.rehearsal.ledger.lease(self.dev.place) is None
 
     def may_come_back(self, warm: ColourRelease) -> bool:
-        """Nobody rejected it, and its pods are there."""
+        """Nobody rejected it, its pods are there, and the last way back to it did not fail: a rollback passes over such a release."""
         dev = self.dev
+        tried = (past for past in self.rehearsal.ledger.history(dev.place, 50) if past.candidate == warm)
+        last = next(tried, None)
+        if last and last.reason and last.kind in WAYS_BACK:
+            return False
         here = self.rehearsal.ledger.fitness("orders", digest_of(warm.image)).get(dev.place.environment)
         return warm in [release for release, _ in dev.running.values()] and not (here and here.rejects(warm.release))
 

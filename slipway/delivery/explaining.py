@@ -8,6 +8,7 @@ from datetime import datetime
 
 from slipway.delivery.conducting import asked_now
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows, release_at, source_environment
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.machine import can_be_stopped, turns_back
@@ -208,15 +209,10 @@ def _release(scene: _Scene) -> VerbAnswer:
 def _rollback(scene: _Scene) -> VerbAnswer:
     command = f"slipway rollback {scene.environment}"
     rollout = scene.rollout
-    if rollout and rollout.kind is Kind.RELEASE and can_be_stopped(rollout):
-        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
-        text = f"brings the traffic back to {rollout.original.weights}{again}"
-        return VerbAnswer(command=command, possible=True, text=text)
-    if rollout and rollout.kind in {Kind.ROLLBACK, Kind.SWITCH}:
-        return VerbAnswer(command=command, possible=True, text="takes over the way back that is under way")
-    if rollout and rollout.kind is Kind.REHEARSAL:
-        text = "makes the rehearsal the way back itself: the traffic stays with the older release"
-        return VerbAnswer(command=command, possible=True, text=text)
+    if rollout and rollout.kind in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
+        completes = rollout.kind is Kind.RELEASE and rollout.phase is Phase.SETTLING
+        possible = not completes or rollout.original.live is not None
+        return VerbAnswer(command=command, possible=possible, text=_back_from(rollout))
     if scene.target is None:
         return VerbAnswer(command=command, possible=False, text="nothing is live here")
     plan = plan_way_back(scene.ctx, scene.target, None, None)
@@ -227,6 +223,20 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     text = f"goes back to {plan.release.version} ({plan.release.id}): {how}"
     text += f"; {rejects.release} is rejected then" if rejects else ""
     return _gated(command, text, plan.refusals)
+
+
+def _back_from(rollout: Rollout) -> str:
+    """What `rollback` does about a rollout under way."""
+    if rollout.kind is Kind.REHEARSAL:
+        return "makes the rehearsal the way back itself: the traffic stays with the older release"
+    if rollout.kind in WAYS_BACK:
+        return "takes over the way back that is under way"
+    if can_be_stopped(rollout):
+        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
+        return f"brings the traffic back to {rollout.original.weights}{again}"
+    if rollout.phase is Phase.SETTLING:
+        return "completes it, and goes back from it"
+    return f"takes over bringing the traffic back to {rollout.original.weights}"
 
 
 def _rehearse(scene: _Scene) -> VerbAnswer:
