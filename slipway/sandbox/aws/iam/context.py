@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from slipway.sandbox.aws.iam.found_keys import FROM_WHAT_IS_THERE
 from slipway.sandbox.aws.iam.parameters import Texts, tags_of
 from slipway.sandbox.aws.iam.patterns import Lookup
 from slipway.sandbox.aws.iam.requests import ApiCall
@@ -69,7 +70,9 @@ def lookup_for(
             return keys[name]
         if found := TAG_KEY.fullmatch(name):
             return tuple(value for tag, value in tags_of_resource(need.resource).items() if tag.lower() == found[1])
-        return tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
+        if given := tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ()))):
+            return given
+        return FROM_WHAT_IS_THERE[name](call, need) if name in FROM_WHAT_IS_THERE else ()
 
     return lookup
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import _deserialize_ciphertext_blob
@@ -37,6 +38,39 @@ def key_arn(key: str, account: str, region: str) -> str | None:
     key_id = backend.get_key_id_from_alias(name) if name.startswith("alias/") else backend.get_key_id(name)
     found = backend.keys.get(key_id)
     return str(found.arn) if found else None
+
+
+def key_aliases(arn: str) -> list[str]:
+    """The names of a KMS key's aliases, by its ARN."""
+    try:
+        _, _, _, region, account, key = arn.split(":", 5)
+        found: Any = kms_backends[account][region].keys[key.removeprefix("key/")]
+    except (KeyError, ValueError):
+        return []
+    return [str(name) for name in found.aliases]
+
+
+def table_schema(arn: str) -> list[dict[str, str]]:
+    """Names and kinds of the keys of a DynamoDB table, or of its index; empty where there is none."""
+    try:
+        _, _, _, region, account, path = arn.split(":", 5)
+        name, _, index = path.removeprefix("table/").partition("/index/")
+        table: Any = dynamodb_backends[account][region].tables[name]
+    except (KeyError, ValueError):
+        return []
+    places = {each.name: each.schema for each in (*table.indexes, *table.global_indexes)}
+    return list(places.get(index, [])) if index else list(table.schema)
+
+
+def boundary_arn(arn: str) -> str:
+    """The permissions boundary of a role or user; empty for one without."""
+    found = PRINCIPAL.fullmatch(arn)
+    if not found or found["account"] not in iam_backends:
+        return ""
+    backend: Any = iam_backends[found["account"]][PARTITION]
+    holders: list[Any] = [*backend.roles.values(), *backend.users.values()]
+    holder = next((each for each in holders if each.arn == arn), None)
+    return str(getattr(holder, "permissions_boundary_arn", None) or "")
 
 
 def enabled_key_arn(key: str, account: str, region: str) -> str | None:

@@ -154,22 +154,23 @@ def _logs(call: ApiCall) -> list[Need] | None:
 def _dynamodb(call: ApiCall) -> list[Need] | None:
     if call.operation in {"BatchGetItem", "BatchWriteItem"}:
         tables = cast(Mapping[str, Any], call.parameters.get("RequestItems") or {"*": None})
-        return [Need(f"dynamodb:{call.operation}", _table(call, table)) for table in tables]
+        return [Need(f"dynamodb:{call.operation}", table_arn(call, table)) for table in tables]
     if call.operation in {"TransactWriteItems", "TransactGetItems"}:
         return [
             Need(
                 f"dynamodb:{TRANSACTION_ACTIONS.get(kind, call.operation)}",
-                _table(call, str(part.get("TableName", "*"))),
+                table_arn(call, str(part.get("TableName", "*"))),
             )
             for item in call.entries("TransactItems") or [{"": {}}]
             for kind, part in item.items()
         ]
     table, index = call.text("TableName"), call.text("IndexName")
-    arn = _table(call, table) + (f"/index/{index}" if index else "")
+    arn = table_arn(call, table) + (f"/index/{index}" if index else "")
     return [Need(f"dynamodb:{call.operation}", arn)] if table else None
 
 
-def _table(call: ApiCall, table: str) -> str:
+def table_arn(call: ApiCall, table: str) -> str:
+    """Of a table of DynamoDB, by name or ARN."""
     return table if table.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.account}:table/{table}"
 
 
