@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from slipway.sandbox.aws.iam import known
 from slipway.sandbox.aws.iam.parameters import Texts, tags_of
 from slipway.sandbox.aws.iam.patterns import Lookup
 from slipway.sandbox.aws.iam.requests import ApiCall
@@ -69,7 +70,11 @@ def lookup_for(
             return keys[name]
         if found := TAG_KEY.fullmatch(name):
             return tuple(value for tag, value in tags_of_resource(need.resource).items() if tag.lower() == found[1])
-        return tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
+        given = tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
+        if not given and name == "iam:permissionsboundary":  # of the role or user that is changed
+            boundary = known.boundary_arn(need.resource)
+            return (boundary,) if boundary else ()
+        return given
 
     return lookup
 

@@ -68,6 +68,17 @@ def table_key(arn: str) -> str:
     return (key_arn(key, account, region) or "") if encryption.get("Enabled") and key else ""
 
 
+def boundary_arn(arn: str) -> str:
+    """The permissions boundary of a role or user; empty for one without."""
+    found = PRINCIPAL.fullmatch(arn)
+    if not found or found["account"] not in iam_backends:
+        return ""
+    backend: Any = iam_backends[found["account"]][PARTITION]
+    holders: list[Any] = [*backend.roles.values(), *backend.users.values()]
+    holder = next((each for each in holders if each.arn == arn), None)
+    return str(getattr(holder, "permissions_boundary_arn", None) or "")
+
+
 def enabled_key_arn(key: str, account: str, region: str) -> str | None:
     """As `key_arn`, of a key that may be used now. `key` may be an ARN that leads nowhere."""
     try:
