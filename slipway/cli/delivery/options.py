@@ -59,11 +59,11 @@ def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
 def _cadence(session: Session) -> Cadence:
     """How fast the world is where the session's stacks run."""
     from slipway.delivery.model.cadence import AWS, SANDBOX, SANDBOX_WITH_LATE_METRICS  # noqa: PLC0415
-    from slipway.sandbox.lifecycle import metrics_pace  # noqa: PLC0415
+    from slipway.sandbox.switching import show_switch  # noqa: PLC0415
 
     if not session.sandbox:
         return AWS
-    return SANDBOX_WITH_LATE_METRICS if metrics_pace(session.paths, None) == "aws" else SANDBOX
+    return SANDBOX_WITH_LATE_METRICS if show_switch("metrics")["pace"] == "aws" else SANDBOX
 
 
 def pace(bake: float | None, window: float | None, minimum_requests: int | None) -> Pace | None:

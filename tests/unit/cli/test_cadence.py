@@ -12,7 +12,7 @@ from slipway.cli.session import Session
 from slipway.delivery import wiring
 from slipway.delivery.model.cadence import AWS, SANDBOX, Cadence
 from slipway.delivery.model.target import RolloutSettings
-from slipway.sandbox import lifecycle
+from slipway.sandbox import switching
 
 MANIFEST = "name: x\nruntime: python\n"
 
@@ -27,7 +27,7 @@ def test_bakes_are_judged_as_the_metrics_come(
     (tmp_path / "Pulumi.yaml").write_text(MANIFEST)
     found: dict[str, Any] = {}
     monkeypatch.setattr(Session, "stack", lambda *_: None)
-    monkeypatch.setattr(lifecycle, "metrics_pace", lambda *_: pace)
+    monkeypatch.setattr(switching, "show_switch", lambda page: {"metrics": {"pace": pace}}[page])
     monkeypatch.setattr(wiring, "build_context", lambda *_, **named: found.update(named))
     options.connect(Session(tmp_path, sandbox), "dev")
     cadence: Cadence = found["cadence"]
