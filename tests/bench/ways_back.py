@@ -128,18 +128,18 @@ class WaysBack:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        rejected = False
+        arrived = False
         while time.monotonic() < began + PATIENCE_SECONDS:
             weights = balancer.read().weights
             wanted = self.ledger.wanted(self.place)
-            rejected = weights is not None and weights.of(live) == 100 and wanted.weights == weights and self._is_back()
-            if rejected:
+            arrived = weights is not None and weights.of(live) == 100 and wanted.weights == weights and self._is_back()
+            if arrived:
                 break
             time.sleep(LOOK_SECONDS)
         self.seconds[case] = time.monotonic() - began
         said, _ = back.communicate(timeout=PATIENCE_SECONDS)
-        if back.returncode or not rejected or self.ledger.wanted(self.place).live is not live:
-            self.faults.append(f"{case}: exit code {back.returncode}, back: {rejected}\n{said}")
+        if back.returncode or not arrived or self.ledger.wanted(self.place).live is not live:
+            self.faults.append(f"{case}: exit code {back.returncode}, back: {arrived}\n{said}")
 
     def _is_back(self) -> bool:
         """The rollout at hand is on its way back, or is one that goes back."""
