@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,45 +12,15 @@ from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from tests.inbox import Inbox, receiving
+
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 
-class _Inbox(http.server.HTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _InboxHandler)
-        self.posts: list[tuple[dict[str, str], str]] = []
-        self.failures_left = 0
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class _InboxHandler(http.server.BaseHTTPRequestHandler):
-    server: _Inbox
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        failed = self.server.failures_left > 0
-        if failed:
-            self.server.failures_left -= 1
-        else:
-            self.server.posts.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(503 if failed else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        del format, args
-
-
 @pytest.fixture
-def inbox() -> Iterator[_Inbox]:
-    server = _Inbox()
-    yield server
-    server.shutdown()
-    server.server_close()
+def inbox() -> Iterator[Inbox]:
+    with receiving() as open_inbox:
+        yield open_inbox
 
 
 def _visit(url: str) -> str:
@@ -62,7 +30,7 @@ def _visit(url: str) -> str:
     return f"{status} {b''.join(chunks).decode()}"
 
 
-def test_http_subscription_gets_messages_once_it_is_confirmed(lab: Any, inbox: _Inbox) -> None:
+def test_http_subscription_gets_messages_once_it_is_confirmed(lab: Any, inbox: Inbox) -> None:
     sns = boto3.client("sns", "us-east-1")
     topic = sns.create_topic(Name="releases")["TopicArn"]
     answer = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=inbox.url)
