@@ -10,18 +10,22 @@ TAG_DIGITS = 12
 """48 bits: among a million images the chance of any two sharing a tag is below 1 in 500."""
 
 
-def hash_context(context: Path, dockerfile: str = "Dockerfile", base_image: str = "") -> str:
-    """The hex sha256 (first 12 digits) of all that a build would see: path, mode and bytes of each file, Dockerfile, `base_image`.
+def hash_context(context: Path, dockerfile: str = "Dockerfile", *, base_image: str = "", platform: str = "") -> str:
+    """The hex sha256 (first 12 digits) of all that a build would see: path, mode and bytes of each file, each link, and the arguments.
 
     Raises ArgsError when the folder or its Dockerfile is missing.
     """
     if not (context / dockerfile).is_file():
         raise ArgsError("context", got=str(context), want=f"a folder with a {dockerfile} in it")
     ignored = _ignore_patterns(context)
-    total = hashlib.sha256((context / dockerfile).read_bytes() + base_image.encode())
+    total = hashlib.sha256((context / dockerfile).read_bytes() + base_image.encode() + platform.encode())
     for path in sorted(context.rglob("*")):
         relative = path.relative_to(context).as_posix()
-        if path.is_file() and not any(_matches(relative, pattern) for pattern in ignored):
+        if any(_matches(relative, pattern) for pattern in ignored):
+            continue
+        if path.is_symlink():  # Docker sends the link itself
+            total.update(f"\0{relative}\0-> {path.readlink()}\0".encode())
+        elif path.is_file():
             total.update(f"\0{relative}\0{path.stat().st_mode & 0o111:o}\0".encode())
             total.update(path.read_bytes())
     return total.hexdigest()[:TAG_DIGITS]

@@ -15,6 +15,7 @@ from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.domain import zone_of
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.retries import Retries
+from slipway.contract.routes import RouteEntries
 from slipway.contract.setting_faults import decode_settings, describe_faults
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
@@ -214,10 +215,14 @@ class RolloutSettings(_Settings):
     """So many of the pods that the whole traffic needs are asked for at once; the next once they are ready."""
     retries: Retries = 0
     """So often a release is tried again by itself when an `up`, a migration or an API failed. A bad verdict is final."""
+    rehearsed: bool = False
+    """Promotions wait for `slipway rehearse` in the environment that they come from."""
     promote_from: str | None = None
     freeze_windows: list[FreezeWindowSettings] = []
     analysis: AnalysisEntries = ()
     """What else a candidate is judged by."""
+    routes: Annotated[RouteEntries, Field(exclude_if=lambda routes: not routes)] = ()
+    """Requests that go to a release while it is tried, by a header or a cookie."""
 
 
 class SupplyChainSettings(SupplyChain):

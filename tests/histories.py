@@ -8,18 +8,24 @@ a load balancer can exclude that, and `resume` repairs it.
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
+from slipway.delivery.events import Waiting
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
 from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.testing.clock import EndlessError
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
@@ -41,9 +47,16 @@ SETTINGS = {
 }
 FORWARD = (*["release"] * 7, "resume", "retire", "contract", "up", "pause", "continue_")
 LATER = ("skip", "supersede")
+REHEARSING = frozenset({8, 9})
+"""Tens of the seeds with rehearsals, and ways back in the middle of them; the others play what they always played."""
+MOST_SECONDS = 40_000.0
+"""No history lasts longer by its clock: the waits of its verbs are 1,000 s each at most, and those of what is tried again are bounded."""
 RETRYING = frozenset({3, 5, 8, 9})
 """Last digits of the seeds whose releases are tried again by themselves; the others play what they always played."""
-WATCHED = {"release", "resume", "rollback"}
+ROUTES = [{"header": {"name": "X-Canary", "value": "always"}}, {"cookie": {"name": "canary", "value": "1"}}]
+ROUTED = 3
+"""Seeds with this rest of a division by five have `rollout.routes`; the others play what they always played."""
+WATCHED = {"release", "resume", "rollback", "rehearse"}
 SAID = {"pause", "continue_", "skip"}
 BACK = ("rollback", "rollback", "rollback", "abort", "abandon")
 
@@ -53,7 +66,6 @@ class History:
     """One company, and what is done to it."""
 
     seed: int
-    clock: SharedClock = field(default_factory=SharedClock)
     told: list[str] = field(default_factory=list[str])
     pid: int = 10
     versions: int = 0
@@ -65,14 +77,17 @@ class History:
         self.side = random.Random(f"side {self.seed}") if self.seed % 2 else None
         """For verbs that came later: the even seeds play what they always played."""
         self.luck = random.Random(f"luck {self.seed}") if self.seed % 10 in RETRYING else None
+        self.drill = random.Random(f"drill {self.seed}") if self.seed // 10 % 10 in REHEARSING else None
         self.editor = random.Random(f"editor {self.seed}") if self.seed % 3 == 0 else None
         """Changes the pods' settings in the stack file; every other `up` meets them, too."""
-        self.rehearsal = Rehearsal(clock=self.clock)
         retries = 1 + self.seed % 2 if self.luck else 0
-        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev", **SETTINGS, retries=retries)
-        for _ in range(2):
-            self.check_out()
-            delivery.release(self.rehearsal.context("dev"))
+        before = [self.draw_revisions() for _ in range(2)]
+        self.versions = len(before)
+        routed = self.seed % 5 == ROUTED
+        self.rehearsal: Rehearsal = pickle.loads(_found(retries, routed, *before))  # noqa: S301 - our own
+        self.dev: SimulatedEnvironment = self.rehearsal.environment("dev")
+        assert isinstance(self.rehearsal.clock, SharedClock)
+        self.clock: SharedClock = self.rehearsal.clock
         if self.seed % 2:  # five pods are needed, and the stack file says two
             self.dev.pods.requests_per_pod, self.dev.pods.maximum, self.dev.pods.autoscaler_seconds = 10, 12, 0
             self.clock.sleep(1)
@@ -81,8 +96,11 @@ class History:
 
     def check_out(self) -> None:
         self.versions += 1
-        revisions = [EXPAND, CONTRACT] if self.dice.random() < 0.3 else None
-        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=revisions)
+        self.rehearsal.check_out(f"{self.versions}.0.0", revisions=self.draw_revisions())
+
+    def draw_revisions(self) -> Sequence[Revision] | None:
+        """A new version's migrations; None: those of the version before."""
+        return (EXPAND, CONTRACT) if self.dice.random() < 0.3 else None
 
     def start(self, verb: str, dice: random.Random | None = None) -> Process:
         """A verb by a process of its own, which may be killed, or sleep for a while, at any of its calls."""
@@ -118,6 +136,8 @@ class History:
         alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
         if alone and dev.weights != wanted.weights:
             dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
+        if alone and dev.routes:
+            dev.harm.append(f"{process.pid} leaves routes to a colour, and no release is tried")
         return answer
 
     def worsen(self) -> None:
@@ -130,6 +150,7 @@ class History:
         dev.up_seconds = dice.choice([1, 1, 10, 90])
         dev.weight_lag_seconds = dice.choice([0.1, 0.4, 1.0])
         if self.luck:
+            dev.forgotten_routes = self.luck.choice([0, 0, 1, 6])
             dev.failing_ups, dev.failing_migrations = self.luck.choice([0, 1, 1, 2]), self.luck.choice([0, 0, 1])
         if dice.random() < 0.3:
             self.check_out()
@@ -150,8 +171,12 @@ class History:
         return self.rehearsal.ledger.lease(self.dev.place) is None
 
     def may_come_back(self, warm: ColourRelease) -> bool:
-        """Nobody rejected it, and its pods are there."""
+        """Nobody rejected it, its pods are there, and the last way back to it did not fail: a rollback passes over such a release."""
         dev = self.dev
+        tried = (past for past in self.rehearsal.ledger.history(dev.place, 50) if past.candidate == warm)
+        last = next(tried, None)
+        if last and last.reason and last.kind in WAYS_BACK:
+            return False
         here = self.rehearsal.ledger.fitness("orders", digest_of(warm.image)).get(dev.place.environment)
         return warm in [release for release, _ in dev.running.values()] and not (here and here.rejects(warm.release))
 
@@ -167,6 +192,13 @@ class History:
         leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
         possible = verb == "rollback" and (
             (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)
+            or (
+                under_way
+                and under_way.kind is Kind.REHEARSAL
+                and not under_way.reason
+                and warm
+                and dev.healthy(wanted.idle)
+            )
             or (not under_way and warm and self.may_come_back(warm) and dev.healthy(wanted.idle))
         )
         expected = possible and leaving
@@ -183,6 +215,20 @@ class History:
         turned = newest and newest.reason is Reason.ABORTED and newest.id != (rollout and rollout.id)
         assert not expected or not leaving or turned or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
 
+    def rehearse(self, dice: random.Random) -> None:
+        """The way back is tried, mostly when nobody else is at work, and others may come in the middle of it."""
+        for verb in dice.choice([(), ("resume",), ("release",), ("resume", "release")]):
+            self.clock.sleep(dice.choice([5, 30, 120]))
+            self.start(verb, dice).fuse = None
+        self.clock.sleep(dice.choice([0, 30, 120, 400]))
+        process = self.start("rehearse", dice)
+        if dice.random() < 0.4:
+            process.fuse, process.fuse_calls = dice.randrange(15, 90), frozenset()
+            process.nap_seconds = dice.choice([0, 0, 4, 40])
+        self.clock.sleep(dice.choice([0.2, 0.5, 1.0, 1.5, 2.5, 4]))
+        if dice.random() < 0.5:
+            self.way_back(dice.choice(BACK))
+
     def live_through(self) -> None:
         """A few verbs, one after the other and at once."""
         self.worsen()
@@ -195,6 +241,8 @@ class History:
                 self.way_back(self.dice.choice(BACK))
             else:
                 self.start(self.dice.choice(FORWARD))
+            if self.drill and self.drill.random() < 0.6:
+                self.rehearse(self.drill)
             if self.side and self.side.random() < 0.4:
                 self.start(self.side.choice(LATER), self.side)
             self.clock.sleep(self.dice.choice([1, 3, 5, 7, 9, 11, 13, 70, 1000]))
@@ -203,7 +251,7 @@ class History:
         """The world is well again, and everybody who was at work has ended."""
         dev = self.dev
         dev.up_fault = dev.migration_fault = ""
-        dev.failing_ups = dev.failing_migrations = 0
+        dev.failing_ups = dev.failing_migrations = dev.forgotten_routes = 0
         dev.forgotten_moves, dev.answer_seconds, dev.up_seconds, dev.behaviour = 0, 0.0, 1.0, {}
         with contextlib.suppress(SlipwayError):
             delivery.continue_(self.rehearsal.context("dev", pid=5))  # nobody waits for a pause for ever
@@ -212,28 +260,46 @@ class History:
         self.check_out()
         for verb in (delivery.resume, delivery.release):
             try:
-                outcome = verb(self.rehearsal.context("dev", pid=5))
+                outcome = verb(inhabited(self.rehearsal.context("dev", pid=5), self.clock))
             except (delivery.ReleaseRolledBackError, OperationError):
                 assert verb is delivery.resume
             else:
                 assert verb is delivery.resume or outcome.status == "completed"
 
 
+@cache
+def _found(retries: int, routed: bool, *versions: Sequence[Revision] | None) -> bytes:
+    """A company whose versions, by their migrations, were released one after the other. Chance has no part in it: seeds share it."""
+    rehearsal = Rehearsal(clock=SharedClock(most_seconds=MOST_SECONDS))
+    rehearsal.environment("dev", **SETTINGS, retries=retries, routes=ROUTES if routed else [])
+    for number, revisions in enumerate(versions, start=1):
+        rehearsal.check_out(f"{number}.0.0", revisions=revisions)
+        delivery.release(rehearsal.context("dev"))
+    rehearsal.events.clear()
+    return pickle.dumps(rehearsal)
+
+
 def play(seed: int) -> History:
-    """One history; AssertionError names the seed, and what was harmed."""
+    """One history; AssertionError names the seed, and what was harmed, or what was waited for without an end."""
     try:
         return _play(History(seed))
-    except (AssertionError, SlipwayError, ValueError) as error:
+    except (AssertionError, SlipwayError, ValueError, EndlessError) as error:
         raise AssertionError(f"seed {seed}: {error}") from error
 
 
 def _play(history: History) -> History:
-    history.live_through()
-    history.recover()
+    try:
+        history.live_through()
+        history.recover()
+    except EndlessError as error:
+        last = history.rehearsal.events[-1]
+        waited = [event.text for event in history.rehearsal.events if isinstance(event, Waiting)]
+        raise AssertionError(f"{error}; last wait: {waited[-1:]}; last told: {last.text}") from error
     dev, ledger = history.dev, history.rehearsal.ledger
     assert not dev.harm, dev.harm
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []
     wanted = ledger.wanted(dev.place)
     assert dev.weights == wanted.weights == Weights.towards(wanted.live or wanted.idle, 100)
+    assert not dev.routes
     assert ledger.lease(dev.place) is None
     return history

@@ -45,6 +45,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
                 "ec2:Describe*",
                 "ecr:DescribeRepositories",
                 "ecr:GetAuthorizationToken",
+                "ecr:ListImages",
                 "ecr:ListTagsForResource",
                 "eks:Describe*",
                 "eks:List*",

@@ -12,7 +12,7 @@ from .encryption_key import build_key
 from .policy_document import accounts, allow, only_roles, render
 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer")
-FIND = ("ecr:DescribeRepositories", "ecr:ListTagsForResource")
+FIND = ("ecr:DescribeRepositories", "ecr:ListImages", "ecr:ListTagsForResource")
 """What the program asks about the repository that it pushes to, at each preview."""
 PUSH = ("ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -26,7 +27,9 @@ def bootstrap(
 ) -> None:
     """Bring up the foundation: image registry, ledger, CI's roles. Then enter environments in the ledger. Repeating it is harmless."""
     session = session_of(context)
-    places = [connect(session, environment) for environment in environments or ()]
+    # In the organisation's account, which may write every environment's part of the ledger.
+    of_organisation = replace(session, in_account=False)
+    places = [connect(of_organisation, environment) for environment in environments or ()]
     provider = _make_state_backend(session, state_bucket) if state_bucket else ""
     agreed = yes or session.sandbox
     session.foundation(secrets_provider=provider).show("up", *flags(yes=agreed, skip_preview=agreed))

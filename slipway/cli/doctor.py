@@ -26,7 +26,7 @@ def doctor(context: typer.Context, environment: EnvironmentArgument, json: JsonO
 
     session = session_of(context)
     project = read_project(session.require_project(), environment)
-    session.activate()
+    session.activate(environment)
     case = Case(project=project, account=Account(project.facts.region), now=datetime.now(UTC))
     found: list[Finding] = []
     for finding in examine(case):

@@ -116,11 +116,22 @@ def metrics(
 
 
 @app.command()
-def env(context: typer.Context) -> None:
+def env(
+    context: typer.Context,
+    account: Annotated[
+        str, typer.Option(metavar="ID", help="Credentials of another AWS account of the sandbox, for an hour.")
+    ] = "",
+) -> None:
     """Print the sandbox's addresses and credentials for a shell: eval "$(slipway sandbox env)"."""
     from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
 
-    for name, value in sandbox_environment(session_of(context).paths).items():
+    paths = session_of(context).paths
+    variables = sandbox_environment(paths)
+    if account:
+        from slipway.sandbox.aws_accounts import account_credentials  # noqa: PLC0415
+
+        variables |= account_credentials(paths, account)
+    for name, value in variables.items():
         out().print(f"export {name}={shlex.quote(value)}", markup=False)
 
 

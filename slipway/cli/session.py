@@ -29,6 +29,8 @@ class Session:
     sandbox: bool
     """Run on the local sandbox instead of what AWS_* and PULUMI_* name."""
     verbose: bool = False
+    in_account: bool = True
+    """On the sandbox: work on an environment in the account that its stack file names; else in the sandbox's own."""
 
     @property
     def paths(self) -> SandboxPaths:
@@ -53,8 +55,8 @@ class Session:
         find_stack_file(self.require_project(), stack)
         return stack
 
-    def activate(self) -> None:
-        """On the sandbox: take its addresses and credentials, after making sure that it answers."""
+    def activate(self, environment: str = "") -> None:
+        """On the sandbox: take its addresses and credentials, after making sure that it answers. `environment`: of its account."""
         if not self.sandbox:
             return
         from slipway.sandbox.environment import sandbox_environment  # noqa: PLC0415
@@ -62,10 +64,20 @@ class Session:
 
         require_running(self.paths)
         os.environ.update(sandbox_environment(self.paths))
+        if environment and self.in_account:
+            self._enter_account(environment)
+
+    def _enter_account(self, environment: str) -> None:
+        from slipway.documents import read_stack_config  # noqa: PLC0415 - a parser that few verbs need
+        from slipway.sandbox.aws_accounts import OWN_ACCOUNT, account_credentials  # noqa: PLC0415
+
+        account = str(read_stack_config(self.require_project(), environment).get("slipway:accountId") or OWN_ACCOUNT)
+        if account != OWN_ACCOUNT:
+            os.environ.update(account_credentials(self.paths, account))
 
     def stack(self, environment: str) -> PulumiStack:
         """The stack of one environment, run by the Pulumi CLI."""
-        return self._stack(self.require_project(), self.require_stack(environment))
+        return self._stack(self.require_project(), self.require_stack(environment), environment=environment)
 
     @property
     def foundation_stack(self) -> str:
@@ -80,10 +92,10 @@ class Session:
         find_stack_file(folder, self.foundation_stack)
         return self._stack(folder, self.foundation_stack, secrets_provider=secrets_provider)
 
-    def _stack(self, folder: Path, name: str, *, secrets_provider: str = "") -> PulumiStack:
+    def _stack(self, folder: Path, name: str, *, secrets_provider: str = "", environment: str = "") -> PulumiStack:
         from slipway.stack import PulumiStack, find_cli  # noqa: PLC0415
 
-        self.activate()
+        self.activate(environment)
         return PulumiStack(
             lambda: find_cli(cache=self.paths.cache),
             folder,

@@ -8,6 +8,7 @@ from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refus
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.people import approve, continue_, pause, skip
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.rehearsing import rehearse
 from slipway.delivery.reporting import as_json, history, judgements, status
 from slipway.delivery.service import (
     Outcome,
@@ -49,6 +50,7 @@ __all__ = [
     "promote",
     "refuse_during_rollout",
     "refuse_moved_traffic",
+    "rehearse",
     "release",
     "resume",
     "retire",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_drift, refuse_used
-from slipway.delivery.ending import RECENT, ending_elsewhere, keep_ended
+from slipway.delivery.ending import RECENT, ending_elsewhere, ending_of, keep_ended
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
@@ -30,6 +30,7 @@ from slipway.delivery.ports import Context
 from slipway.delivery.runner import PERSISTENCE_SECONDS, Runner
 from slipway.delivery.targeting import known_balancer, reachable_target, require_target
 from slipway.delivery.telling import announce, tell
+from slipway.delivery.transitions import cut_short
 from slipway.errors import OperationError
 
 
@@ -152,7 +153,13 @@ def told_of(ctx: Context, rollout: Rollout, work: Callable[[], Rollout]) -> Roll
 def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
     """What an ended rollout means to whoever asked for it; ReleaseRolledBackError when a check, or a person, turned it back."""
     if ended.phase is Phase.COMPLETED:
-        return Outcome(status="completed", text=f"{ended.kind} completed", release=chosen, rollout=ended)
+        return Outcome(status="completed", text=ending_of(ended), release=chosen, rollout=ended)
+    if ended.kind is Kind.REHEARSAL:
+        raise OperationError(
+            f"the rehearsal was turned back: {ended.reason}: {ended.reason_text}; what was live has the traffic, and is not rejected",
+            where=f"{ended.service} in {ended.environment}",
+            remedy=f"correct it, then `slipway rehearse {ended.environment}`",
+        )
     if ended.kind in {Kind.RETIRE, Kind.CONTRACT} and ended.reason is not Reason.ABORTED:
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
@@ -206,6 +213,8 @@ def go_on(
 ) -> Rollout:
     """An interrupted rollout, brought to its end."""
     tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
+    if rollout.kind is Kind.REHEARSAL and ctx.ledger.abort_request(ctx.place, rollout.id) is None:
+        rollout = cut_short(rollout, ctx.clock.now())
     target = reachable_target(ctx)
     return drive(ctx, keeper, target, rollout, resumed=True, persistence_seconds=persistence_seconds)
 
@@ -213,7 +222,13 @@ def go_on(
 def refuse_repeated(resumed: Rollout | None, chosen: Release) -> None:
     """The release asked for is the one whose interrupted rollout has just turned out bad."""
     turned_out_bad = resumed and resumed.phase is Phase.ROLLED_BACK and resumed.reason is not Reason.SUPERSEDED
-    if resumed and turned_out_bad and resumed.candidate and resumed.candidate.release == chosen.id:
+    if (
+        resumed
+        and turned_out_bad
+        and resumed.kind is not Kind.REHEARSAL
+        and resumed.candidate
+        and resumed.candidate.release == chosen.id
+    ):
         raise ReleaseRolledBackError(resumed)
 
 

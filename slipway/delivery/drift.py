@@ -5,7 +5,9 @@ from __future__ import annotations
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import CONFIRM_SECONDS, POLL_SECONDS
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.observation import BalancerState
 from slipway.delivery.model.rollout import Phase, Rollout
+from slipway.delivery.model.route import NO_ROUTES, say_routes
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.targeting import known_balancer
@@ -17,9 +19,18 @@ READ_ATTEMPTS = 4
 
 def read_weights(ctx: Context, balancer: LoadBalancer) -> Weights | None:
     """What the load balancer says, asked again when it does not answer."""
+    return _read(ctx, balancer, routes=False).weights
+
+
+def read_traffic(ctx: Context, balancer: LoadBalancer) -> BalancerState:
+    """The weights, and the routes that rollouts have made."""
+    return _read(ctx, balancer, routes=True)
+
+
+def _read(ctx: Context, balancer: LoadBalancer, *, routes: bool) -> BalancerState:
     for attempt in range(READ_ATTEMPTS):
         try:
-            return balancer.read().weights
+            return balancer.read(routes=routes)
         except SlipwayError:
             if attempt == READ_ATTEMPTS - 1:
                 raise
@@ -32,8 +43,8 @@ def refuse_drift(ctx: Context, balancer: LoadBalancer | None, rollout: Rollout |
     if balancer is None:
         return
     wanted = ctx.ledger.wanted(ctx.place)
-    actual = read_weights(ctx, balancer)
-    if actual == wanted.weights or (rollout and actual in rollout.explained):
+    actual = read_traffic(ctx, balancer)
+    if _explains(rollout, actual, wanted):
         return
     environment = ctx.place.environment
     raise OperationError(
@@ -53,8 +64,9 @@ def refuse_moved_traffic(ctx: Context) -> None:
 
 def refuse_used(ctx: Context, balancer: LoadBalancer, colour: Colour) -> None:
     """OperationError when `colour`, which is about to be replaced, carries traffic."""
-    actual = read_weights(ctx, balancer)
-    if actual is None or actual.of(colour):
+    actual = read_traffic(ctx, balancer)
+    routed = any(route.colour in {colour, None} for route in actual.routes or ())
+    if actual.weights is None or actual.weights.of(colour) or routed:
         raise OperationError(
             f"the load balancer has {_say(actual)}, and {colour} was to be replaced",
             where=str(ctx.place),
@@ -63,14 +75,27 @@ def refuse_used(ctx: Context, balancer: LoadBalancer, colour: Colour) -> None:
 
 
 def repair_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | None) -> str:
-    """Set the weights that the ledger says, after saying so; what was done, "" when nothing differed."""
+    """Set the weights that the ledger says and end all routes, after saying so; what was done, "" when nothing differed.
+
+    No rollout may be under way that has routes.
+    """
     wanted = ctx.ledger.wanted(ctx.place)
     if balancer is None or not wanted.releases():
         return ""
-    actual = read_weights(ctx, balancer)
-    if actual == wanted.weights:
+    actual = read_traffic(ctx, balancer)
+    if _explains(None, actual, wanted):
         return ""
     tell(ctx, f"the load balancer has {_say(actual)}, the ledger says {wanted.weights}: setting that again")
+    if actual.weights != wanted.weights:
+        _set_weights(ctx, keeper, balancer, wanted)
+    if actual.routes:
+        keeper.confirm()
+        balancer.set_routes(NO_ROUTES)
+    ctx.clock.sleep(ctx.cadence.settle_seconds)  # what comes next may take pods away
+    return f"the load balancer had {_say(actual)}, and has {wanted.weights} again"
+
+
+def _set_weights(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer, wanted: Wanted) -> None:
     _refuse_empty(ctx, balancer, wanted)
     began = asked = ctx.clock.monotonic()
     keeper.confirm()
@@ -88,22 +113,29 @@ def repair_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | Non
             balancer.move(wanted.weights)
             asked = at
         ctx.clock.sleep(ctx.cadence.poll_seconds)
-    ctx.clock.sleep(ctx.cadence.settle_seconds)  # what comes next may take pods away
-    return f"the load balancer had {_say(actual)}, and has {wanted.weights} again"
 
 
 def say_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | None, rollout: Rollout) -> None:
     """Before an interrupted rollout goes on: tell what differs, and repair what none of its next phases would."""
     if balancer is None:
         return
-    actual = read_weights(ctx, balancer)
-    wanted = ctx.ledger.wanted(ctx.place).weights
-    if actual == wanted or actual in rollout.explained:
+    actual = read_traffic(ctx, balancer)
+    wanted = ctx.ledger.wanted(ctx.place)
+    if _explains(rollout, actual, wanted):
         return
     if Phase.SHIFTING in rollout.path or Phase.RETURNING in rollout.path:
-        tell(ctx, f"the load balancer has {_say(actual)}, the ledger says {wanted}: the rollout sets its own again")
+        tell(
+            ctx,
+            f"the load balancer has {_say(actual)}, the ledger says {wanted.weights}: the rollout sets its own again",
+        )
     else:
         repair_drift(ctx, keeper, balancer)
+
+
+def _explains(rollout: Rollout | None, actual: BalancerState, wanted: Wanted) -> bool:
+    """Whether the ledger, or the rollout under way, accounts for how requests are divided."""
+    weighted = actual.weights == wanted.weights or (rollout is not None and actual.weights in rollout.explained)
+    return weighted and (actual.routes or NO_ROUTES) <= (rollout.routes if rollout else NO_ROUTES)
 
 
 def _refuse_empty(ctx: Context, balancer: LoadBalancer, wanted: Wanted) -> None:
@@ -116,5 +148,6 @@ def _refuse_empty(ctx: Context, balancer: LoadBalancer, wanted: Wanted) -> None:
             )
 
 
-def _say(weights: Weights | None) -> str:
-    return str(weights) if weights else "something else than the two colours behind its listener"
+def _say(actual: BalancerState) -> str:
+    weights = str(actual.weights) if actual.weights else "something else than the two colours behind its listener"
+    return f"{weights}, and {say_routes(actual.routes)}" if actual.routes else weights

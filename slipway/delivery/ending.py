@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipway.delivery.events import RolloutEnded
 from slipway.delivery.leasing import WAIT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.lease import may_take_over
-from slipway.delivery.model.rollout import Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.ports import Context
 from slipway.delivery.telling import facts, tell
 
@@ -17,7 +17,7 @@ def keep_ended(ctx: Context, keeper: LeaseKeeper, rollout: Rollout) -> RolloutEn
     """Put an ended rollout into the history; the event to tell it by."""
     keeper.confirm()
     ctx.ledger.put_history(ctx.place, rollout)
-    return RolloutEnded(**facts(ctx, _ending(rollout)), rollout=rollout, live=ctx.ledger.wanted(ctx.place).live)
+    return RolloutEnded(**facts(ctx, ending_of(rollout)), rollout=rollout, live=ctx.ledger.wanted(ctx.place).live)
 
 
 def ending_elsewhere(ctx: Context, rollout_id: str) -> Rollout | None:
@@ -43,8 +43,15 @@ def ending_elsewhere(ctx: Context, rollout_id: str) -> Rollout | None:
         ctx.clock.sleep(WAIT_POLL_SECONDS)
 
 
-def _ending(rollout: Rollout) -> str:
+def ending_of(rollout: Rollout) -> str:
+    """How a rollout has ended, in one line."""
     attempt = f" ({rollout.attempt})" if rollout.retried else ""
     if rollout.phase is Phase.ROLLED_BACK:
         return f"rolled back: {rollout.reason}: {rollout.reason_text}{attempt}"
+    if rollout.kind is Kind.REHEARSAL:
+        return (
+            f"rehearsed: {rollout.rehearsed.text}"
+            if rollout.rehearsed
+            else "the rehearsal was cut short, and is not counted"
+        )
     return f"{rollout.kind} completed{attempt}"

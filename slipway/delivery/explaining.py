@@ -8,9 +8,11 @@ from datetime import datetime
 
 from slipway.delivery.conducting import asked_now
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows, release_at, source_environment
 from slipway.delivery.holding import LISTENING
 from slipway.delivery.machine import can_be_stopped, turns_back
+from slipway.delivery.model.age import ago
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import Release
@@ -21,6 +23,7 @@ from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.narrating import Story, name_of, narrate
 from slipway.delivery.planning import draft_release, window_closes_at
 from slipway.delivery.ports import Context, Place
+from slipway.delivery.rehearsing import plan_rehearsal
 from slipway.delivery.targeting import known_target, remembered_target
 from slipway.delivery.way_back import plan_way_back
 from slipway.errors import NotFoundError, SlipwayError
@@ -206,12 +209,10 @@ def _release(scene: _Scene) -> VerbAnswer:
 def _rollback(scene: _Scene) -> VerbAnswer:
     command = f"slipway rollback {scene.environment}"
     rollout = scene.rollout
-    if rollout and rollout.kind is Kind.RELEASE and can_be_stopped(rollout):
-        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
-        text = f"brings the traffic back to {rollout.original.weights}{again}"
-        return VerbAnswer(command=command, possible=True, text=text)
-    if rollout and rollout.kind in {Kind.ROLLBACK, Kind.SWITCH}:
-        return VerbAnswer(command=command, possible=True, text="takes over the way back that is under way")
+    if rollout and rollout.kind in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
+        completes = rollout.kind is Kind.RELEASE and rollout.phase is Phase.SETTLING
+        possible = not completes or rollout.original.live is not None
+        return VerbAnswer(command=command, possible=possible, text=_back_from(rollout))
     if scene.target is None:
         return VerbAnswer(command=command, possible=False, text="nothing is live here")
     plan = plan_way_back(scene.ctx, scene.target, None, None)
@@ -222,6 +223,36 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     text = f"goes back to {plan.release.version} ({plan.release.id}): {how}"
     text += f"; {rejects.release} is rejected then" if rejects else ""
     return _gated(command, text, plan.refusals)
+
+
+def _back_from(rollout: Rollout) -> str:
+    """What `rollback` does about a rollout under way."""
+    if rollout.kind is Kind.REHEARSAL:
+        return "makes the rehearsal the way back itself: the traffic stays with the older release"
+    if rollout.kind in WAYS_BACK:
+        return "takes over the way back that is under way"
+    if can_be_stopped(rollout):
+        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
+        return f"brings the traffic back to {rollout.original.weights}{again}"
+    if rollout.phase is Phase.SETTLING:
+        return "completes it, and goes back from it"
+    return f"takes over bringing the traffic back to {rollout.original.weights}"
+
+
+def _rehearse(scene: _Scene) -> VerbAnswer:
+    command = f"slipway rehearse {scene.environment}"
+    if scene.target is None:
+        return VerbAnswer(command=command, possible=False, text="nothing is live here")
+    if scene.rollout:
+        return VerbAnswer(command=command, possible=False, text=_first(scene.rollout))
+    plan, live = plan_rehearsal(scene.ctx, scene.target, scene.target.rollout), _live(scene)
+    before = scene.ctx.ledger.fitness(live.service, live.digest).get(scene.environment)
+    last = before.rehearsed if before else None
+    version = plan.release.version if plan.release else "nothing"
+    text = f"goes back to {version} and forward again; " + (
+        f"last rehearsed {ago(last.at, scene.ctx.clock.now())} ago: {last.text}" if last else "it was never rehearsed"
+    )
+    return _gated(command, text, plan.refusals, scene.busy)
 
 
 def _abort(scene: _Scene) -> VerbAnswer:
@@ -284,7 +315,7 @@ def _resume(scene: _Scene) -> VerbAnswer:
         return VerbAnswer(command=command, possible=False, text=f"{scene.owner} is at work here")
     if scene.rollout:
         held = () if scene.abort or not turns_back(scene.rollout) else _freeze_of(scene, scene.rollout)
-        ways_back = scene.rollout.kind in {Kind.ROLLBACK, Kind.SWITCH}
+        ways_back = scene.rollout.kind in {Kind.ROLLBACK, Kind.SWITCH, Kind.REHEARSAL}
         return _gated(command, "finishes what a dead process left", () if ways_back else held)
     if scene.owed:
         return VerbAnswer(
@@ -352,6 +383,7 @@ def _deaf(scene: _Scene) -> str:
 
 VERBS: Mapping[str, Callable[[_Scene], VerbAnswer]] = {
     "rollback": _rollback,
+    "rehearse": _rehearse,
     "abort": _abort,
     "abandon": _abandon,
     "pause": _pause,

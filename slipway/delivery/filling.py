@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from slipway.delivery.events import BackfillSeen
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.model.owed import Debt, Owed, with_backfills, with_owed_by
-from slipway.delivery.model.rollout import Phase, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.schema import find_backfills
+from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Cluster, Context, Ledger, Place
 from slipway.delivery.targeting import remembered_target
 from slipway.delivery.telling import announce, facts
@@ -19,18 +20,27 @@ def owe(ctx: Context, keeper: LeaseKeeper, ended: Rollout) -> None:
     """Write what an ended rollout leaves, before its end is written: no crash loses it. Safe to repeat."""
     ledger, place = ctx.ledger, ctx.place
     owed = with_owed_by(ledger.owed(place), ended)
-    if ended.phase is Phase.COMPLETED and ended.candidate:
+    for running in _had_all_traffic(ended):
         try:
-            release = ledger.release(place.service, ended.candidate.release)
+            release = ledger.release(place.service, running.release)
         except NotFoundError:
-            release = None
-        if release:
-            before = ledger.schema(place)
-            schema = before.under(release)
-            if schema != before:
-                ledger.write_schema(place, schema, keeper.lease)
-            owed = with_backfills(owed, ended, find_backfills(release, schema))
+            continue
+        before = ledger.schema(place)
+        schema = before.under(release)
+        if schema != before:
+            ledger.write_schema(place, schema, keeper.lease)
+        owed = with_backfills(owed, ended, find_backfills(release, schema))
     ledger.write_owed(place, owed, keeper.lease)
+
+
+def _had_all_traffic(ended: Rollout) -> Iterator[ColourRelease]:
+    """Releases that a rollout gave the whole traffic, in order. In a rehearsal the older one writes rows, too, which are to be filled."""
+    rehearsed = ended.kind is Kind.REHEARSAL and Phase.SHIFTING in ended.path
+    if ended.candidate and (rehearsed or (ended.kind is not Kind.REHEARSAL and ended.phase is Phase.COMPLETED)):
+        yield ended.candidate
+    live = ended.original.colour(ended.original.live) if ended.original.live else None
+    if rehearsed and live:
+        yield live
 
 
 def follow_backfill(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:

@@ -22,14 +22,14 @@ from slipway.delivery.gates import (
     refuse_without_room,
 )
 from slipway.delivery.gates.credentials import GATE as CREDENTIALS
-from slipway.delivery.gates.facts import WAYS_BACK
+from slipway.delivery.gates.facts import BRINGS, WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import turns_back
 from slipway.delivery.model.credentials import LASTING
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.word import Topic
 from slipway.delivery.planning import choose_steps, forced_entries, foreseen_seconds, window_closes_at
@@ -129,6 +129,8 @@ def collect_facts(
     credentials = ctx.credentials() if kind is Kind.RELEASE and refuse_ending in gates else LASTING
     if target and kind is Kind.RELEASE and refuse_without_room in gates:
         room, needed_pods = room_beside_live(ctx, target, wanted)
+    declared = ctx.declared() if kind is Kind.RELEASE else None  # a way back must not fail with the stack file
+    demanded = [each.rehearsed for each in (declared, target.rollout if target else None) if each]
     return GateFacts(
         now=ctx.clock.now(),
         kind=kind,
@@ -138,6 +140,13 @@ def collect_facts(
         promote_from=source,
         freeze_windows=() if kind in WAYS_BACK else freeze_windows(ctx, target),
         fitness=_fitness_before(ctx, chosen, source),
+        was_live=any(
+            past.phase is Phase.COMPLETED
+            and past.kind in BRINGS
+            and past.candidate
+            and past.candidate.release == chosen.id
+            for past in history
+        ),
         image_exists=kind not in {Kind.RELEASE, Kind.ROLLBACK} or ctx.has_image(chosen.image),
         evidence=_evidence(ctx, target, chosen) if source and kind is Kind.RELEASE else None,
         window_closes_at=window_closes_at(wanted, history, seconds),
@@ -146,6 +155,7 @@ def collect_facts(
         credentials=credentials,
         plan_seconds=0 if credentials.lasting else plan_seconds(ctx, target, settings),
         schema=ctx.ledger.schema(ctx.place),
+        wants_rehearsal=kind is Kind.RELEASE and any(demanded),
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
@@ -198,7 +208,7 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
     One that is turning back goes on with that in any case; the gates are asked before it begins again.
     """
     rollout = ctx.ledger.rollout(ctx.place)
-    if rollout is None or rollout.kind in WAYS_BACK or not turns_back(rollout):
+    if rollout is None or rollout.kind in {*WAYS_BACK, Kind.REHEARSAL} or not turns_back(rollout):
         return
     if ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
         return

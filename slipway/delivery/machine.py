@@ -26,12 +26,14 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestRoute,
+    SetRoutes,
     SmokeTest,
     Wait,
     WriteWanted,
 )
 from slipway.delivery.model.observation import Observation, Verdict
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
+from slipway.delivery.model.route import NO_ROUTES, Routes
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.retrying import try_again
 from slipway.delivery.sizing import ask_for_pods, enough_to_go_back, held_when_back, held_when_settled, size_colours
@@ -55,6 +57,8 @@ class PhaseRule:
     reads_balancer: bool = True
     reads_health: bool = False
     reads_test: bool = False
+    reads_routes: bool = False
+    """Where the stack file has routes."""
     reads_sizes: frozenset[Kind] = frozenset()
 
 
@@ -83,7 +87,7 @@ def fold(rollout: Rollout, action: Action, now: datetime) -> Rollout:
     """The rollout after an action has succeeded."""
     if isinstance(action, UNOBSERVABLE):
         return enter(rollout, rollout.next_phase, now)
-    return attend(rollout, now) if isinstance(action, WriteWanted) else rollout
+    return attend(rollout, now) if isinstance(action, (WriteWanted, SetRoutes)) else rollout
 
 
 def after_failure(rollout: Rollout, text: str, now: datetime, reason: Reason | None = None) -> Rollout | None:
@@ -122,7 +126,8 @@ def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 def patience_seconds(rollout: Rollout) -> float:
     """How long targets may take to be healthy. A warm colour is healthy or it is not: whoever rolls back needs to know at once."""
-    return min(rollout.settings.health_seconds, WARM_SECONDS if rollout.kind is Kind.SWITCH else math.inf)
+    warm = rollout.kind in {Kind.SWITCH, Kind.REHEARSAL}
+    return min(rollout.settings.health_seconds, WARM_SECONDS if warm else math.inf)
 
 
 def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -147,8 +152,10 @@ def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
 def _sizing(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if rollout.baking_since and seen.balancer and seen.balancer.weights != rollout.weights:
         return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
-    if rollout.baking_since and (turned := _turn_from_bad(rollout, seen, now)):
+    if (rollout.baking_since or rollout.routes) and (turned := _turn_from_bad(rollout, seen, now)):
         return turned
+    if change := _set_routes(seen, rollout.routes):
+        return change
     coming = rollout.coming_step
     if waits := wait_for_people(rollout, coming, now) or size_colours(rollout, seen, now):
         return waits
@@ -167,6 +174,12 @@ def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
     return None
 
 
+def _set_routes(seen: Observation, routes: Routes) -> Act | None:
+    """None where they are as they should be, or were not looked at."""
+    found = seen.balancer.routes if seen.balancer else None
+    return None if found is None or found == routes else Act(action=SetRoutes(routes=routes))
+
+
 def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if rollout.step == 0 and seen.wanted.weights != rollout.weights and (waits := wait_for_people(rollout, 0, now)):
         return waits
@@ -182,6 +195,9 @@ def _shifting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _begin_bake(rollout: Rollout, now: datetime) -> Rollout:
+    if rollout.kind is Kind.REHEARSAL:
+        passed = (now - rollout.started_at).total_seconds() - rollout.timings.get(Phase.SIZING, 0.0)
+        rollout = replace(rollout, timings={"way_back": round(passed, 3), **rollout.timings})
     return replace(rollout, baking_since=now, extensions=0, paused_seconds=0.0, paused_since=rollout.pause and now)
 
 
@@ -259,6 +275,8 @@ def _settling(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     intent = replace(held_when_settled(rollout, seen.wanted), live=rollout.colour, test=rollout.colour.other)
     if not intent.same_as(seen.wanted):
         return Act(action=WriteWanted(wanted=intent, text=f"{rollout.colour} is live"))
+    if change := _set_routes(seen, NO_ROUTES):  # before the end: nothing else takes away what leads to one colour
+        return change
     return _nodes_follow(rollout, rollout.baking_since or rollout.phase_started_at, now) or _next(rollout, now)
 
 
@@ -293,6 +311,8 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
+    if change := _set_routes(seen, NO_ROUTES):  # after the weights: rules that cannot be read must not keep those
+        return change
     running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
     intent, text = seen.wanted, "the colours keep the pods that they had"
     if running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before:
@@ -301,12 +321,11 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"
     intent = held_when_back(rollout, intent)
     if not intent.same_as(seen.wanted):
-        moved = Phase.SHIFTING in rollout.path
-        follows = _nodes_follow(rollout, rollout.phase_started_at, now) if moved else None
+        follows = _nodes_follow(rollout, rollout.attended_since, now) if rollout.was_shown else None
         return follows or Act(action=WriteWanted(wanted=intent, text=text))
     if rollout.may_retry:
         return try_again(rollout, seen, now)
-    return Enter(rollout=enter(rollout, Phase.ROLLED_BACK, now))
+    return Enter(rollout=enter(rollout, Phase.ROLLED_BACK if rollout.reason else rollout.next_phase, now))
 
 
 def _carried(seen: Observation, colour: Colour) -> int | None:
@@ -326,14 +345,18 @@ RULES: Mapping[Phase, PhaseRule] = {
     ),
     Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True),
     Phase.SIZING: PhaseRule(
-        decide=_sizing, failure=Reason.CAPACITY_MISSING, reads_health=True, reads_sizes=frozenset({Kind.RELEASE})
+        decide=_sizing,
+        failure=Reason.CAPACITY_MISSING,
+        reads_health=True,
+        reads_routes=True,
+        reads_sizes=frozenset({Kind.RELEASE, Kind.REHEARSAL}),
     ),
     Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
     Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),
     Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED),
-    Phase.SETTLING: PhaseRule(decide=_settling, reads_balancer=False),
+    Phase.SETTLING: PhaseRule(decide=_settling, reads_balancer=False, reads_routes=True),
     Phase.RETIRING: PhaseRule(decide=_retiring, failure=Reason.DEPLOYMENT_FAILED),
     Phase.CONTRACTING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
     Phase.RETURNING: PhaseRule(decide=_returning),
-    Phase.CLEANING: PhaseRule(decide=_cleaning),
+    Phase.CLEANING: PhaseRule(decide=_cleaning, reads_routes=True),
 }

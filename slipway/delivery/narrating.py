@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from slipway.delivery.machine import CONFIRM_SECONDS, patience_seconds
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
+from slipway.delivery.model.route import say_routes
 from slipway.delivery.retrying import next_attempt, retry_at
 
 
@@ -28,6 +29,8 @@ class Story:
 def narrate(rollout: Rollout, abort: str | None) -> Story:
     """The story of a rollout under way. `abort`: what was asked of it."""
     story = STORIES[rollout.phase](rollout)
+    if rollout.routes and rollout.phase in {Phase.SIZING, Phase.SHIFTING, Phase.BAKING, Phase.VERIFYING}:
+        story = replace(story, does=f"{story.does}, and has {say_routes(rollout.routes)}")
     if rollout.waits_for:
         story = _waiting_for_people(rollout, story)
     if abort is not None and rollout.may_retry:
@@ -162,6 +165,11 @@ def _contracting(rollout: Rollout) -> Story:
 
 
 def _returning(rollout: Rollout) -> Story:
+    if not rollout.reason:
+        return Story(
+            does=f"has rehearsed the way back, and brings the traffic forward again, to {rollout.original.weights}",
+            waits_for="the load balancer to confirm it",
+        )
     return Story(
         does=f"brings the traffic back to {rollout.original.weights}: {rollout.reason}: {rollout.reason_text}",
         waits_for="the load balancer to confirm it",
@@ -170,6 +178,8 @@ def _returning(rollout: Rollout) -> Story:
 
 
 def _cleaning(rollout: Rollout) -> Story:
+    if not rollout.reason:
+        return Story(does="has the traffic where it was before the rehearsal")
     again = rollout.may_retry
     return Story(
         does=f"has the traffic back, and gives {rollout.colour} back what it was to run before: "

@@ -14,9 +14,9 @@ from slipway.delivery.filling import follow_backfill
 from slipway.delivery.leasing import LeaseKeeper, Patience, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
-from slipway.delivery.recording import record_rejected, record_verified
+from slipway.delivery.recording import record_rehearsed, record_rejected, record_verified
 from slipway.delivery.resizing import end_floors, follow_floors
-from slipway.delivery.targeting import known_balancer
+from slipway.delivery.targeting import known_balancer, refuse_other_account
 from slipway.delivery.telling import announce, facts, tell
 from slipway.errors import SlipwayError
 
@@ -30,7 +30,11 @@ SETTLE_SECONDS = 2.0
 def at_work(
     ctx: Context, purpose: str, *, urgent: bool = False, patience: Patience | None = None
 ) -> Generator[LeaseKeeper]:
-    """The lease for a verb. Records that are owed are written first, the rest is tried once the verb's own work is done."""
+    """The lease for a verb. Records that are owed are written first, the rest is tried once the verb's own work is done.
+
+    Credentials of another account are refused before: they would stop who is at work here, and could do nothing themselves.
+    """
+    refuse_other_account(ctx)
     with hold_lease(ctx, purpose, urgent=urgent, patience=patience) as keeper:
         ctx.ledger.ensure(ctx.place)
         pay(ctx, keeper, RECORDS)
@@ -90,6 +94,8 @@ def _do(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:
         record_verified(ctx, item)
     elif item.debt is Debt.REJECTED:
         record_rejected(ctx, item)
+    elif item.debt is Debt.REHEARSED:
+        record_rehearsed(ctx, item)
     elif item.debt is Debt.CAPACITY:
         follow_floors(ctx, keeper)
     elif item.debt is Debt.BACKFILL:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slipway.contract.colour_settings import ColourSettings
-from slipway.delivery.gates.facts import Refusal
+from slipway.delivery.gates.facts import BRINGS, Refusal
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Login, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Rollout, Step
@@ -150,5 +150,5 @@ def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window
     """Until when the warm old colour is kept; None: nothing warm, or the traffic never moved here."""
     if wanted.live is None or wanted.colour(wanted.idle) is None:
         return None
-    moved = [item for item in history if item.ended_at and item.steps and item.phase.ended and not item.reason]
+    moved = [item for item in history if item.ended_at and item.kind in BRINGS and item.phase.ended and not item.reason]
     return moved[0].ended_at + timedelta(seconds=rollback_window_seconds) if moved and moved[0].ended_at else None

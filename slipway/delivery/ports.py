@@ -15,13 +15,14 @@ from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.cadence import AWS, Cadence
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.credentials import LASTING, Credentials
-from slipway.delivery.model.fitness import Fitness, FitnessNote
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.observation import BalancerState, Health, Pods
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.provenance import Evidence
 from slipway.delivery.model.release import Release, Revision
 from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.route import Routes
 from slipway.delivery.model.schema import Schema
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -132,6 +133,10 @@ class Ledger(Protocol):
         """Note that a digest was rejected here."""
         ...
 
+    def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
+        """Note how long the way back from a digest took here; the last rehearsal counts."""
+        ...
+
     def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
         """End a rejection; False when there is none."""
         ...
@@ -192,8 +197,8 @@ class Ledger(Protocol):
 class LoadBalancer(Protocol):
     """The live listener, its test route, and the targets behind them."""
 
-    def read(self, *, test: bool = False) -> BalancerState:
-        """The weights as the load balancer has them, and with `test` the colour behind the test route."""
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
+        """The weights as the load balancer has them, with `test` the colour behind the test route, with `routes` those of rollouts."""
         ...
 
     def move(self, weights: Weights) -> None:
@@ -202,6 +207,10 @@ class LoadBalancer(Protocol):
 
     def point_test(self, colour: Colour) -> None:
         """Ask for another colour behind the test route."""
+        ...
+
+    def set_routes(self, routes: Routes) -> None:
+        """Make what is missing of these routes and take all others away that a rollout has made. OperationError when only some are."""
         ...
 
     def health(self, colour: Colour) -> Health:
@@ -396,6 +405,10 @@ class Context:
     demands: Callable[[], SupplyChain] = SupplyChain
     """The stack file's `slipway:supplyChain`."""
     credentials: Callable[[], Credentials] = lambda: LASTING
+    account_id: str = ""
+    """The AWS account of this environment, as its stack file says; empty: it does not say."""
+    caller_account: Callable[[], str | None] = lambda: None
+    """The account of the credentials in use; None where it cannot be told."""
     cadence: Cadence = AWS
     has_image: Callable[[str], bool] = lambda _image: True
     """Whether the registry has an image; True, too, when it cannot be told."""

@@ -22,6 +22,13 @@ def record_rejected(ctx: Context, owed: Owed) -> None:
     ctx.ledger.mark_rejected(ctx.place, *_rejection(ctx.ledger, ctx.place, owed))
 
 
+def record_rehearsed(ctx: Context, owed: Owed) -> None:
+    """The way back from the release was rehearsed here, and how long it took."""
+    if owed.rehearsed:
+        digest = ctx.ledger.release(ctx.place.service, owed.release).digest
+        ctx.ledger.mark_rehearsed(ctx.place, digest, owed.rehearsed)
+
+
 def unwritten_rejections(ledger: Ledger, place: Place, *, under_way: bool) -> Iterator[tuple[str, FitnessNote]]:
     """Digests whose rejection in a place is decided and in no record yet. `under_way`: by a rollout that has not ended, too."""
     owed = [*ledger.owed(place)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,6 +12,7 @@ from slipway.delivery.filling import look_at_backfills
 from slipway.delivery.gating import sources_of, upstream_chain
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.observation import BalancerState, Health, Verdict
 from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import Phase, Rollout
@@ -95,6 +95,7 @@ def _place_status(
     replaced = rollout.colour if rollout and Phase.DEPLOYING in rollout.path else None
     lease = ledger.lease(place)
     live = _live_release(ledger, place, wanted)
+    fitness: Mapping[str, Fitness] = ledger.fitness(live.service, live.digest) if live else {}
     state, health, problem = _ask(target, balancer_of)
     return PlaceStatus(
         environment=target.environment,
@@ -114,7 +115,8 @@ def _place_status(
         backfills=look_at_backfills(ledger, place, cluster_of(target)) if cluster_of else {},
         pending_contract=tuple(revision.id for revision in find_contract(live, ledger.schema(place))) if live else (),
         warm_until=window_closes_at(wanted, history, target.rollout.rollback_window_seconds),
-        verified=_verified(ledger, live) if live else {},
+        verified={name: each.verified.at for name, each in fitness.items() if each.verified},
+        rehearsed=fitness[place.environment].rehearsed if place.environment in fitness else None,
         history=tuple(history),
         problem=problem,
     )
@@ -150,11 +152,6 @@ def _ask(
         return balancer.read(), {colour: balancer.health(colour) for colour in Colour}, ""
     except SlipwayError as error:
         return None, {}, error.what  # one environment that does not answer must not hide the others
-
-
-def _verified(ledger: Ledger, release: Release) -> Mapping[str, datetime]:
-    found = ledger.fitness(release.service, release.digest)
-    return {name: each.verified.at for name, each in found.items() if each.verified}
 
 
 def _live_release(ledger: Ledger, place: Place, wanted: Wanted) -> Release | None:

@@ -40,11 +40,7 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
     instant = _is_up(ctx, wanted, target)
 
     def ask(running: ColourRelease) -> Choice:
-        chosen = ctx.ledger.release(ctx.place.service, running.release)
-        kind = Kind.SWITCH if instant and running == warm else Kind.ROLLBACK
-        facts = collect_facts(ctx, target, chosen, kind)
-        runs = running if running == warm else as_colour_release(chosen, _brought_back(running.settings, target))
-        return Choice(release=chosen, runs=runs, kind=kind, facts=facts, refusals=evaluate_gates(facts))
+        return _ask(ctx, target, running, warm, instant=instant)
 
     history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
     if to:
@@ -73,6 +69,20 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
         where=str(ctx.place),
         remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
     )
+
+
+def choose_warm(ctx: Context, wanted: Wanted, target: Target) -> Choice | None:
+    """The release of the warm colour, as it would come back from there; None: none is kept. Changes nothing, and tells nobody."""
+    warm = wanted.colour(wanted.idle) if wanted.live else None
+    return _ask(ctx, target, warm, warm, instant=True) if warm else None
+
+
+def _ask(ctx: Context, target: Target, running: ColourRelease, warm: ColourRelease | None, *, instant: bool) -> Choice:
+    chosen = ctx.ledger.release(ctx.place.service, running.release)
+    kind = Kind.SWITCH if instant and running == warm else Kind.ROLLBACK
+    facts = collect_facts(ctx, target, chosen, kind)
+    runs = running if running == warm else as_colour_release(chosen, _brought_back(running.settings, target))
+    return Choice(release=chosen, runs=runs, kind=kind, facts=facts, refusals=evaluate_gates(facts))
 
 
 def _once(choice: Choice, before: Rollout | None, passed_over: Sequence[str]) -> Choice:
@@ -107,7 +117,7 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
 
 
 def _were_live(history: Sequence[Rollout]) -> Iterator[ColourRelease]:
-    return (past.candidate for past in history if past.candidate and not past.reason)
+    return (past.candidate for past in history if past.candidate and past.kind in BRINGS and not past.reason)
 
 
 def _each_once(releases: Sequence[ColourRelease]) -> Sequence[ColourRelease]:
@@ -134,7 +144,7 @@ def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:
     """Releases whose last way back here failed by itself: asking for the same once more would fail as long again."""
     ended: dict[str, bool] = {}
     for past in history:
-        if past.candidate and past.reason not in {Reason.ABORTED, Reason.SUPERSEDED}:
+        if past.candidate and past.kind in BRINGS and past.reason not in {Reason.ABORTED, Reason.SUPERSEDED}:
             failed = bool(past.reason) and past.kind is not Kind.RELEASE
             ended.setdefault(past.candidate.release, failed)
     return frozenset(name for name, failed in ended.items() if failed)

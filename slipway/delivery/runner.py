@@ -49,6 +49,7 @@ from slipway.delivery.model.decision import (
     Migrate,
     MoveWeights,
     PointTestRoute,
+    SetRoutes,
     SmokeTest,
     WriteWanted,
 )
@@ -113,7 +114,7 @@ class Runner:
     def _step(self, rollout: Rollout) -> Rollout:
         try:
             rollout, verdict = self._judge(rollout)
-            seen = replace(self._patiently(lambda: self._observe(rollout)), verdict=verdict)
+            seen = self._patiently(lambda: self._observe(rollout, verdict))
         except LeaseLostError:
             raise
         except SlipwayError as error:
@@ -162,7 +163,9 @@ class Runner:
         self._last_action = None
         if text:
             return self._tell_waiting(new, text)
-        text = f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING else f"after {old.phase}"
+        text = (
+            f"{new.reason}: {new.reason_text}" if new.phase is Phase.RETURNING and new.reason else f"after {old.phase}"
+        )
         again = new.retried > old.retried
         if again:
             text = f"begins again: {new.attempt}"
@@ -219,7 +222,9 @@ class Runner:
                 # Only the answer may be lost: the next look says whether it was done.
                 tell(self._ctx, f"could not {action.text}: {error.what}; asking again")
                 return rollout
-            return self._turn_or_raise(rollout, error, None)
+            return self._turn_or_raise(
+                rollout, error, Reason.WEIGHTS_NOT_CONFIRMED if isinstance(action, SetRoutes) else None
+            )
         self._failures = 0
         done = fold(rollout, action, self._ctx.clock.now())
         if done.phase is not rollout.phase:
@@ -277,6 +282,8 @@ class Runner:
             world.cluster.keep(action.colour, action.pods)
         elif isinstance(action, PointTestRoute):
             world.balancer.point_test(action.colour)
+        elif isinstance(action, SetRoutes):
+            world.balancer.set_routes(action.routes)
         elif isinstance(action, Converge):
             if rollout.kind is Kind.RELEASE and rollout.phase is Phase.DEPLOYING and rollout.candidate:
                 # Where nothing had to be migrated, nothing has made them yet; on the way back they are there.
@@ -331,12 +338,15 @@ class Runner:
                 if not self._persists(rollout, self._ctx.clock.now()):
                     raise self._give_up(rollout, error.what) from error
 
-    def _observe(self, rollout: Rollout) -> Observation:
+    def _observe(self, rollout: Rollout, verdict: Verdict | None) -> Observation:
         rule, ctx = RULES[rollout.phase], self._ctx
+        routes = rule.reads_routes and bool(rollout.settings.routes)
+        asks = rule.reads_balancer or routes
         return Observation(
             wanted=ctx.ledger.wanted(ctx.place),
             asked=self._asked,
-            balancer=self._world.balancer.read(test=rule.reads_test) if rule.reads_balancer else None,
+            verdict=verdict,
+            balancer=self._world.balancer.read(test=rule.reads_test, routes=routes) if asks else None,
             health=self._health(rollout) if rule.reads_health else None,
             sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},
             abort=ctx.ledger.abort_request(ctx.place, rollout.id),

@@ -53,9 +53,16 @@ from slipway.delivery.planning import (
 )
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.superseding import supersede_for_checkout, supersede_for_release
-from slipway.delivery.targeting import known_balancer, known_target, reachable_target, require_target
+from slipway.delivery.targeting import (
+    known_balancer,
+    known_target,
+    reachable_target,
+    refuse_other_account,
+    require_target,
+)
 from slipway.delivery.telling import tell
 from slipway.delivery.way_back import (
+    actor_of,
     answered,
     ask_back,
     being_brought_back,
@@ -85,6 +92,7 @@ def release(
 
     `supersede`: a release under way is turned back first, without being rejected.
     """
+    refuse_other_account(ctx)
     if dry_run:
         return _plan_release(ctx, pace)
     override, asked_at = Override.given(because, force=force), asked_now(ctx)
@@ -120,6 +128,7 @@ def promote(
     supersede: bool = False,
 ) -> Outcome:
     """Bring the release that is live in `from_environment` (or `release_id`) to 100 % here: the same object, by digest."""
+    refuse_other_account(ctx)
     refuse_direction(ctx, from_environment)
     override = None if dry_run else Override.given(because, force=force)
     upstream = Place(environment=from_environment, service=ctx.place.service)
@@ -200,10 +209,12 @@ def rollback(
             plan = plan_way_back(ctx, target, to, pace)
         for note in plan.notes:
             tell(ctx, note)
+        if plan.release:
+            tell(ctx, f"goes back to {plan.release.version} ({plan.release.id}), from {leaving}")
         rollout = begin_rollout(
             kind=plan.kind,
             place=ctx.place,
-            actor=f"{ctx.owner.name}{': ' + because if because else ''}",
+            actor=actor_of(ctx, because),
             now=ctx.clock.now(),
             wanted=wanted,
             candidate=plan.candidate,
@@ -216,6 +227,7 @@ def rollback(
 def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
     """Continue what a dead process left, set the weights that the ledger says, and try what is owed. UNCHANGED: nothing was to do."""
     override = Override.given(because, force=force)
+    refuse_other_account(ctx)
     with hold_lease(ctx, f"slipway resume {ctx.place.environment}", watch=True) as keeper:
         ctx.ledger.ensure(ctx.place)
         pay(ctx, keeper, RECORDS)

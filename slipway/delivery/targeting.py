@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from slipway.delivery.model.target import Target, parse_target
 from slipway.delivery.ports import Context, LoadBalancer
-from slipway.errors import SlipwayError
+from slipway.errors import SlipwayError, UsageError
+
+
+def refuse_other_account(ctx: Context) -> None:
+    """UsageError for AWS credentials of another account than the environment's: whatever they may there, nothing of it is here."""
+    found = ctx.caller_account() if ctx.account_id else None
+    if found and found != ctx.account_id:
+        raise UsageError(
+            f"the AWS credentials are of account {found}, and {ctx.place.environment} is in {ctx.account_id}",
+            where=str(ctx.place),
+            remedy=f"use credentials of {ctx.account_id}, or correct slipway:accountId in Pulumi.{ctx.place.environment}.yaml",
+        )
 
 
 def known_target(ctx: Context) -> Target | None:

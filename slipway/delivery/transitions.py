@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from slipway.delivery.model.rollout import ROUTES, Phase, Reason, Rollout
+from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Reason, Rollout
 
 
 def attend(rollout: Rollout, now: datetime) -> Rollout:
@@ -71,6 +71,20 @@ def begin_again(rollout: Rollout, now: datetime) -> Rollout:
         timings={name: spent for name, spent in rollout.timings.items() if name not in {"detect", "weights_back"}},
     )
     return enter(began, ROUTES[rollout.kind][0], now)
+
+
+def cut_short(rollout: Rollout, now: datetime) -> Rollout:
+    """A rehearsal whose process is gone: the traffic goes to the live release again, and what was measured counts for nothing."""
+    if rollout.phase is Phase.CLEANING:
+        return rollout  # both ways were confirmed
+    unmeasured = {name: spent for name, spent in rollout.timings.items() if name != "way_back"}
+    cut = replace(rollout, timings=unmeasured)
+    return cut if rollout.phase is Phase.RETURNING else enter(cut, Phase.RETURNING, now)
+
+
+def take_for_real(rollout: Rollout, actor: str, now: datetime) -> Rollout:
+    """A rehearsal that somebody wants to stay with: from here on it is the way back itself."""
+    return enter(replace(rollout, kind=Kind.SWITCH, actor=actor), ROUTES[Kind.SWITCH][0], now)
 
 
 def turn_back(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
-from slipway.delivery.drift import read_weights
+from slipway.delivery.drift import read_traffic, read_weights
 from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.filling import owe
@@ -14,6 +14,7 @@ from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.route import NO_ROUTES, say_routes
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
@@ -21,7 +22,7 @@ from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.rollback_choice import choose_rollback
 from slipway.delivery.targeting import known_balancer
 from slipway.delivery.telling import announce, tell
-from slipway.delivery.transitions import enter
+from slipway.delivery.transitions import enter, take_for_real
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 OBEYED_SECONDS = 1.0
@@ -54,10 +55,28 @@ def leave(ctx: Context, keeper: LeaseKeeper, to: str | None, because: str, *, tu
     rollout = unfinished(ctx, keeper)
     if rollout is None or rollout.phase.ended:
         return rollout
+    if not turning and rollout.kind is Kind.REHEARSAL and to in {None, _release_of(rollout)}:
+        rollout = _without_return(ctx, rollout, because)
     wished = rollout.kind is Kind.SWITCH or (rollout.kind is Kind.ROLLBACK and to in {None, _release_of(rollout)})
     if turning or not wished:
         _request(ctx, rollout, because)
     return go_on(ctx, keeper, rollout)
+
+
+def _without_return(ctx: Context, rollout: Rollout, because: str) -> Rollout:
+    """A rehearsal under way as the way back itself, so that users do not meet the release that is left once more.
+
+    One that is turning back for a reason ends first: the older release may not be able to take the traffic.
+    """
+    if rollout.reason or ctx.ledger.abort_request(ctx.place, rollout.id) is not None:
+        return rollout
+    tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} becomes the way back: the traffic stays there")
+    return take_for_real(rollout, actor_of(ctx, because), ctx.clock.now())
+
+
+def actor_of(ctx: Context, because: str) -> str:
+    """Who goes back, and why, as it stands in the ledger."""
+    return f"{ctx.owner.name}{': ' + because if because else ''}"
 
 
 def answered(ctx: Context, left: Rollout | None, to: str | None) -> Outcome | None:
@@ -172,10 +191,15 @@ def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
 def unconfirmed(ctx: Context) -> str:
     """Said where the load balancer does not have, or does not say that it has, what the ledger wants."""
     wanted, balancer = ctx.ledger.wanted(ctx.place).weights, known_balancer(ctx)
+    actual, routes = wanted, NO_ROUTES
     try:
-        actual = read_weights(ctx, balancer) if balancer else wanted
+        if balancer:
+            state = read_traffic(ctx, balancer)
+            actual, routes = state.weights, state.routes
     except SlipwayError:
         actual = None
+    if actual == wanted and routes:
+        return f"; the load balancer still has {say_routes(routes)}: `slipway resume {ctx.place.environment}` ends them"
     if actual == wanted:
         return ""
     return (

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.adapters.analysis.asking import Asking, Provider
@@ -30,6 +30,7 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.ecr import has_image
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.http_probe import HttpProbe
+from slipway.delivery.adapters.identity import read_account
 from slipway.delivery.adapters.machine import SystemClock, owner_is_dead, this_owner
 from slipway.delivery.adapters.notifiers import Channel, Notifiers, signed_channel, slack_channel, sns_channel
 from slipway.delivery.adapters.table import Table
@@ -67,6 +68,7 @@ class ProjectFacts:
     region: str
     app_dir: Path
     base_image: str = ""
+    account_id: str = ""
 
 
 def build_context(
@@ -109,6 +111,8 @@ def build_context(
         demands=lambda: read_demands(project_dir, environment),
         cadence=cadence,
         credentials=lambda: read_credentials(facts.region),
+        account_id=facts.account_id,
+        caller_account=lambda: read_account(facts.region),
         has_image=lambda image: has_image(image, facts.region),
     )
 
@@ -273,6 +277,10 @@ class _StackConfig(BaseModel):
         pattern="^(arn:aws:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$",
     )
     region: str = Field(alias="aws:region", pattern=f"^{REGION.pattern}$")
+    account_id: Annotated[str, BeforeValidator(str)] = Field(
+        default="", alias="slipway:accountId", pattern="^([0-9]{12})?$"
+    )
+    """In YAML a number is as good; Pulumi takes both for a text."""
 
 
 def read_project(project_dir: Path, environment: str) -> ProjectFacts:
@@ -288,6 +296,7 @@ def read_project(project_dir: Path, environment: str) -> ProjectFacts:
         region=config.region,
         app_dir=project_dir / (config.image.context or "app"),
         base_image=config.image.base_image,
+        account_id=config.account_id,
     )
 
 

@@ -230,7 +230,7 @@ RIGHTS = (
     ),
     Rights("monitoring", "sns", "*", "GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe"),
     Rights("monitoring", "logs", "*", "DescribeLogGroups"),
-    Rights("images", "ecr", "{repository}", "DescribeImages DescribeRepositories"),
+    Rights("images", "ecr", "{repository}", "DescribeImages DescribeRepositories ListImages"),
     Rights("images", "ecr", "*", "GetAuthorizationToken"),
     Rights(
         "image build",

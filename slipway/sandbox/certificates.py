@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALID_DAYS = 3650
+DOMAIN_VALID_DAYS = 395
+"""Of certificates for domains, as ACM's are. Source: ACM user guide, "certificate characteristics"."""
 CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
@@ -100,7 +102,32 @@ def issue(
     return Identity(certificate.public_bytes(serialization.Encoding.PEM), private_pem(key))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def issue_domains(authority: Authority, domains: Sequence[str]) -> Identity:
+    """A certificate for web servers, as ACM makes them: RSA, with the first domain as its common name. `*.` stands for one label."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domains[0])])
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(domain) for domain in domains])
+    builder = _builder(subject, authority.certificate.subject, key.public_key(), valid_days=DOMAIN_VALID_DAYS)
+    certificate = (
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key()),  # pyright: ignore[reportArgumentType]
+            critical=False,
+        )
+        .add_extension(alternatives, critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    return Identity(certificate.public_bytes(serialization.Encoding.PEM), private_pem(key))
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    *,
+    valid_days: int = VALID_DAYS,
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -109,7 +136,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurve
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+        .not_valid_after(now + datetime.timedelta(days=valid_days))
     )
 
 

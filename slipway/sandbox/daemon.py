@@ -20,6 +20,7 @@ import structlog
 
 from slipway.errors import SlipwayError
 from slipway.log import get_logger
+from slipway.sandbox.domain_tls import DomainAuthority
 from slipway.sandbox.environment import aws_credentials
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import AWS_PORT, HOST_ADDRESS, PROVIDER_PORTS
@@ -69,7 +70,9 @@ def run(paths: SandboxPaths, options: DaemonOptions) -> None:
     from slipway.sandbox.report import daemon_report  # noqa: PLC0415
     from slipway.sandbox.state import MotoState  # noqa: PLC0415
 
-    install_backends()
+    authority = DomainAuthority(paths)
+    _ = authority.certificate  # `slipway sandbox env` names its file before the first certificate is requested
+    install_backends(authority)
     state = MotoState(paths.sandbox / "aws")
     restored = state.restore()
     application = AwsApplication(state)

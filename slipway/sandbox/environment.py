@@ -33,6 +33,8 @@ def sandbox_environment(paths: SandboxPaths) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         # Made by the daemon. What the program gives pods, since no database of the sandbox has a certificate of Amazon's.
         "SLIPWAY_DATABASE_CA_BUNDLE": str(paths.database_ca_bundle),
+        # Likewise, for clients of load balancers: the smoke test reads it, and `curl --cacert` takes it.
+        "SLIPWAY_CA_BUNDLE": str(paths.domain_ca_bundle),
         **_pulumi_settings(paths, state),
         # Where Python is told to write no bytecode, too: compiling the SDKs takes longer than everything else.
         "PYTHONDONTWRITEBYTECODE": "",

@@ -23,6 +23,7 @@ from slipway.sandbox.aws.switch_route import switch_route
 from slipway.sandbox.aws.world import World, use_world
 from slipway.sandbox.database_access import DatabaseAccess
 from slipway.sandbox.docker import DockerEngine
+from slipway.sandbox.hosts_file import HostsFile
 from slipway.sandbox.images import ImageBuilder, ImageSource
 from slipway.sandbox.images.oci import RegistryClient
 from slipway.sandbox.kubernetes import ClusterManager
@@ -30,6 +31,7 @@ from slipway.sandbox.kubernetes.control_plane import ACCOUNT as API_SERVER_ACCOU
 from slipway.sandbox.kubernetes.layout import admission_pki
 from slipway.sandbox.kubernetes.load_balanced import ServiceAddresses
 from slipway.sandbox.kubernetes.pki import server_context
+from slipway.sandbox.machine_names import MachineNames
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import ADMISSION_PORT, LOGIN_PORT, LOOPBACK, POD_IDENTITY_ADDRESS
 from slipway.sandbox.postgres import PostgresInstances
@@ -57,6 +59,7 @@ class Parts:
         self._clusters = ClusterManager(paths, processes)
         self._traffic = Traffic(paths, processes)
         self._access = DatabaseAccess(self._clusters)
+        self._names = MachineNames(HostsFile())
         self._admission = AwsServer(
             admission_application(API_SERVER_ACCOUNT),
             [LOOPBACK],
@@ -78,7 +81,7 @@ class Parts:
         application.add_route(MIRROR_ROUTE, registry_route(source, write_manifest, access.right_of), REGISTRY_ACCOUNT)
         application.add_route("metrics", switch_route(lambda: {"pace": self._traffic.pace}, self._switch_metrics))
         application.add_host(POD_IDENTITY_ADDRESS, agent_route)
-        application.listeners += [self._traffic, self._access]
+        application.listeners += [self._traffic, self._access, self._names]
         postgres = PostgresInstances(paths, processes)
         postgres.authority.facts()  # a program reads the certificate before it makes the first database
         use_world(
@@ -138,6 +141,7 @@ class Parts:
         self._try("registry", self._registry.start)
         self._try("docker", self._docker.start)
         self._try("packet filter", self._access.refresh)
+        self._try("names", self._names.refresh)
         self._try("databases", resume_instances)
         self._try("clusters", self._resume_clusters)
         self.resumed.set()
@@ -145,6 +149,7 @@ class Parts:
             self._try("registry", self._registry.start)
             self._try("docker", self._docker.start)
             self._try("databases", keep_instances)
+            self._try("names", self._names.refresh)
             self._try("networks", self._clusters.close_networks)
             if "clusters" in self.faults or self._some_process_ended():
                 self._try("clusters", self._resume_clusters)

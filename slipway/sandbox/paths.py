@@ -14,6 +14,9 @@ from slipway.errors import UsageError
 DATABASE_AUTHORITY = "rds-ca-ecc384-g1"
 """The one of RDS's authorities whose kind of key the sandbox's has."""
 
+DOMAIN_AUTHORITY = "root-ca"
+"""The one that signs certificates of ACM."""
+
 
 def private_folder(path: Path) -> Path:
     """The folder, which only its owner can enter; made if it is not there."""
@@ -66,6 +69,11 @@ class SandboxPaths:
     def database_ca_bundle(self) -> Path:
         """Whom clients of databases trust, in PEM; the daemon makes it."""
         return self.sandbox / "rds-ca" / f"{DATABASE_AUTHORITY}.crt"
+
+    @property
+    def domain_ca_bundle(self) -> Path:
+        """Whom clients of load balancers trust, in PEM; the daemon makes it."""
+        return self.sandbox / "acm-ca" / f"{DOMAIN_AUTHORITY}.crt"
 
     @property
     def run(self) -> Path:

@@ -11,6 +11,7 @@ from slipway.errors import MachineError, OperationError, SlipwayError
 from slipway.sandbox.accounts import remove_account, unreachable
 from slipway.sandbox.docker import DockerEngine
 from slipway.sandbox.host_address import remove_host_address
+from slipway.sandbox.hosts_file import HostsFile
 from slipway.sandbox.kubernetes import ClusterManager
 from slipway.sandbox.kubernetes.control_plane import ACCOUNT
 from slipway.sandbox.kubernetes.sweep import sweep
@@ -32,6 +33,10 @@ def down(paths: SandboxPaths, progress: Progress) -> None:
     processes = ProcessTable(paths)
     progress("stopping the AWS API")
     processes.stop(DAEMON, timeout_seconds=20)
+    try:
+        HostsFile().clear()
+    except MachineError as error:
+        progress(str(error))
     progress("stopping the clusters")
     with contextlib.suppress(SlipwayError):
         ClusterManager(paths, processes).pause_all()

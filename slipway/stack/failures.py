@@ -70,6 +70,12 @@ _SIGNS = (
         remedy="run the same command again: it goes on where it stopped",
     ),
     _Sign(
+        kind=OperationError,
+        texts=("cannot be overwritten because the tag is immutable",),
+        what="another run has pushed an image of the same source meanwhile: {said}",
+        remedy="run the same command again: it takes the image that is there",
+    ),
+    _Sign(
         kind=NotFoundError,
         texts=(NO_STACK,),
         code=6,

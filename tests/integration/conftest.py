@@ -62,6 +62,7 @@ def options_of_stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "invokes": {
             "aws:dynamodb/getTableItem:getTableItem": {"item": json.dumps({"document": {"S": json.dumps(WANTED)}})},
             "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
+            "aws:ecr/getImages:getImages": {"imageIds": []},
             "aws:ecr/getRepository:getRepository": {
                 "repositoryUrl": "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders"
             },

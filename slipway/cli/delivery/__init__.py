@@ -17,6 +17,7 @@ from slipway.cli.delivery.judge import judge
 from slipway.cli.delivery.lift import lift
 from slipway.cli.delivery.pause import pause
 from slipway.cli.delivery.promote import promote
+from slipway.cli.delivery.rehearse import rehearse
 from slipway.cli.delivery.release import release
 from slipway.cli.delivery.resume import resume
 from slipway.cli.delivery.retire import retire
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         release,
         promote,
         rollback,
+        rehearse,
         resume,
         pause,
         continue_,

@@ -54,6 +54,8 @@ def status(
 
 
 def _print_remarks(place: PlaceStatus, now: datetime) -> None:
+    from slipway.delivery.model.age import ago  # noqa: PLC0415
+
     tries = f"; `slipway resume {place.environment}` tries again"
     remarks = {
         "under way": f"{place.rollout.kind.value} {place.rollout.phase.value}" if place.rollout else "",
@@ -65,6 +67,7 @@ def _print_remarks(place: PlaceStatus, now: datetime) -> None:
         "rejected": "; ".join(
             f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected
         ),
+        "way back": f"rehearsed {ago(place.rehearsed.at, now)} ago: {place.rehearsed.text}" if place.rehearsed else "",
         "backfills": "; ".join(f"{name}: {text}" for name, text in place.backfills.items()),
         "contract migrations pending": ", ".join(place.pending_contract),
         "load balancer": place.problem,

@@ -7,7 +7,7 @@
 | | `lease` | who may write; its fence only ever rises |
 | | `schema`, `owed`, `abort`, `pause`, `approval`, `history#<end>#<rollout>` | |
 | `releases#<service>` | `<release>` | the release |
-| `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`: an attribute each |
+| `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`, `rehearsed`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` |
 
 Fencing: whoever takes the lease first raises `fence` on every fenced item. From then on a write of the former owner, however late
@@ -27,7 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 from slipway.delivery.adapters.table import Item, Table
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.faults import describe_faults
-from slipway.delivery.model.fitness import Fitness, FitnessNote
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
@@ -227,8 +227,14 @@ class DynamoLedger:
         expression = "SET lifted = :note REMOVE rejected"
         return self._note(place, digest, expression, note, condition="attribute_exists(rejected)")
 
-    def _note(self, place: Place, digest: str, expression: str, note: FitnessNote, condition: str = "") -> bool:
-        document = _adapter(FitnessNote).dump_json(note).decode()
+    def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
+        """See `Ledger.mark_rehearsed`."""
+        self._note(place, digest, "SET rehearsed = :note", rehearsed)
+
+    def _note(
+        self, place: Place, digest: str, expression: str, note: FitnessNote | Rehearsed, condition: str = ""
+    ) -> bool:
+        document = _adapter(type(note)).dump_json(note).decode()
         sk = f"{digest}#{place.environment}"
         return (
             self._table.update(
@@ -285,9 +291,10 @@ class DynamoLedger:
 
 def _fitness(item: Item) -> Fitness:
     digest, _, environment = item.sk.partition("#")
+    kinds = {"verified": FitnessNote, "rejected": FitnessNote, "lifted": FitnessNote, "rehearsed": Rehearsed}
     notes = {
-        name: _read(_adapter(FitnessNote).validate_json, replace(item, document=item.attributes[name].get("S", "")))
-        for name in ("verified", "rejected", "lifted")
+        name: _read(_adapter(kind).validate_json, replace(item, document=item.attributes[name].get("S", "")))
+        for name, kind in kinds.items()
         if name in item.attributes
     }
     return Fitness(environment=environment, digest=digest, **notes)

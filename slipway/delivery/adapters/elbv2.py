@@ -1,14 +1,16 @@
-"""The application load balancer: weights of the live listener's default action, the rule of the test route, target health."""
+"""The application load balancer: weights of the live listener's default action, its rules, target health."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from slipway.contract.routes import Match
 from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.route import Route, Routes
 from slipway.delivery.model.target import LoadBalancerRef
 from slipway.errors import OperationError
 
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
 LEAVING = frozenset({"draining", "unhealthy.draining"})
+ROUTE_TAG = {"Key": "slipway:route", "Value": "rollout"}
+"""Of the rules that rollouts make; all others are left alone."""
+LARGEST_PRIORITY = 50_000  # source: ELB API reference, CreateRule, 2026
+MAXIMUM_TAGGED = 20
+"""Rules whose tags one call tells; source: ELB API reference, DescribeTags, 2026."""
 
 
 class Elbv2LoadBalancer:
-    """Implements `ports.LoadBalancer`. Only weights and targets of the two groups are touched; stickiness and other actions stay."""
+    """Implements `ports.LoadBalancer`. Only weights of the two groups, the test route and rules of its own are touched; stickiness and
+    other actions stay."""
 
     def __init__(
         self, reference: LoadBalancerRef, region: str, client: ElasticLoadBalancingv2Client | None = None
@@ -27,14 +35,16 @@ class Elbv2LoadBalancer:
         self._reference = reference
         self._client: ElasticLoadBalancingv2Client = client or aws_client("elbv2", region)
 
-    def read(self, *, test: bool = False) -> BalancerState:
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
         """See `LoadBalancer.read`."""
         with aws_errors("read the listener"):
             live = self._percentages(self._live_actions())
             tried = self._percentages(self._test_rule()["Actions"]) if test else None
+            made = frozenset(map(self._route_of, self._made_rules())) if routes else None
         return BalancerState(
             weights=Weights(blue=live[Colour.BLUE], green=live[Colour.GREEN]) if live else None,
             test=next((colour for colour in Colour if tried and tried[colour] == 100), None),
+            routes=made,
         )
 
     def move(self, weights: Weights) -> None:
@@ -48,6 +58,21 @@ class Elbv2LoadBalancer:
         action: Any = {"Type": "forward", "TargetGroupArn": self._reference.target_group(colour)}
         with aws_errors("set the rule of the test route"):
             self._client.modify_rule(RuleArn=self._test_rule()["RuleArn"], Actions=[action])
+
+    def set_routes(self, routes: Routes) -> None:
+        """See `LoadBalancer.set_routes`."""
+        with aws_errors("set the routes of the rollout"):
+            missing = set(routes)
+            for rule in self._made_rules():
+                if (route := self._route_of(rule)) in missing:
+                    missing.remove(route)
+                else:
+                    self._client.delete_rule(RuleArn=rule["RuleArn"])
+            for route in sorted(missing, key=lambda each: each.match):
+                self._make_rule(route)
+            left = [self._route_of(rule) for rule in self._made_rules()]
+        if len(left) != len(routes) or frozenset(left) != routes:
+            raise OperationError("the load balancer does not have the routes that were asked for")
 
     def test_headers(self) -> dict[str, str]:
         """What a request has that goes the test route; the value is a secret."""
@@ -83,6 +108,46 @@ class Elbv2LoadBalancer:
         if not found:
             raise _missing("rule of the test route", arn or "there is none yet, and it")
         return found[0]
+
+    def _rules(self) -> Sequence[Any]:
+        pages = self._client.get_paginator("describe_rules").paginate(ListenerArn=self._reference.listener_arn)
+        return [rule for page in pages for rule in page["Rules"]]
+
+    def _made_rules(self) -> Sequence[Any]:
+        """Those that rollouts have made."""
+        others = {self._reference.test_rule_arn}
+        rules = {
+            rule["RuleArn"]: rule for rule in self._rules() if not rule["IsDefault"] and rule["RuleArn"] not in others
+        }
+        made, arns = list[Any](), list(rules)
+        for first in range(0, len(arns), MAXIMUM_TAGGED):
+            asked = arns[first : first + MAXIMUM_TAGGED]
+            described = self._client.describe_tags(ResourceArns=asked)["TagDescriptions"]
+            made += [rules[each.get("ResourceArn", "")] for each in described if ROUTE_TAG in each.get("Tags", ())]
+        return made
+
+    def _make_rule(self, route: Route) -> None:
+        """After the rules of others, which go on as they are."""
+        if route.colour is None:
+            raise ValueError("a route leads to a colour")
+        taken = {int(rule["Priority"]) for rule in self._rules() if not rule["IsDefault"]}
+        header: Any = {"HttpHeaderName": route.match.header, "Values": list(route.match.values)}
+        self._client.create_rule(
+            ListenerArn=self._reference.listener_arn,
+            Priority=min(max(taken, default=0) + 1, LARGEST_PRIORITY),
+            Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
+            Actions=[{"Type": "forward", "TargetGroupArn": self._reference.target_group(route.colour)}],
+            Tags=[ROUTE_TAG],  # type: ignore[list-item]
+        )
+
+    def _route_of(self, rule: Any) -> Route:
+        shares = self._percentages(rule["Actions"])
+        headers = [each["HttpHeaderConfig"] for each in rule["Conditions"] if each.get("HttpHeaderConfig")]
+        header: Any = headers[0] if len(headers) == 1 == len(rule["Conditions"]) else {}
+        return Route(
+            match=Match.of(header.get("HttpHeaderName", ""), *header.get("Values", ())),
+            colour=next((colour for colour in Colour if shares and shares[colour] == 100), None),
+        )
 
     def _weighted(self, action: Any, weights: Weights) -> Any:
         if action.get("Type") != "forward":

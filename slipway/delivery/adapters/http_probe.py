@@ -43,7 +43,12 @@ class HttpProbe:
         self._settings = target.rollout
         # Connections are not kept: each request is to be balanced anew, over all targets.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = client or http_client(timeout=TIMEOUT_SECONDS, limits=limits, follow_redirects=False)
+        self._client = client or http_client(
+            timeout=TIMEOUT_SECONDS,
+            to_service=self._url.startswith("https:"),
+            limits=limits,
+            follow_redirects=False,
+        )
         self._sleep = sleep
 
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:

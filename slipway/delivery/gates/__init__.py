@@ -14,6 +14,7 @@ from slipway.delivery.gates.image import refuse_missing_image
 from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.provenance import refuse_unproven
+from slipway.delivery.gates.rehearsed import refuse_unrehearsed
 from slipway.delivery.gates.schema import refuse_incompatible_schema, refuse_unfilled
 from slipway.delivery.gates.verdict import find_failing
 
@@ -24,6 +25,7 @@ GOING_ON: tuple[Gate, ...] = (refuse_frozen, refuse_ending, refuse_rejected)
 GATES: tuple[Gate, ...] = (
     *GOING_ON,
     refuse_unverified,
+    refuse_unrehearsed,
     refuse_overtaking,
     refuse_open_window,
     refuse_missing_image,

@@ -34,6 +34,8 @@ class GateFacts:
     freeze_windows: tuple[FreezeWindow, ...] = ()
     fitness: Mapping[str, Fitness] = field(default_factory=dict[str, Fitness])
     """Of the release's digest, here and in every environment upstream, by environment."""
+    was_live: bool = False
+    """The release has had all the traffic here, as the history says: its record may be owed still, or older than such records."""
     image_exists: bool = True
     """The registry still has the image; True where it was not asked."""
     evidence: Evidence | None = None
@@ -51,6 +53,8 @@ class GateFacts:
     schema: Schema
     gone_back: Rollout | None = None
     """The way back by which the live release came; None: it did not come by one."""
+    wants_rehearsal: bool = False
+    """Only what was rehearsed where it comes from is let in."""
     program_hash: str | None = None
     """Of the sources that this run would deploy; None: not compared (the release was built from them just now)."""
     lock_hash: str | None = None

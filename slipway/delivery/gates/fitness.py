@@ -26,10 +26,18 @@ def refuse_rejected(facts: GateFacts) -> Iterator[Refusal]:
 def refuse_unverified(facts: GateFacts) -> Iterator[Refusal]:
     """A refusal when the digest was not verified upstream. It cannot be forced: nobody has ever seen it work.
 
-    What was verified here may come back here.
+    What was verified here may come back here; where releases are built, nothing else may without a reason.
     """
     here, upstream = facts.fitness.get(facts.environment), facts.fitness.get(facts.promote_from or "")
     verified_here = facts.kind in WAYS_BACK and here is not None and here.verified
+    if facts.kind in WAYS_BACK and facts.promote_from is None:
+        if not verified_here and not facts.was_live:
+            yield Refusal(
+                gate="upstream",
+                text=f"{facts.release.id} ({facts.release.digest[:19]}…) was never verified in {facts.environment}, nor live",
+                remedy=f"choose another one, or bring it here all the same: --to {facts.release.id} --force --because REASON",
+            )
+        return
     if facts.kind not in BRINGS or facts.promote_from is None or (upstream and upstream.verified) or verified_here:
         return
     seen = ", ".join(name for name, fitness in sorted(facts.fitness.items()) if fitness.verified) or "nowhere"

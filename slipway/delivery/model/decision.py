@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.rollout import Rollout
+from slipway.delivery.model.route import Routes, say_routes
 from slipway.delivery.model.wanted import Wanted
 
 
@@ -56,6 +57,18 @@ class PointTestRoute:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetRoutes:
+    """Let these be all the routes that rollouts have made; the next observation reads them back."""
+
+    routes: Routes
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return f"give the load balancer {say_routes(self.routes)}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Converge:
     """Run the Pulumi program, so that the world is what the ledger says."""
 
@@ -87,7 +100,7 @@ class SmokeTest:
         return f"smoke test over the {'live listener' if self.live else 'test route'}"
 
 
-Action = WriteWanted | MoveWeights | KeepPods | PointTestRoute | Converge | Migrate | SmokeTest
+Action = WriteWanted | MoveWeights | KeepPods | PointTestRoute | SetRoutes | Converge | Migrate | SmokeTest
 UNOBSERVABLE = (Converge, Migrate, SmokeTest)
 """Effects that no later look shows. Each is the last of its phase and safe to repeat: its success is the end of the phase."""
 

@@ -19,6 +19,25 @@ class FitnessNote:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """The way back from a release was tried here: to the release before it, and forward again."""
+
+    release: str
+    to: str
+    """The older release that had the traffic meanwhile."""
+    by: str
+    at: datetime
+    back_seconds: float
+    """From the command to where the load balancer had confirmed the weights, without the wait for pods, which a rollback does not have."""
+    forward_seconds: float
+
+    @property
+    def text(self) -> str:
+        """How long each way took."""
+        return f"back to {self.to} in {self.back_seconds:.1f} s, forward in {self.forward_seconds:.1f} s"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fitness:
     """What one environment found out about one digest."""
 
@@ -30,6 +49,8 @@ class Fitness:
     """It was rolled back. Gone when the rejection is lifted, or the digest verified again."""
     lifted: FitnessNote | None = None
     """Who lifted the last rejection, and why."""
+    rehearsed: Rehearsed | None = None
+    """When the way back from it was rehearsed last, and how long it took; None: never."""
 
     def rejects(self, release: str) -> bool:
         """Whether `release`, which has this digest, is rejected."""

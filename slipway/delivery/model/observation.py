@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.rollout import Reason
+from slipway.delivery.model.route import Routes
 from slipway.delivery.model.size import Size
 from slipway.delivery.model.target import NoDataPolicy
 from slipway.delivery.model.wanted import Wanted
@@ -22,6 +23,8 @@ class BalancerState:
     """None: the live listener forwards to something else than the two target groups."""
     test: Colour | None = None
     """The colour behind the test route; None: neither, both, or not asked."""
+    routes: Routes | None = None
+    """The rules that rollouts have made for `rollout.routes`; None: not asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from slipway.delivery.model.age import ago
+from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.release import Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 
@@ -19,6 +20,8 @@ class Debt(StrEnum):
     """The record that a release was verified here."""
     REJECTED = "rejected"
     """The record that a release's image was rejected here."""
+    REHEARSED = "rehearsed"
+    """The record that the way back from a release was rehearsed here."""
     CAPACITY = "capacity"
     """The autoscalers keep as many pods as the ledger says."""
     UP = "up"
@@ -29,7 +32,7 @@ class Debt(StrEnum):
     """Contract migrations that were tried and failed."""
 
 
-RECORDS = frozenset({Debt.VERIFIED, Debt.REJECTED})
+RECORDS = frozenset({Debt.VERIFIED, Debt.REJECTED, Debt.REHEARSED})
 """Debts that the ledger alone can settle."""
 
 
@@ -41,6 +44,8 @@ class Owed:
     release: str = ""
     """Of a record: the release it is about. Of a backfill: its migration."""
     because: str = ""
+    rehearsed: Rehearsed | None = None
+    """What is to be recorded of a rehearsal."""
     by: str = ""
     """Whose rollout left it."""
     rollout: str
@@ -86,6 +91,9 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
     left = rollout.original.colour(rollout.original.live) if rollout.original.live else None
     since = rollout.ended_at or rollout.phase_started_at
     owed = Owed(debt=Debt.UP, by=rollout.actor, rollout=rollout.id, since=since)
+    if rollout.kind is Kind.REHEARSAL:
+        yield from _owed_by_rehearsal(rollout, owed, back=back)
+        return
     same = bool(left and rollout.candidate and left.release == rollout.candidate.release)
     if same and (back or rollout.kind is not Kind.RELEASE):
         pass  # the release stays live, with other settings: nothing is said against it
@@ -101,6 +109,16 @@ def owed_by(rollout: Rollout) -> Iterable[Owed]:
         if back:
             yield replace(owed, debt=Debt.CONTRACT, attempts=1, problem=rollout.reason_text)
     elif not back or {Phase.DEPLOYING, Phase.SHIFTING, Phase.RETIRING} & {*rollout.path}:
+        yield owed
+
+
+def _owed_by_rehearsal(rollout: Rollout, owed: Owed, *, back: bool) -> Iterable[Owed]:
+    """What it has measured, and nothing against the release. One that was given up may have left traffic at the other colour."""
+    if rehearsed := rollout.rehearsed:
+        yield replace(owed, debt=Debt.REHEARSED, release=rehearsed.release, rehearsed=rehearsed)
+    if Phase.SIZING in rollout.path:
+        yield replace(owed, debt=Debt.CAPACITY)
+    if back and Phase.SHIFTING in rollout.path:
         yield owed
 
 

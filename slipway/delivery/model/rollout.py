@@ -11,9 +11,12 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
+from slipway.contract.routes import plan_matches
 from slipway.delivery.model.analysis import Measurement
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.route import Route, Routes
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.model.word import Word
@@ -28,6 +31,8 @@ class Kind(StrEnum):
     """An older release goes up in the idle colour and takes the traffic at once."""
     SWITCH = "switch"
     """Traffic goes back at once to the old colour, which is still warm."""
+    REHEARSAL = "rehearsal"
+    """Traffic goes to the old colour and comes back again: the way back is tried and timed. What is live stays live."""
     RETIRE = "retire"
     """The warm old colour goes away."""
     CONTRACT = "contract"
@@ -84,6 +89,15 @@ ROUTES: Mapping[Kind, tuple[Phase, ...]] = {
         Phase.COMPLETED,
     ),
     Kind.SWITCH: (Phase.WAITING, Phase.SHIFTING, Phase.SETTLING, Phase.COMPLETED),
+    Kind.REHEARSAL: (
+        Phase.WAITING,
+        Phase.SIZING,
+        Phase.SHIFTING,
+        Phase.VERIFYING,
+        Phase.RETURNING,
+        Phase.CLEANING,
+        Phase.COMPLETED,
+    ),
     Kind.RETIRE: (Phase.RETIRING, Phase.COMPLETED),
     Kind.CONTRACT: (Phase.RETIRING, Phase.CONTRACTING, Phase.COMPLETED),
 }
@@ -205,7 +219,7 @@ class Rollout:
     measurements: tuple[Measurement, ...] = ()
     """What the judgements were made from, oldest first, thinned; see `analysis.measuring`."""
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Seconds per phase, and `detect` and `weights_back` of a rollback."""
+    """Seconds per phase, and `detect` and `weights_back` of a rollback; `way_back` of a rehearsal, whose way forward is `weights_back`."""
     journal: tuple[JournalEntry, ...] = ()
     ended_at: datetime | None = None
     fence: int = 0
@@ -283,10 +297,37 @@ class Rollout:
         return self.path[began[-1] :] if began else self.path
 
     @property
+    def rehearsed(self) -> Rehearsed | None:
+        """What a rehearsal has measured; None: it is none, has not ended well, or was cut short."""
+        live, timings = self.original.colour(self.original.live or self.colour), self.timings
+        ended = self.kind is Kind.REHEARSAL and self.phase is Phase.COMPLETED
+        if not ended or "way_back" not in timings or live is None or self.candidate is None:
+            return None
+        return Rehearsed(
+            release=live.release,
+            to=self.candidate.release,
+            by=self.actor,
+            at=self.ended_at or self.phase_started_at,
+            back_seconds=timings["way_back"],
+            forward_seconds=timings["weights_back"],
+        )
+
+    @property
     def explained(self) -> frozenset[Weights]:
         """Every weights that this rollout may have left at the load balancer."""
         steps = (Weights.towards(self.colour, step.percent) for step in self.steps)
         return frozenset({self.original.weights, *steps})
+
+    @property
+    def routes(self) -> Routes:
+        """What leads to its candidate while that is tried. A way back is not tried: it takes the traffic at once."""
+        matches = plan_matches(self.settings.routes) if self.kind is Kind.RELEASE else ()
+        return frozenset(Route(match=match, colour=self.colour) for match in matches)
+
+    @property
+    def was_shown(self) -> bool:
+        """Whether its colour may have answered users: by its share of the traffic, or by the routes to it."""
+        return Phase.SHIFTING in self.path or (bool(self.routes) and Phase.SIZING in self.path)
 
     @property
     def next_phase(self) -> Phase:

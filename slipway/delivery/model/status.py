@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.delivery.model.colour import Colour
-from slipway.delivery.model.fitness import Fitness, digest_of
+from slipway.delivery.model.fitness import Fitness, Rehearsed, digest_of
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.model.wanted import ColourRelease, Floor
@@ -59,6 +59,8 @@ class PlaceStatus:
     """Until when the warm old colour is kept; it stays until somebody retires it."""
     verified: Mapping[str, datetime]
     """Where the live release was verified."""
+    rehearsed: Rehearsed | None
+    """When the way back from it was rehearsed here last, and how long it took; None: never."""
     history: tuple[Rollout, ...]
     problem: str
     """Why some of this could not be read; "" when all could."""

@@ -15,6 +15,7 @@ from slipway.contract.analysis import AnalysisEntries
 from slipway.contract.colour_settings import ColourSettings
 from slipway.contract.freeze import FreezeWindow
 from slipway.contract.retries import Retries
+from slipway.contract.routes import RouteEntries
 from slipway.contract.steps import StepSettings, shares
 from slipway.contract.supply_chain import SupplyChain
 from slipway.delivery.model.colour import Colour
@@ -138,11 +139,15 @@ class RolloutSettings(Part):
     retries: Retries = 0
     """So often a release is tried again by itself when something that it did failed: an `up`, a migration, a call of an API. What was
     judged, aborted, superseded or refused is not."""
+    rehearsed: bool = False
+    """A release is let in only once the way back from it was rehearsed in `promote_from`."""
     promote_from: str | None = None
     """The environment a release must have been verified in; None: releases begin here."""
     freeze_windows: tuple[FreezeWindow, ...] = ()
     analysis: AnalysisEntries = ()
     """What else a candidate is judged by."""
+    routes: RouteEntries = ()
+    """Requests that go to a release while it is tried, whatever its share of the traffic is."""
 
     @property
     def window_seconds(self) -> float:

@@ -97,7 +97,7 @@ class Wanted:
 
     def same_as(self, other: Wanted) -> bool:
         """Equal in everything but the write counter."""
-        return replace(self, revision=0) == replace(other, revision=0)
+        return replace(self, revision=other.revision) == other
 
 
 @dataclass(frozen=True, kw_only=True)

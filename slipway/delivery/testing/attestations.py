@@ -12,6 +12,10 @@ from slipway.delivery.testing.clock import ManualClock
 REPOSITORY = "https://git.example/acme/shop"
 
 
+def _unchanged(evidence: Evidence) -> Evidence:
+    return evidence
+
+
 @dataclass
 class SimulatedAttestations:
     """Implements `ports.Attestations`."""
@@ -20,7 +24,7 @@ class SimulatedAttestations:
     attested: dict[tuple[str, str], Provenance] = field(default_factory=dict[tuple[str, str], Provenance])
     """By image and commit."""
     asked: int = 0
-    change: Callable[[Evidence], Evidence] = lambda evidence: evidence
+    change: Callable[[Evidence], Evidence] = _unchanged
     """What a forger, another registry or time does to the evidence."""
 
     def attest(self, image: str, commit: str, demands: SupplyChain) -> Sequence[str]:

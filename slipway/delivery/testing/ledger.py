@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from slipway.delivery.errors import LeaseLostError
-from slipway.delivery.model.fitness import Fitness, FitnessNote
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Lease, Owner
 from slipway.delivery.model.owed import Owed
 from slipway.delivery.model.release import Release
@@ -21,12 +22,27 @@ from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Place
 from slipway.errors import NotFoundError
 
+Value = TypeVar("Value")
+
 TERM = timedelta(seconds=30)
 WriteHook = Callable[[str], None]
 
 
 def _no_hook(_what: str) -> None:
     pass
+
+
+class _Document(Generic[Value]):
+    """What was written, and what reading it gives. The JSON text between them is made for the first reader: most writes have none."""
+
+    def __init__(self, written: Value, dump: Callable[[Value], str], load: Callable[[str], Value]) -> None:
+        self._written = written
+        self._dump = dump
+        self._load = load
+
+    @cached_property
+    def value(self) -> Value:
+        return self._load(self._dump(self._written))
 
 
 class MemoryLedger:
@@ -39,11 +55,13 @@ class MemoryLedger:
         """Called after every write; raising there is a crash after it."""
         self.wanted_log: list[Wanted] = []
         """Every wanted state ever written, oldest first."""
-        self._documents: dict[tuple[Place, str], str] = {}
+        self._wanted: dict[Place, _Document[Wanted]] = {}
+        self._rollouts: dict[Place, _Document[Rollout]] = {}
         self._fences: dict[tuple[Place, str], int] = defaultdict(int)
         self._leases: dict[Place, Lease | None] = {}
         self._lease_fences: dict[Place, int] = defaultdict(int)
         self._releases: dict[tuple[str, str], Release] = {}
+        self._fingerprints: dict[str, Release] = {}
         self._fitness: dict[tuple[Place, str], Fitness] = {}
         self._history: dict[Place, dict[str, Rollout]] = defaultdict(dict)
         self._owed: dict[Place, tuple[Owed, ...]] = {}
@@ -63,14 +81,14 @@ class MemoryLedger:
 
     def ensure(self, place: Place) -> Wanted:
         """See `Ledger.ensure`."""
-        self._documents.setdefault((place, "wanted"), dump_wanted(Wanted.initial()))
+        self._wanted.setdefault(place, _Document(Wanted.initial(), dump_wanted, load_wanted))
         return self.wanted(place)
 
     def wanted(self, place: Place) -> Wanted:
         """See `Ledger.wanted`."""
-        if (place, "wanted") not in self._documents:
+        if place not in self._wanted:
             raise NotFoundError(f"the ledger knows no {place}", remedy=f"run `slipway bootstrap {place.environment}`")
-        return load_wanted(self._documents[place, "wanted"])
+        return self._wanted[place].value
 
     def write_wanted(self, place: Place, wanted: Wanted, lease: Lease) -> Wanted:
         """See `Ledger.write_wanted`."""
@@ -80,7 +98,7 @@ class MemoryLedger:
         following = replace(wanted, revision=wanted.revision + 1)
 
         def change() -> None:
-            self._documents[place, "wanted"] = dump_wanted(following)
+            self._wanted[place] = _Document(following, dump_wanted, load_wanted)
             self.wanted_log.append(following)
 
         self._write("wanted", change)
@@ -88,15 +106,16 @@ class MemoryLedger:
 
     def rollout(self, place: Place) -> Rollout | None:
         """See `Ledger.rollout`."""
-        document = self._documents.get((place, "rollout"))
-        return load_rollout(document) if document else None
+        document = self._rollouts.get(place)
+        return document.value if document else None
 
     def write_rollout(self, place: Place, rollout: Rollout, lease: Lease) -> None:
         """See `Ledger.write_rollout`."""
         self._check(place, "rollout", lease)
         last = rollout.journal[-1] if rollout.journal else None
         what = f"{last.event} {last.phase}: {last.text}" if last else "rollout"
-        self._write(what, lambda: self._documents.update({(place, "rollout"): dump_rollout(rollout)}))
+        document = _Document(rollout, dump_rollout, load_rollout)
+        self._write(what, lambda: self._rollouts.update({place: document}))
 
     def acquire(self, place: Place, owner: Owner, purpose: str, now: datetime) -> Lease | None:
         """See `Ledger.acquire`."""
@@ -137,10 +156,9 @@ class MemoryLedger:
 
     def put_release(self, release: Release) -> Release:
         """See `Ledger.put_release`."""
-        known = next((item for item in self._releases.values() if item.fingerprint == release.fingerprint), None)
-        if known is None:
-            self._releases[release.service, release.id] = release
-        return known or release
+        known = self._fingerprints.setdefault(release.fingerprint, release)
+        self._releases[known.service, known.id] = known
+        return known
 
     def release(self, service: str, release_id: str) -> Release:
         """See `Ledger.release`."""
@@ -176,6 +194,10 @@ class MemoryLedger:
         """See `Ledger.mark_rejected`."""
         self._note("rejected", place, digest, rejected=note)
 
+    def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
+        """See `Ledger.mark_rehearsed`."""
+        self._note("rehearsed", place, digest, rehearsed=rehearsed)
+
     def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
         """See `Ledger.lift_rejection`."""
         known = self._fitness.get((place, digest))
@@ -184,7 +206,7 @@ class MemoryLedger:
         self._note("lifted", place, digest, lifted=note, rejected=None)
         return True
 
-    def _note(self, what: str, place: Place, digest: str, **notes: FitnessNote | None) -> None:
+    def _note(self, what: str, place: Place, digest: str, **notes: Any) -> None:
         known = self._fitness.get((place, digest), Fitness(environment=place.environment, digest=digest))
         self._write(what, lambda: self._fitness.update({(place, digest): replace(known, **notes)}))
 

@@ -64,9 +64,9 @@ class SimulatedPods:
         for colour in [each for each in self.groups if each not in running]:
             del self.groups[colour]
         for colour, of in running.items():
-            group = self.groups.setdefault(
-                colour, _Group(of=of, declared=self.minimum, minimum=self.minimum, since=now)
-            )
+            if colour not in self.groups:
+                self.groups[colour] = _Group(of=of, declared=self.minimum, minimum=self.minimum, since=now)
+            group = self.groups[colour]
             if not group.ready_at or group.of != of:
                 started = of[1] + timedelta(seconds=self.startup_seconds)
                 group.ready_at = [started] * max(len(group.ready_at), group.minimum)
@@ -128,6 +128,8 @@ class SimulatedPods:
     def _lose(self, now: datetime, weights: Weights, requests_per_second: float) -> None:
         since, self._looked_at = self._looked_at or now, now
         seconds = (now - since).total_seconds()
+        if not seconds or math.isinf(self.requests_per_pod):
+            return  # nothing to lose
         for colour in Colour:
             if colour in self.groups:
                 share = requests_per_second * weights.of(colour) / 100
@@ -139,6 +141,8 @@ class SimulatedPods:
         share = weights.of(colour) if weights and seen_at >= group.since else 0
         busy = math.ceil(requests_per_second * share / 100 / self.requests_per_pod)
         desired = min(max(busy, group.minimum), self.maximum)
+        if len(group.ready_at) == desired:
+            return
         while len(group.ready_at) < desired:
             taken = sum(len(each.ready_at) for each in self.groups.values()) - self._pending()
             soon = timedelta(seconds=self.startup_seconds) if taken < self.room else NEVER * 2

@@ -15,6 +15,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Login, Revision
+from slipway.delivery.model.route import NO_ROUTES, Routes
 from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Ledger, Place, Pods, StackResult, World
@@ -87,6 +88,12 @@ class SimulatedEnvironment:
     """How many of each colour, and what they can answer."""
     weights: Weights = field(default_factory=lambda: Weights(blue=100, green=0))
     test: Colour = Colour.GREEN
+    routes: Routes = NO_ROUTES
+    """Rules that rollouts have made."""
+    routes_fault: str = ""
+    """Why the rules cannot be read."""
+    forgotten_routes: int = 0
+    """So many of the next changes of the routes fail half-way: one rule less is made than was asked for."""
     backfills: SimulatedBackfills = field(default_factory=SimulatedBackfills)
     applied: list[str] = field(default_factory=list[str])
     """Migrations run, in order, repetitions included."""
@@ -105,6 +112,7 @@ class SimulatedEnvironment:
     notifications: list[str] = field(default_factory=list[str])
     history: WeightsHistory = field(default_factory=WeightsHistory)
     _asked: list[tuple[datetime, Weights]] = field(default_factory=list[tuple[datetime, Weights]])
+    _routed_until: dict[Colour | None, datetime] = field(default_factory=dict[Colour | None, datetime])
 
     def world(self, owner: Owner | None = None) -> World:
         """The adapters, as `owner` has them."""
@@ -222,10 +230,8 @@ class SimulatedEnvironment:
             raise OperationError("quota exceeded")
         for colour in Colour:
             release = self._with_settings(wanted.colour(colour), settings)
-            if colour in self.running and self.running[colour][0] != release and self.weights.of(colour):
-                self.harm.append(f"{colour} is replaced while it has {self.weights.of(colour)} % of the traffic")
-            elif colour in self.running and self.running[colour][0] != release and self._has_nodes(colour):
-                self.harm.append(f"{colour} is replaced while nodes of the load balancer send requests to it")
+            if colour in self.running and self.running[colour][0] != release and (used := self._use_of(colour)):
+                self.harm.append(f"{colour} is replaced while {used}")
             if release and release.login is Login.TOKENS and not self.users:
                 self.harm.append(f"{colour} runs a release that cannot log in: nothing has made its database users")
             if release is None:
@@ -241,9 +247,33 @@ class SimulatedEnvironment:
         self.test = wanted.test
         return StackResult(changes={"same": 1}, seconds=self.up_seconds)
 
-    def _has_nodes(self, colour: Colour) -> bool:
-        now = self.clock.now()
-        return self.history.share_seconds(colour, now - timedelta(seconds=self.nodes_lag_seconds), now) > 0
+    def set_routes(self, routes: Routes) -> None:
+        """Change the rules. People's requests must not go to a colour that does not answer."""
+        if self.balancer_fault:
+            raise OperationError(self.balancer_fault)
+        forgotten = self.forgotten_routes > 0
+        self.forgotten_routes -= forgotten
+        made = frozenset(sorted(routes, key=lambda each: each.match)[forgotten:])
+        for colour in {each.colour for each in made - self.routes if each.colour}:
+            if not self.healthy(colour):
+                self.harm.append(f"people are sent to {colour}, which does not answer")
+        for route in self.routes - made:
+            self._routed_until[route.colour] = self.clock.now()
+        self.routes = made
+        if forgotten:
+            raise OperationError("rule limit reached")
+
+    def _use_of(self, colour: Colour) -> str:
+        """How requests still come to the colour; "": none do."""
+        if self.weights.of(colour):
+            return f"it has {self.weights.of(colour)} % of the traffic"
+        if any(route.colour is colour for route in self.routes):
+            return "routes lead to it"
+        now, lag = self.clock.now(), timedelta(seconds=self.nodes_lag_seconds)
+        until = self._routed_until.get(colour)
+        if self.history.share_seconds(colour, now - lag, now) > 0 or (until and now < until + lag):
+            return "nodes of the load balancer send requests to it"
+        return ""
 
 
 class SimulatedStack:
@@ -284,18 +314,29 @@ class _Balancer:
         self._environment = environment
         self._owner = owner
 
-    def read(self, *, test: bool = False) -> BalancerState:
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
         self._environment.clock.sleep(self._environment.answer_seconds)
-        if self._environment.balancer_fault:
-            raise OperationError(self._environment.balancer_fault)
+        if fault := self._environment.balancer_fault or (routes and self._environment.routes_fault):
+            raise OperationError(fault)
         self._environment.settle_weights()
-        return BalancerState(weights=self._environment.weights, test=self._environment.test if test else None)
+        return BalancerState(
+            weights=self._environment.weights,
+            test=self._environment.test if test else None,
+            routes=self._environment.routes if routes else None,
+        )
 
     def move(self, weights: Weights) -> None:
+        self._expect_lease()
+        self._environment.ask_weights(weights)
+
+    def set_routes(self, routes: Routes) -> None:
+        self._expect_lease()
+        self._environment.set_routes(routes)
+
+    def _expect_lease(self) -> None:
         lease = self._environment.ledger.lease(self._environment.place)
         if self._owner and (lease is None or lease.owner != self._owner):
             self._environment.harm.append(f"{self._owner.name} moves traffic without the lease")
-        self._environment.ask_weights(weights)
 
     def point_test(self, colour: Colour) -> None:
         self._environment.test = colour

@@ -1,4 +1,7 @@
-"""ACM: a certificate is issued when its validation records are in a public hosted zone, as at AWS; moto issues it after a minute."""
+"""ACM: a certificate is issued when its validation records are in a public hosted zone, as at AWS; moto issues it after a minute.
+
+It is signed by the sandbox's authority, so that clients can verify it; moto has each sign itself.
+"""
 
 # moto is not typed strictly.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -12,10 +15,41 @@ from typing import Any
 from moto.acm.models import CertBundle
 from moto.route53.models import route53_backends
 
+from slipway.sandbox.domain_tls import DomainAuthority
+
 PENDING = "PENDING_VALIDATION"
 ISSUED = "ISSUED"
 
 _original_check = CertBundle.check
+_original_generate = CertBundle.generate_cert
+
+
+def sign_certificates(authority: DomainAuthority) -> None:
+    """From here on, this authority signs what is requested. What was requested before stays as it is."""
+
+    def generate(  # noqa: PLR0917 - moto's own signature
+        cls: type[CertBundle],
+        domain_name: str,
+        account_id: str,
+        region: str,
+        sans: list[str] | None = None,
+        cert_authority_arn: str | None = None,
+    ) -> CertBundle:
+        if cert_authority_arn is not None:  # of a private authority, which moto simulates
+            return _original_generate(domain_name, account_id, region, sans, cert_authority_arn)
+        identity = authority.issue([*dict.fromkeys([domain_name, *(sans or ())])])
+        bundle: Any = cls(  # moto's classes make what their base class says they make
+            account_id=account_id,
+            certificate=identity.certificate,
+            private_key=identity.key,
+            region=region,
+            cert_type="AMAZON_ISSUED",
+            cert_status=PENDING,
+        )
+        bundle.chain = authority.certificate
+        return bundle
+
+    setattr(CertBundle, "generate_cert", classmethod(generate))  # noqa: B010 - the type checker takes it for a plain method
 
 
 def check_certificate(self: CertBundle) -> None:

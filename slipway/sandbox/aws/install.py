@@ -14,7 +14,7 @@ from moto.moto_server.werkzeug_app import SIGNING_ALIASES
 from moto.rds.models import rds_backends
 from moto.sts.models import STSBackend
 
-from slipway.sandbox.aws.certificates import check_certificate
+from slipway.sandbox.aws.certificates import check_certificate, sign_certificates
 from slipway.sandbox.aws.ecr.models import RegistryBackend
 from slipway.sandbox.aws.eks.models import RealEksBackend
 from slipway.sandbox.aws.iam.assume_role import install_sessions
@@ -26,12 +26,13 @@ from slipway.sandbox.aws.rds.master_secrets import replace_secret_text
 from slipway.sandbox.aws.rds.models import PostgresBackend
 from slipway.sandbox.aws.rds.rotation import install_rotation
 from slipway.sandbox.aws.service_access import ask_policies
+from slipway.sandbox.domain_tls import DomainAuthority
 
 _original_identity = STSBackend.get_caller_identity
 
 
-def install_backends() -> None:
-    """From here on, moto makes our backends for the services that have something real behind them."""
+def install_backends(authority: DomainAuthority) -> None:
+    """From here on, moto makes our backends for the services that have something real behind them. `authority`: ACM's."""
     ecr_backends.backend = RegistryBackend
     eks_backends.backend = RealEksBackend
     rds_backends.backend = PostgresBackend
@@ -43,6 +44,7 @@ def install_backends() -> None:
     ask_policies()
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
+    sign_certificates(authority)
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS
     install_sessions()
     install_iam_operations()

@@ -9,10 +9,7 @@ from moto.iam.models import iam_backends
 
 
 def load_certificate(arn: str) -> str:
-    """Certificate, key and chain as one PEM text, as HAProxy wants them; empty when there is no such certificate.
-
-    A requested ACM certificate is self-made by moto: no client trusts it. An imported one is served as it is.
-    """
+    """Certificate, key and chain as one PEM text, as HAProxy wants them; empty when there is no such certificate."""
     parts = arn.split(":")
     if len(parts) < 6:
         return ""

@@ -13,6 +13,7 @@ import pytest
 
 from slipway.sandbox import lifecycle
 from slipway.sandbox.accounts import SERVICES
+from slipway.sandbox.hosts_file import HOSTS
 from slipway.sandbox.kubernetes.layout import kubernetes_folder
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.requirements import CLAIM
@@ -54,7 +55,11 @@ def leave_like_a_killed_sandbox() -> None:
 
 
 def use_everything(home: Path) -> None:
-    rds, eks, ec2 = (aws_client(service, home) for service in ("rds", "eks", "ec2"))
+    rds, eks, ec2, route53 = (aws_client(service, home) for service in ("rds", "eks", "ec2", "route53"))
+    zone = route53.create_hosted_zone(Name="gone.test", CallerReference="gone")["HostedZone"]["Id"]
+    record = {"Name": "gone.test", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "127.0.10.1"}]}
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
     subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
     role = "arn:aws:iam::123456789012:role/cluster"
     rds.create_db_instance(
@@ -90,6 +95,7 @@ def remains(folder: Path) -> dict[str, list[str]]:
         "packet filter": [
             line for line in rules if any(word in line for word in ("DOCKER", "slipway", "SLIPWAY", "10.87."))
         ],
+        "names": [line for line in HOSTS.read_text().splitlines() if "gone.test" in line or "Slipway" in line],
         "files": [str(path) for path in (folder, Path("/run/slipway-docker"), CLAIM) if path.exists()],
     }
 
@@ -100,6 +106,7 @@ def test_nothing_is_left_when_a_sandbox_with_everything_is_reset(own_sandbox: Sa
     before = remains(own_sandbox.sandbox)
     assert before["processes"]
     assert before["namespaces"] == ["slipway-0"]
+    assert "127.0.10.1 gone.test" in before["names"]
     if clusters == "not a list":
         (kubernetes_folder(own_sandbox) / "clusters.json").write_text("{")
     lifecycle.reset(own_sandbox)

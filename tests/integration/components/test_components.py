@@ -70,6 +70,7 @@ INVOKES = {
         "version": f"v1-of-{call.inputs['addonName']}-for-{call.inputs['kubernetesVersion']}"
     },
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": "token"},
+    "aws:ecr/getImages:getImages": {"imageIds": []},
 }
 
 

@@ -27,6 +27,7 @@ from slipway.delivery.model.cadence import SANDBOX
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.release import Revision
+from slipway.delivery.model.route import Routes
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Context, Place, Pods, SourceFacts, StackResult, World
@@ -94,14 +95,17 @@ class Machine:
         return replace(FACTS, version=self.version)
 
     # The load balancer is the real API; only its targets' health is this machine's.
-    def read(self, *, test: bool = False) -> BalancerState:
-        return self.balancer.read(test=test)
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
+        return self.balancer.read(test=test, routes=routes)
 
     def move(self, weights: Weights) -> None:
         self.balancer.move(weights)
 
     def point_test(self, colour: Colour) -> None:
         self.balancer.point_test(colour)
+
+    def set_routes(self, routes: Routes) -> None:
+        self.balancer.set_routes(routes)
 
     def health(self, colour: Colour) -> Health:
         return Health(healthy=2 if colour in self.running() else 0, unhealthy=0)

@@ -16,6 +16,7 @@ from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
+from slipway.contract.routes import plan_matches
 from slipway.delivery.adapters import ecr
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.eks import build_token
@@ -25,7 +26,8 @@ from slipway.delivery.adapters.state_backend import ensure_state_backend
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState
-from slipway.delivery.model.target import LoadBalancerRef
+from slipway.delivery.model.route import Route
+from slipway.delivery.model.target import LoadBalancerRef, RolloutSettings
 from slipway.errors import OperationError
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -70,6 +72,42 @@ def test_weights_are_read_back_as_they_were_set_and_the_rest_of_the_action_stays
         "Enabled": True,
         "DurationSeconds": 60,
     }
+
+
+def test_routes_are_rules_of_their_own_and_the_rules_of_others_stay(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    elb, balancer = aws.client("elbv2"), Elbv2LoadBalancer(reference, "us-east-1")
+    blue, green = (reference.target_group(colour) for colour in Colour)
+    theirs = [
+        elb.create_rule(
+            ListenerArn=reference.listener_arn,
+            Priority=priority,
+            Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/admin/*"]}}],
+            Actions=[{"Type": "forward", "TargetGroupArn": blue}],
+        )["Rules"][0]["RuleArn"]
+        for priority in range(100, 124)
+    ]
+    settings = RolloutSettings.model_validate(
+        {"routes": [{"header": {"name": "X-Canary", "value": "Al*"}}, {"cookie": {"name": "canary", "value": "1"}}]}
+    )
+    wanted = frozenset(Route(match=match, colour=Colour.GREEN) for match in plan_matches(settings.routes))
+    assert balancer.read(routes=True).routes == frozenset()
+    balancer.set_routes(wanted)
+    balancer.set_routes(wanted)  # asked again
+    assert balancer.read(routes=True).routes == wanted
+    assert balancer.read().routes is None
+    rules = {rule["RuleArn"]: rule for rule in elb.describe_rules(ListenerArn=reference.listener_arn)["Rules"]}
+    made = [rule for arn, rule in rules.items() if arn not in theirs and not rule["IsDefault"]][1:]
+    assert sorted(rule["Priority"] for rule in made) == ["124", "125", "126"]
+    assert {rule["Actions"][0]["TargetGroupArn"] for rule in made} == {green}
+    elb.modify_rule(RuleArn=made[0]["RuleArn"], Actions=[{"Type": "forward", "TargetGroupArn": blue}])
+    assert Colour.BLUE in {route.colour for route in balancer.read(routes=True).routes or ()}
+    balancer.set_routes(wanted)
+    assert balancer.read(routes=True).routes == wanted
+    balancer.set_routes(frozenset())
+    left = [rule for rule in elb.describe_rules(ListenerArn=reference.listener_arn)["Rules"] if not rule["IsDefault"]]
+    assert {rule["RuleArn"] for rule in left} == {reference.test_rule_arn, *theirs}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.credentials import Credentials
 from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.route import Routes
 from slipway.delivery.model.target import LoadBalancerRef
 from slipway.delivery.ports import LoadBalancer, StackResult
 from slipway.delivery.testing.clock import ManualClock
@@ -115,9 +116,9 @@ class AskedThrough:
     def __init__(self, simulated: LoadBalancer, real: Elbv2LoadBalancer) -> None:
         self._simulated, self._real = simulated, real
 
-    def read(self, *, test: bool = False) -> BalancerState:
-        self._real.read(test=test)
-        return self._simulated.read(test=test)
+    def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
+        self._real.read(test=test, routes=routes)
+        return self._simulated.read(test=test, routes=routes)
 
     def move(self, weights: Weights) -> None:
         self._real.move(weights)
@@ -126,6 +127,10 @@ class AskedThrough:
     def point_test(self, colour: Colour) -> None:
         self._real.point_test(colour)
         self._simulated.point_test(colour)
+
+    def set_routes(self, routes: Routes) -> None:
+        self._real.set_routes(routes)
+        self._simulated.set_routes(routes)
 
     def health(self, colour: Colour) -> Health:
         self._real.health(colour)

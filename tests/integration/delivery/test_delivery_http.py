@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from slipway.delivery.adapters.http import SERVICE_BUNDLE_VARIABLE, http_client
 from slipway.delivery.adapters.http_probe import HttpProbe
 from slipway.delivery.adapters.notifiers import (
     SIGNATURE_HEADER,
@@ -29,7 +32,8 @@ from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import Target, parse_target
 from slipway.delivery.testing.rehearsal import Rehearsal
-from slipway.errors import OperationError
+from slipway.errors import OperationError, UsageError
+from slipway.sandbox.certificates import issue, make_authority, write_authority, write_identity
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 Answer = tuple[int, Any]
@@ -46,7 +50,7 @@ class Site:
 
 
 @contextmanager
-def serve(answer: Callable[[str], Answer]) -> Iterator[Site]:
+def serve(answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -66,7 +70,9 @@ def serve(answer: Callable[[str], Answer]) -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    site = Site(f"http://127.0.0.1:{server.server_port}", answer)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    site = Site(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -123,6 +129,38 @@ def test_smoke_test_of_nobody_says_that_nobody_answers() -> None:
         HttpProbe(target(site.url), lambda: TEST_HEADERS).smoke(
             live=False, colour=Colour.GREEN, release="r-2", deadline_seconds=0.3
         )
+
+
+def private_tls(folder: Path) -> ssl.SSLContext:
+    """Of a server whose authority no client knows; `ca.crt` in the folder is its certificate."""
+    authority = make_authority("nobody's")
+    write_authority(folder, "ca", authority)
+    write_identity(folder, "server", issue(authority, "server", addresses=["127.0.0.1"]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    return context
+
+
+def test_services_certificate_is_verified_also_by_the_authorities_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(lambda _path: version(), private_tls(tmp_path)) as site:
+
+        def smoke(patience_seconds: float) -> None:
+            HttpProbe(target(site.url, smokePaths=["/version"]), lambda: TEST_HEADERS, sleep=lambda _: None).smoke(
+                live=True, colour=Colour.GREEN, release="r-2", deadline_seconds=patience_seconds
+            )
+
+        monkeypatch.delenv(SERVICE_BUNDLE_VARIABLE, raising=False)
+        with pytest.raises(OperationError, match="CERTIFICATE_VERIFY_FAILED"):
+            smoke(0.3)
+        monkeypatch.setenv(SERVICE_BUNDLE_VARIABLE, str(tmp_path / "ca.crt"))
+        smoke(10)
+        with http_client(timeout=5) as client, pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            client.get(site.url)  # of a webhook, say
+        monkeypatch.setenv(SERVICE_BUNDLE_VARIABLE, str(tmp_path / "gone.crt"))
+        with pytest.raises(UsageError, match=f"and {SERVICE_BUNDLE_VARIABLE}"):
+            smoke(0.3)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.colour import Colour, Weights
-from slipway.delivery.model.fitness import FitnessNote
+from slipway.delivery.model.fitness import FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
@@ -201,6 +201,15 @@ def test_fitness_is_one_record_for_each_digest_and_environment(ledger: Ledger) -
     assert [each.digest for each in ledger.rejections(PLACE)] == ["sha256:2", "sha256:1"]
     assert list(ledger.rejections(staging)) == []
     assert ledger.fitness("billing", "sha256:1") == {}
+
+
+def test_rehearsal_is_kept_with_the_other_notes_and_the_last_one_counts(ledger: Ledger) -> None:
+    first = Rehearsed(release="r-2", to="r-1", by="ada", at=NOW, back_seconds=4.2, forward_seconds=3.1)
+    ledger.mark_verified(PLACE, "sha256:1", note("r-2"))
+    ledger.mark_rehearsed(PLACE, "sha256:1", first)
+    ledger.mark_rehearsed(PLACE, "sha256:1", replace(first, back_seconds=2.5))
+    record = ledger.fitness("orders", "sha256:1")["dev"]
+    assert (record.verified, record.rehearsed) == (note("r-2"), replace(first, back_seconds=2.5))
 
 
 def test_rejection_ends_when_it_is_lifted_or_the_digest_verified(ledger: Ledger) -> None:

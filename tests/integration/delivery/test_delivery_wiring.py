@@ -77,6 +77,22 @@ def test_ledger_is_named_or_in_another_account_by_its_arn(table: str, taken: boo
         assert read_project(tmp_path, "dev").ledger_table == table
 
 
+@pytest.mark.parametrize("text", ['"222222222222"', "222222222222"], ids=["text", "number"])
+def test_account_of_the_stack_file_is_compared_with_that_of_the_credentials(
+    aws: boto3.Session, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("config: {aws:region: {value: us-east-1}}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        f"config: {{slipway:service: {{name: orders}}, slipway:accountId: {text}}}\n"
+    )
+    ctx = build_context(tmp_path, "dev", stack=NoStack())
+    assert (ctx.account_id, ctx.caller_account()) == ("222222222222", "123456789012")
+    with pytest.raises(UsageError, match="the AWS credentials are of account 123456789012, and dev is in 222222222222"):
+        delivery.release(ctx)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert ctx.caller_account() is None
+
+
 def test_status_asks_the_load_balancer_of_each_place(ledger_table: str, reference: LoadBalancerRef) -> None:
     ctx = build_context(PROJECT, "dev", stack=NoStack())
     ctx.ledger.ensure(ctx.place)

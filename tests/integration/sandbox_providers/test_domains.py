@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from provider_kit import changed, checked, client, context, created, gone, imported, made, next_run, refused
 
 from slipway.providers.provider import CallContext, DiffChanges, ProviderError
 from slipway.providers.values import Secret, unwrap_secrets
+from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.sandbox.providers.framework.journal import Journal, Notes
 
@@ -146,6 +149,24 @@ def test_certificate_is_issued_when_its_records_are_in_dns_and_not_before(provid
     )  # fmt: skip
     assert provider.update(ctx, certificate.id, inputs, certificate.outputs, tagged)["tags"] == {"team": "shop"}
     assert gone(provider, ctx, certificate, inputs)
+
+
+def test_certificate_is_signed_by_the_authority_that_the_sandbox_names(
+    fresh_provider: AwsProvider, tmp_path: Path
+) -> None:
+    names: dict[str, Any] = {"domainName": "tls.example", "subjectAlternativeNames": ["*.tls.example"]}
+    arn = made(fresh_provider, CERTIFICATE, "tls", **names, validationMethod="DNS").id
+    found = client(fresh_provider, "acm").get_certificate(CertificateArn=arn)
+    authority = SandboxPaths(tmp_path).domain_ca_bundle
+    assert found["CertificateChain"].strip() == authority.read_text().strip()
+    leaf = x509.load_pem_x509_certificate(found["Certificate"].encode())
+    builder = PolicyBuilder().store(Store([x509.load_pem_x509_certificate(authority.read_bytes())]))
+    for name in ("tls.example", "any.tls.example"):
+        assert builder.build_server_verifier(x509.DNSName(name)).verify(leaf, [])
+    with pytest.raises(VerificationError):
+        builder.build_server_verifier(x509.DNSName("two.more.tls.example")).verify(leaf, [])
+    for file in authority.parent.iterdir():
+        assert file.stat().st_mode & 0o077 == 0
 
 
 def test_certificate_of_ones_own_is_imported_and_its_key_never_shown(provider: AwsProvider, tmp_path: Path) -> None:

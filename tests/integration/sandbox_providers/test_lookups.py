@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from provider_kit import made
+from provider_kit import client, made
 
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import Secret
@@ -63,10 +63,16 @@ def test_lookups_answer_what_the_resources_say(provider: AwsProvider) -> None:
     found = ask(provider, "aws:ecr/getRepository:getRepository", name=repository.id)
     assert found["repositoryUrl"] == repository.outputs["repositoryUrl"]
     assert found["imageScanningConfigurations"] == [{"scanOnPush": False}]
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "layers": []})
+    pushed = client(provider, "ecr").put_image(repositoryName=repository.id, imageManifest=manifest, imageTag="one")
+    image = {"imageDigest": pushed["image"]["imageId"]["imageDigest"], "imageTag": "one"}
+    found_images = ask(provider, "aws:ecr/getImages:getImages", repositoryName=repository.id)
+    assert found_images["imageIds"] == [image]
     account = repository.outputs["arn"].split(":")[4]
     in_registry = {"name": repository.id, "registryId": account}
     assert ask(provider, "aws:ecr/getRepository:getRepository", **in_registry)["arn"] == found["arn"]
-    with pytest.raises(ProviderError, match="own account only, not into 210987654321"):
+    with pytest.raises(ProviderError, match="couldn't find resource"):
         ask(provider, "aws:ecr/getRepository:getRepository", **{**in_registry, "registryId": "210987654321"})
     assert ask(provider, "aws:cloudwatch/getLogGroup:getLogGroup", name=logs.id)["retentionInDays"] == 7
     found = ask(provider, "aws:secretsmanager/getSecret:getSecret", name=secret.outputs["name"])

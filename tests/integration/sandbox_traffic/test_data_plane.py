@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from slipway.contract.routes import plan_matches
+from slipway.delivery.model.target import RolloutSettings
 from tests.listening import listening
 
 PORT = 18080
@@ -235,6 +237,37 @@ def test_rules_choose_by_path_host_header_method_and_query(lab: Any) -> None:
     assert colour(X_Colour="Green") == "green"
     assert colour("/?a=1&colour=green") == "green"
     assert colour("/?a=1&colour=greener") == "blue"
+
+
+def test_routes_of_a_release_find_its_header_and_its_cookie_and_nobody_else(lab: Any) -> None:
+    balancer, listener, _, green = _two_groups(lab, (100, 0))
+    written = [
+        {"header": {"name": "X-Canary", "value": "al*y?"}},
+        {"header": {"name": "X-Group", "value": "a.b (c)"}},
+        {"cookie": {"name": "canary", "value": "1"}},
+    ]
+    settings = RolloutSettings.model_validate({"routes": written})
+    for priority, match in enumerate(plan_matches(settings.routes), start=2):
+        config = {"HttpHeaderName": match.header, "Values": list(match.values)}
+        lab.elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[{"Field": "http-header", "HttpHeaderConfig": config}],
+            Actions=[{"Type": "forward", "TargetGroupArn": green}],
+        )
+
+    def colour(**headers: str) -> str:
+        return lab.get(balancer["DNSName"], **headers).body.splitlines()[0]
+
+    assert [colour(X_Canary=value) for value in ("always", "Al-12-Ys", "aly1")] == ["green"] * 3
+    assert [colour(X_Canary=value) for value in ("alway", "xalways", "alwayss1", "")] == ["blue"] * 4
+    assert [colour(X_Group=value) for value in ("a.b (c)", "A.B (C)", "aXb (c)", "a.b c")] == ["green"] * 2 + [
+        "blue"
+    ] * 2
+    for cookie in ("canary=1", "Canary=1; a=b", "a=b; canary=1", "a=b; canary=1; c=d", "a=1; xcanary=2; canary=1; b=2"):
+        assert colour(Cookie=cookie) == "green", cookie
+    for cookie in ("canary=12", "xcanary=1", "a=b; xcanary=1; c=d", "a=b; canary=12; c=d", "a=canary=1", "canary=0"):
+        assert colour(Cookie=cookie) == "blue", cookie
 
 
 def test_fixed_response_and_redirect_answer_without_a_target(lab: Any) -> None:

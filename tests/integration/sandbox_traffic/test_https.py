@@ -1,8 +1,9 @@
-"""HTTPS listeners with certificates from ACM. Not proven: that browsers trust them; nobody does."""
+"""HTTPS listeners with certificates from ACM. Not proven: that browsers trust them; they are told to, by the authority's certificate."""
 
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.acm.models import CertBundle
 
-from slipway.sandbox.aws.certificates import check_certificate
+from slipway.sandbox.aws.certificates import check_certificate, sign_certificates
+from slipway.sandbox.domain_tls import DomainAuthority
 
 PORT = 18443
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -64,6 +66,41 @@ def test_https_listener_serves_with_its_certificate(lab: Any, monkeypatch: pytes
     assert served.strip() == wanted.strip()
     for path in (lab.paths.sandbox / "traffic" / "certificates").iterdir():
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_https_listener_chooses_the_certificate_by_the_name_that_a_client_asks_for(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CertBundle, "generate_cert", CertBundle.generate_cert)  # put back at the end
+    monkeypatch.setattr(CertBundle, "check", check_certificate)
+    authority = DomainAuthority(lab.paths)
+    sign_certificates(authority)
+    acm = boto3.client("acm", "us-east-1")
+    first = acm.request_certificate(DomainName="shop.example")["CertificateArn"]
+    second = acm.request_certificate(DomainName="tea.shop.example", SubjectAlternativeNames=["*.tea.shop.example"])
+    for arn in (first, second["CertificateArn"]):
+        _validate(arn)
+    balancer = lab.load_balancer()
+    group = lab.target_group("blue", lab.serve("blue"))
+    _create(lab, balancer, group, [{"CertificateArn": first}])
+    listener = lab.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"][0]["ListenerArn"]
+    lab.elbv2.add_listener_certificates(
+        ListenerArn=listener, Certificates=[{"CertificateArn": second["CertificateArn"]}]
+    )
+    lab.wait_healthy(group)
+    context = ssl.create_default_context(cadata=authority.certificate.decode())
+
+    def served(name: str) -> list[str]:
+        with (
+            socket.create_connection((balancer["DNSName"], PORT), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secure,
+        ):
+            return [value for _, value in secure.getpeercert()["subjectAltName"]]
+
+    assert served("shop.example") == ["shop.example"]
+    assert served("tea.shop.example") == served("green.tea.shop.example") == ["tea.shop.example", "*.tea.shop.example"]
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        served("other.example")  # which gets the default certificate
 
 
 def test_refuses_an_https_listener_when_its_certificate_is_unknown_or_missing(lab: Any) -> None:

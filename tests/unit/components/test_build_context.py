@@ -27,7 +27,7 @@ def test_hash_stays_when_only_ignored_files_change(context: Path) -> None:
     assert hash_context(context) == before
 
 
-@pytest.mark.parametrize("change", ["content", "name", "mode", "dockerfile"])
+@pytest.mark.parametrize("change", ["content", "name", "mode", "link", "dockerfile"])
 def test_hash_changes_when_the_build_would_see_something_else(context: Path, change: str) -> None:
     before = hash_context(context)
     source = context / "code" / "main.py"
@@ -38,6 +38,8 @@ def test_hash_changes_when_the_build_would_see_something_else(context: Path, cha
             source.rename(context / "code" / "other.py")
         case "mode":
             source.chmod(0o755)
+        case "link":
+            (context / "code" / "lib").symlink_to("/usr/lib")
         case _:
             (context / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
     assert hash_context(context) != before
@@ -45,6 +47,14 @@ def test_hash_changes_when_the_build_would_see_something_else(context: Path, cha
 
 def test_hash_changes_with_the_base_image(context: Path) -> None:
     assert hash_context(context, base_image=f"python@sha256:{'a' * 64}") != hash_context(context)
+
+
+def test_hash_changes_with_the_platform_and_stays_for_the_default_one(context: Path) -> None:
+    def tag(**given: str) -> str:
+        return ImageArgs(repository_url="registry.example/orders", context=str(context), **given).content_hash()
+
+    assert tag() == hash_context(context)
+    assert tag(platform="linux/arm64") != tag()
 
 
 @pytest.mark.parametrize("base_image", ["python:3.11", "python@sha256:abc", f"@sha256:{'a' * 64}"])

@@ -16,6 +16,7 @@ from slipway import delivery
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.planning import build_release
 from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.processes import KilledError
@@ -132,6 +133,20 @@ def switch_back() -> Story:
     return Story(story.rehearsal, delivery.rollback)
 
 
+def rehearsal_of_the_way_back() -> Story:
+    story = switch_back()
+    return Story(story.rehearsal, delivery.rehearse)
+
+
+def busy_rehearsal_of_the_way_back() -> Story:
+    story = busy_switch_back()
+    return Story(story.rehearsal, delivery.rehearse)
+
+
+def rehearsal_over_a_backfill() -> Story:
+    return Story(filled_switch_back().rehearsal, delivery.rehearse)
+
+
 def cold_rollback() -> Story:
     story = switch_back()
     delivery.retire(story.rehearsal.context("dev"), force=True, because="drill")
@@ -165,6 +180,7 @@ STORIES = [
     busy_bad_release,
     busy_switch_back,
 ]
+REHEARSALS = [rehearsal_of_the_way_back, busy_rehearsal_of_the_way_back, rehearsal_over_a_backfill]
 
 
 def run(story: Story, *, pid: int, verb: Callable[[delivery.Context], Any] | None = None) -> str:
@@ -272,6 +288,25 @@ def test_killed_process_changes_nothing_about_the_end_when_the_work_is_taken_up_
             if outcome == "refused":  # a refused verb changes nothing, what is owed included
                 run(story, pid=10, verb=delivery.resume)
         assert end_state(story) == expected, f"killed {'after' if after else 'before'} write {number} of {writes}"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("make", REHEARSALS, ids=lambda make: make.__name__)
+def test_killed_rehearsal_leaves_all_as_it_was(make: Callable[[], Story], after: bool) -> None:
+    prepared = make()
+    writes = count_writes(copy.deepcopy(prepared))
+    for number in range(1, writes + 1):
+        story = copy.deepcopy(prepared)
+        before = end_state(story)
+        kill_at(story, number, after=after)
+        assert run(story, pid=8, verb=delivery.resume) in {"completed", "unchanged"}
+        left = end_state(story)
+        (*rehearsed, _, _), filled = left.pop("ended"), left.pop("schema").filled
+        assert {(kind, phase) for kind, phase, _ in rehearsed} <= {(Kind.REHEARSAL, Phase.COMPLETED)}
+        older_wrote = len(story.rehearsal.environment("dev").moves) > len(prepared.rehearsal.environment("dev").moves)
+        assert not (older_wrote and filled), "rows that the older release wrote are not filled"
+        for name, value in left.items():
+            assert value == before[name] or name in {"backfills", "filling"}, f"{name} after write {number} of {writes}"
 
 
 def test_same_verb_after_the_last_write_does_not_undo_a_rollback() -> None:

@@ -24,6 +24,7 @@ from tests.unit.delivery.test_delivery_people import APPROVED, Company
 FORCED: Any = {"force": True, "because": "drill"}
 CALLS: dict[str, Callable[[delivery.Context], delivery.Outcome]] = {
     "rollback": delivery.rollback,
+    "rehearse": delivery.rehearse,
     "abort": delivery.abort,
     "abandon": delivery.abandon,
     "pause": delivery.pause,
@@ -53,6 +54,12 @@ def left(phase: Phase) -> Rehearsal:
     rehearsal = company("1.0.0")
     check_out_bad(rehearsal, "2.0.0", error_ratio=0.5 if phase in {Phase.RETURNING, Phase.CLEANING} else 0)
     left_in(rehearsal, phase)
+    return rehearsal
+
+
+def rehearsing(phase: Phase) -> Rehearsal:
+    rehearsal = company("1.0.0", "2.0.0")
+    left_in(rehearsal, phase, delivery.rehearse)
     return rehearsal
 
 
@@ -91,6 +98,7 @@ SCENES: dict[str, Callable[[], Rehearsal]] = {
         phase.value: lambda phase=phase: left(phase)
         for phase in (*ROUTES[Kind.RELEASE][:-1], Phase.RETURNING, Phase.CLEANING)
     },
+    **{f"rehearsal {phase}": lambda phase=phase: rehearsing(phase) for phase in ROUTES[Kind.REHEARSAL][:-1]},
     "at rest": at_rest,
     "gone back": gone_back,
     "never released": never_released,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.delivery.testing.processes import KilledError
+from slipway.delivery.testing.clock import EndlessError, ManualClock
+from slipway.delivery.testing.processes import KilledError, Process, inhabited
 from tests.histories import History, play
 
 HISTORIES = 120
@@ -29,6 +30,44 @@ def test_history_that_once_failed(seed: int) -> None:
     2165: a pause could not be ended while a release turned back to be tried again, and held the next attempt for ever.
     """
     play(seed)
+
+
+def test_history_that_does_not_end_is_told_with_its_seed_and_what_it_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wait(history: History) -> None:
+        def for_ever() -> None:
+            ctx = inhabited(history.rehearsal.context("dev", pid=99), history.clock)
+            while ctx.ledger.wanted(ctx.place):
+                ctx.clock.sleep(500)
+
+        history.clock.start(Process(99), for_ever)
+
+    monkeypatch.setattr(History, "live_through", wait)
+    with pytest.raises(AssertionError, match=r"seed 3: no end after .*at work: process 99 after `wanted`; last wait: "):
+        play(3)
+
+
+def test_process_that_calls_for_ever_without_sleeping_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(history: History) -> None:
+        def for_ever() -> None:
+            ctx = inhabited(history.rehearsal.context("dev", pid=99), history.clock)
+            while ctx.ledger.wanted(ctx.place):
+                pass
+
+        history.clock.start(Process(99), for_ever)
+
+    monkeypatch.setattr(History, "live_through", call)
+    with pytest.raises(AssertionError, match=r"seed 3: process 99 calls `wanted` for the 10,001th time"):
+        play(3)
+
+
+def test_clock_of_a_simulated_world_ends_a_wait_for_what_never_comes() -> None:
+    clock = ManualClock(most_sleeps=10)
+    for _ in range(10):
+        clock.sleep(5)
+    with pytest.raises(EndlessError, match="no end after 11 sleeps and 50 s"):
+        clock.sleep(5)
 
 
 def test_killed_process_writes_nothing_more() -> None:

@@ -146,11 +146,11 @@ def test_good_world_brings_every_kind_to_its_end(kind: Kind) -> None:
                 weights = asked = decision.action.weights
             state = fold(state, decision.action, now)
     assert state.phase is Phase.COMPLETED
-    takes_traffic = kind not in {Kind.RETIRE, Kind.CONTRACT}
+    takes_traffic = kind not in {Kind.RETIRE, Kind.CONTRACT, Kind.REHEARSAL}
     assert wanted.live is (Colour.GREEN if takes_traffic else Colour.BLUE)
     assert weights == (Weights(blue=0, green=100) if takes_traffic else Weights(blue=100, green=0))
     assert wanted.blue is not None
-    assert (wanted.green is None) is not takes_traffic
+    assert (wanted.green is None) is (kind in {Kind.RETIRE, Kind.CONTRACT})
 
 
 def test_bake_waits_for_the_next_analysis_when_all_is_well() -> None:

@@ -178,7 +178,13 @@ def test_schema_counts_a_migration_once() -> None:
 
 def facts(**changes: object) -> GateFacts:
     base = GateFacts(
-        now=NOW, kind=Kind.RELEASE, environment="prod", release=release(), promote_from=None, schema=Schema()
+        now=NOW,
+        kind=Kind.RELEASE,
+        environment="prod",
+        release=release(),
+        promote_from=None,
+        was_live=True,
+        schema=Schema(),
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -222,6 +228,9 @@ WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:0
         ({"promote_from": "staging"} | known("prod", verified=NOTE), ["upstream"]),
         (BACK | {"promote_from": "staging"}, ["upstream"]),
         (BACK | {"promote_from": "staging"} | known("prod", verified=NOTE), []),
+        (BACK | {"was_live": False}, ["upstream"]),
+        (BACK | {"was_live": False} | known("prod", verified=NOTE), []),
+        ({"was_live": False}, []),
         ({"live": NEWER}, ["order"]),
         (BACK | {"live": NEWER}, []),
         ({"live": OLDER}, []),

@@ -50,6 +50,7 @@ CLUSTER_GROUP = {"aws:ResourceTag/aws:eks:cluster-name": "orders-dev"}
 SECRET = arn("secretsmanager", "secret:rds!db-1-abc")
 SECRET_OF = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-dev-postgresql")}
 LISTENER = "listener/app/orders-dev-1a2b3c4/1/2"
+RULE = "listener-rule/app/orders-dev-1a2b3c4/1/2/3"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,9 @@ CHANGES = [
     ("rds:ModifyDBInstance", arn("rds", "db:orders-dev-postgresql"), {}),
     ("secretsmanager:GetSecretValue", SECRET, SECRET_OF),
     ("elasticloadbalancing:ModifyListener", arn("elasticloadbalancing", LISTENER), {}),
+    ("elasticloadbalancing:CreateRule", arn("elasticloadbalancing", LISTENER), {}),
+    ("elasticloadbalancing:DeleteRule", arn("elasticloadbalancing", RULE), {}),
+    ("elasticloadbalancing:AddTags", arn("elasticloadbalancing", RULE), {}),
     ("cloudwatch:PutMetricAlarm", arn("cloudwatch", "alarm:orders-dev-latency-1a2b3c4"), {}),
     ("cloudwatch:PutDashboard", arn("cloudwatch", "dashboard/orders-dev", region=""), {}),
     ("logs:PutRetentionPolicy", arn("logs", "log-group:/aws/eks/orders-dev/cluster:*"), {}),

@@ -1,4 +1,4 @@
-"""Every policy document that the programs make, as the snapshots of their stacks have them, looked through by parliament.
+"""Every policy document that the programs and the components alone make, as their snapshots have them, looked through by parliament.
 
 What it finds is mended, or explained below. An explanation that nothing needs fails, too.
 """
@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     import parliament
 
 INTEGRATION = Path(__file__).parents[2] / "integration"
-SNAPSHOTS = [INTEGRATION / "foundation/org.yaml", *sorted((INTEGRATION / "infra/snapshots").glob("*.yaml"))]
+SNAPSHOTS = [INTEGRATION / "foundation/org.yaml", *sorted(INTEGRATION.glob("*/snapshots/*.yaml"))]
 OWN_RESOURCE = re.compile(r"aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPolicy) ")
 """Documents of which AWS refuses any that names a resource: it is the one that has the document."""
 

@@ -118,6 +118,17 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
         ("rollout", {"metrics": {"latencies": {}}}, "slipway:rollout.metrics.latencies"),
+        ("rollout", {"routes": [{}]}, "slipway:rollout.routes[0]: want a header or a cookie, and not both"),
+        (
+            "rollout",
+            {"routes": [{"header": {"name": "Host", "value": "a"}}]},
+            "slipway:rollout.routes[0].header: the load balancer does not compare the header Host",
+        ),
+        (
+            "rollout",
+            {"routes": [{"cookie": {"name": "canary", "value": 1}}]},
+            "slipway:rollout.routes[0].cookie.value: input should be a valid string, not 1",
+        ),
         ("rollout", {"metrics": {"errors": {"dryrun": True}}}, "slipway:rollout.metrics.errors.dryrun: unknown key"),
         ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
         ("image", {"context": "app"}, "slipway:image: needs baseImage, by digest, or allowMovingBase"),

@@ -25,6 +25,12 @@ from slipway.sandbox.traffic.moto_hooks.rule_checks import check_actions, check_
         ),
         ({"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/33"]}}, "CIDR block"),
         ({"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET }"]}}, "HTTP method"),
+        ({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "HOST", "Values": ["a"]}}, "'host-header'"),
+        (
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-A", "Values": list("abcdef")}},
+            "can only have '5' condition values",
+        ),
+        ({"Field": "path-pattern", "Values": ["/*/*/*/*", "/?/?/?"]}, "can only have '6' wildcards"),
         ({"PathPatternConfig": {"Values": ["/a"]}}, "needs a field"),
         ({"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/a"]}}, "needs a field and a value"),
         (
@@ -78,6 +84,16 @@ def test_refuses_a_health_check_on_what_is_no_port(port: str) -> None:
 def test_refuses_an_attribute_value_that_aws_does_not_document(known: Any, attributes: dict[str, str]) -> None:
     with pytest.raises(ELBClientError, match="attribute"):
         check_attributes("Load balancer", known, attributes)
+
+
+def test_refuses_more_values_than_a_rule_may_have_in_several_conditions() -> None:
+    conditions = [
+        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-A", "Values": ["a", "b", "c"]}},
+        {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}] * 3}},
+    ]
+    check_conditions(conditions[:1])
+    with pytest.raises(ELBClientError, match="can only have '5' condition values"):
+        check_conditions(conditions)
 
 
 def test_conditions_and_redirects_that_aws_documents_are_taken() -> None:

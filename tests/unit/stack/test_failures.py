@@ -77,6 +77,15 @@ def test_interruption_wins_over_the_error_that_it_causes() -> None:
     assert error.exit_code == 130
 
 
+def test_push_that_lost_a_race_is_told_to_run_again() -> None:
+    said = "The image tag 'src-1' already exists in the 'orders' repository and cannot be overwritten because the tag is immutable."
+    error = failure(Finished(code=255, stderr="error: update failed"), EventLog(errors=(said,)), "dev")
+    assert (type(error), error.remedy) == (
+        OperationError,
+        "run the same command again: it takes the image that is there",
+    )
+
+
 def test_message_is_the_engines_without_credentials() -> None:
     log = EventLog(errors=("db: cannot connect to postgres://app:hunter2@10.0.0.1/app",))
     error = failure(Finished(code=1, stderr="error: update failed"), log, "dev")

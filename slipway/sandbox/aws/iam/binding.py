@@ -61,7 +61,7 @@ def _judged_action(self: BaseResponse) -> str:
 
 def _judged_account(self: BaseResponse) -> str:
     call = _judged(self.normalized_request) if hasattr(self, "normalized_request") else None
-    return call.account if call else _get_current_account(self)
+    return call.serving_account if call else _get_current_account(self)
 
 
 def _judged_region(self: BaseResponse, request: Any, full_url: str) -> str:

@@ -7,9 +7,10 @@ not here is missing in every request: conditions that need it are not met.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from slipway.sandbox.aws.iam import known
 from slipway.sandbox.aws.iam.parameters import Texts, tags_of
 from slipway.sandbox.aws.iam.patterns import Lookup
 from slipway.sandbox.aws.iam.requests import ApiCall
@@ -59,7 +60,7 @@ def lookup_for(
         **_request_keys(call, now),
         **identity_keys,
         "aws:resourceaccount": (resource_account,),
-        **{key: (value,) for key, value in need.context},
+        **_grouped(need.context),
     }
     texts = Texts(call.parameters)
 
@@ -69,9 +70,20 @@ def lookup_for(
             return keys[name]
         if found := TAG_KEY.fullmatch(name):
             return tuple(value for tag, value in tags_of_resource(need.resource).items() if tag.lower() == found[1])
-        return tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
+        given = tuple(texts.of(*FROM_PARAMETERS.get((call.prefix, name), ())))
+        if not given and name == "iam:permissionsboundary":  # of the role or user that is changed
+            boundary = known.boundary_arn(need.resource)
+            return (boundary,) if boundary else ()
+        return given
 
     return lookup
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    values: dict[str, tuple[str, ...]] = {}
+    for key, value in pairs:
+        values[key] = (*values.get(key, ()), value)
+    return values
 
 
 def _request_keys(call: ApiCall, now: datetime) -> dict[str, tuple[str, ...]]:

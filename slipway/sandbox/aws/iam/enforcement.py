@@ -74,7 +74,7 @@ def may(caller: Caller, service: str, operation: str, resource: str, region: str
 def decide(call: ApiCall, need: Need, identity: Identity) -> Decision:
     """One need, by all policies that apply to it."""
     prefix = need.action.partition(":")[0]
-    owner = owner_of(prefix, need.resource, call.account)
+    owner = owner_of(prefix, need.resource, call.serving_account)
     lookup = lookup_for(
         call,
         need,

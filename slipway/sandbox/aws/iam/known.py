@@ -11,11 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import _deserialize_ciphertext_blob
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
+
+from slipway.sandbox.aws.iam.patterns import ARN_PARTS
 
 PARTITION = "aws"
 PRINCIPAL = re.compile(r"arn:[^:]*:(?:iam|sts)::(?P<account>\d*):(?P<kind>[\w-]+)/(?P<name>.+)")
@@ -37,6 +40,43 @@ def key_arn(key: str, account: str, region: str) -> str | None:
     key_id = backend.get_key_id_from_alias(name) if name.startswith("alias/") else backend.get_key_id(name)
     found = backend.keys.get(key_id)
     return str(found.arn) if found else None
+
+
+def key_aliases(arn: str) -> list[str]:
+    """Of a KMS key by its ARN; none where it leads nowhere."""
+    parts = arn.split(":", 5)
+    if len(parts) < ARN_PARTS or not parts[5].startswith("key/") or parts[4] not in kms_backends:
+        return []
+    found: Any = kms_backends[parts[4]][parts[3]].keys.get(parts[5].removeprefix("key/"))
+    return sorted(str(alias) for alias in found.aliases) if found else []
+
+
+def table(arn: str) -> Any | None:
+    """moto's table of DynamoDB, by its ARN or that of a part of it."""
+    parts = arn.split(":", 5)
+    if len(parts) < ARN_PARTS or parts[4] not in dynamodb_backends or parts[3] not in dynamodb_backends[parts[4]]:
+        return None
+    return dynamodb_backends[parts[4]][parts[3]].tables.get(parts[5].removeprefix("table/").partition("/")[0])
+
+
+def table_key(arn: str) -> str:
+    """The ARN of the caller's own key that a table is encrypted with; empty where it has none, or one of AWS's."""
+    found = table(arn)
+    encryption: dict[str, Any] = (found.sse_specification if found else None) or {}
+    key = str(encryption.get("KMSMasterKeyId") or "")
+    _, _, _, region, account, _ = arn.split(":", 5)
+    return (key_arn(key, account, region) or "") if encryption.get("Enabled") and key else ""
+
+
+def boundary_arn(arn: str) -> str:
+    """The permissions boundary of a role or user; empty for one without."""
+    found = PRINCIPAL.fullmatch(arn)
+    if not found or found["account"] not in iam_backends:
+        return ""
+    backend: Any = iam_backends[found["account"]][PARTITION]
+    holders: list[Any] = [*backend.roles.values(), *backend.users.values()]
+    holder = next((each for each in holders if each.arn == arn), None)
+    return str(getattr(holder, "permissions_boundary_arn", None) or "")
 
 
 def enabled_key_arn(key: str, account: str, region: str) -> str | None:

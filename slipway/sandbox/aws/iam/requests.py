@@ -28,6 +28,7 @@ from moto.core.utils import get_service_model, service_name_from_moto_package_na
 from werkzeug.exceptions import HTTPException
 
 from slipway.sandbox.aws.answers import Environ
+from slipway.sandbox.aws.iam.ownership import SeveralAccountsError, account_of
 from slipway.sandbox.aws.iam.parameters import tag_pairs
 
 PREFIXES = {
@@ -57,11 +58,16 @@ class ApiCall:
     operation: str
     region: str
     account: str
-    """The caller's, in which the operation runs."""
+    """The caller's."""
+    serving_account: str = ""
+    """In which it runs, and what it names is; the caller's unless it names something of another's."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serving_account", self.serving_account or self.account)
 
     def text(self, name: str) -> str:
         """A parameter as a text; empty where it is not given."""
@@ -113,12 +119,17 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
     ) as error:
         raise UnclearRequestError(f"no operation of {name} is known for this request") from error
     _check_tags(parameters)
+    try:
+        serving_account = account_of(name, str(operation.name), parameters, account)
+    except SeveralAccountsError as error:
+        raise UnclearRequestError(str(error)) from error
     return ApiCall(
         service=name,
         prefix=iam_prefix(name),
         operation=str(operation.name),
         region=region,
         account=account,
+        serving_account=serving_account,
         parameters=parameters,
         path=request.path,
         headers={key.lower(): value for key, value in request.headers.items()},

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.ecr.models import ecr_backends
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
@@ -87,12 +88,19 @@ def _repository(place: _Place, _: str) -> Any:
     return ecr_backends[place.account][place.region].repositories[place.name.removeprefix("repository/")].policy
 
 
+def _table(place: _Place, arn: str) -> Any:
+    """What a table's policy says of its indexes stands in it too."""
+    table = arn.partition("/index/")[0]
+    return dynamodb_backends[place.account][place.region].resource_policies[table].policy_doc
+
+
 def _trust(_: _Place, arn: str) -> Any:
     role = known.role(arn)
     return role.assume_role_policy_document if role else None
 
 
 _DOCUMENTS: Mapping[str, Callable[[_Place, str], Any]] = {
+    "dynamodb": _table,
     "ecr": _repository,
     "kms": _key,
     "s3": _bucket,

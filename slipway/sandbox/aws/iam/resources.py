@@ -88,7 +88,7 @@ def _tagging(call: ApiCall, needs: list[Need]) -> list[Need]:
 
 def _made(template: str, call: ApiCall, texts: Texts) -> list[tuple[str, bool, bool]]:
     """ARNs from a template; with each whether a part was found in the parameters, and whether one was not."""
-    given = {**GIVEN, "Region": call.region, "Account": call.account}
+    given = {**GIVEN, "Region": call.region, "Account": call.serving_account}
     names = [name for name in PLACEHOLDER.findall(template) if name not in given]
     values = {name: _values(name, call, texts) for name in dict.fromkeys(names)}
     filled, missing = any(values.values()), not all(values.values())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlparse
 
 from slipway.sandbox.aws.iam import known
 from slipway.sandbox.aws.iam.actions import VERSIONED, action_of
+from slipway.sandbox.aws.iam.leading_keys import leading_keys
 from slipway.sandbox.aws.iam.reference import resource_types
 from slipway.sandbox.aws.iam.requests import ApiCall
 
@@ -21,6 +22,7 @@ class Need:
     action: str
     resource: str
     context: tuple[tuple[str, str], ...] = ()
+    """A key of several values stands there several times."""
 
 
 Special = Callable[[ApiCall], list[Need] | None]
@@ -32,6 +34,13 @@ EC2_IDS = {
     "rtb": "route-table", "sg": "security-group", "sgr": "security-group-rule", "snap": "snapshot", "subnet": "subnet",
     "vol": "volume", "vpc": "vpc", "vpce": "vpc-endpoint",
 }  # fmt: skip
+ITEM_ACTIONS = frozenset(
+    f"dynamodb:{name}"
+    for name in (
+        *("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan"),
+        "UpdateItem",
+    )
+)
 TRANSACTION_ACTIONS = {
     "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem",
 }  # fmt: skip
@@ -77,10 +86,18 @@ def _sqs(call: ApiCall) -> list[Need] | None:
     name = (call.text("QueueUrl") or call.text("QueueName") or call.path).rpartition("/")[2]
     if not name or not resource_types("sqs", action_of(call)):
         return None
-    return [Need(f"sqs:{action_of(call)}", f"arn:aws:sqs:{call.region}:{call.account}:{name}")]
+    return [Need(f"sqs:{action_of(call)}", f"arn:aws:sqs:{call.region}:{call.serving_account}:{name}")]
 
 
 def _kms(call: ApiCall) -> list[Need] | None:
+    needs = _key_needs(call)
+    return needs and [
+        replace(each, context=tuple(("kms:resourcealiases", alias) for alias in known.key_aliases(each.resource)))
+        for each in needs
+    ]
+
+
+def _key_needs(call: ApiCall) -> list[Need] | None:
     given, types = call.parameters, resource_types("kms", call.operation) or ()
     if call.operation == "ReEncrypt":
         # As with Decrypt, whatever SourceKeyId says.
@@ -94,27 +111,30 @@ def _kms(call: ApiCall) -> list[Need] | None:
     keys += [key for name in ("KeyId", "TargetKeyId", "ResourceArn") if (key := call.text(name))]
     arns = [_key(call, key) for key in dict.fromkeys(keys)]
     if given.get("AliasName"):
-        arns.append(f"arn:aws:kms:{call.region}:{call.account}:{given['AliasName']}")
-        led_to = known.key_arn(str(given["AliasName"]), call.account, call.region)
+        arns.append(f"arn:aws:kms:{call.region}:{call.serving_account}:{given['AliasName']}")
+        led_to = known.key_arn(str(given["AliasName"]), call.serving_account, call.region)
         if led_to and call.operation in {"DeleteAlias", "UpdateAlias"}:
             arns.append(led_to)
     return [Need(f"kms:{call.operation}", arn) for arn in arns] or None
 
 
 def _key(call: ApiCall, key: str) -> str:
-    return known.key_arn(key, call.account, call.region) or f"arn:aws:kms:{call.region}:{call.account}:key/*"
+    return (
+        known.key_arn(key, call.serving_account, call.region)
+        or f"arn:aws:kms:{call.region}:{call.serving_account}:key/*"
+    )
 
 
 def _secrets(call: ApiCall) -> list[Need] | None:
     if call.operation == "BatchGetSecretValue":
-        listed = [known.secret_arn(each, call.account, call.region) for each in call.texts("SecretIdList")]
-        every = f"arn:aws:secretsmanager:{call.region}:{call.account}:secret:*"
+        listed = [known.secret_arn(each, call.serving_account, call.region) for each in call.texts("SecretIdList")]
+        every = f"arn:aws:secretsmanager:{call.region}:{call.serving_account}:secret:*"
         reads = [Need("secretsmanager:GetSecretValue", arn) for arn in listed or [every]]
         return [Need("secretsmanager:BatchGetSecretValue", "*"), *reads]
     secret = call.text("SecretId") or (call.text("Name") if call.operation == "CreateSecret" else "")
     if not secret:
         return None
-    return [Need(f"secretsmanager:{call.operation}", known.secret_arn(secret, call.account, call.region))]
+    return [Need(f"secretsmanager:{call.operation}", known.secret_arn(secret, call.serving_account, call.region))]
 
 
 def _iam(call: ApiCall) -> list[Need] | None:
@@ -152,25 +172,33 @@ def _logs(call: ApiCall) -> list[Need] | None:
 
 
 def _dynamodb(call: ApiCall) -> list[Need] | None:
+    """Each action on its table, for the partitions that it names; and what is in a table with a key wants the key as well."""
     if call.operation in {"BatchGetItem", "BatchWriteItem"}:
         tables = cast(Mapping[str, Any], call.parameters.get("RequestItems") or {"*": None})
-        return [Need(f"dynamodb:{call.operation}", _table(call, table)) for table in tables]
-    if call.operation in {"TransactWriteItems", "TransactGetItems"}:
-        return [
-            Need(
-                f"dynamodb:{TRANSACTION_ACTIONS.get(kind, call.operation)}",
-                _table(call, str(part.get("TableName", "*"))),
-            )
+        needs = [_item_need(call, call.operation, table, {"Requests": part}) for table, part in tables.items()]
+    elif call.operation in {"TransactWriteItems", "TransactGetItems"}:
+        needs = [
+            _item_need(call, TRANSACTION_ACTIONS.get(kind, call.operation), str(part.get("TableName", "*")), part)
             for item in call.entries("TransactItems") or [{"": {}}]
             for kind, part in item.items()
         ]
-    table, index = call.text("TableName"), call.text("IndexName")
-    arn = _table(call, table) + (f"/index/{index}" if index else "")
-    return [Need(f"dynamodb:{call.operation}", arn)] if table else None
+    elif call.text("TableName"):
+        needs = [_item_need(call, call.operation, call.text("TableName"), call.parameters)]
+    else:
+        return None
+    keys = {key for each in needs if each.action in ITEM_ACTIONS and (key := known.table_key(each.resource))}
+    via = ("kms:viaservice", f"dynamodb.{call.region}.amazonaws.com"), ("aws:viaawsservice", "true")
+    return [*needs, *(Need("kms:Decrypt", key, via) for key in sorted(keys))]
+
+
+def _item_need(call: ApiCall, action: str, table: str, asked: Mapping[str, Any]) -> Need:
+    arn, index = _table(call, table), str(asked.get("IndexName") or "")
+    partitions = tuple(("dynamodb:leadingkeys", key) for key in leading_keys(known.table(arn), asked))
+    return Need(f"dynamodb:{action}", arn + (f"/index/{index}" if index else ""), partitions)
 
 
 def _table(call: ApiCall, table: str) -> str:
-    return table if table.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.account}:table/{table}"
+    return table if table.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.serving_account}:table/{table}"
 
 
 def _partiql(call: ApiCall) -> list[Need]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +52,22 @@ def function(token: str) -> Callable[[Callable[[FunctionCall], PropertyMap]], Fu
 
 
 def looked_up(
-    token: str, resource: Resource, find: Callable[[FunctionCall], str], renamed: Mapping[str, str] | None = None
+    token: str,
+    resource: Resource,
+    find: Callable[[FunctionCall], str],
+    renamed: Mapping[str, str] | None = None,
+    inputs: Collection[str] = (),
 ) -> Function:
-    """A function that reads `resource` by the id that `find` answers; `renamed`: the function's name by the type's."""
+    """A function that reads `resource` by the id that `find` answers.
+
+    `renamed`: the function's name by the type's. `inputs`: arguments that the reading needs besides, as inputs.
+    """
 
     def run(call: FunctionCall) -> PropertyMap:
         id_ = find(call)
         context = CallContext(urn="", type=resource.token, name=id_)
-        read = Call(session=call.session, ctx=context, inputs={"region": call.region})
+        given = {name: call.args[name] for name in inputs if name in call.args}
+        read = Call(session=call.session, ctx=context, inputs={**given, "region": call.region})
         live = resource.read(read, id_)
         if live is None:
             raise ProviderError(f"{call.token}: couldn't find resource: {id_}")

@@ -14,10 +14,15 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]+")
 CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
 CONFIGS = {"forward": "ForwardConfig", "redirect": "RedirectConfig", "fixed-response": "FixedResponseConfig"}
 METHOD = re.compile(r"[A-Z_-]+")
+MAXIMUM_CONDITION_VALUES = 5
+MAXIMUM_CONDITION_WILDCARDS = 6
+"""Of one rule, both; source: quotas of Application Load Balancers, 2026."""
 
 
 def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
-    """Raise AWS's ValidationError for the first condition that cannot be served."""
+    """Raise AWS's ValidationError for the first condition that cannot be served, and for more of them than a rule may have."""
+    conditions = list(conditions)
+    _check_numbers([value for condition in conditions for value in _condition_values(condition)])
     for condition in conditions:
         configs: list[Any] = [value for value in condition.values() if isinstance(value, dict)]
         if not condition.get("Field") or not any(config.get("Values") for config in [condition, *configs]):
@@ -28,6 +33,8 @@ def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
         header: Mapping[str, Any] = condition.get("HttpHeaderConfig") or {}
         if header and not HEADER_NAME.fullmatch(str(header.get("HttpHeaderName", ""))):
             raise invalid(f"'{header.get('HttpHeaderName', '')}' is not the name of an HTTP header")
+        if str(header.get("HttpHeaderName", "")).lower() == "host":
+            raise invalid("The header 'Host' is compared by a condition of the field 'host-header'")
         for network in _values(condition, "SourceIpConfig"):
             try:
                 ipaddress.ip_network(network, strict=False)
@@ -36,6 +43,14 @@ def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
         for method in _values(condition, "HttpRequestMethodConfig"):
             if not METHOD.fullmatch(method):
                 raise invalid(f"'{method}' is not an HTTP method")
+
+
+def _check_numbers(values: list[object]) -> None:
+    if len(values) > MAXIMUM_CONDITION_VALUES:
+        raise invalid(f"A rule can only have '{MAXIMUM_CONDITION_VALUES}' condition values")
+    wildcards = sum(text.count("*") + text.count("?") for text in _texts(values))
+    if wildcards > MAXIMUM_CONDITION_WILDCARDS:
+        raise invalid(f"A rule can only have '{MAXIMUM_CONDITION_WILDCARDS}' wildcards in its condition values")
 
 
 def check_actions(actions: Iterable[Mapping[str, Any]]) -> None:
@@ -69,6 +84,13 @@ def check_health_check_port(port: str | None) -> None:
         re.fullmatch(r"[0-9]{1,5}", str(port)) and 1 <= int(str(port)) <= 65535
     ):
         raise invalid(f"Health check port '{port}' must be 'traffic-port' or between '1' and '65535'")
+
+
+def _condition_values(condition: Mapping[str, Any]) -> list[object]:
+    """What the condition compares with, wherever it stands."""
+    configs: list[Mapping[str, Any]] = [value for value in condition.values() if isinstance(value, dict)]
+    lists: list[list[object]] = [config.get("Values") or [] for config in (*configs, condition)]
+    return next(filter(None, lists), list[object]())
 
 
 def _values(condition: Mapping[str, Any], config: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
 from slipway.sandbox.providers.framework.functions import FunctionCall, function
+from slipway.sandbox.providers.framework.resource import present
 
 
 @function("aws:ecr/getImage:getImage")
@@ -15,7 +16,7 @@ def get_image(call: FunctionCall) -> PropertyMap:
         for arg, key in {"imageDigest": "imageDigest", "imageTag": "imageTag"}.items()
         if arg in call.args
     }
-    registry = {"registryId": call.args["registryId"]} if call.args.get("registryId") else {}
+    registry = present(registryId=call.args.get("registryId"))
     found = client.describe_images(repositoryName=name, **registry, **({"imageIds": [which]} if which else {}))[
         "imageDetails"
     ]
@@ -35,4 +36,20 @@ def get_image(call: FunctionCall) -> PropertyMap:
         "imageUri": f"{uri}@{image['imageDigest']}",
         "region": call.region,
         "registryId": image.get("registryId") or call.session.account_id,
+    }
+
+
+@function("aws:ecr/getImages:getImages")
+def get_images(call: FunctionCall) -> PropertyMap:
+    asked = {"repositoryName": str(call.required("repositoryName"))}
+    pages = call.client("ecr").get_paginator("list_images")
+    found = pages.paginate(**asked, **present(registryId=call.args.get("registryId")))
+    return {
+        **call.args,
+        "imageIds": [
+            present(imageDigest=image["imageDigest"], imageTag=image.get("imageTag"))
+            for page in found
+            for image in page["imageIds"]
+        ],
+        "region": call.region,
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.providers.provider import ProviderError
 from slipway.providers.values import PropertyMap
-from slipway.sandbox.providers.framework.functions import FunctionCall, looked_up, plurals
+from slipway.sandbox.providers.framework.functions import argument, looked_up, plurals
 from slipway.sandbox.providers.framework.resource import AutoName, Call, Lookup, Resource, present
 from slipway.sandbox.providers.framework.tags import Tagging, tag_map
 
@@ -28,6 +27,12 @@ class Repository(Resource):
     write_only = frozenset({"forceDelete"})
     unsupported = frozenset({"imageTagMutabilityExclusionFilters"})
     enums = {"imageTagMutability": ("MUTABLE", "IMMUTABLE")}
+
+    def live(self, call: Call, id: str) -> dict[str, Any] | None:
+        """In the registry that a function names, which may be another account's."""
+        registry = call.given(registryId="registryId")
+        found = call.client("ecr").describe_repositories(repositoryNames=[id], **registry)["repositories"]
+        return next(iter(found), None)
 
     def create(self, call: Call) -> str:
         inputs = call.inputs
@@ -126,18 +131,10 @@ class RepositoryPolicy(_PolicyOfRepository):
     text = "policyText"
 
 
-def _repository_of_the_account(call: FunctionCall) -> str:
-    registry = call.args.get("registryId")
-    if registry and registry != call.session.account_id:
-        raise ProviderError(
-            f"{call.token}: registryId: looks into the provider's own account only, not into {registry}"
-        )
-    return str(call.required("name"))
-
-
 get_repository = looked_up(
     "aws:ecr/getRepository:getRepository",
     Repository(),
-    _repository_of_the_account,
+    argument("name"),
     plurals("imageScanningConfiguration"),
+    inputs={"registryId"},
 )
