@@ -23,7 +23,7 @@ from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.fitness import digest_of
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
-from slipway.delivery.model.rollout import Kind, Phase, Reason
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.testing.clock import EndlessError
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
@@ -69,6 +69,8 @@ class History:
     told: list[str] = field(default_factory=list[str])
     pid: int = 10
     versions: int = 0
+    moved: tuple[float, Rollout | None] | None = None
+    """When somebody last moved traffic by hand, and the rollout of then."""
     ways_back: int = 0
     """So many were asked for and timed."""
 
@@ -128,13 +130,17 @@ class History:
         return self.clock.start(process, (lambda: self.watched(work, process)) if verb in WATCHED else work)
 
     def watched(self, work: Any, process: Process) -> Any:
-        """A verb that succeeds leaves the load balancer as the ledger says, unless somebody else is at work."""
-        answer = work()
+        """A verb that succeeds leaves the load balancer as the ledger says, unless somebody else is at work.
+
+        What is moved by hand while it sleeps, and others have ended its rollout, it does not see.
+        """
+        began, answer = self.clock.monotonic(), work()
         dev = self.dev
         dev.settle_weights()
         rollout, wanted = self.rehearsal.ledger.rollout(dev.place), self.rehearsal.ledger.wanted(dev.place)
         alone = self.nobody_works() and not dev.locked and rollout and rollout.phase.ended
-        if alone and dev.weights != wanted.weights:
+        unseen = self.moved and self.moved[0] > began and self.moved[1] == rollout
+        if alone and not unseen and dev.weights != wanted.weights:
             dev.harm.append(f"{process.pid} leaves {dev.weights} where {wanted.weights} is wanted")
         if alone and dev.routes:
             dev.harm.append(f"{process.pid} leaves routes to a colour, and no release is tried")
@@ -161,6 +167,7 @@ class History:
             dev.settings = ColourSettings(template=f'{{"memory": "{memory}Mi"}}', secrets=self.editor.choice("ab"))
         if dice.random() < 0.1 and self.nobody_works():
             dev.weights = Weights.towards(dice.choice(sorted(dev.running)), 100) if dev.running else dev.weights
+            self.moved = (self.clock.monotonic(), self.rehearsal.ledger.rollout(dev.place))
         self.told.append(f"{self.clock.monotonic():.1f} world: {dev.weights} up {dev.up_fault!r} {dev.answer_seconds}")
 
     def bad_ones(self) -> dict[str, Behaviour]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slipway.contract.colour_settings import ColourSettings
@@ -11,7 +11,7 @@ from slipway.delivery.gates.facts import BRINGS, WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH, collect_facts
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
+from slipway.delivery.model.rollout import RETRIED, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
 from slipway.delivery.planning import as_colour_release
@@ -47,13 +47,15 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))
         return ask(_as_it_ran(ctx, to, warm, history))
+    failed = _failed_lately(history)
     before = _went_back(ctx.ledger.rollout(ctx.place), history, live)
     passed_over: list[str] = []
     for running in _each_once([*([warm] if warm else []), *_were_live(history)]):
         release_id = running.release
         if live and live.runs(release_id, running.settings):
             continue
-        if release_id in _failed_lately(history):
+        # Where an act failed, a colour that is up by now is the instant way back for all that.
+        if release_id in failed and not (instant and running == warm and failed[release_id] in RETRIED):
             passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
             continue
         choice = ask(running)
@@ -140,11 +142,11 @@ def _brought_back(settings: ColourSettings | None, target: Target) -> ColourSett
     return settings.model_copy(update={"secrets": present.secrets})
 
 
-def _failed_lately(history: Sequence[Rollout]) -> frozenset[str]:
-    """Releases whose last way back here failed by itself: asking for the same once more would fail as long again."""
-    ended: dict[str, bool] = {}
+def _failed_lately(history: Sequence[Rollout]) -> Mapping[str, Reason]:
+    """Releases whose last way back here failed by itself, and why: asking for the same once more would fail as long again."""
+    ended: dict[str, Reason] = {}
     for past in history:
         if past.candidate and past.kind in BRINGS and past.reason not in {Reason.ABORTED, Reason.SUPERSEDED}:
-            failed = bool(past.reason) and past.kind is not Kind.RELEASE
+            failed = past.reason if past.kind is not Kind.RELEASE else Reason.NONE
             ended.setdefault(past.candidate.release, failed)
-    return frozenset(name for name, failed in ended.items() if failed)
+    return {name: reason for name, reason in ended.items() if reason}

@@ -22,6 +22,7 @@ from slipway.delivery.model.rollout import Kind
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context
 from slipway.delivery.testing.clock import ManualClock
+from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.processes import SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour
@@ -159,6 +160,32 @@ def test_rollback_chooses_the_next_release_when_an_image_is_gone(failed: bool) -
     assert live(rehearsal, "dev") == "1.0.0"
     told = "the last rollback to it failed" if failed else "no longer has the image"
     assert any(told in event.text and "trying the one before" in event.text for event in rehearsal.events)
+
+
+def test_rollback_whose_up_failed_is_repeated_once_the_colour_is_up() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, ctx = rehearsal.environment("dev"), rehearsal.context("dev")
+    dev.behaviour["3.0.0"] = Behaviour(error_ratio=0.5)
+
+    def exhaust(written: str) -> None:
+        if "baking" in written:
+            dev.up_fault = "quota exceeded"
+
+    assert isinstance(rehearsal.ledger, MemoryLedger)
+    rehearsal.ledger.after_write = exhaust
+    rehearsal.check_out("3.0.0")
+    with pytest.raises(delivery.ReleaseRolledBackError, match="errors-above-limit"):
+        delivery.release(ctx)  # and the `up` that brings 1.0.0 up again is owed
+    with pytest.raises(delivery.ReleaseRolledBackError, match="deployment-failed"):
+        delivery.rollback(ctx)
+    with pytest.raises(NotFoundError, match="the last rollback to it failed"):
+        delivery.rollback(ctx)
+    dev.up_fault = ""
+    delivery.resume(ctx)
+    outcome = delivery.rollback(ctx)
+    assert (outcome.status, live(rehearsal, "dev")) == ("completed", "1.0.0")
+    assert outcome.rollout
+    assert outcome.rollout.kind is Kind.SWITCH
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["ill", "expired"])
