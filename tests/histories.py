@@ -217,10 +217,11 @@ class History:
             if dev.weights.of(leaving) == 0:
                 self.ways_back += 1
                 return
-        # A release that was about to begin was turned back instead.
+        # A release that was about to begin was turned back instead, or a `retire` that was at work has taken the warm colour away.
         newest = ledger.rollout(dev.place)
+        retired = newest and not under_way and newest.original.colour(wanted.idle) != wanted.colour(wanted.idle)
         turned = newest and newest.reason is Reason.ABORTED and newest.id != (rollout and rollout.id)
-        assert not expected or not leaving or turned or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
+        assert not expected or not leaving or turned or retired or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
 
     def rehearse(self, dice: random.Random) -> None:
         """The way back is tried, mostly when nobody else is at work, and others may come in the middle of it."""

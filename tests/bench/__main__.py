@@ -41,7 +41,7 @@ def main() -> None:
     for line in judge_table(JUDGED_ROLLOUTS):
         console.print(line, markup=False)
     console.print(
-        f"\nDelivery in a mean world, {HISTORIES:,} histories (SLIPWAY_HISTORIES says how many; 100,000 take an hour or two):\n"
+        f"\nDelivery in a mean world, {HISTORIES:,} histories (SLIPWAY_HISTORIES says how many; 100,000 take half an hour on 2 cores):\n"
     )
     console.print(play_many().text, markup=False)
 
