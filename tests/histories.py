@@ -221,7 +221,9 @@ class History:
         newest = ledger.rollout(dev.place)
         retired = newest and not under_way and newest.original.colour(wanted.idle) != wanted.colour(wanted.idle)
         turned = newest and newest.reason is Reason.ABORTED and newest.id != (rollout and rollout.id)
-        assert not expected or not leaving or turned or retired or dev.weights.of(leaving) == 0, f"{verb}: {process.error!r}"
+        assert not expected or not leaving or turned or retired or dev.weights.of(leaving) == 0, (
+            f"{verb}: {process.error!r}"
+        )
 
     def rehearse(self, dice: random.Random) -> None:
         """The way back is tried, mostly when nobody else is at work, and others may come in the middle of it."""
