@@ -174,6 +174,7 @@ def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
         or rollout is None
         or rollout.phase is not Phase.ROLLED_BACK
         or rollout.kind is not Kind.RELEASE
+        or Phase.SHIFTING not in rollout.path  # it never had any: what its colour has, a person has moved there
         or not any(owed.debt is Debt.UP for owed in ctx.ledger.owed(ctx.place))
     ):
         return None
