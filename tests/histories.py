@@ -302,9 +302,9 @@ def _play(history: History) -> History:
         history.live_through()
         history.recover()
     except EndlessError as error:
-        last = history.rehearsal.events[-1]
+        told = [event.text for event in history.rehearsal.events]
         waited = [event.text for event in history.rehearsal.events if isinstance(event, Waiting)]
-        raise AssertionError(f"{error}; last wait: {waited[-1:]}; last told: {last.text}") from error
+        raise AssertionError(f"{error}; last wait: {waited[-1:]}; last told: {told[-1:]}") from error
     dev, ledger = history.dev, history.rehearsal.ledger
     assert not dev.harm, dev.harm
     assert [item for item in ledger.owed(dev.place) if item.debt is not Debt.CONTRACT] == []

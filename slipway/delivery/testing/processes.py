@@ -114,6 +114,8 @@ class SharedClock(ManualClock):
             if not process.back.acquire(timeout=HANGING_SECONDS):
                 self._endless = f"neither sleeps nor calls anybody for {HANGING_SECONDS:g} s"
             self._current = None
+            if isinstance(process.error, EndlessError):  # its own sleep was one too many
+                raise process.error
             if self._endless:
                 raise EndlessError(f"process {process.pid} {self._endless}{self.at_work()}")
         if until is not None:

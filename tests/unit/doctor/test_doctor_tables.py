@@ -32,6 +32,7 @@ NO_OPERATIONS = {
     "s3": {"ListBucket", "PutBucketPublicAccessBlock", "PutEncryptionConfiguration"},
 }
 S3_ACTIONS = {"PutPublicAccessBlock": "PutBucketPublicAccessBlock", "PutBucketEncryption": "PutEncryptionConfiguration"}
+NO_RIGHT_NEEDED = {"sts:GetCallerIdentity"}
 ALLOWED = {name for rights in RIGHTS for name in rights.names()}
 
 
@@ -69,7 +70,7 @@ def test_what_delivery_calls_is_in_the_table(operations: Any) -> None:
             names = {xform_name(operation): operation for operation in operations(prefix)}
             called |= {f"{prefix}:{S3_ACTIONS.get(names[each], names[each])}" for each in methods if each in names}
     assert {"elasticloadbalancing:ModifyListener", "dynamodb:PutItem", "ecr:DescribeImages"} <= called
-    assert called - ALLOWED == set()
+    assert called - ALLOWED - NO_RIGHT_NEEDED == set()
 
 
 def test_names_are_those_of_the_program() -> None:
