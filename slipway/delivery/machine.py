@@ -231,6 +231,8 @@ def _turn_from_bad(rollout: Rollout, seen: Observation, now: datetime) -> Enter 
 
 
 def _after_bake(rollout: Rollout, verdict: Verdict | None, now: datetime) -> Decision:
+    if verdict and verdict.unanswered:
+        return Wait(seconds=rollout.settings.analysis_interval_seconds, text=verdict.unanswered)
     if verdict is None or verdict.kind is VerdictKind.NO_DATA:
         return _without_data(rollout, verdict, now)
     if verdict.kind is VerdictKind.UNDECIDED and rollout.extensions < rollout.settings.max_extensions:

@@ -15,6 +15,7 @@ from functools import reduce
 from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.analysis.evidence import Counts, Rule, evidence_against, evidence_for
 from slipway.delivery.analysis.measuring import stretches_in_step
+from slipway.delivery.analysis.unanswered import find_unanswered
 from slipway.delivery.analysis.values import allowed, judge_value
 from slipway.delivery.model.analysis import Comparison, Measurement, Reading, Sample, VerdictKind
 from slipway.delivery.model.observation import Verdict
@@ -94,7 +95,12 @@ class _Case:
 
 def judge(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Verdict:
     """The verdict on the last measurement: the same ones always give the same verdict."""
-    return _join(find(measurements, settings, steps), _numbers(measurements[-1]))
+    verdict = _join(find(measurements, settings, steps), _numbers(measurements[-1]))
+    missed = find_unanswered(measurements, settings, steps)
+    if not missed or verdict.kind is VerdictKind.FAIL:
+        return verdict
+    kind = VerdictKind.UNDECIDED if verdict.kind is VerdictKind.PASS else verdict.kind
+    return replace(verdict, kind=kind, text=f"{verdict.text}; {missed}", unanswered=missed)
 
 
 def find(measurements: Sequence[Measurement], settings: RolloutSettings, steps: Sequence[Step]) -> Sequence[Finding]:

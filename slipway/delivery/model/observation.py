@@ -82,6 +82,8 @@ class Verdict:
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     on_no_data: NoDataPolicy | None = None
     """The strictest policy of the metrics without data; None: the stack's own."""
+    unanswered: str = ""
+    """Why the bake may not end yet, whatever else was found: requests that went to the candidate have not ended. "": none is missed."""
 
 
 @dataclass(frozen=True, kw_only=True)

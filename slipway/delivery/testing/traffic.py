@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from slipway.delivery.analysis.judge import judge
 from slipway.delivery.analysis.measuring import measure, with_measurement
+from slipway.delivery.analysis.unanswered import LONGEST_REQUEST_SECONDS
 from slipway.delivery.machine import decide
 from slipway.delivery.model.analysis import Comparison, Sample
 from slipway.delivery.model.colour import Colour, Weights
@@ -36,11 +37,16 @@ class NoisyTraffic:
     """True error ratio, above 0 and below 1."""
     live_ratio: float
     seed: int | str
+    hanging_ratio: float = 0.0
+    """Of the candidate's requests, these are not answered: they count, as errors, `LONGEST_REQUEST_SECONDS` later."""
     source: str = "simulated"
     candidate: Sample = field(default_factory=lambda: Sample(slow=0))
     """Everything so far."""
     live: Sample = field(default_factory=lambda: Sample(slow=0))
     _since: dict[datetime, tuple[Sample, Sample]] = field(default_factory=dict[datetime, tuple[Sample, Sample]])
+
+    _passed: float = 0.0
+    _hanging: list[tuple[float, Sample]] = field(default_factory=list[tuple[float, Sample]])
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)  # noqa: S311 - a simulation
@@ -48,7 +54,16 @@ class NoisyTraffic:
     def flow(self, seconds: float, percent: int) -> None:
         """Let time pass with this share of the requests at the candidate."""
         whole = self.requests_per_second * seconds
-        self.candidate = self.candidate.plus(self._draw(whole * percent / 100, self.candidate_ratio))
+        got = whole * percent / 100
+        if hanging := round(got * self.hanging_ratio):
+            self._hanging.append(
+                (self._passed + LONGEST_REQUEST_SECONDS, Sample(requests=hanging, errors=hanging, slow=0))
+            )
+        self._passed += seconds
+        for due, ended in [each for each in self._hanging if each[0] <= self._passed]:
+            self._hanging.remove((due, ended))
+            self.candidate = self.candidate.plus(ended)
+        self.candidate = self.candidate.plus(self._draw(got - hanging, self.candidate_ratio))
         self.live = self.live.plus(self._draw(whole * (100 - percent) / 100, self.live_ratio))
 
     def begin(self, at: datetime) -> None:
