@@ -23,10 +23,9 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.ecr import has_image
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.model.analysis import Comparison
-from slipway.delivery.model.colour import Colour, Weights
-from slipway.delivery.model.observation import BalancerState, Health
+from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import Target
-from slipway.delivery.ports import Context, LoadBalancer, Metrics, StackResult, World
+from slipway.delivery.ports import Context, Metrics, StackResult, World
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
 from slipway.delivery.wiring import connect
@@ -37,6 +36,7 @@ from slipway.sandbox.aws.iam.principals import Identity
 from slipway.sandbox.aws.iam.requests import ApiCall, iam_prefix
 from slipway.sandbox.aws.iam.resources import needs_of
 from tests.identities import ACCOUNT
+from tests.integration.mirrored_balancer import MirroredBalancer
 
 REGION = "us-east-1"
 LEDGER = "slipway-ledger"
@@ -91,30 +91,6 @@ def _spelt_out(action: str, right: str) -> list[str]:
     prefix = action.partition(":")[0]
     names = OPERATIONS.get_service_model(SERVICES.get(prefix, prefix)).operation_names
     return [f"{prefix}:{each}" for each in names if fnmatchcase(f"{prefix}:{each}", action)]
-
-
-class Balancer:
-    """The load balancer's API in real; its targets' health and its nodes are the simulation's."""
-
-    def __init__(self, real: LoadBalancer, simulated: LoadBalancer, environment: SimulatedEnvironment) -> None:
-        self._real, self._simulated, self._environment = real, simulated, environment
-
-    def read(self, *, test: bool = False) -> BalancerState:
-        self._simulated.read(test=test)
-        return self._real.read(test=test)
-
-    def move(self, weights: Weights) -> None:
-        self._real.move(weights)
-        self._environment.ask_weights(weights)
-        self._environment.settle_weights()
-
-    def point_test(self, colour: Colour) -> None:
-        self._real.point_test(colour)
-        self._simulated.point_test(colour)
-
-    def health(self, colour: Colour) -> Health:
-        self._real.health(colour)
-        return self._simulated.health(colour)
 
 
 class Counted:
@@ -302,7 +278,7 @@ class Company(Rehearsal):
             real, simulated = connect(target), environment.world(ctx.owner)
             return replace(
                 simulated,
-                balancer=Balancer(real.balancer, simulated.balancer, environment),
+                balancer=MirroredBalancer(real.balancer, simulated.balancer, environment),
                 metrics=(Counted(real.metrics[0], simulated.metrics[0]),),
                 notifier=real.notifier,
             )

@@ -29,12 +29,13 @@ from rights_kit import Caller, Company, Organisation, new_company, refusal_of, r
 LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
 TRAFFIC = {"elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth"}
 SHIFT = {"elasticloadbalancing:ModifyListener"}
-TEST_ROUTE = {"elasticloadbalancing:DescribeRules"}
+RULES = {"elasticloadbalancing:DescribeRules"}
+"""Of the test route, and of `rollout.routes`, which a rollout takes away in the end."""
 TOLD = {"sns:Publish"}
 MEASURED = {"cloudwatch:GetMetricData"}
 IMAGE = {"ecr:DescribeImages"}
-BACK = LEDGER | TRAFFIC | SHIFT | TOLD
-ROLLOUT = BACK | TEST_ROUTE | IMAGE
+BACK = LEDGER | TRAFFIC | RULES | SHIFT | TOLD
+ROLLOUT = BACK | IMAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ VERBS = {
     "pause": Verb(run=delivery.pause, rights={"dynamodb:GetItem", "dynamodb:PutItem"}, state="baking"),
     "continue": Verb(run=delivery.continue_, rights=LEDGER - {"dynamodb:UpdateItem"}, state="paused"),
     # From its last bake on: the traffic is there already.
-    "resume": Verb(run=delivery.resume, rights=LEDGER | TRAFFIC | TOLD | MEASURED | IMAGE, state="baking"),
+    "resume": Verb(run=delivery.resume, rights=LEDGER | TRAFFIC | RULES | TOLD | MEASURED | IMAGE, state="baking"),
     "abort": Verb(run=delivery.abort, rights=BACK, state="baking"),
 }
 

@@ -45,7 +45,7 @@ def doctor(
     monkeypatch.setenv("AWS_ENDPOINT_URL", daemon.url)
     monkeypatch.setattr("slipway.cli.doctor.datetime", SimpleNamespace(now=lambda _zone: NOW))
     # This daemon has another port than the sandbox that --sandbox means.
-    monkeypatch.setattr(Session, "activate", lambda _session: None)
+    monkeypatch.setattr(Session, "activate", lambda _session, _environment: None)
 
     def run(*options: str) -> tuple[int, str, str]:
         code = run_slipway(monkeypatch, "-C", str(tmp_path), "--sandbox", "doctor", "dev", *options)

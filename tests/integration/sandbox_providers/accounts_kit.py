@@ -21,15 +21,14 @@ from slipway.delivery.adapters import aws as delivery_aws
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.model.cadence import SANDBOX
 from slipway.delivery.model.colour import Colour, Weights
-from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.ports import Context, SourceFacts, StackResult, World
-from slipway.delivery.ports import LoadBalancer as Balancer
 from slipway.delivery.testing.attestations import SimulatedAttestations
 from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.rehearsal import FACTS, QUICK
 from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
 from slipway.delivery.wiring import build_context
+from tests.integration.mirrored_balancer import MirroredBalancer
 
 REGION = "us-east-1"
 ORGANISATION = "123456789012"
@@ -143,29 +142,6 @@ def make_load_balancer(organisation: Organisation, environment: str) -> LoadBala
 
 
 @dataclass
-class Both:
-    """The API's load balancer, and the simulated one that the environment's traffic follows."""
-
-    simulated: Balancer
-    real: Elbv2LoadBalancer
-
-    def read(self, *, test: bool = False) -> BalancerState:
-        self.simulated.read(test=test)
-        return self.real.read(test=test)
-
-    def move(self, weights: Weights) -> None:
-        self.real.move(weights)
-        self.simulated.move(weights)
-
-    def point_test(self, colour: Colour) -> None:
-        self.real.point_test(colour)
-        self.simulated.point_test(colour)
-
-    def health(self, colour: Colour) -> Health:
-        return self.simulated.health(colour)
-
-
-@dataclass
 class Environment:
     """One environment with its load balancer; used by one job after the other."""
 
@@ -203,7 +179,7 @@ class Environment:
     def connect(self, _target: Target) -> World:
         assert self.world
         world, real = self.world.world(), Elbv2LoadBalancer(self.reference, REGION)
-        return replace(world, balancer=Both(world.balancer, real))
+        return replace(world, balancer=MirroredBalancer(real, world.balancer, self.world))
 
     def facts(self) -> SourceFacts:
         return FACTS
