@@ -196,6 +196,9 @@ class History:
         untried = [item for item in ledger.owed(dev.place) if item.debt is Debt.UP and not item.attempts]
         if rollout and rollout.reason and (dev.locked or untried):
             warm = None  # the `up` of what was turned back is under way, or to come, and may replace it
+        lease = ledger.lease(dev.place)
+        if rollout and rollout.reason and lease and lease.fence == rollout.fence:
+            warm = None  # whoever has turned it back may be at work still: it has happened, unless somebody says how far to go
         leaving = under_way.colour if under_way and under_way.kind is Kind.RELEASE else wanted.live
         possible = verb == "rollback" and (
             (under_way and under_way.kind is Kind.RELEASE and under_way.phase is not Phase.SETTLING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
 from slipway.delivery.drift import read_traffic, read_weights
@@ -11,6 +12,7 @@ from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
+from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
@@ -29,6 +31,9 @@ OBEYED_SECONDS = 1.0
 """A living owner is given this long to have the traffic back."""
 GIVING_UP_SECONDS = 10.0
 """`abandon` tries to bring the traffic back for this long."""
+
+LONG_GONE = timedelta(hours=2)
+"""A lease that was not renewed for so long has no owner any more, whatever the clocks say."""
 
 
 def ask_back(ctx: Context, because: str) -> Rollout | None:
@@ -101,12 +106,21 @@ def live_release(wanted: Wanted) -> str | None:
 def being_brought_back(ctx: Context) -> Rollout | None:
     """The rollout whose traffic is back while the process that saw to it is still at work, on what is owed. None: there is none."""
     rollout, lease = ctx.ledger.rollout(ctx.place), ctx.ledger.lease(ctx.place)
-    if rollout is None or rollout.ended_at is None or lease is None or ctx.owner_is_dead(lease.owner):
+    if rollout is None or rollout.ended_at is None or lease is None or _is_gone(ctx, lease):
         return None
     back = rollout.phase is Phase.ROLLED_BACK if rollout.kind is Kind.RELEASE else rollout.phase is Phase.COMPLETED
     under_way = lease.fence == rollout.fence  # times would be those of two clocks
     meant = back and under_way and rollout.kind in {Kind.RELEASE, *WAYS_BACK}
-    return rollout if meant and not unconfirmed(ctx) else None
+    if not meant or unconfirmed(ctx):
+        return None
+    further = f"`slipway rollback {ctx.place.environment} --to RELEASE` goes further back"
+    tell(ctx, f"{lease.owner.name} has seen to it, and is at work on what is owed; {further}")
+    return rollout
+
+
+def _is_gone(ctx: Context, lease: Lease) -> bool:
+    """Whether its owner is known to be dead, or cannot live: machines' clocks do not differ by hours. Nobody has time to watch it."""
+    return ctx.owner_is_dead(lease.owner) or ctx.clock.now() - lease.heartbeat_at > LONG_GONE
 
 
 def turned_meanwhile(ctx: Context, before: Rollout | None) -> Rollout | None:

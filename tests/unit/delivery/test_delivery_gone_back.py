@@ -10,7 +10,7 @@ from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour
 from slipway.errors import NotFoundError
-from tests.unit.delivery.interrupting import check_out_bad, company, left_in
+from tests.unit.delivery.interrupting import check_out_bad, company, killed_when, left_in
 
 
 def live(rehearsal: Rehearsal) -> ColourRelease:
@@ -113,3 +113,17 @@ def test_nothing_to_go_back_to_is_told_as_before() -> None:
     rehearsal = company("1.0.0")
     with pytest.raises(NotFoundError, match="no earlier release"):
         delivery.rollback(rehearsal.context("dev"))
+
+
+def test_owner_that_nobody_knows_to_be_dead_is_believed_for_hours_and_not_for_ever() -> None:
+    """It had seen to the way back; the rollback of the next day was told so too, and did nothing."""
+    rehearsal = company("1.0.0", "2.0.0")
+    check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
+    killed_when(rehearsal, delivery.release, lambda event: event.text.startswith("rolled back"), known=False)
+    rehearsal.events.clear()
+    assert delivery.rollback(rehearsal.context("dev", pid=2)).status == "rolled-back"
+    assert live(rehearsal).version == "2.0.0"
+    assert any("`slipway rollback dev --to RELEASE` goes further back" in event.text for event in rehearsal.events)
+    rehearsal.clock.sleep(3 * 3600)
+    assert delivery.rollback(rehearsal.context("dev", pid=3)).status == "completed"
+    assert live(rehearsal).version == "1.0.0"
