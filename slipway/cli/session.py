@@ -14,6 +14,7 @@ from slipway.errors import UsageError
 from slipway.sandbox.paths import SandboxPaths
 
 if TYPE_CHECKING:
+    from slipway.delivery.model.cadence import Cadence
     from slipway.stack import PulumiStack
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -74,6 +75,16 @@ class Session:
         account = str(read_stack_config(self.require_project(), environment).get("slipway:accountId") or OWN_ACCOUNT)
         if account != OWN_ACCOUNT:
             os.environ.update(account_credentials(self.paths, account))
+
+    @property
+    def cadence(self) -> Cadence:
+        """How fast the world is where the session's stacks run."""
+        from slipway.delivery.model.cadence import AWS, SANDBOX, SANDBOX_WITH_LATE_METRICS  # noqa: PLC0415
+        from slipway.sandbox.switching import show_switch  # noqa: PLC0415
+
+        if not self.sandbox:
+            return AWS
+        return SANDBOX_WITH_LATE_METRICS if show_switch("metrics")["pace"] == "aws" else SANDBOX
 
     def stack(self, environment: str) -> PulumiStack:
         """The stack of one environment, run by the Pulumi CLI."""

@@ -150,7 +150,8 @@ def _place_of(context: typer.Context, environment: str, stack: PulumiStack) -> C
 
     if "delivery" not in stack.outputs(show_secrets=False):
         return None
-    return build_context(session_of(context).require_project(), environment, stack=stack)
+    session = session_of(context)
+    return build_context(session.require_project(), environment, stack=stack, cadence=session.cadence)
 
 
 def flags(**switches: bool) -> list[str]:

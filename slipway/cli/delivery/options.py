@@ -11,7 +11,6 @@ from slipway.cli.session import Session
 
 if TYPE_CHECKING:
     from slipway.delivery import Context, Pace
-    from slipway.delivery.model.cadence import Cadence
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="dev, staging, prod: a stack file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -52,18 +51,8 @@ def connect(session: Session, environment: str, *, wait: float = 0) -> Context:
         stack=session.stack(environment),
         progress=RolloutDisplay(verbose=session.verbose),
         lease_wait_seconds=wait,
-        cadence=_cadence(session),
+        cadence=session.cadence,
     )
-
-
-def _cadence(session: Session) -> Cadence:
-    """How fast the world is where the session's stacks run."""
-    from slipway.delivery.model.cadence import AWS, SANDBOX, SANDBOX_WITH_LATE_METRICS  # noqa: PLC0415
-    from slipway.sandbox.switching import show_switch  # noqa: PLC0415
-
-    if not session.sandbox:
-        return AWS
-    return SANDBOX_WITH_LATE_METRICS if show_switch("metrics")["pace"] == "aws" else SANDBOX
 
 
 def pace(bake: float | None, window: float | None, minimum_requests: int | None) -> Pace | None:
