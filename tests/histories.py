@@ -178,10 +178,13 @@ class History:
         return self.rehearsal.ledger.lease(self.dev.place) is None
 
     def may_come_back(self, warm: ColourRelease) -> bool:
-        """Nobody rejected it, its pods are there, and the last way back to it did not fail: a rollback passes over such a release."""
-        dev = self.dev
-        tried = (past for past in self.rehearsal.ledger.history(dev.place, 50) if past.candidate == warm)
-        last = next(tried, None)
+        """Nobody rejected it, its pods are there, and the last way back to it did not fail: a rollback passes over such a release.
+
+        With whatever settings that was: an `up` that failed half-way says not which ones the pods have.
+        """
+        dev, newest = self.dev, self.rehearsal.ledger.rollout(self.dev.place)
+        ended = [*([newest] if newest else []), *self.rehearsal.ledger.history(dev.place, 50)]  # by its owner's clock
+        last = next((past for past in ended if past.candidate and past.candidate.release == warm.release), None)
         if last and last.reason and last.kind in WAYS_BACK:
             return False
         here = self.rehearsal.ledger.fitness("orders", digest_of(warm.image)).get(dev.place.environment)
