@@ -42,7 +42,8 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
     def ask(running: ColourRelease) -> Choice:
         return _ask(ctx, target, running, warm, instant=instant)
 
-    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    # In the order in which they were driven: the ledger's is by the clocks of machines, which differ.
+    history = sorted(ctx.ledger.history(ctx.place, HISTORY_DEPTH), key=lambda past: past.fence, reverse=True)
     if to:
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slipway import delivery
+from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.testing.rehearsal import Rehearsal
@@ -127,3 +128,16 @@ def test_owner_that_nobody_knows_to_be_dead_is_believed_for_hours_and_not_for_ev
     rehearsal.clock.sleep(3 * 3600)
     assert delivery.rollback(rehearsal.context("dev", pid=3)).status == "completed"
     assert live(rehearsal).version == "1.0.0"
+
+
+def test_release_before_is_the_one_that_was_live_before_whatever_the_clock_of_its_machine_said() -> None:
+    rehearsal = company()
+    for version, skew_seconds in (("1.0.0", 7200), ("2.0.0", 0), ("3.0.0", 0), ("4.0.0", 0)):
+        rehearsal.check_out(version)
+        delivery.release(rehearsal.context("dev", skew_seconds=skew_seconds))
+    dev = rehearsal.environment("dev")
+    bad = next(item for item in rehearsal.ledger.releases("orders") if item.version == "3.0.0")
+    note = FitnessNote(release=bad.id, by="ada", at=rehearsal.clock.now(), because="complaints")
+    rehearsal.ledger.mark_rejected(dev.place, bad.digest, note)
+    delivery.rollback(rehearsal.context("dev"))
+    assert live(rehearsal).version == "2.0.0"
