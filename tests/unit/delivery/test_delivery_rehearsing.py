@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from slipway import delivery
+from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.owed import Debt
@@ -106,6 +108,20 @@ def test_counts_the_seconds_from_the_command_and_not_those_of_pods() -> None:
     assert kept
     assert dev.clock.monotonic() - began > 30
     assert kept.back_seconds < 5
+    assert dev.harm == []
+
+
+@pytest.mark.parametrize("smoke_fault", ["", "500"])
+def test_release_right_after_it_replaces_nothing_that_nodes_still_send_requests_to(smoke_fault: str) -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, rehearsal.cadence = rehearsal.environment("dev"), AWS
+    dev.nodes_lag_seconds = AWS.settle_seconds - 0.5
+    dev.behaviour["1.0.0"] = Behaviour(smoke_fault=smoke_fault)
+    dev.clock.sleep(60)
+    with contextlib.suppress(OperationError):
+        delivery.rehearse(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
     assert dev.harm == []
 
 
