@@ -213,7 +213,8 @@ def go_on(
 ) -> Rollout:
     """An interrupted rollout, brought to its end."""
     tell(ctx, f"{rollout.kind} {rollout.id} by {rollout.actor} was left in phase {rollout.phase}: continuing it")
-    if rollout.kind is Kind.REHEARSAL and ctx.ledger.abort_request(ctx.place, rollout.id) is None:
+    returning = rollout.phase is Phase.RETURNING  # nothing is left to abort
+    if rollout.kind is Kind.REHEARSAL and (returning or ctx.ledger.abort_request(ctx.place, rollout.id) is None):
         rollout = cut_short(rollout, ctx.clock.now())
     target = reachable_target(ctx)
     return drive(ctx, keeper, target, rollout, resumed=True, persistence_seconds=persistence_seconds)

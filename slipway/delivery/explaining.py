@@ -212,7 +212,7 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     if rollout and rollout.kind in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
         completes = rollout.kind is Kind.RELEASE and rollout.phase is Phase.SETTLING
         possible = not completes or rollout.original.live is not None
-        return VerbAnswer(command=command, possible=possible, text=_back_from(rollout))
+        return VerbAnswer(command=command, possible=possible, text=_back_from(rollout, scene.abort))
     if scene.target is None:
         return VerbAnswer(command=command, possible=False, text="nothing is live here")
     plan = plan_way_back(scene.ctx, scene.target, None, None)
@@ -225,8 +225,10 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     return _gated(command, text, plan.refusals)
 
 
-def _back_from(rollout: Rollout) -> str:
+def _back_from(rollout: Rollout, abort: str | None) -> str:
     """What `rollback` does about a rollout under way."""
+    if rollout.kind is Kind.REHEARSAL and (rollout.reason or abort is not None):
+        return "ends the rehearsal, which is turning back, and goes back then"
     if rollout.kind is Kind.REHEARSAL:
         return "makes the rehearsal the way back itself: the traffic stays with the older release"
     if rollout.kind in WAYS_BACK:

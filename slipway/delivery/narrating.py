@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from slipway.delivery.analysis.unanswered import decided_at
 from slipway.delivery.machine import CONFIRM_SECONDS, patience_seconds
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
@@ -127,10 +128,12 @@ def _baking(rollout: Rollout) -> Story:
         )
         if settings.on_no_data != "pass":
             ends.append("too few requests to judge, in the end")
+    until, missed = decided_at(rollout)
+    held = f", and then for requests that are missing: {missed}" if missed else ""
     return Story(
         does=f"bakes at {step.percent} % on {rollout.colour} (step {rollout.step + 1} of {len(rollout.steps)}){said}",
-        waits_for=f"the end of the bake{extended}",
-        until=rollout.bake_ends_at,
+        waits_for=f"the end of the bake{extended}{held}",
+        until=until,
         ends=tuple(ends),
     )
 

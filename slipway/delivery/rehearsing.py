@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from slipway.delivery.conducting import Outcome, run, settings_of
+from slipway.delivery.conducting import Outcome, run, settings_of, unfinished
 from slipway.delivery.gates import Refusal, find_frozen
 from slipway.delivery.gating import freeze_windows, pass_gates
 from slipway.delivery.model.owed import Debt
@@ -29,8 +29,8 @@ def rehearse(ctx: Context, *, because: str = "", dry_run: bool = False) -> Outco
         plan = plan_rehearsal(ctx, target, settings_of(ctx, target))
         text = f"would go back to {plan.release.id if plan.release else 'nothing'} and forward again"
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
-    asked_at = ctx.clock.now()
     with at_work(ctx, f"slipway rehearse {ctx.place.environment}") as keeper:
+        unfinished(ctx, keeper)  # one that has ended may be in no history yet, and this one takes its place
         target = require_target(ctx)
         settings = settings_of(ctx, target)
         plan = plan_rehearsal(ctx, target, settings)
@@ -44,7 +44,9 @@ def rehearse(ctx: Context, *, because: str = "", dry_run: bool = False) -> Outco
             candidate=plan.candidate,
             settings=settings,
         )
-        return _counted(ctx, run(ctx, keeper, target, replace(rollout, started_at=asked_at), plan.release))
+        # Not from the command: a rollback would not have waited for whoever had the lease.
+        rollout = replace(rollout, started_at=keeper.lease.acquired_at)
+        return _counted(ctx, run(ctx, keeper, target, rollout, plan.release))
 
 
 def plan_rehearsal(ctx: Context, target: Target, settings: RolloutSettings) -> Plan:

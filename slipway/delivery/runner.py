@@ -36,7 +36,16 @@ from slipway.delivery.filling import owe
 from slipway.delivery.gating import gates_against_retry
 from slipway.delivery.holding import LISTENING, approves, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
-from slipway.delivery.machine import POLL_SECONDS, RULES, after_failure, can_be_stopped, decide, fold
+from slipway.delivery.machine import (
+    CONFIRM_SECONDS,
+    POLL_SECONDS,
+    RULES,
+    after_failure,
+    can_be_stopped,
+    decide,
+    fold,
+    turns_back,
+)
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.decision import (
@@ -55,6 +64,7 @@ from slipway.delivery.model.decision import (
 )
 from slipway.delivery.model.observation import Health, Observation, Verdict
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
+from slipway.delivery.model.route import say_routes
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
@@ -92,7 +102,7 @@ class Runner:
         self._last_action: Action | None = None
         self._failures = 0
         self._asked: Weights | None = None
-        self._last_acted_at = self._looked_at = ctx.clock.now()
+        self._last_acted_at = self._acting_since = self._looked_at = ctx.clock.now()
 
     def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
         """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
@@ -122,8 +132,11 @@ class Runner:
         now = self._ctx.clock.now()
         if now > self._looked_at + timedelta(seconds=UNATTENDED_SECONDS):
             rollout = attend(rollout, now)
+            self._acting_since = now
         self._looked_at = now
         decision = decide(rollout, seen, now)
+        if not isinstance(decision, Act):
+            self._acting_since = now  # the world has followed so far
         if isinstance(decision, Enter):
             return self._enter(rollout, decision.rollout, verdict, decision.text)
         if isinstance(decision, Act):
@@ -201,12 +214,15 @@ class Runner:
         again = action == self._last_action
         if again:
             # The world has not followed yet: neither the journal nor the API gains from being asked in a tight loop.
+            if isinstance(action, SetRoutes) and turns_back(rollout) and self._asks_in_vain(CONFIRM_SECONDS):
+                error = OperationError(f"the load balancer did not keep {say_routes(action.routes)}")
+                return self._turn_or_raise(rollout, error, Reason.WEIGHTS_NOT_CONFIRMED)
             self._refuse_stalled(rollout, action)
             self._ctx.clock.sleep(self._ctx.cadence.poll_seconds)
             if now < self._last_acted_at + timedelta(seconds=REPEAT_SECONDS):
                 return rollout
         else:
-            self._failures = 0
+            self._failures, self._acting_since = 0, now
             rollout = self._journal(rollout, "started", action.text)
             self._emit(ActionStarted(**self._base(action.text), rollout=rollout))
         self._last_acted_at = now
@@ -232,12 +248,16 @@ class Runner:
         return done if again else self._journal(done, "finished", action.text)
 
     def _refuse_stalled(self, rollout: Rollout, action: Action) -> None:
-        if self._ctx.clock.now() < rollout.attended_since + self._persistence:
-            return
         seconds = self._persistence.total_seconds()
+        if not self._asks_in_vain(seconds):
+            return
         raise self._give_up(
             rollout, f"tried for {seconds:g} s to {action.text}, and the load balancer does not confirm it"
         )
+
+    def _asks_in_vain(self, seconds: float) -> bool:
+        """Whether the same was asked for that long. Each answer may have been yes, which begins the rollout's deadlines anew."""
+        return self._ctx.clock.now() >= self._acting_since + timedelta(seconds=seconds)
 
     def _turn_or_raise(self, rollout: Rollout, error: SlipwayError, reason: Reason | None) -> Rollout:
         now = self._ctx.clock.now()
@@ -257,7 +277,8 @@ class Runner:
 
     def _persists(self, rollout: Rollout, now: datetime) -> bool:
         """Users are on a bad release: giving up because a few API calls failed would leave them there."""
-        return rollout.phase is Phase.RETURNING and now < rollout.attended_since + self._persistence
+        shown = rollout.phase is Phase.RETURNING or (rollout.phase is Phase.CLEANING and bool(rollout.routes))
+        return shown and now < rollout.attended_since + self._persistence
 
     def _give_up(self, rollout: Rollout, text: str) -> OperationError:
         """What to raise. The rollout stays as it is, and everybody who wants to know is told."""

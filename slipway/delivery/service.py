@@ -25,6 +25,7 @@ from slipway.delivery.conducting import (
 )
 from slipway.delivery.contracting import pay_contract
 from slipway.delivery.drift import repair_drift, say_drift
+from slipway.delivery.ending import ending_of
 from slipway.delivery.gating import (
     Override,
     demands_of,
@@ -40,7 +41,7 @@ from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.owed import RECORDS, Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
-from slipway.delivery.model.rollout import Kind, Phase
+from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.schema import plan_migrations
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.owing import at_work, pay
@@ -256,6 +257,8 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
             turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:
         return turned_back(turned)
+    if turned and turned.kind is Kind.REHEARSAL:
+        return Outcome(status="completed", text=_too_late(turned), rollout=turned)
     raise OperationError(
         "it was past the point of turning back and has completed",
         where=str(ctx.place),
@@ -268,11 +271,15 @@ def abandon(ctx: Context, *, because: str = "") -> Outcome:
     _require_under_way(ctx)
     with at_work(ctx, f"slipway abandon {ctx.place.environment}", urgent=True) as keeper:
         ended = give_up(ctx, keeper, because)
-    text = (
-        f"given up: {ended.reason_text}" if ended.reason else "it was past the point of turning back and has completed"
-    )
+    text = f"given up: {ended.reason_text}" if ended.reason else _too_late(ended)
     text += unconfirmed(ctx)
     return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
+
+
+def _too_late(ended: Rollout) -> str:
+    if ended.kind is Kind.REHEARSAL:
+        return f"the traffic was on its way forward already, to what stays live; {ending_of(ended)}"
+    return "it was past the point of turning back and has completed"
 
 
 def _require_under_way(ctx: Context) -> None:

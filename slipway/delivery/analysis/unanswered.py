@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from slipway.delivery.model.analysis import Comparison, Measurement
-from slipway.delivery.model.rollout import Step
+from slipway.delivery.model.rollout import Rollout, Step, next_period
 from slipway.delivery.model.target import RolloutSettings
 
 LONGEST_REQUEST_SECONDS = 60
@@ -50,6 +50,20 @@ def find_unanswered(measurements: Sequence[Measurement], settings: RolloutSettin
                 f"{expected:.0f}; those that hang are counted after {LONGEST_REQUEST_SECONDS} s"
             )
     return ""
+
+
+def decided_at(rollout: Rollout) -> tuple[datetime, str]:
+    """When the present bake is decided on at the latest, if it is not extended, and what it is held for; "": for nothing."""
+    settings, measurements, ends_at = rollout.settings, rollout.measurements, rollout.bake_ends_at
+    if not measurements or (since := measurements[-1].since) != rollout.baking_since:
+        return ends_at, ""
+    missed = find_unanswered(measurements, settings, rollout.steps)
+    if not missed:
+        return ends_at, ""
+    period = settings.metric_period_seconds
+    longest = timedelta(seconds=rollout.steps[rollout.step].bake_seconds + LONGEST_REQUEST_SECONDS)
+    counted = next_period(next_period(since, period) + longest, period)
+    return max(ends_at, counted + timedelta(seconds=settings.delay_seconds)), missed
 
 
 def _add_up(found: Sequence[tuple[Comparison, float]]) -> tuple[int, float, float]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from slipway.delivery.analysis.judge import Finding, find, judge
+from slipway.delivery.analysis.unanswered import decided_at
 from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import Phase, Rollout
 from slipway.delivery.model.status import PlaceStatus
@@ -49,7 +50,7 @@ def seconds_left(rollout: Rollout, now: datetime) -> int | None:
     """Until the current step is decided on; None when nothing bakes."""
     if rollout.phase is not Phase.BAKING or rollout.waits_for:
         return None
-    return max(math.ceil((rollout.bake_ends_at - now).total_seconds()), 0)
+    return max(math.ceil((decided_at(rollout)[0] - now).total_seconds()), 0)
 
 
 def judged(rollout: Rollout) -> tuple[Sequence[Finding], Verdict | None]:

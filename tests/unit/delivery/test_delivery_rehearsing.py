@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from slipway import delivery
+from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
+from slipway.delivery.ports import Place
+from slipway.delivery.testing.processes import KilledError
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour
 from slipway.errors import LockedError, NotFoundError, OperationError
-from tests.unit.delivery.interrupting import EXPAND, NEW, OLD, company, left_in
+from tests.unit.delivery.interrupting import DEAD, EXPAND, NEW, OLD, company, keep_lease, left_in
 
 FROZEN = {"freezeWindows": [{"start": "2026-01-01T00:00:00+00:00", "end": "2027-01-01T00:00:00+00:00"}]}
 FILL = Revision(id="0002", phase=MigrationPhase.BACKFILL)
@@ -43,6 +47,10 @@ def live_version(rehearsal: Rehearsal) -> str:
     running = wanted.colour(wanted.live) if wanted.live else None
     assert running
     return running.version
+
+
+def die(_place: Place, _rollout: Rollout) -> None:
+    raise KilledError
 
 
 def refused(rehearsal: Rehearsal) -> list[str]:
@@ -100,6 +108,20 @@ def test_counts_the_seconds_from_the_command_and_not_those_of_pods() -> None:
     assert kept
     assert dev.clock.monotonic() - began > 30
     assert kept.back_seconds < 5
+    assert dev.harm == []
+
+
+@pytest.mark.parametrize("smoke_fault", ["", "500"])
+def test_release_right_after_it_replaces_nothing_that_nodes_still_send_requests_to(smoke_fault: str) -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, rehearsal.cadence = rehearsal.environment("dev"), AWS
+    dev.nodes_lag_seconds = AWS.settle_seconds - 0.5
+    dev.behaviour["1.0.0"] = Behaviour(smoke_fault=smoke_fault)
+    dev.clock.sleep(60)
+    with contextlib.suppress(OperationError):
+        delivery.rehearse(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
     assert dev.harm == []
 
 
@@ -271,6 +293,55 @@ def test_abort_brings_the_newer_release_back(phase: Phase) -> None:
     assert delivery.abort(rehearsal.context("dev")).status == "rolled-back"
     assert (dev.weights, live_version(rehearsal), newest(rehearsal).reason) == (NEW, "2.0.0", Reason.ABORTED)
     assert rehearsal.ledger.rejections(dev.place) == []
+
+
+@pytest.mark.parametrize("verb", [delivery.abort, delivery.abandon])
+def test_ended_by_hand_on_its_way_forward_after_an_hour_counts_no_hour_and_advises_no_rollback(
+    verb: Callable[[delivery.Context], delivery.Outcome],
+) -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    left_in(rehearsal, Phase.RETURNING, delivery.rehearse)
+    dev.clock.sleep(3600)
+    outcome = verb(rehearsal.context("dev"))
+    assert outcome.status == "completed"
+    assert "on its way forward already, to what stays live; the rehearsal was cut short" in outcome.text
+    assert (dev.weights, live_version(rehearsal), rehearsed(rehearsal)) == (NEW, "2.0.0", None)
+
+
+def test_who_waited_for_the_lease_does_not_count_the_wait() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    assert rehearsal.ledger.acquire(dev.place, rehearsal.context("dev", pid=9).owner, "slipway up", dev.clock.now())
+    delivery.rehearse(rehearsal.context("dev", pid=3, lease_wait_seconds=600))
+    kept = rehearsed(rehearsal)
+    assert kept
+    assert kept.back_seconds < 2
+
+
+def test_one_that_ended_and_was_not_told_is_told_before_the_next() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rehearsal.ledger, "put_history", die)
+        patch.setattr(rehearsal.ledger, "release_lease", keep_lease)
+        with pytest.raises(KilledError):
+            delivery.rehearse(rehearsal.context("dev", pid=DEAD))
+    rehearsal.dead.add(DEAD)
+    first = newest(rehearsal)
+    assert first.phase is Phase.COMPLETED
+    dev.notifications.clear()
+    delivery.rehearse(rehearsal.context("dev"))
+    assert first.id in [past.id for past in rehearsal.ledger.history(dev.place, 9)]
+    assert dev.notifications.count("on-rollout-completed") == 2
+
+
+def test_explain_says_that_one_that_turns_back_comes_before_the_way_back() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    rehearsal.environment("dev").behaviour["1.0.0"] = Behaviour(smoke_fault="500")
+    left_in(rehearsal, Phase.RETURNING, delivery.rehearse)
+    verbs = {verb.command: verb for verb in delivery.explain(rehearsal.context("dev")).verbs}
+    assert verbs["slipway rollback dev"].text == "ends the rehearsal, which is turning back, and goes back then"
 
 
 def test_abandoned_where_the_load_balancer_does_not_answer_is_repaired_later() -> None:

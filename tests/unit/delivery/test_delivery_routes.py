@@ -187,6 +187,10 @@ def refuse(_routes: Routes) -> None:
     raise OperationError("not authorised")
 
 
+def forget(_routes: Routes) -> None:
+    """The load balancer says yes, or somebody undoes it at once."""
+
+
 def test_abandoned_release_says_which_routes_are_left() -> None:
     rehearsal, dev = two_versions()
     left_in(rehearsal, Phase.BAKING)
@@ -210,6 +214,67 @@ def test_rules_that_cannot_be_made_are_asked_for_again_and_then_turn_the_release
         with pytest.raises(delivery.ReleaseRolledBackError, match="weights-not-confirmed: rule limit reached"):
             delivery.release(rehearsal.context("dev"))
     assert (dev.routes, dev.harm) == (NO_ROUTES, [])
+
+
+def test_rules_that_somebody_deletes_each_time_turn_the_release_back() -> None:
+    """It asked for them for ever: each answer was yes, and began the deadline anew."""
+    rehearsal, dev = two_versions()
+    dev.set_routes = forget  # type: ignore[method-assign]
+    with pytest.raises(delivery.ReleaseRolledBackError, match=r"weights-not-confirmed: .* did not keep routes to blue"):
+        delivery.release(rehearsal.context("dev"))
+    assert rehearsal.clock.monotonic() < 200
+    assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
+
+
+def test_rules_that_do_not_go_away_are_given_up_in_the_end_and_resumed() -> None:
+    rehearsal, dev = two_versions()
+    left_in(rehearsal, Phase.BAKING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dev, "set_routes", forget)
+        with pytest.raises(OperationError, match=r"(?s)tried for 900 s.*slipway resume dev"):
+            delivery.abort(rehearsal.context("dev"))
+    assert dev.weights == OLD
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.resume(rehearsal.context("dev"))
+    assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
+
+
+def test_rules_that_come_and_go_while_people_are_waited_for_are_only_made_again() -> None:
+    rehearsal, dev = two_versions(steps=[{"percent": 50, "approval": True}, 100], approvalSeconds=400)
+    gone: list[Any] = []
+
+    def delete(event: Event) -> None:
+        if "waits for approval" in event.text and rehearsal.clock.monotonic() > 100 * (len(gone) + 1):
+            gone.append(dev.routes)
+            dev.routes = NO_ROUTES
+
+    with pytest.raises(delivery.ReleaseRolledBackError, match="not-approved"):
+        delivery.release(watching(rehearsal, delete))
+    assert gone == [routes_to(Colour.BLUE)] * 4
+
+
+def test_rules_that_cannot_be_deleted_for_a_minute_keep_nobody_at_what_is_turned_back() -> None:
+    """It gave up after four seconds: people stayed with the bad release until somebody came."""
+    rehearsal, dev = two_versions()
+    dev.behaviour["2.0.0"] = Behaviour(error_ratio=0.5)
+
+    def throttle(event: Event) -> None:
+        if isinstance(event, PhaseEntered) and event.phase is Phase.RETURNING:
+            dev.routes_fault = "throttled"
+            since.append(rehearsal.clock.monotonic())
+
+    since: list[float] = []
+    sleep = dev.clock.sleep
+
+    def pass_time(seconds: float) -> None:
+        sleep(seconds)
+        if since and rehearsal.clock.monotonic() > since[0] + 60:
+            dev.routes_fault = ""
+
+    dev.clock.sleep = pass_time  # type: ignore[method-assign]
+    with pytest.raises(delivery.ReleaseRolledBackError, match="errors-above-limit"):
+        delivery.release(watching(rehearsal, throttle))
+    assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
 
 
 def test_routes_that_somebody_deleted_are_there_again_with_the_next_step() -> None:

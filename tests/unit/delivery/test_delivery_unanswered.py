@@ -10,10 +10,14 @@ import pytest
 from slipway.contract.steps import shares
 from slipway.delivery.analysis.judge import judge
 from slipway.delivery.analysis.unanswered import LONGEST_REQUEST_SECONDS, find_unanswered
+from slipway.delivery.dashboard.wording import seconds_left
 from slipway.delivery.model.analysis import Comparison, Measurement, Sample, VerdictKind
-from slipway.delivery.model.rollout import Phase, Reason, Rollout, Step
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout, Step
 from slipway.delivery.model.target import MetricSettings, RolloutSettings
-from slipway.delivery.testing.traffic import START, NoisyTraffic, analyse_rollout
+from slipway.delivery.narrating import narrate
+from slipway.delivery.planning import begin_rollout
+from slipway.delivery.ports import Place
+from slipway.delivery.testing.traffic import BEFORE, NEW, START, NoisyTraffic, analyse_rollout
 
 QUICK = RolloutSettings(steps=shares(10, 50, 100), bake_seconds=6, analysis_interval_seconds=2, max_error_ratio=0.01)
 STEPS = tuple(Step(percent=percent, bake_seconds=6, analyse=True) for percent in (10, 50, 100))
@@ -83,6 +87,29 @@ def test_pass_waits_and_a_failure_does_not() -> None:
     failed = judge([replace(measured(35, 540), comparisons=(broken,))], QUICK, STEPS)
     assert failed.kind is VerdictKind.FAIL
     assert not failed.unanswered
+
+
+@pytest.mark.parametrize(("candidate", "held"), [(35, True), (58, False)])
+def test_explain_says_for_what_a_bake_is_held_and_until_when(candidate: int, *, held: bool) -> None:
+    """It said: the end of the bake, and a time that had passed."""
+    began = begin_rollout(
+        kind=Kind.RELEASE,
+        place=Place(environment="dev", service="orders"),
+        actor="ada",
+        now=START,
+        wanted=BEFORE,
+        candidate=NEW,
+        settings=QUICK,
+    )
+    baking = replace(began, phase=Phase.BAKING, baking_since=START, measurements=(measured(candidate, 540),))
+    story = narrate(baking, None)
+    assert story.until == START + timedelta(seconds=66 if held else 6)
+    assert ("requests that are missing: prometheus: 35 requests" in story.waits_for) is held
+    assert seconds_left(baking, START + timedelta(seconds=6)) == (60 if held else 0)
+    late = QUICK.model_copy(update={"metric_delay_seconds": 120, "metric_period_seconds": 60})
+    if held:
+        until = narrate(replace(baking, settings=late), None).until
+        assert until == START + timedelta(seconds=240)
 
 
 def test_errors_that_are_only_told_hold_nothing() -> None:
