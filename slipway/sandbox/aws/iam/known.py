@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
+from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import _deserialize_ciphertext_blob
@@ -108,6 +109,26 @@ def secret_arn(secret: str, account: str, region: str) -> str:
             if secret.startswith("arn:")
             else f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{secret}-*"
         )
+
+
+def ec2_tags(resource: str, account: str, region: str) -> dict[str, str]:
+    """Of anything in EC2, by its id; addresses and endpoints are not among what moto lists."""
+    if account not in ec2_backends or region not in ec2_backends[account]:
+        return {}
+    found: dict[str, str] = ec2_backends[account][region].tags.get(resource, {})
+    return dict(found)
+
+
+def ec2_associated(association: str, account: str, region: str) -> list[str]:
+    """The ids of what an association of EC2 is between: a route table and its subnet, or an address."""
+    backend: Any = ec2_backends[account][region]
+    tables = [
+        (table.id, str(table.associations[association]))
+        for table in backend.route_tables.values()
+        if association in table.associations
+    ]
+    addresses = [each.allocation_id for each in backend.addresses if each.association_id == association]
+    return [*(part for pair in tables for part in pair), *addresses]
 
 
 def bucket_owner(bucket: str) -> str | None:

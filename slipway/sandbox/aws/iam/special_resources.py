@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlparse
@@ -207,7 +207,17 @@ def _partiql(call: ApiCall) -> list[Need]:
 
 
 def _ec2_tags(call: ApiCall) -> list[Need]:
-    ids = call.texts("Resources") or ["*"]
+    return _ec2_needs(call, call.texts("Resources") or ["*"])
+
+
+def _ec2_association(call: ApiCall) -> list[Need] | None:
+    """What is associated: IAM knows no association."""
+    named = known.ec2_associated(call.text("AssociationId"), call.serving_account, call.region)
+    named += [each for name in ("RouteTableId", "AllocationId") if (each := call.text(name))]
+    return _ec2_needs(call, list(dict.fromkeys(named))) or None
+
+
+def _ec2_needs(call: ApiCall, ids: Iterable[str]) -> list[Need]:
     base = f"arn:aws:ec2:{call.region}:{call.account}:"
     return [Need(f"ec2:{call.operation}", f"{base}{EC2_IDS.get(each.partition('-')[0], '*')}/{each}") for each in ids]
 
@@ -249,6 +259,9 @@ SPECIAL: Mapping[tuple[str, str], Special] = {
     ("dynamodb", "ExecuteTransaction"): _partiql,
     ("ec2", "CreateTags"): _ec2_tags,
     ("ec2", "DeleteTags"): _ec2_tags,
+    ("ec2", "DisassociateAddress"): _ec2_association,
+    ("ec2", "DisassociateRouteTable"): _ec2_association,
+    ("ec2", "ReplaceRouteTableAssociation"): _ec2_association,
     ("iam", ""): _iam,
     ("kms", ""): _kms,
     ("logs", ""): _logs,

@@ -28,6 +28,8 @@ def tags_of_resource(arn: str) -> Mapping[str, str]:
     if service == "iam":
         role = known.role(arn)
         return {str(pair["Key"]): str(pair["Value"]) for pair in role.tags.values()} if role else {}
+    if service == "ec2":
+        return known.ec2_tags(arn.rpartition("/")[2], account, region)
     if service == "s3":
         arn = arn.partition("/")[0]
         account = known.bucket_owner(arn.partition(":::")[2]) or ""

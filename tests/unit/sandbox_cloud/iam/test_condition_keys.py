@@ -13,6 +13,7 @@ from moto import mock_aws
 from slipway.sandbox.aws.iam.context import lookup_for
 from slipway.sandbox.aws.iam.requests import ApiCall, iam_prefix
 from slipway.sandbox.aws.iam.resources import needs_of
+from slipway.sandbox.aws.iam.tags import tags_of_resource
 
 ACCOUNT = "123456789012"
 TABLE = "ledger"
@@ -136,3 +137,38 @@ def make_table(aws: boto3.Session) -> None:
         GlobalSecondaryIndexes=[{"IndexName": "by-state", "KeySchema": index, "Projection": {"ProjectionType": "ALL"}}],  # type: ignore[typeddict-item]
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+def test_tags_of_an_address_and_of_an_endpoint_are_known(aws: boto3.Session) -> None:
+    ec2 = aws.client("ec2")
+    tags = [{"Key": "environment", "Value": "dev"}]
+
+    def tagged(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": tags}]
+
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", TagSpecifications=tagged("vpc-endpoint")
+    )["VpcEndpoint"]["VpcEndpointId"]
+    for kind, name in (("elastic-ip", address), ("vpc-endpoint", endpoint), ("vpc", "vpc-none")):
+        found = tags_of_resource(f"arn:aws:ec2:us-east-1:{ACCOUNT}:{kind}/{name}")
+        assert found == ({} if kind == "vpc" else {"environment": "dev"})
+
+
+def test_association_is_what_it_is_between(aws: boto3.Session) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    made = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    asked = ApiCall(
+        service="ec2",
+        prefix="ec2",
+        operation="DisassociateRouteTable",
+        region="us-east-1",
+        account=ACCOUNT,
+        parameters={"AssociationId": made},
+    )
+    base = f"arn:aws:ec2:us-east-1:{ACCOUNT}:"
+    assert [need.resource for need in needs_of(asked)] == [f"{base}route-table/{table}", f"{base}subnet/{subnet}"]
