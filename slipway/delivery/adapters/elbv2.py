@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from slipway.contract.routes import Match
@@ -67,7 +68,8 @@ class Elbv2LoadBalancer:
                 if (route := self._route_of(rule)) in missing:
                     missing.remove(route)
                 else:
-                    self._client.delete_rule(RuleArn=rule["RuleArn"])
+                    with suppress(self._client.exceptions.RuleNotFoundException):  # deleted by now
+                        self._client.delete_rule(RuleArn=rule["RuleArn"])
             for route in sorted(missing, key=lambda each: each.match):
                 self._make_rule(route)
             left = [self._route_of(rule) for rule in self._made_rules()]
@@ -122,9 +124,17 @@ class Elbv2LoadBalancer:
         made, arns = list[Any](), list(rules)
         for first in range(0, len(arns), MAXIMUM_TAGGED):
             asked = arns[first : first + MAXIMUM_TAGGED]
-            described = self._client.describe_tags(ResourceArns=asked)["TagDescriptions"]
-            made += [rules[each.get("ResourceArn", "")] for each in described if ROUTE_TAG in each.get("Tags", ())]
+            made += [
+                rules[each.get("ResourceArn", "")] for each in self._tags_of(asked) if ROUTE_TAG in each.get("Tags", ())
+            ]
         return made
+
+    def _tags_of(self, arns: Sequence[str]) -> Sequence[Any]:
+        """Of rules that are still there. One that was deleted may be listed for a while, and the whole question is refused for it."""
+        try:
+            return self._client.describe_tags(ResourceArns=arns)["TagDescriptions"]
+        except self._client.exceptions.RuleNotFoundException:
+            return [each for arn in arns for each in self._tags_of([arn])] if len(arns) > 1 else []
 
     def _make_rule(self, route: Route) -> None:
         """After the rules of others, which go on as they are."""

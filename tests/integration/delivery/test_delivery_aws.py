@@ -110,6 +110,29 @@ def test_routes_are_rules_of_their_own_and_the_rules_of_others_stay(
     assert {rule["RuleArn"] for rule in left} == {reference.test_rule_arn, *theirs}
 
 
+def test_routes_are_set_when_the_list_of_rules_has_deleted_ones(aws: boto3.Session, reference: LoadBalancerRef) -> None:
+    """Its lists are eventually consistent: issue 20442 of Terraform's AWS provider. moto keeps tags of deleted rules: scripted here."""
+    elb = aws.client("elbv2")
+    rules, gone = [f"{reference.listener_arn}/{number}" for number in (1, 2)], "RuleNotFound"
+    listed: dict[str, Any] = {
+        "Rules": [{"RuleArn": arn, "IsDefault": False, "Actions": [], "Conditions": []} for arn in rules]
+    }
+    tagged = {"Key": "slipway:route", "Value": "rollout"}
+    with Stubber(elb) as answers:
+        for first in (True, False):
+            answers.add_response("describe_rules", listed)
+            answers.add_client_error("describe_tags", gone, expected_params={"ResourceArns": rules})
+            answers.add_client_error("describe_tags", gone, expected_params={"ResourceArns": rules[:1]})
+            if first:
+                there = {"TagDescriptions": [{"ResourceArn": rules[1], "Tags": [tagged]}]}
+                answers.add_response("describe_tags", there, {"ResourceArns": rules[1:]})
+                answers.add_client_error("delete_rule", gone, expected_params={"RuleArn": rules[1]})
+            else:
+                answers.add_client_error("describe_tags", gone, expected_params={"ResourceArns": rules[1:]})
+        Elbv2LoadBalancer(reference, "us-east-1", elb).set_routes(frozenset())
+        answers.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(
     ("weights", "seen"),
     [
