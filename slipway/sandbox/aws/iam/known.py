@@ -122,13 +122,15 @@ def ec2_tags(resource: str, account: str, region: str) -> dict[str, str]:
 def ec2_associated(association: str, account: str, region: str) -> list[str]:
     """The ids of what an association of EC2 is between: a route table and its subnet, or an address."""
     backend: Any = ec2_backends[account][region]
-    tables = [
-        (table.id, str(table.associations[association]))
+    between = [
+        part
         for table in backend.route_tables.values()
-        if association in table.associations
+        if association in table.all_associations_ids
+        for part in (table.id, table._associations.get(association))
+        if part
     ]
     addresses = [each.allocation_id for each in backend.addresses if each.association_id == association]
-    return [*(part for pair in tables for part in pair), *addresses]
+    return [*between, *addresses]
 
 
 def bucket_owner(bucket: str) -> str | None:
