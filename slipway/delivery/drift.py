@@ -82,17 +82,31 @@ def repair_drift(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer | Non
     wanted = ctx.ledger.wanted(ctx.place)
     if balancer is None or not wanted.releases():
         return ""
+    # The weights first: rules that cannot be read must not keep them.
+    found = _repair_weights(ctx, keeper, balancer, wanted, read_weights(ctx, balancer))
     actual = read_traffic(ctx, balancer)
-    if _explains(None, actual, wanted):
-        return ""
-    tell(ctx, f"the load balancer has {_say(actual)}, the ledger says {wanted.weights}: setting that again")
-    if actual.weights != wanted.weights:
-        _set_weights(ctx, keeper, balancer, wanted)
+    found += _repair_weights(ctx, keeper, balancer, wanted, actual.weights)
     if actual.routes:
+        found.append(say_routes(actual.routes))
+        tell(ctx, f"the load balancer has {found[-1]}, and no rollout is under way: taking them away")
         keeper.confirm()
         balancer.set_routes(NO_ROUTES)
+    if not found:
+        return ""
     ctx.clock.sleep(ctx.cadence.settle_seconds)  # what comes next may take pods away
-    return f"the load balancer had {_say(actual)}, and has {wanted.weights} again"
+    return f"the load balancer had {', and '.join(found)}, and has {wanted.weights} again"
+
+
+def _repair_weights(
+    ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer, wanted: Wanted, actual: Weights | None
+) -> list[str]:
+    """What differed; empty when nothing did."""
+    if actual == wanted.weights:
+        return []
+    found = _say(BalancerState(weights=actual))
+    tell(ctx, f"the load balancer has {found}, the ledger says {wanted.weights}: setting that again")
+    _set_weights(ctx, keeper, balancer, wanted)
+    return [found]
 
 
 def _set_weights(ctx: Context, keeper: LeaseKeeper, balancer: LoadBalancer, wanted: Wanted) -> None:

@@ -140,11 +140,17 @@ class Elbv2LoadBalancer:
         """After the rules of others, which go on as they are."""
         if route.colour is None:
             raise ValueError("a route leads to a colour")
-        taken = {int(rule["Priority"]) for rule in self._rules() if not rule["IsDefault"]}
+        last = max((int(rule["Priority"]) for rule in self._rules() if not rule["IsDefault"]), default=0)
+        if last >= LARGEST_PRIORITY:
+            raise OperationError(
+                f"a rule of the listener has the last priority, {LARGEST_PRIORITY:,}: a route of `rollout.routes` has no place after it",
+                where=self._reference.listener_arn,
+                remedy="give that rule a lower number, or take `routes` out of the stack file",
+            )
         header: Any = {"HttpHeaderName": route.match.header, "Values": list(route.match.values)}
         self._client.create_rule(
             ListenerArn=self._reference.listener_arn,
-            Priority=min(max(taken, default=0) + 1, LARGEST_PRIORITY),
+            Priority=last + 1,
             Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
             Actions=[{"Type": "forward", "TargetGroupArn": self._reference.target_group(route.colour)}],
             Tags=[ROUTE_TAG],  # type: ignore[list-item]

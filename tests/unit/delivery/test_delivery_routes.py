@@ -366,3 +366,12 @@ def test_rules_are_within_the_limits_of_a_load_balancer() -> None:
 def test_refuses_a_route_that_the_load_balancer_would_not_take(routes: list[Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         settings(*routes)
+
+
+def test_weights_are_set_again_although_the_rules_cannot_be_read() -> None:
+    rehearsal, dev = two_versions()
+    delivery.release(rehearsal.context("dev"))
+    dev.weights, dev.routes_fault = OLD, "throttled"  # somebody moved them by hand
+    with pytest.raises(OperationError, match="throttled"):
+        delivery.resume(rehearsal.context("dev"))
+    assert dev.weights == NEW
