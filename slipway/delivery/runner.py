@@ -62,9 +62,10 @@ from slipway.delivery.model.decision import (
     SmokeTest,
     WriteWanted,
 )
-from slipway.delivery.model.observation import Health, Observation, Verdict
+from slipway.delivery.model.observation import BalancerState, Health, Observation, Verdict
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.route import say_routes
+from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.ports import Context, World
@@ -361,22 +362,37 @@ class Runner:
 
     def _observe(self, rollout: Rollout, verdict: Verdict | None) -> Observation:
         rule, ctx = RULES[rollout.phase], self._ctx
-        routes = rule.reads_routes and bool(rollout.settings.routes)
-        asks = rule.reads_balancer or routes
+        wanted, abort = ctx.ledger.wanted(ctx.place), ctx.ledger.abort_request(ctx.place, rollout.id)
         return Observation(
-            wanted=ctx.ledger.wanted(ctx.place),
+            wanted=wanted,
             asked=self._asked,
             verdict=verdict,
-            balancer=self._world.balancer.read(test=rule.reads_test, routes=routes) if asks else None,
+            balancer=self._read_balancer(rollout, wanted, urgent=abort is not None),
             health=self._health(rollout) if rule.reads_health else None,
             sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},
-            abort=ctx.ledger.abort_request(ctx.place, rollout.id),
+            abort=abort,
             pause=self._said(rollout, Topic.PAUSE),
             approval=self._said(rollout, Topic.APPROVAL),
             skip=self._said(rollout, Topic.SKIP) if rollout.phase is Phase.BAKING else None,
             superseded=self._superseded(rollout),
             barred=gates_against_retry(ctx, rollout) if retry_due(rollout, ctx.clock.now()) else None,
         )
+
+    def _read_balancer(self, rollout: Rollout, wanted: Wanted, *, urgent: bool) -> BalancerState | None:
+        rule = RULES[rollout.phase]
+        settling = rollout.phase is Phase.SETTLING
+        # That the new release is live stands in the ledger before anything waits for rules.
+        routes = (
+            rule.reads_routes and bool(rollout.settings.routes) and not (settling and wanted.live != rollout.colour)
+        )
+        if not rule.reads_balancer and not routes:
+            return None
+        try:
+            return self._world.balancer.read(test=rule.reads_test, routes=routes)
+        except SlipwayError:
+            if settling and urgent:  # the way back, which needs this rollout's end: it takes the rules away itself
+                return None
+            raise
 
     def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
         if rollout.kind is not Kind.RELEASE or rollout.phase not in LISTENING:

@@ -375,3 +375,16 @@ def test_weights_are_set_again_although_the_rules_cannot_be_read() -> None:
     with pytest.raises(OperationError, match="throttled"):
         delivery.resume(rehearsal.context("dev"))
     assert dev.weights == NEW
+
+
+def test_traffic_goes_back_from_a_release_that_settles_although_the_rules_cannot_be_read() -> None:
+    """The rollback failed before it moved anything."""
+    rehearsal, dev = two_versions()
+    left_in(rehearsal, Phase.SETTLING)
+    dev.routes_fault = "throttled"
+    with pytest.raises(OperationError, match="throttled"):  # the rules are left, which is said
+        delivery.rollback(rehearsal.context("dev"))
+    assert dev.weights == OLD
+    dev.routes_fault = ""
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert not dev.routes
