@@ -45,7 +45,7 @@ BAD = {
         LISTING,
         '        if __import__("random").random() < 0.3:\n            raise RuntimeError("bad on purpose")\n',
     ),
-    "latency": (LISTING, '        await __import__("asyncio").sleep(1.5)\n'),
+    "latency": (LISTING, '        await __import__("asyncio").sleep(3)\n'),  # the stack file allows 2 s
     "hanging": (
         LISTING,
         '        if __import__("random").random() < 0.3:\n            await __import__("asyncio").sleep(3600)\n',
