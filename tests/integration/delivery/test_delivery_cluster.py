@@ -48,6 +48,8 @@ class ClusterStandIn:
     jobs: dict[str, Any] = field(default_factory=dict)
     created: list[Any] = field(default_factory=list)
     deployments: dict[str, Any] = field(default_factory=dict)
+    said: str = "Running upgrade 0001 -> 0002"
+    """What Jobs write that end well."""
     log: str = ""
     scalers: dict[str, Any] = field(default_factory=dict)
     patches: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -61,7 +63,7 @@ class ClusterStandIn:
         name = body["metadata"]["name"]
         ending = self.endings.pop(0) if self.endings else ""
         self.created.append(body)
-        self.log = ending or "Running upgrade 0001 -> 0002"
+        self.log = ending or self.said
         failed = {
             "type": "Failed",
             "status": "True",
@@ -161,6 +163,14 @@ def cluster(stand_in: ClusterStandIn, monkeypatch: pytest.MonkeyPatch) -> Kubern
         replicas=Replicas(minimum=2, maximum=40),
         maximum_nodes=3,
     )
+
+
+def test_job_that_writes_nothing_ends_well(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
+    """The client answers None for an empty log: a bug was reported while a Job had not written yet."""
+    stand_in.said = ""
+    told: list[str] = []
+    cluster.migrate(RELEASE, REVISIONS, told.append)
+    assert not any("upgrade" in line for line in told)
 
 
 def test_migration_runs_as_one_job_and_its_log_is_told(cluster: KubernetesCluster, stand_in: ClusterStandIn) -> None:
