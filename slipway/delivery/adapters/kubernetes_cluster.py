@@ -307,7 +307,7 @@ class KubernetesCluster:
         for pod in sorted(pods.items, key=lambda each: str(each.metadata.creation_timestamp or "")):
             # A pod that never started has no log; why it did not is the Job's condition.
             with suppress(ApiException):
-                text: str | None = core.read_namespaced_pod_log(  # None: it has written nothing yet
+                text: str | None = core.read_namespaced_pod_log(  # None: the pod has no node yet
                     pod.metadata.name, self._namespace, tail_lines=last, _request_timeout=CALL_TIMEOUT_SECONDS
                 )
                 lines += (text or "").splitlines()
