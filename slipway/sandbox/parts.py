@@ -151,6 +151,7 @@ class Parts:
             self._try("databases", keep_instances)
             self._try("names", self._names.refresh)
             self._try("networks", self._clusters.close_networks)
+            self._try("clusters that are gone", self._detach_gone)
             if "clusters" in self.faults or self._some_process_ended():
                 self._try("clusters", self._resume_clusters)
 
@@ -189,6 +190,11 @@ class Parts:
         if name in self._attached:
             self._attached.discard(name)
             self._traffic.detach_cluster(name)
+
+    def _detach_gone(self) -> None:
+        """A cluster that was removed while it was being resumed is attached once more after its end."""
+        for name in self._attached - set(self._clusters.names()):
+            self._detach(name)
 
     def _try(self, part: str, action: Callable[[], object]) -> None:
         try:
