@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Watched:
     list_all: Callable[..., Any]
     """The client's method that lists it."""
     arguments: tuple[str, ...] = ()
+    counts: Callable[[Mapping[str, Any]], bool] = lambda _found: True
+    """Whether changes of this one matter, as plain data: no round is run for others."""
 
 
 class ClusterFollower:
@@ -93,8 +95,12 @@ class ClusterFollower:
 
     def services(self) -> list[dict[str, Any]]:
         """Every Service of the cluster, as plain data."""
-        response: Any = self._core.list_service_for_all_namespaces(
-            resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
+        return self.plain(self._core.list_service_for_all_namespaces)
+
+    def plain(self, list_all: Callable[..., Any], *arguments: str) -> list[dict[str, Any]]:
+        """What this method of the client lists, as plain data."""
+        response: Any = list_all(
+            *arguments, resource_version=FROM_CACHE, _preload_content=False, _request_timeout=CALL_TIMEOUT_SECONDS
         )
         return json.loads(response.data)["items"]
 
@@ -144,7 +150,8 @@ class ClusterFollower:
         """Only wakes the reconciler; it reads everything anew, so a lost event costs time and nothing else."""
         while not self._stopping.is_set():
             try:
-                for _ in kubernetes_watch.Watch().stream(
+                event: Any
+                for event in kubernetes_watch.Watch().stream(
                     watched.list_all,
                     *watched.arguments,
                     resource_version=FROM_CACHE,
@@ -153,7 +160,8 @@ class ClusterFollower:
                 ):
                     if self._stopping.is_set():
                         return
-                    self._changed.set()
+                    if watched.counts(event["raw_object"]):
+                        self._changed.set()
             except Exception as error:  # noqa: BLE001
                 # Whatever ends a watch, it begins again; the resync covers the time between.
                 log.debug("watch ended", cluster=self._cluster, watched=watched.name, error=str(error))

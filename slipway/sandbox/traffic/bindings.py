@@ -1,4 +1,4 @@
-"""TargetGroupBindings of one cluster: pods that are ready are targets, all others are not.
+"""TargetGroupBindings of one cluster: pods that are ready, but for their readiness gates, are targets; all others are not.
 
 Source: "TargetGroupBinding" (AWS Load Balancer Controller documentation). As there, targets that somebody else registered in the
 same target group are left alone.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,16 @@ from slipway.log import get_logger
 from slipway.sandbox.following import CALL_TIMEOUT_SECONDS, FROM_CACHE, ClusterFollower, Watched
 from slipway.sandbox.traffic.binding_resource import APIS, PLURAL, BindingApi
 from slipway.sandbox.traffic.endpoints import Wanted, wanted_targets
+from slipway.sandbox.traffic.health import TargetHealth
 from slipway.sandbox.traffic.model import Target
+from slipway.sandbox.traffic.pod_conditions import Gate, PodConditions
+from slipway.sandbox.traffic.readiness import (
+    condition_type,
+    gates_for,
+    gates_of,
+    has_ready_containers,
+    ready_but_for_gates,
+)
 
 INSTALL_TIMEOUT_SECONDS = 20
 SLICES = ("discovery.k8s.io", "v1", "endpointslices")
@@ -40,6 +49,10 @@ class TargetRegistry(Protocol):
         """What is registered now, by whomever."""
         ...
 
+    def health(self, arn: str, targets: Collection[Target]) -> Mapping[Target, TargetHealth]:
+        """Of these targets; nothing when there is no such target group."""
+        ...
+
 
 class BindingController(ClusterFollower):
     """Registers and deregisters the pods of one cluster. What it registered is kept in a file: a restart forgets nothing."""
@@ -56,12 +69,25 @@ class BindingController(ClusterFollower):
         self._registry = registry
         self._record = record
         self._owned = _read_record(record)
+        self._conditions = PodConditions(self._core, registry.health, self._pods_of)
 
     def watched(self) -> list[Watched]:
-        """Bindings, and the endpoints of the Services that they name."""
+        """Bindings, the endpoints of the Services that they name, and pods with gates: endpoints tell nothing of their containers."""
         list_all = self._custom.list_cluster_custom_object
         kinds = [*((api.group, api.version, PLURAL) for api in self._apis), SLICES]
-        return [Watched(".".join((kind[2], kind[0])), list_all, kind) for kind in kinds]
+        pods = Watched("pods", self._core.list_pod_for_all_namespaces, counts=lambda pod: bool(gates_of(pod)))
+        return [*(Watched(".".join((kind[2], kind[0])), list_all, kind) for kind in kinds), pods]
+
+    def on_health_change(self, arn: str) -> None:
+        """Pods may wait for the health of a target of this target group."""
+        if arn in self._owned:
+            self._changed.set()
+
+    def gates_of_new_pod(self, group: str, namespace: str, labels: Mapping[str, str]) -> list[str]:
+        """The readiness gates of a pod, by the bindings of this API group. Raises ApiException, or HTTPError of urllib3."""
+        if group not in self.groups or not (bindings := self._list(group, APIS[group].version, PLURAL, namespace)):
+            return []
+        return gates_for(labels, group, bindings, self.plain(self._core.list_namespaced_service, namespace))
 
     def start(self) -> None:
         """Install the resource and follow it. Waits a while for the resource, so that the first binding finds it."""
@@ -103,23 +129,39 @@ class BindingController(ClusterFollower):
             time.sleep(0.1)
 
     def reconcile(self) -> None:
-        """Register what is ready, deregister what is not."""
+        """Register what is ready, deregister what is not, and tell pods that wait for it."""
         found = [(api, binding) for api in self._apis for binding in self._list(api.group, api.version, PLURAL)]
         services: list[dict[str, Any]] = []
         slices: list[dict[str, Any]] = []
         if found:
             slices = self._list(*SLICES)
             services = self.services()
-        wanted = [wanted_targets(binding, services, slices) for _, binding in found]
+        pods = [pod for name in sorted({_namespace(binding) for _, binding in found}) for pod in self._pods_of(name)]
+        running = self._ready_but_for_gates(pods)
+        wanted = [wanted_targets(binding, services, slices, running) for _, binding in found]
         self._converge(wanted)
         for (api, binding), result in zip(found, wanted, strict=True):
             if not result.problem:
                 self._observe(api, binding)
+        gates = [
+            Gate(_namespace(binding), condition_type(api.group, binding["metadata"]["name"])) for api, binding in found
+        ]
+        self._conditions.renew(dict(zip(gates, wanted, strict=True)), {pod["metadata"]["uid"]: pod for pod in pods})
 
-    def _list(self, group: str, version: str, plural: str) -> list[dict[str, Any]]:
-        found: Any = self._custom.list_cluster_custom_object(
-            group, version, plural, resource_version=FROM_CACHE, _request_timeout=CALL_TIMEOUT_SECONDS
-        )
+    def _ready_but_for_gates(self, pods: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+        candidates = [pod for pod in pods if has_ready_containers(pod)]
+        return ready_but_for_gates(candidates, self.plain(self._core.list_node)) if candidates else frozenset()
+
+    def _pods_of(self, namespace: str) -> list[dict[str, Any]]:
+        return self.plain(self._core.list_namespaced_pod, namespace)
+
+    def _list(self, group: str, version: str, plural: str, namespace: str = "") -> list[dict[str, Any]]:
+        """Of all namespaces, or of one."""
+        options: dict[str, Any] = {"resource_version": FROM_CACHE, "_request_timeout": CALL_TIMEOUT_SECONDS}
+        if namespace:
+            found: Any = self._custom.list_namespaced_custom_object(group, version, namespace, plural, **options)
+        else:
+            found = self._custom.list_cluster_custom_object(group, version, plural, **options)
         return found["items"]
 
     def _converge(self, wanted: Sequence[Wanted]) -> None:
@@ -185,6 +227,10 @@ class BindingController(ClusterFollower):
         except ApiException as error:
             if error.status != 404:
                 raise
+
+
+def _namespace(binding: Mapping[str, Any]) -> str:
+    return binding["metadata"]["namespace"]
 
 
 def _read_record(path: Path) -> dict[str, frozenset[Target]]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.world import world
+from slipway.sandbox.traffic.health import TargetHealth
 from slipway.sandbox.traffic.model import Target
 
 
 class MotoRegistry:
     """Implements `bindings.TargetRegistry`."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        """`changed`: makes the new state effective; called without the API's lock."""
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        health: Callable[[str, Collection[Target]], Mapping[Target, TargetHealth]],
+    ) -> None:
+        """`changed`: makes the new state effective; called without the API's lock. `health`: what the state says of targets."""
         self._changed = changed
+        self._health = health
+
+    def health(self, arn: str, targets: Collection[Target]) -> Mapping[Target, TargetHealth]:
+        """Of these targets; nothing when there is no such target group."""
+        return self._health(arn, targets)
 
     def registered(self, arn: str) -> frozenset[Target]:
         """What is registered now; nothing when there is no such target group."""

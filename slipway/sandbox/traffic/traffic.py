@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from slipway.errors import SlipwayError
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from slipway.errors import OperationError, SlipwayError
 from slipway.log import get_logger
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.processes import ProcessTable
@@ -16,7 +19,7 @@ from slipway.sandbox.traffic.bindings import BindingController
 from slipway.sandbox.traffic.checker import Checker
 from slipway.sandbox.traffic.counting import Counter
 from slipway.sandbox.traffic.data_plane import DataPlane
-from slipway.sandbox.traffic.health import Outcome
+from slipway.sandbox.traffic.health import Outcome, TargetHealth
 from slipway.sandbox.traffic.http_delivery import HttpDelivery
 from slipway.sandbox.traffic.metrics import Metrics, Pace
 from slipway.sandbox.traffic.model import Plan, Target
@@ -58,7 +61,7 @@ class Traffic:
         self._metrics = Metrics()
         self._counter = Counter(self._metrics, lambda: self._plan)
         self._request_log = RequestLog(self._files.log_pipe, self._counter.count_request)
-        self._registry = MotoRegistry(self._converge)
+        self._registry = MotoRegistry(self._converge, self._health_of)
         self._delivery = HttpDelivery()
         self._controllers: dict[str, BindingController] = {}
 
@@ -122,6 +125,18 @@ class Traffic:
         if controller := self._controllers.pop(name, None):
             controller.withdraw()
 
+    def readiness_gates(self, cluster: str, group: str, namespace: str, labels: Mapping[str, str]) -> list[str]:
+        """The gates that a new pod gets by the cluster's TargetGroupBindings of this API group; none where it does not serve that.
+
+        Raises OperationError when the cluster does not answer.
+        """
+        if (controller := self._controllers.get(cluster)) is None:
+            return []
+        try:
+            return controller.gates_of_new_pod(group, namespace, labels)
+        except (ApiException, HTTPError, OSError) as error:
+            raise OperationError(f"the bindings of {cluster} cannot be read: {error}") from error
+
     @property
     def pace(self) -> Pace:
         """When the metrics of load balancers can be read."""
@@ -145,6 +160,10 @@ class Traffic:
         """Health of the targets `asked` for, or of all; an unknown target group has none."""
         group = load_plan(self.address_of).target_groups.get(arn)
         return self._targets.rows(group, asked) if group else []
+
+    def _health_of(self, arn: str, targets: Collection[Target]) -> Mapping[Target, TargetHealth]:
+        group = self._plan.target_groups.get(arn)
+        return {row.target: row.health for row in self._targets.rows(group, targets)} if group and targets else {}
 
     def _converge(self) -> None:
         with self._lock:
@@ -176,6 +195,8 @@ class Traffic:
             (row,) = self._targets.rows(self._plan.target_groups[arn], [target])
             log.info("target health", group=arn.rpartition(":")[2], target=target.key, state=row.health.state)
             self._apply()
+        for controller in list(self._controllers.values()):
+            controller.on_health_change(arn)
 
     def _supervise(self) -> None:
         while not self._stopping.wait(SUPERVISE_SECONDS):

@@ -51,6 +51,20 @@ def test_pods_are_no_targets_when_not_ready_or_terminating() -> None:
     assert wanted_targets(_binding(), [_service()], [item]).targets == {Target("10.90.0.7", 8080)}
 
 
+def test_pods_that_wait_for_readiness_gates_only_are_targets() -> None:
+    waits, starts, goes = (
+        {
+            **_endpoint(f"10.90.0.{number}", ready=False, terminating=uid == "goes"),
+            "targetRef": {"kind": "Pod", "uid": uid},
+        }
+        for number, uid in enumerate(("waits", "starts", "goes"))
+    )
+    result = wanted_targets(_binding(), [_service()], [_slice(waits, starts, goes)], {"waits", "goes"})
+    assert result.targets == {Target("10.90.0.0", 8080)}
+    assert result.pods == {Target("10.90.0.0", 8080): "waits"}
+    assert result.served
+
+
 def test_pods_are_no_targets_when_of_another_service_namespace_or_family() -> None:
     endpoint = _endpoint("10.90.0.5", ready=True)
     slices = [
@@ -100,6 +114,10 @@ class _Registry:
         del arn
         self.targets = (self.targets | set(add)) - set(remove)
         return True
+
+    def health(self, arn: str, targets: Any) -> dict[Target, Any]:
+        del arn, targets
+        return {}
 
 
 def test_restarted_controller_removes_only_what_it_registered(tmp_path: Path) -> None:
