@@ -61,7 +61,7 @@ class Parts:
         self._access = DatabaseAccess(self._clusters)
         self._names = MachineNames(HostsFile())
         self._admission = AwsServer(
-            admission_application(API_SERVER_ACCOUNT),
+            admission_application(API_SERVER_ACCOUNT, gates=self._traffic.readiness_gates),
             [LOOPBACK],
             ADMISSION_PORT,
             tls=server_context(admission_pki(paths)),

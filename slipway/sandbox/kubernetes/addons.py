@@ -1,4 +1,4 @@
-"""What every cluster runs from the start: roles for EKS access policies, DNS, the metrics that autoscaling needs, and pod identity."""
+"""What every cluster has from the start: roles for EKS access policies, DNS, the metrics that autoscaling needs, and webhooks for pods."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def render_pod_identity(layout: ClusterLayout, authority_pem: bytes) -> str:
     )
 
 
+def render_readiness_gates(layout: ClusterLayout, authority_pem: bytes) -> str:
+    """The webhooks that have pods wait for load balancers. `authority_pem`: of their certificate."""
+    return Template((MANIFESTS_FOLDER / "readiness-gates.yaml").read_text()).substitute(
+        url=f"https://{LOOPBACK}:{ADMISSION_PORT}/readiness-gates",
+        cluster=layout.name,
+        authority=base64.b64encode(authority_pem).decode(),
+    )
+
+
 def render_addons(layout: ClusterLayout, admission_authority: bytes) -> str:
     """The manifests of all of them."""
     parts = [
@@ -53,6 +62,7 @@ def render_addons(layout: ClusterLayout, admission_authority: bytes) -> str:
         render_coredns(layout, has_upstream=bool(machine_nameservers())),
         render_metrics_server(),
         render_pod_identity(layout, admission_authority),
+        render_readiness_gates(layout, admission_authority),
     ]
     return "\n---\n".join(parts)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from slipway.sandbox.aws.eks.pod_admission import FOLDER, VOLUME, identity_patches, review_pod, variables
+from slipway.sandbox.aws.eks.pod_admission import (
+    FOLDER,
+    VOLUME,
+    gate_patches,
+    identity_patches,
+    review_gates,
+    review_pod,
+    variables,
+)
 
 REGION = "eu-west-1"
 POD: dict[str, Any] = {
@@ -78,3 +87,37 @@ def test_only_pods_of_an_account_with_an_association_are_changed(account: str, i
     patches: list[dict[str, Any]] = json.loads(base64.b64decode(answer["patch"])) if "patch" in answer else []
     assert bool(patches) == is_patched
     assert bool(patched(pod, patches)["spec"].get("volumes")) == is_patched
+
+
+@pytest.mark.parametrize(
+    ("present", "gates", "expected"),
+    [
+        (None, ["a.example/blue", "a.example/green"], ["a.example/blue", "a.example/green"]),
+        (["mine.example/x"], ["a.example/blue"], ["mine.example/x", "a.example/blue"]),
+        (["a.example/blue"], ["a.example/blue"], ["a.example/blue"]),
+        (["a.example/other"], [], ["a.example/other"]),
+    ],
+)
+def test_readiness_gates_are_added_beside_those_that_the_pod_has(
+    present: list[str] | None, gates: list[str], expected: list[str]
+) -> None:
+    spec = {} if present is None else {"readinessGates": [{"conditionType": gate} for gate in present]}
+
+    after = patched({"spec": spec}, list(gate_patches({"spec": spec}, gates)))["spec"]["readinessGates"]
+
+    assert [gate["conditionType"] for gate in after] == expected
+
+
+def test_gates_follow_from_namespace_and_labels_of_the_pod() -> None:
+    def gates_of(namespace: str, labels: Mapping[str, str]) -> list[str]:
+        return ["a.example/blue"] if (namespace, labels.get("app")) == ("shop", "orders") else []
+
+    def patches(namespace: str, metadata: dict[str, Any]) -> bool:
+        pod = {"metadata": metadata, "spec": {"containers": []}}
+        answer = review_gates({"request": {"uid": "1", "namespace": namespace, "object": pod}}, gates_of)["response"]
+        assert (answer["allowed"], answer["uid"]) == (True, "1")
+        return "patch" in answer
+
+    assert patches("shop", {"labels": {"app": "orders"}})
+    assert not patches("elsewhere", {"labels": {"app": "orders"}})
+    assert not patches("shop", {})

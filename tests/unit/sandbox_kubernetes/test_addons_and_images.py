@@ -8,7 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from slipway.sandbox.kubernetes.addons import render_access, render_coredns, render_metrics_server, render_pod_identity
+from slipway.sandbox.kubernetes.addons import (
+    render_access,
+    render_coredns,
+    render_metrics_server,
+    render_pod_identity,
+    render_readiness_gates,
+)
 from slipway.sandbox.kubernetes.images import write_scratch_image
 from slipway.sandbox.kubernetes.layout import ClusterLayout
 from slipway.sandbox.paths import SandboxPaths
@@ -57,6 +63,18 @@ def test_webhook_of_pod_identity_asks_the_machine_about_this_cluster() -> None:
 
     assert webhook["clientConfig"] == {"url": "https://127.0.0.1:4569/pod-identity/dev", "caBundle": "UEVN"}
     assert (webhook["failurePolicy"], webhook["rules"][0]["operations"]) == ("Ignore", ["CREATE"])
+
+
+def test_webhooks_of_readiness_gates_are_asked_about_namespaces_with_their_label() -> None:
+    webhooks = yaml.safe_load(render_readiness_gates(CLUSTER, b"PEM"))["webhooks"]
+
+    assert {hook["clientConfig"]["url"]: hook["namespaceSelector"] for hook in webhooks} == {
+        f"https://127.0.0.1:4569/readiness-gates/{group}/dev": {
+            "matchLabels": {f"{group}/pod-readiness-gate-inject": "enabled"}
+        }
+        for group in ("elbv2.k8s.aws", "eks.amazonaws.com")
+    }
+    assert {hook["failurePolicy"] for hook in webhooks} == {"Ignore"}
 
 
 def test_image_is_the_same_byte_for_byte_when_made_again(tmp_path: Path) -> None:

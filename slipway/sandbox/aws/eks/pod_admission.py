@@ -1,6 +1,7 @@
-"""What a pod's containers get so that AWS's SDKs find EKS Pod Identity: pure, from an AdmissionReview to its answer.
+"""What new pods get: pure, from an AdmissionReview to its answer.
 
-As EKS's webhook does it, and with the sandbox's endpoint. What a container already has is left alone.
+What AWS's SDKs need to find EKS Pod Identity, as EKS's webhook does it, with the sandbox's endpoint; and readiness gates, as the AWS Load
+Balancer Controller's. What a pod already has is left alone.
 """
 
 from __future__ import annotations
@@ -23,16 +24,37 @@ DEFAULT_ACCOUNT = "default"
 RegionOf = Callable[[str, str], str | None]
 """From namespace and service account to the region of its association; None: it has none."""
 
+GatesOf = Callable[[str, Mapping[str, str]], Sequence[str]]
+"""From namespace and labels of a pod to the conditions that it is to wait for."""
+
 
 def review_pod(review: Mapping[str, Any], region_of: RegionOf) -> dict[str, Any]:
     """Admit the pod, with patches if its service account has an association."""
     request: Mapping[str, Any] = review["request"]
     pod: Mapping[str, Any] = request["object"]
-    answer: dict[str, Any] = {"uid": request["uid"], "allowed": True}
     # The API server fills in the default service account before webhooks are asked.
     account = pod["spec"].get("serviceAccountName") or DEFAULT_ACCOUNT
     region = region_of(str(request["namespace"]), str(account))
-    patches = list(identity_patches(pod, region)) if region else []
+    return _admitted(request, list(identity_patches(pod, region)) if region else [])
+
+
+def review_gates(review: Mapping[str, Any], gates_of: GatesOf) -> dict[str, Any]:
+    """Admit the pod, with the readiness gates that it lacks."""
+    request: Mapping[str, Any] = review["request"]
+    pod: Mapping[str, Any] = request["object"]
+    gates = gates_of(str(request["namespace"]), pod["metadata"].get("labels") or {})
+    return _admitted(request, list(gate_patches(pod, gates)))
+
+
+def gate_patches(pod: Mapping[str, Any], gates: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The JSON patches (RFC 6902) of one pod."""
+    present: list[dict[str, str]] = pod["spec"].get("readinessGates") or []
+    missing = [gate for gate in gates if gate not in {each["conditionType"] for each in present}]
+    return _appended("/spec/readinessGates", present, [{"conditionType": gate} for gate in missing])
+
+
+def _admitted(request: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"uid": request["uid"], "allowed": True}
     if patches:
         answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patches).encode()).decode()}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}

@@ -1,4 +1,4 @@
-"""The ways to EKS Pod Identity: the EKS Auth API, the agent that pods ask, and the webhook that API servers ask about new pods."""
+"""The ways to EKS Pod Identity: the EKS Auth API, the agent that pods ask; and the webhooks that API servers ask about new pods."""
 
 # moto is not typed strictly, and offers no public way to some things.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -7,21 +7,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from slipway.errors import SlipwayError
 from slipway.sandbox.aws.answers import Answer, Environ, json_answer
 from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.eks.models import find_cluster
-from slipway.sandbox.aws.eks.pod_admission import AUDIENCE, CREDENTIALS_PATH, review_pod
+from slipway.sandbox.aws.eks.pod_admission import AUDIENCE, CREDENTIALS_PATH, RegionOf, review_gates, review_pod
 from slipway.sandbox.aws.eks.pod_identity import PodIdentityError, assume_role_for_pod, find_association
 from slipway.sandbox.aws.guard import user_refusal
 from slipway.sandbox.aws.world import world
 
-ADMISSION_PREFIX = "/pod-identity/"
+ADMISSION_PREFIX, GATES_PREFIX = "/pod-identity/", "/readiness-gates/"
 MAXIMUM_REVIEW_BYTES = 3 << 20
 """The API server's own limit of an object in etcd is 1.5 MiB; a review has it once or twice."""
+
+BindingGates = Callable[[str, str, str, Mapping[str, str]], Sequence[str]]
+"""From cluster, API group of bindings, namespace and labels of a pod to its readiness gates. Raises SlipwayError."""
 
 
 def assume_role_for_pod_identity(request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
@@ -76,33 +80,47 @@ def agent_route(environ: Environ) -> Answer:
     )
 
 
-def admission_application(*accounts: str) -> Callable[[Environ, Callable[..., Any]], Iterable[bytes]]:
-    """WSGI, at an address of its own: POST /pod-identity/<cluster>, an AdmissionReview. `accounts`: of API servers."""
+def admission_application(
+    *accounts: str, gates: BindingGates = lambda _cluster, _group, _namespace, _labels: ()
+) -> Callable[[Environ, Callable[..., Any]], Iterable[bytes]]:
+    """WSGI, at an address of its own, by POST of an AdmissionReview. `accounts`: of API servers.
+
+    /pod-identity/<cluster>, and /readiness-gates/<API group>/<cluster> for namespaces that have the group's label.
+    """
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, headers, chunks = user_refusal(environ, *accounts) or _review(environ)
+        status, headers, chunks = user_refusal(environ, *accounts) or _review(environ, gates)
         start_response(status, headers)
         return chunks
 
     return application
 
 
-def _review(environ: Environ) -> Answer:
-    cluster = str(environ["PATH_INFO"]).removeprefix(ADMISSION_PREFIX)
+def _review(environ: Environ, gates: BindingGates) -> Answer:
+    path = str(environ["PATH_INFO"])
     body = read_body(environ, MAXIMUM_REVIEW_BYTES)
     if environ["REQUEST_METHOD"] != "POST" or body is None:
         return json_answer({"error": "send an AdmissionReview by POST"}, "400 Bad Request")
+    try:
+        review = json.loads(body)
+        if path.startswith(GATES_PREFIX):
+            group, _, cluster = path.removeprefix(GATES_PREFIX).partition("/")
+            return json_answer(review_gates(review, lambda namespace, labels: gates(cluster, group, namespace, labels)))
+        return json_answer(review_pod(review, _regions(path.removeprefix(ADMISSION_PREFIX))))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return json_answer({"error": f"not an AdmissionReview of a pod: {error!r}"}, "400 Bad Request")
+    except SlipwayError as error:
+        return json_answer({"error": str(error)}, "503 Service Unavailable")
 
+
+def _regions(cluster: str) -> RegionOf:
     def region_of(namespace: str, service_account: str) -> str | None:
         found = find_cluster(cluster)
         if found is None or find_association(found[0], cluster, namespace, service_account) is None:
             return None
         return found[0].region_name
 
-    try:
-        return json_answer(review_pod(json.loads(body), region_of))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return json_answer({"error": f"not an AdmissionReview of a pod: {error!r}"}, "400 Bad Request")
+    return region_of
 
 
 def _refusal(error: PodIdentityError) -> tuple[int, dict[str, str], str]:
