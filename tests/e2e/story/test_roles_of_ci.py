@@ -57,6 +57,7 @@ class Job:
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
             "AWS_SESSION_TOKEN": keys["SessionToken"],
+            "AWS_CREDENTIAL_EXPIRATION": keys["Expiration"].isoformat(),
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -97,7 +98,7 @@ def test_environment_goes_and_comes_by_the_deploy_role_and_by_no_right_less(slip
 
     refused = preview.run("up", "dev", "--yes")
     assert refused.returncode != 0
-    assert "AccessDenied" in refused.stdout + refused.stderr
+    assert "slipway-preview-dev/job is not authorized to perform" in refused.stdout + refused.stderr
 
     poorer = Job(slipway, "slipway-deploy-dev", "rds:CreateDBInstance").run("up", "dev", "--yes")
     assert poorer.returncode != 0

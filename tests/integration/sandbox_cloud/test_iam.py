@@ -481,3 +481,10 @@ def test_web_identity_takes_the_role_that_trusts_its_audience_and_subject(
     ):
         assert refusal(assume, token=token)[0] == code
     assert refusal(assume, token=issuer.token(), arn=other)[0] == "AccessDenied"
+
+
+def test_what_stands_in_a_path_reaches_the_service(identities: Identities) -> None:
+    """moto finds it while it looks for the operation, which is fixed for those who are judged: a role's cluster was called None."""
+    zone = identities.owner("route53").create_hosted_zone(Name="example.com", CallerReference="one")["HostedZone"]
+    found = identities.user(allow("route53:GetHostedZone"))("route53").get_hosted_zone(Id=zone["Id"])
+    assert found["HostedZone"]["Name"] == "example.com."

@@ -56,7 +56,10 @@ def _setup_judged(self: BaseResponse, request: Any, *arguments: Any, **named: An
 
 def _judged_action(self: BaseResponse) -> str:
     call = _judged(self.normalized_request)
-    return call.operation if call else _get_action(self)
+    if call is None:
+        return _get_action(self)
+    self.uri_match = dict(call.in_path)  # which moto finds while it looks for the operation
+    return call.operation
 
 
 def _judged_account(self: BaseResponse) -> str:

@@ -63,6 +63,8 @@ class ApiCall:
     """In which it runs, and what it names is; the caller's unless it names something of another's."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/"
+    in_path: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters that stand in the path."""
     headers: Mapping[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
 
@@ -132,6 +134,7 @@ def read_call(service: str, environ: Environ, body: bytes, *, region: str, accou
         serving_account=serving_account,
         parameters=parameters,
         path=request.path,
+        in_path=dict(in_path),
         headers={key.lower(): value for key, value in request.headers.items()},
         source_ip=str(environ.get("REMOTE_ADDR", "127.0.0.1")),
     )

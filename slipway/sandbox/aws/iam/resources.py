@@ -82,8 +82,9 @@ def _tagging(call: ApiCall, needs: list[Need]) -> list[Need]:
     """The right to tag what a call makes, which most services ask for as well."""
     if not needs or not tags_of(call.parameters):
         return []
-    tagging = tagging_action(call.prefix, needs[0].action.partition(":")[2])
-    return [Need(tagging, needs[0].resource)] if tagging else []
+    making = needs[0].action.partition(":")[2]
+    tagging = tagging_action(call.prefix, making)
+    return [Need(tagging, needs[0].resource, ((f"{call.prefix}:createaction", making),))] if tagging else []
 
 
 def _made(template: str, call: ApiCall, texts: Texts) -> list[tuple[str, bool, bool]]:

@@ -172,3 +172,9 @@ def test_association_is_what_it_is_between(aws: boto3.Session) -> None:
     )
     base = f"arn:aws:ec2:us-east-1:{ACCOUNT}:"
     assert [need.resource for need in needs_of(asked)] == [f"{base}route-table/{table}", f"{base}subnet/{subnet}"]
+
+
+def test_tags_that_are_made_with_something_know_the_call_that_makes_it() -> None:
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "environment", "Value": "dev"}]}]
+    made = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags}
+    assert values("ec2:CreateAction", "ec2", "CreateVpc", **made) == [(), ("CreateVpc",)]
