@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import CONFIRM_SECONDS, POLL_SECONDS
 from slipway.delivery.model.colour import Colour, Weights
@@ -59,7 +60,10 @@ def refuse_moved_traffic(ctx: Context) -> None:
     """Before an `up` that belongs to no rollout, which makes both colours what the ledger says: OperationError when traffic is divided as
     neither the ledger nor a rollout that is under way says, since what is replaced might carry it."""
     rollout = ctx.ledger.rollout(ctx.place)
-    refuse_drift(ctx, known_balancer(ctx), rollout if rollout and not rollout.phase.ended else None)
+    try:
+        refuse_drift(ctx, known_balancer(ctx), rollout if rollout and not rollout.phase.ended else None)
+    except ListenerGoneError as error:  # what an `up` is for, after one that was cut short
+        tell(ctx, f"{error.what}: there is no traffic that could be lost")
 
 
 def refuse_used(ctx: Context, balancer: LoadBalancer, colour: Colour) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.rollout import Kind, Reason, Rollout
-from slipway.errors import LockedError, PolicyError, RolledBackError
+from slipway.errors import LockedError, OperationError, PolicyError, RolledBackError
 
 
 class LeaseLostError(LockedError):
     """Another owner took the lease; whatever this process wanted to write was refused."""
+
+
+class ListenerGoneError(OperationError):
+    """There is no live listener: the environment was deleted half-way, or the listener by hand. It divides no traffic."""
 
 
 class ReleaseRolledBackError(RolledBackError):

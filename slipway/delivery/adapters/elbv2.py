@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.contract.routes import Match
 from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
+from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState, Health
 from slipway.delivery.model.route import Route, Routes
@@ -39,7 +40,13 @@ class Elbv2LoadBalancer:
     def read(self, *, test: bool = False, routes: bool = False) -> BalancerState:
         """See `LoadBalancer.read`."""
         with aws_errors("read the listener"):
-            live = self._percentages(self._live_actions())
+            try:
+                live = self._percentages(self._live_actions())
+            except self._client.exceptions.ListenerNotFoundException as error:
+                arn = self._reference.listener_arn
+                raise ListenerGoneError(
+                    "the live listener is gone", where=arn, remedy="`slipway up` makes it again"
+                ) from error
             tried = self._percentages(self._test_rule()["Actions"]) if test else None
             made = frozenset(map(self._route_of, self._made_rules())) if routes else None
         return BalancerState(

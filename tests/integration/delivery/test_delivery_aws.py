@@ -23,6 +23,7 @@ from slipway.delivery.adapters.eks import build_token
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.adapters.notifiers import sns_channel
 from slipway.delivery.adapters.state_backend import ensure_state_backend
+from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.model.analysis import Sample
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.observation import BalancerState
@@ -156,6 +157,14 @@ def test_weights_of_others_are_read_as_percentages_or_not_at_all(
     assert Elbv2LoadBalancer(reference, "us-east-1").read().weights == seen
 
 
+def test_listener_that_is_gone_is_told_from_one_that_does_not_answer(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    aws.client("elbv2").delete_listener(ListenerArn=reference.listener_arn)
+    with pytest.raises(ListenerGoneError, match="the live listener is gone"):
+        Elbv2LoadBalancer(reference, "us-east-1").read(test=True, routes=True)
+
+
 def test_listener_that_forwards_to_a_third_group_is_not_taken_for_ours(
     aws: boto3.Session, reference: LoadBalancerRef
 ) -> None:
@@ -184,9 +193,9 @@ def test_targets_are_counted(aws: boto3.Session, reference: LoadBalancerRef) -> 
 
 
 def test_refusal_of_aws_says_what_was_being_done(aws: boto3.Session, reference: LoadBalancerRef) -> None:
-    gone = reference.model_copy(update={"listener_arn": reference.listener_arn[:-3] + "000"})
+    gone = reference.model_copy(update={"test_rule_arn": reference.test_rule_arn[:-3] + "000"})
     with pytest.raises(OperationError, match="cannot read the listener"):
-        Elbv2LoadBalancer(gone, "us-east-1").read()
+        Elbv2LoadBalancer(gone, "us-east-1").read(test=True)
 
 
 def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(

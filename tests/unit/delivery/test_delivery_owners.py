@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from slipway import delivery
+from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.events import ActionStarted, Event
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.colour import Colour, Weights
@@ -89,6 +90,23 @@ def test_up_by_itself_is_refused_where_somebody_moved_the_traffic() -> None:
     rehearsal.environment("dev").weights = OLD
     with pytest.raises(OperationError, match="somebody else moved the traffic"):
         delivery.refuse_moved_traffic(rehearsal.context("dev"))
+
+
+def test_up_by_itself_passes_where_the_listener_is_gone() -> None:
+    """A deletion that was cut short could be ended, and not be taken back."""
+    rehearsal = company("1.0.0", "2.0.0")
+
+    def gone(*_: object, **_named: object) -> None:
+        raise ListenerGoneError("the live listener is gone")
+
+    ctx = rehearsal.context("dev")
+
+    def connect(target: Any) -> Any:
+        world = ctx.connect(target)
+        world.balancer.read = gone  # type: ignore[method-assign]
+        return world
+
+    delivery.refuse_moved_traffic(replace(ctx, connect=connect))
 
 
 def test_up_by_itself_passes_while_a_rollout_divides_the_traffic() -> None:
