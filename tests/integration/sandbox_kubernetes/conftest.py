@@ -18,6 +18,11 @@ from slipway.sandbox.processes import ProcessTable
 from tests.listening import run
 
 INSTALLED = SandboxPaths.from_environment()
+CAN_RUN = (
+    os.geteuid() == 0
+    and all(shutil.which(program) for program in ("ip", "etcd"))
+    and Binaries(INSTALLED).is_built(KUBERNETES)
+)
 START = """
 import sys
 from pathlib import Path
@@ -54,11 +59,7 @@ class Plane:
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    if (
-        os.geteuid() != 0
-        or not all(shutil.which(program) for program in ("ip", "etcd"))
-        or not Binaries(INSTALLED).is_built(KUBERNETES)
-    ):
+    if not CAN_RUN:
         pytest.skip("needs root, the sandbox's packages, and Kubernetes built")
     paths = SandboxPaths(tmp_path_factory.mktemp("home"))
     paths.cache.symlink_to(INSTALLED.cache)
