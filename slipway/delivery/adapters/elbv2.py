@@ -77,8 +77,8 @@ class Elbv2LoadBalancer:
                 else:
                     with suppress(self._client.exceptions.RuleNotFoundException):  # deleted by now
                         self._client.delete_rule(RuleArn=rule["RuleArn"])
-            for route in sorted(missing, key=lambda each: each.match):
-                self._make_rule(route)
+            if missing:
+                self._make_rules(sorted(missing, key=lambda each: each.match))
             left = [self._route_of(rule) for rule in self._made_rules()]
         if len(left) != len(routes) or frozenset(left) != routes:
             raise OperationError("the load balancer does not have the routes that were asked for")
@@ -143,21 +143,26 @@ class Elbv2LoadBalancer:
         except self._client.exceptions.RuleNotFoundException:
             return [each for arn in arns for each in self._tags_of([arn])] if len(arns) > 1 else []
 
-    def _make_rule(self, route: Route) -> None:
+    def _make_rules(self, routes: Sequence[Route]) -> None:
         """After the rules of others, which go on as they are."""
-        if route.colour is None:
-            raise ValueError("a route leads to a colour")
         last = max((int(rule["Priority"]) for rule in self._rules() if not rule["IsDefault"]), default=0)
-        if last >= LARGEST_PRIORITY:
+        if last + len(routes) > LARGEST_PRIORITY:
             raise OperationError(
-                f"a rule of the listener has the last priority, {LARGEST_PRIORITY:,}: a route of `rollout.routes` has no place after it",
+                f"a rule of the listener has priority {last:,} of {LARGEST_PRIORITY:,}: "
+                f"{len(routes)} of `rollout.routes` have no place after it",
                 where=self._reference.listener_arn,
                 remedy="give that rule a lower number, or take `routes` out of the stack file",
             )
+        for priority, route in enumerate(routes, last + 1):
+            self._make_rule(route, priority)
+
+    def _make_rule(self, route: Route, priority: int) -> None:
+        if route.colour is None:
+            raise ValueError("a route leads to a colour")
         header: Any = {"HttpHeaderName": route.match.header, "Values": list(route.match.values)}
         self._client.create_rule(
             ListenerArn=self._reference.listener_arn,
-            Priority=last + 1,
+            Priority=priority,
             Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
             Actions=[{"Type": "forward", "TargetGroupArn": self._reference.target_group(route.colour)}],
             Tags=[ROUTE_TAG],  # type: ignore[list-item]

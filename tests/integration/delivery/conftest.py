@@ -15,8 +15,8 @@ from moto.moto_server.threaded_moto_server import MotoRequestHandler
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.target import LoadBalancerRef
+from tests.integration.balancers import make_load_balancer
 
 REGION = "us-east-1"
 
@@ -76,58 +76,4 @@ def ledger_table(aws: boto3.Session) -> str:
 @pytest.fixture
 def reference(aws: boto3.Session) -> LoadBalancerRef:
     """A load balancer with two listeners and two target groups, as the program declares them."""
-    return make_load_balancer(aws)
-
-
-def make_load_balancer(aws: boto3.Session) -> LoadBalancerRef:
-    ec2, elb = aws.client("ec2"), aws.client("elbv2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
-            "SubnetId"
-        ]
-        for number, zone in enumerate("ab")
-    ]
-    balancer = elb.create_load_balancer(Name="orders", Subnets=subnets)["LoadBalancers"][0]
-    groups = {
-        colour: elb.create_target_group(
-            Name=f"orders-{colour}", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
-        )["TargetGroups"][0]["TargetGroupArn"]
-        for colour in Colour
-    }
-
-    def listener(port: int, weights: dict[Colour, int]) -> str:
-        forward = {
-            "TargetGroups": [
-                {"TargetGroupArn": groups[colour], "Weight": weight} for colour, weight in weights.items()
-            ],
-            "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
-        }
-        made = elb.create_listener(
-            LoadBalancerArn=balancer["LoadBalancerArn"],
-            Protocol="HTTP",
-            Port=port,
-            DefaultActions=[{"Type": "forward", "ForwardConfig": forward, "Order": 1}],
-        )
-        return str(made["Listeners"][0]["ListenerArn"])
-
-    live = listener(80, {Colour.BLUE: 100, Colour.GREEN: 0})
-    (rule,) = elb.create_rule(
-        ListenerArn=live,
-        Priority=1,
-        Conditions=[
-            {
-                "Field": "http-header",
-                "HttpHeaderConfig": {"HttpHeaderName": "X-Slipway-Test", "Values": ["open sesame"]},
-            }
-        ],
-        Actions=[{"Type": "forward", "TargetGroupArn": groups[Colour.GREEN]}],
-    )["Rules"]
-    return LoadBalancerRef(
-        arn=balancer["LoadBalancerArn"],
-        dns_name=balancer["DNSName"],
-        url="http://127.0.10.1",
-        listener_arn=live,
-        test_rule_arn=rule["RuleArn"],
-        target_groups=groups,
-    )
+    return make_load_balancer(aws.client("ec2"), aws.client("elbv2"))

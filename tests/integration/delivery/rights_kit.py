@@ -36,7 +36,7 @@ from slipway.sandbox.aws.iam.principals import Identity
 from slipway.sandbox.aws.iam.requests import ApiCall, iam_prefix
 from slipway.sandbox.aws.iam.resources import needs_of
 from tests.identities import ACCOUNT
-from tests.integration.mirrored_balancer import MirroredBalancer
+from tests.integration.balancers import MirroredBalancer
 
 REGION = "us-east-1"
 LEDGER = "slipway-ledger"

@@ -16,7 +16,7 @@ from awscli.customizations.eks.get_token import STSClientFactory, TokenGenerator
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
-from slipway.contract.routes import plan_matches
+from slipway.contract.routes import Match, plan_matches
 from slipway.delivery.adapters import ecr
 from slipway.delivery.adapters.cloudwatch import CloudWatchMetrics
 from slipway.delivery.adapters.eks import build_token
@@ -109,6 +109,19 @@ def test_routes_are_rules_of_their_own_and_the_rules_of_others_stay(
     balancer.set_routes(frozenset())
     left = [rule for rule in elb.describe_rules(ListenerArn=reference.listener_arn)["Rules"] if not rule["IsDefault"]]
     assert {rule["RuleArn"] for rule in left} == {reference.test_rule_arn, *theirs}
+
+
+def test_rule_of_others_at_the_last_priority_leaves_no_place_for_a_route(
+    aws: boto3.Session, reference: LoadBalancerRef
+) -> None:
+    elb, balancer = aws.client("elbv2"), Elbv2LoadBalancer(reference, "us-east-1")
+    forward: Any = [{"Type": "forward", "TargetGroupArn": reference.target_group(Colour.BLUE)}]
+    path: Any = [{"Field": "path-pattern", "Values": ["/old/*"]}]
+    elb.create_rule(ListenerArn=reference.listener_arn, Priority=49_999, Conditions=path, Actions=forward)
+    routes = frozenset(Route(match=Match.of("X-Canary", value), colour=Colour.GREEN) for value in ("a", "b"))
+    with pytest.raises(OperationError, match=r"has priority 49,999 of 50,000: 2 of `rollout\.routes` have no place"):
+        balancer.set_routes(routes)
+    assert balancer.read(routes=True).routes == frozenset(), "none is made half-way"
 
 
 def test_routes_are_set_when_the_list_of_rules_has_deleted_ones(aws: boto3.Session, reference: LoadBalancerRef) -> None:

@@ -20,7 +20,7 @@ from stack_kit import Daemon
 from slipway.delivery.adapters import aws as delivery_aws
 from slipway.delivery.adapters.elbv2 import Elbv2LoadBalancer
 from slipway.delivery.model.cadence import SANDBOX
-from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.target import LoadBalancerRef, Target
 from slipway.delivery.ports import Context, SourceFacts, StackResult, World
 from slipway.delivery.testing.attestations import SimulatedAttestations
@@ -28,7 +28,7 @@ from slipway.delivery.testing.clock import ManualClock
 from slipway.delivery.testing.rehearsal import FACTS, QUICK
 from slipway.delivery.testing.world import SimulatedEnvironment, SimulatedStack
 from slipway.delivery.wiring import build_context
-from tests.integration.mirrored_balancer import MirroredBalancer
+from tests.integration.balancers import MirroredBalancer, make_load_balancer
 
 REGION = "us-east-1"
 ORGANISATION = "123456789012"
@@ -99,46 +99,11 @@ def stack_file(environment: str, outputs: Mapping[str, Any]) -> str:
     return json.dumps({"config": config})
 
 
-def make_load_balancer(organisation: Organisation, environment: str) -> LoadBalancerRef:
-    """As the program makes it, in the environment's account."""
+def balancer_in(organisation: Organisation, environment: str) -> LoadBalancerRef:
+    """In the environment's account, with names that its roles may use."""
     keys = organisation.administrator(environment)
     ec2, elb = organisation.client("ec2", keys), organisation.client("elbv2", keys)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]["SubnetId"]
-        for n, zone in enumerate("ab")
-    ]  # fmt: skip
-    balancer = elb.create_load_balancer(Name=f"orders-{environment}-web", Subnets=subnets)["LoadBalancers"][0]
-    groups = {
-        colour: elb.create_target_group(
-            Name=f"orders-{environment}-{colour}", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
-        )["TargetGroups"][0]["TargetGroupArn"]
-        for colour in Colour
-    }
-    weights = [
-        {"TargetGroupArn": groups[colour], "Weight": weight} for colour, weight in zip(Colour, (100, 0), strict=True)
-    ]
-    listener = elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"],
-        Protocol="HTTP",
-        Port=80,
-        DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}],
-    )["Listeners"][0]["ListenerArn"]
-    header = {"HttpHeaderName": "X-Slipway-Test", "Values": ["open sesame"]}
-    (rule,) = elb.create_rule(
-        ListenerArn=listener,
-        Priority=1,
-        Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
-        Actions=[{"Type": "forward", "TargetGroupArn": groups[Colour.GREEN]}],
-    )["Rules"]
-    return LoadBalancerRef(
-        arn=balancer["LoadBalancerArn"],
-        dns_name=balancer["DNSName"],
-        url="http://127.0.10.1",
-        listener_arn=listener,
-        test_rule_arn=rule["RuleArn"],
-        target_groups=groups,
-    )
+    return make_load_balancer(ec2, elb, name=f"orders-{environment}-web", groups_of=f"orders-{environment}")
 
 
 @dataclass

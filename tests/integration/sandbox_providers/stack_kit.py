@@ -80,6 +80,19 @@ class Daemon:
         """What a command needs to reach its AWS API."""
         return {"AWS_ENDPOINT_URL": self.url, **aws_credentials(SandboxPaths(self.home))}
 
+    def pulumi_environ(self, state: Path, home: Path) -> dict[str, str]:
+        """What the Pulumi CLI needs to run programs with its providers. `state` and `home`: folders of the CLI's own."""
+        return {
+            **self.environ,
+            "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
+            "AWS_REGION": "us-east-1",
+            "PULUMI_DEBUG_PROVIDERS": debug_providers(self.record["providers"]),
+            "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",  # as `slipway sandbox env` has it
+            "PULUMI_HOME": str(home),
+            "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
 
 @contextmanager
 def served(home: Path) -> Iterator[Daemon]:
@@ -168,16 +181,9 @@ class Project:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "PULUMI_DEBUG_PROVIDERS": debug_providers(self.daemon.record["providers"]),
-            "PULUMI_BACKEND_URL": f"{self.state.as_uri()}?metadata=skip",  # as `slipway sandbox env` has it
-            "PULUMI_HOME": str(self.folder.with_name("pulumi-home")),
-            "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
+            **self.daemon.pulumi_environ(self.state, self.folder.with_name("pulumi-home")),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
-            **self.daemon.environ,
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
             **self.environ,
         }
 

@@ -10,7 +10,6 @@ import pytest
 from stack_kit import served
 
 from slipway.errors import SlipwayError
-from slipway.sandbox.ports import debug_providers
 from slipway.stack import PulumiStack, find_cli
 
 pytestmark = pytest.mark.usefixtures("cli_on_path")
@@ -25,16 +24,7 @@ def test_goes_up_stays_as_it_is_and_cannot_be_destroyed(tmp_path: Path, monkeypa
     (project / ".venv").symlink_to(sys.prefix)
     state.mkdir()
     with served(tmp_path / "home") as daemon:
-        for name, value in {
-            **daemon.environ,
-            "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
-            "AWS_REGION": "us-east-1",
-            "PULUMI_DEBUG_PROVIDERS": debug_providers(daemon.record["providers"]),
-            "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",
-            "PULUMI_HOME": str(tmp_path / "pulumi-home"),
-            "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        }.items():
+        for name, value in daemon.pulumi_environ(state, tmp_path / "pulumi-home").items():
             monkeypatch.setenv(name, value)
         stack = PulumiStack(find_cli, project / "foundation", "sandbox", policy_pack=project / "policies")
 

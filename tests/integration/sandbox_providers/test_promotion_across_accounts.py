@@ -18,8 +18,8 @@ from accounts_kit import (
     Environment,
     Keys,
     Organisation,
+    balancer_in,
     foundation_file,
-    make_load_balancer,
     stack_file,
 )
 from stack_kit import served
@@ -36,7 +36,6 @@ from slipway.errors import OperationError, UsageError
 from slipway.providers.provider import CallContext, Caller, ProviderError
 from slipway.sandbox.aws_accounts import OWN_ACCOUNT, account_credentials
 from slipway.sandbox.paths import SandboxPaths
-from slipway.sandbox.ports import debug_providers
 from slipway.sandbox.providers.aws import AwsProvider
 from slipway.stack import PulumiStack, find_cli
 
@@ -55,16 +54,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organisat
     (project / ".venv").symlink_to(sys.prefix)
     state.mkdir()
     with served(tmp_path / "home") as daemon, pytest.MonkeyPatch.context() as environment:
-        for name, value in {
-            **daemon.environ,
-            "AWS_ENDPOINT_URL": "",  # the providers have the daemon's own
-            "AWS_REGION": REGION,
-            "PULUMI_DEBUG_PROVIDERS": debug_providers(daemon.record["providers"]),
-            "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",
-            "PULUMI_HOME": str(tmp_path / "pulumi-home"),
-            "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        }.items():
+        for name, value in daemon.pulumi_environ(state, tmp_path / "pulumi-home").items():
             environment.setenv(name, value)
         stack = PulumiStack(find_cli, project / "foundation", "three")
         assert set(stack.up().changes) == {"create"}
@@ -93,8 +83,7 @@ def test_release_is_promoted_by_digest_from_account_to_account(organisation: Org
     clock = ManualClock()
     attestations = SimulatedAttestations(clock)
     environments = {
-        name: Environment(organisation, name, make_load_balancer(organisation, name), clock, attestations)
-        for name in ACCOUNTS
+        name: Environment(organisation, name, balancer_in(organisation, name), clock, attestations) for name in ACCOUNTS
     }
     dev, prod = environments["dev"], environments["prod"]
     assert dev.reference.arn.split(":")[4] == ACCOUNTS["dev"]

@@ -64,6 +64,16 @@ def keep_lease(_place: Place, _lease: Lease) -> None:
     """What a killed process does about its lease."""
 
 
+def listening(rehearsal: Rehearsal, act: Callable[[Event], object]) -> delivery.Context:
+    """A context whose process does something at each event."""
+
+    def hear(event: Event) -> None:
+        rehearsal.events.append(event)
+        act(event)
+
+    return replace(rehearsal.context("dev"), progress=hear)
+
+
 def killed_when(
     rehearsal: Rehearsal,
     verb: Callable[[delivery.Context], Any],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -24,7 +23,7 @@ from slipway.delivery.retrying import RETRY_SECONDS
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import SimulatedEnvironment
 from slipway.errors import OperationError
-from tests.unit.delivery.interrupting import EXPAND, NEW, OLD, check_out_bad, company, killed_when, left_in
+from tests.unit.delivery.interrupting import EXPAND, NEW, OLD, check_out_bad, company, killed_when, left_in, listening
 
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
 
@@ -34,16 +33,6 @@ def two_versions(retries: int = 2, **settings: Any) -> tuple[Rehearsal, Simulate
     rehearsal = company("1.0.0", retries=retries, **settings)
     rehearsal.check_out("2.0.0", revisions=[EXPAND, SECOND])
     return rehearsal, rehearsal.environment("dev")
-
-
-def listening(rehearsal: Rehearsal, act: Callable[[Event], object]) -> delivery.Context:
-    """A context whose process does something at each event."""
-
-    def hear(event: Event) -> None:
-        rehearsal.events.append(event)
-        act(event)
-
-    return replace(rehearsal.context("dev"), progress=hear)
 
 
 def at(phase: Phase, act: Callable[[], object]) -> Callable[[Event], None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
 from slipway.errors import OperationError
-from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in
+from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in, listening
 
 HEADER: dict[str, Any] = {"header": {"name": "X-Canary", "value": "always"}}
 COOKIE: dict[str, Any] = {"cookie": {"name": "canary", "value": "1"}}
@@ -42,16 +41,6 @@ def two_versions(**rollout: Any) -> tuple[Rehearsal, SimulatedEnvironment]:
     return rehearsal, rehearsal.environment("dev")
 
 
-def watching(rehearsal: Rehearsal, act: Callable[[Event], object]) -> delivery.Context:
-    """A context whose process shows each event."""
-
-    def hear(event: Event) -> None:
-        rehearsal.events.append(event)
-        act(event)
-
-    return replace(rehearsal.context("dev"), progress=hear)
-
-
 def routes_by_phase(
     rehearsal: Rehearsal, dev: SimulatedEnvironment, release: Callable[[Any], object]
 ) -> dict[Phase, Routes]:
@@ -62,7 +51,7 @@ def routes_by_phase(
         if isinstance(event, PhaseEntered):
             found[event.phase] = dev.routes
 
-    release(watching(rehearsal, note))
+    release(listening(rehearsal, note))
     return found
 
 
@@ -85,7 +74,7 @@ def test_people_try_a_release_while_its_first_step_waits_for_approval() -> None:
             seen.append((dev.weights, dev.routes))
 
     with pytest.raises(delivery.ReleaseRolledBackError, match="not-approved"):
-        delivery.release(watching(rehearsal, note))
+        delivery.release(listening(rehearsal, note))
     assert set(seen) == {(OLD, routes_to(Colour.BLUE))}
     assert (dev.routes, dev.harm) == (NO_ROUTES, [])
 
@@ -98,7 +87,7 @@ def test_candidate_that_dies_while_only_people_use_it_is_turned_back_and_nothing
             dev.behaviour["2.0.0"] = Behaviour(healthy=False)
 
     with pytest.raises(delivery.ReleaseRolledBackError, match="targets-unhealthy") as caught:
-        delivery.release(watching(rehearsal, die))
+        delivery.release(listening(rehearsal, die))
     assert caught.value.rollout.measurements == ()
     assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
 
@@ -136,7 +125,7 @@ def test_weights_go_back_also_where_the_rules_cannot_be_read() -> None:
             dev.routes_fault = "throttled"
 
     with pytest.raises(OperationError, match=r"(?s)throttled.*slipway resume dev"):
-        delivery.release(watching(rehearsal, fail))
+        delivery.release(listening(rehearsal, fail))
     assert dev.weights == OLD
     dev.routes_fault = ""
     with pytest.raises(delivery.ReleaseRolledBackError):
@@ -249,7 +238,7 @@ def test_rules_that_come_and_go_while_people_are_waited_for_are_only_made_again(
             dev.routes = NO_ROUTES
 
     with pytest.raises(delivery.ReleaseRolledBackError, match="not-approved"):
-        delivery.release(watching(rehearsal, delete))
+        delivery.release(listening(rehearsal, delete))
     assert gone == [routes_to(Colour.BLUE)] * 4
 
 
@@ -273,7 +262,7 @@ def test_rules_that_cannot_be_deleted_for_a_minute_keep_nobody_at_what_is_turned
 
     dev.clock.sleep = pass_time  # type: ignore[method-assign]
     with pytest.raises(delivery.ReleaseRolledBackError, match="errors-above-limit"):
-        delivery.release(watching(rehearsal, throttle))
+        delivery.release(listening(rehearsal, throttle))
     assert (dev.routes, dev.weights, dev.harm) == (NO_ROUTES, OLD, [])
 
 
@@ -286,7 +275,7 @@ def test_routes_that_somebody_deleted_are_there_again_with_the_next_step() -> No
             found.append(dev.routes)
             dev.routes = NO_ROUTES
 
-    delivery.release(watching(rehearsal, delete))
+    delivery.release(listening(rehearsal, delete))
     assert found == [routes_to(Colour.BLUE)] * 2
 
 
