@@ -51,6 +51,16 @@ def test_requests_are_counted_once_when_listeners_change_under_load(lab: Any) ->
     assert _count(balancer, "RequestCount") == before + 50
 
 
+def test_no_request_of_many_at_once_goes_uncounted(lab: Any) -> None:
+    balancer = lab.load_balancer()
+    lab.listener(balancer, {(group := lab.target_group("blue", lab.serve("blue"))): 1})
+    lab.wait_healthy(group)
+    with lab.load(balancer["DNSName"], connections=16) as load:
+        load.flow(800)
+    assert load.failures == []
+    lab.wait(lambda: _count(balancer, "RequestCount") == load.total, "every request is counted", 10)
+
+
 def test_requests_without_a_target_are_the_load_balancers_errors(lab: Any) -> None:
     balancer = lab.load_balancer()
     lab.listener(balancer, {lab.target_group("empty"): 1})
