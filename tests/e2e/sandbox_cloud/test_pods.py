@@ -7,15 +7,18 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from slipway.sandbox.paths import SandboxPaths
 from slipway.sandbox.ports import ADMISSION_PORT, AWS_PORT, HOST_ADDRESS, KUBELET_PORT, POD_IDENTITY_ADDRESS
 from slipway.sandbox.processes import ProcessTable
 from tests.aws import aws_client
+from tests.identities import ACCOUNT, allow, document
 from tests.listening import PROBE, listening, machine_addresses
 from tests.waiting import wait_until
 
@@ -34,6 +37,34 @@ TRUST = {
     ],
 }
 WAIT_SECONDS = 120
+READ = """
+import boto3, json, psycopg, sys
+from botocore.exceptions import ClientError
+asked = json.load(sys.stdin)
+def client(service): return boto3.client(service, "us-east-1")
+def rows():
+    signed = {"DBHostname": asked["host"], "Port": asked["port"], "DBUsername": "app"}
+    token = client("rds").generate_db_auth_token(**signed)
+    where = f"host={asked['host']} port={asked['port']} dbname=orders user=app sslmode=require connect_timeout=10"
+    with psycopg.connect(where, password=token) as connection:
+        return connection.execute("SELECT name FROM owner").fetchone()[0]
+reads = {
+    "secret": lambda: client("secretsmanager").get_secret_value(SecretId=asked["name"])["SecretString"],
+    "queue": lambda: client("sqs").receive_message(QueueUrl=asked["queue"], VisibilityTimeout=0)["Messages"][0]["Body"],
+    "bucket": lambda: client("s3").get_object(Bucket=asked["name"], Key="name")["Body"].read().decode(),
+    "database": rows,
+}
+said = {}
+for kind, read in reads.items():
+    try:
+        said[kind] = read()
+    except ClientError as error:
+        said[kind] = error.response["Error"]["Code"]
+    except psycopg.OperationalError as error:
+        said[kind] = "AccessDenied" if "LDAP authentication failed" in str(error) else str(error)
+print(json.dumps(said))
+"""
+"""Reads what belongs to a service, with whatever the pod is to AWS."""
 
 
 class Pods:
@@ -112,7 +143,9 @@ def databases(name: str, pods: Pods, paths: SandboxPaths) -> Iterator[tuple[int,
             DBInstanceClass="db.t3.micro",
             AllocatedStorage=20,
             MasterUsername="orders",
+            DBName="orders",
             ManageMasterUserPassword=True,
+            EnableIAMDatabaseAuthentication=True,
             VpcSecurityGroupIds=[group["GroupId"]],
         )
         if number == 0:
@@ -138,6 +171,69 @@ def test_pod_calls_aws_as_its_accounts_role(pods: Pods, account: str) -> None:
     arn = pods.python(account, IDENTITY).strip()
 
     assert arn.startswith(f"arn:aws:sts::123456789012:assumed-role/{pods.name}-{account}/eks-")
+
+
+@pytest.fixture
+def belongings(name: str, databases: tuple[int, int], paths: SandboxPaths) -> Iterator[dict[str, dict[str, Any]]]:
+    """By service: a secret, a queue, a bucket and a database, each with the service's name inside. Its role may read them; the network
+    lets every pod of the cluster through to both databases."""
+    rds, ec2, eks, iam, s3, sqs, secrets = (
+        aws_client(service, paths.home) for service in ("rds", "ec2", "eks", "iam", "s3", "sqs", "secretsmanager")
+    )
+    network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]
+    filters = [{"Name": "group-name", "Values": [f"{name}-1"]}]
+    (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+    rule = {"GroupId": group["GroupId"], "IpPermissions": [from_group(network["clusterSecurityGroupId"])]}
+    ec2.authorize_security_group_ingress(**rule)
+    made: dict[str, dict[str, Any]] = {}
+    for number, service in enumerate(ACCOUNTS[:2]):
+        own = f"{name}-{service}"
+        secret = secrets.create_secret(Name=own, SecretString=service)["ARN"]
+        queue = sqs.create_queue(QueueName=own)["QueueUrl"]
+        sqs.send_message(QueueUrl=queue, MessageBody=service)
+        s3.create_bucket(Bucket=own)
+        s3.put_object(Bucket=own, Key="name", Body=service.encode())
+        (database,) = rds.describe_db_instances(DBInstanceIdentifier=f"{name}-{number}")["DBInstances"]
+        _name_owner(secrets, database, service)
+        login = f"arn:aws:rds-db:us-east-1:{ACCOUNT}:dbuser:{database['DbiResourceId']}/app"
+        rights = (
+            allow("secretsmanager:GetSecretValue", secret),
+            allow("sqs:ReceiveMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT}:{own}"),
+            allow("s3:GetObject", f"arn:aws:s3:::{own}/*"),
+            allow("rds-db:connect", login),
+        )
+        iam.put_role_policy(RoleName=own, PolicyName="own", PolicyDocument=document(*rights))
+        made[service] = {"name": own, "queue": queue, "host": HOST_ADDRESS, "port": databases[number]}
+    yield made
+    ec2.revoke_security_group_ingress(**rule)
+    for own in made.values():
+        iam.delete_role_policy(RoleName=own["name"], PolicyName="own")
+        secrets.delete_secret(SecretId=own["name"], ForceDeleteWithoutRecovery=True)
+        sqs.delete_queue(QueueUrl=own["queue"])
+        s3.delete_object(Bucket=own["name"], Key="name")
+        s3.delete_bucket(Bucket=own["name"])
+
+
+def _name_owner(secrets: Any, database: dict[str, Any], service: str) -> None:
+    """A table that says whose the database is, for a user that logs in with tokens."""
+    found = json.loads(secrets.get_secret_value(SecretId=database["MasterUserSecret"]["SecretArn"])["SecretString"])
+    where = f"host={database['Endpoint']['Address']} port={database['Endpoint']['Port']} dbname=orders user=orders"
+    with psycopg.connect(where, password=found["password"], connect_timeout=10) as connection:
+        connection.execute("CREATE TABLE owner (name text)")
+        connection.execute("INSERT INTO owner VALUES (%s)", [service])
+        connection.execute("CREATE ROLE app LOGIN")
+        connection.execute("GRANT rds_iam TO app")
+        connection.execute("GRANT SELECT ON owner TO app")
+
+
+def test_pod_reads_what_belongs_to_its_service_and_nothing_of_another(
+    pods: Pods, belongings: dict[str, dict[str, Any]]
+) -> None:
+    kinds = ("secret", "queue", "bucket", "database")
+    for reader, owner in product(belongings, repeat=2):
+        said = json.loads(pods.python(reader, READ, json.dumps(belongings[owner])))
+        expected = owner if reader == owner else "AccessDenied"
+        assert said == dict.fromkeys(kinds, expected), f"{reader} reads {owner}'s"
 
 
 def test_pod_without_an_association_has_no_credentials_and_cannot_borrow_any(pods: Pods) -> None:
