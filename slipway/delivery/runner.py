@@ -33,15 +33,11 @@ from slipway.delivery.events import (
     WeightsConfirmed,
 )
 from slipway.delivery.filling import owe
-from slipway.delivery.gating import gates_against_retry
-from slipway.delivery.holding import LISTENING, approves, ends_bake
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import (
     CONFIRM_SECONDS,
     POLL_SECONDS,
-    RULES,
     after_failure,
-    can_be_stopped,
     decide,
     fold,
     turns_back,
@@ -62,15 +58,12 @@ from slipway.delivery.model.decision import (
     SmokeTest,
     WriteWanted,
 )
-from slipway.delivery.model.observation import BalancerState, Health, Observation, Verdict
+from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.route import say_routes
-from slipway.delivery.model.wanted import Wanted
-from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.notifications import facts_of, notification_names
+from slipway.delivery.observing import is_called, observe
 from slipway.delivery.ports import Context, World
-from slipway.delivery.resizing import read_sizes
-from slipway.delivery.retrying import retry_due
 from slipway.delivery.sizing import judged
 from slipway.delivery.telling import facts, tell, title_of
 from slipway.delivery.transitions import attend, take_up
@@ -125,7 +118,7 @@ class Runner:
     def _step(self, rollout: Rollout) -> Rollout:
         try:
             rollout, verdict = self._judge(rollout)
-            seen = self._patiently(lambda: self._observe(rollout, verdict))
+            seen = self._patiently(lambda: observe(self._ctx, self._world, rollout, verdict, self._asked))
         except LeaseLostError:
             raise
         except SlipwayError as error:
@@ -154,24 +147,10 @@ class Runner:
             self._ctx.clock.sleep(nap)
             seconds -= nap
             try:
-                if seconds > 0 and self._is_called(rollout):
+                if seconds > 0 and is_called(self._ctx, rollout):
                     return
             except SlipwayError:
                 continue  # the next look at the world says what is wrong, and has the patience for it
-
-    def _is_called(self, rollout: Rollout) -> bool:
-        """Somebody wants it to turn back, or says what it waits for."""
-        ledger, place = self._ctx.ledger, self._ctx.place
-        if ledger.abort_request(place, rollout.id) or self._superseded(rollout):
-            return True
-        pause = ledger.said(place, Topic.PAUSE, rollout.id) if rollout.phase in LISTENING else None
-        if bool(pause and pause.holds) is not bool(rollout.pause):
-            return True
-        skip = ledger.said(place, Topic.SKIP, rollout.id) if rollout.phase is Phase.BAKING else None
-        if skip and ends_bake(rollout, skip):
-            return True
-        approval = ledger.said(place, Topic.APPROVAL, rollout.id) if rollout.asked_since else None
-        return approval is not None and approves(rollout, approval)
 
     def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None, text: str = "") -> Rollout:
         self._last_action = None
@@ -359,66 +338,6 @@ class Runner:
             except SlipwayError as error:
                 if not self._persists(rollout, self._ctx.clock.now()):
                     raise self._give_up(rollout, error.what) from error
-
-    def _observe(self, rollout: Rollout, verdict: Verdict | None) -> Observation:
-        rule, ctx = RULES[rollout.phase], self._ctx
-        wanted, abort = ctx.ledger.wanted(ctx.place), ctx.ledger.abort_request(ctx.place, rollout.id)
-        return Observation(
-            wanted=wanted,
-            asked=self._asked,
-            verdict=verdict,
-            balancer=self._read_balancer(rollout, wanted, urgent=abort is not None),
-            health=self._health(rollout) if rule.reads_health else None,
-            sizes=read_sizes(self._world.cluster) if rollout.kind in rule.reads_sizes else {},
-            abort=abort,
-            pause=self._said(rollout, Topic.PAUSE),
-            approval=self._said(rollout, Topic.APPROVAL),
-            skip=self._said(rollout, Topic.SKIP) if rollout.phase is Phase.BAKING else None,
-            superseded=self._superseded(rollout),
-            barred=gates_against_retry(ctx, rollout) if retry_due(rollout, ctx.clock.now()) else None,
-        )
-
-    def _read_balancer(self, rollout: Rollout, wanted: Wanted, *, urgent: bool) -> BalancerState | None:
-        rule = RULES[rollout.phase]
-        settling = rollout.phase is Phase.SETTLING
-        # That the new release is live stands in the ledger before anything waits for rules.
-        routes = (
-            rule.reads_routes and bool(rollout.settings.routes) and not (settling and wanted.live != rollout.colour)
-        )
-        if not rule.reads_balancer and not routes:
-            return None
-        try:
-            return self._world.balancer.read(test=rule.reads_test, routes=routes)
-        except SlipwayError:
-            if settling and urgent:  # the way back, which needs this rollout's end: it takes the rules away itself
-                return None
-            raise
-
-    def _said(self, rollout: Rollout, topic: Topic) -> Word | None:
-        if rollout.kind is not Kind.RELEASE or rollout.phase not in LISTENING:
-            return None
-        return self._ctx.ledger.said(self._ctx.place, topic, rollout.id)
-
-    def _superseded(self, rollout: Rollout) -> Word | None:
-        if rollout.kind is not Kind.RELEASE or not can_be_stopped(rollout):
-            return None
-        return self._ctx.ledger.said(self._ctx.place, Topic.SUPERSEDE, rollout.id)
-
-    def _health(self, rollout: Rollout) -> Health:
-        health = self._world.balancer.health(rollout.colour)
-        if rollout.phase is not Phase.WAITING:
-            return health
-        pods = self._world.cluster.pods(rollout.colour)
-        if pods is None:
-            return replace(health, pods_ready=False)
-        serving = len(pods.addresses & health.addresses) if pods.addresses else health.healthy
-        return replace(
-            health,
-            expected=pods.wanted,
-            pods_ready=pods.ready,
-            missing=pods.addresses - health.addresses,
-            serving=0 if pods.mixed else serving,
-        )
 
     def _judge(self, rollout: Rollout) -> tuple[Rollout, Verdict | None]:
         """Measure the step so far, keep that with the rollout, and judge it."""
