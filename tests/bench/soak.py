@@ -36,8 +36,8 @@ ROLLED_BACK = 10
 """The exit code of a release that was bad and went back."""
 ROTATION_SECONDS = 20
 SETTLE_SECONDS = 120
-BAD_SECONDS = 900
-"""A release whose pods never start takes as long as the cluster has patience."""
+LONGEST_SECONDS = 900
+"""Of one release: on a busy machine, or with pods that never start, for which the cluster has patience."""
 API = "app/orders/api.py"
 LISTING = '        """The newest orders."""\n'
 BAD = {
@@ -102,7 +102,7 @@ class Soak:
                 verb = "release"
             pace = PACE if verb == "release" else ()
             with self._beside((self.rotate_password, self.kill_pod, self.drain_node)[number % 3]):
-                done = self.slipway.run(verb, NAME, *pace, also=ROLLED_BACK)
+                done = self.slipway.run(verb, NAME, *pace, also=ROLLED_BACK, seconds=LONGEST_SECONDS)
             if (
                 done.returncode
             ):  # a machine that is too busy makes the candidate slow: judged rightly, and no request lost
@@ -123,7 +123,7 @@ class Soak:
         api.write_text(text.replace(line, line + more, 1))
         self._environment.commit(f"bad{number}")
         with self._load(self.figures.bad):
-            self.slipway.run("release", NAME, *PACE, code=ROLLED_BACK, seconds=BAD_SECONDS)
+            self.slipway.run("release", NAME, *PACE, code=ROLLED_BACK, seconds=LONGEST_SECONDS)
         self.figures.note(f"bad releases that went back: {kind}")
         self._environment.revert()
 
