@@ -11,6 +11,7 @@ from .errors import ArgsError
 from .log_group import build_log_group, check_retention
 
 POSTGRESQL_PORT = 5432
+MASTER_USER = "slipway"
 EXPORTED_LOGS = ("postgresql",)
 LARGEST_STORAGE_GIB = 65_536  # gp3 limit for RDS PostgreSQL; source: RDS user guide, "Storage types", 2026
 
@@ -34,7 +35,10 @@ class DatabaseArgs:
     """Major version; minor upgrades happen by themselves in the maintenance window. Another major version is refused by AWS unless
     `allow_major_version_upgrade` is set, interrupts the database for minutes, and cannot be undone."""
     allow_major_version_upgrade: bool = False
-    """Let a change of `engine_version` upgrade the major version. Take it away again afterwards."""
+    """Let a change of `engine_version` upgrade the major version. Wants `apply_immediately`. Take both away again afterwards."""
+    apply_immediately: bool = False
+    """Make changes now: RDS keeps those of `engine_version`, `instance_class`, `multi_az` and others for the weekly maintenance window
+    otherwise, and an `up` that says it has made them has only asked for them."""
     instance_class: str = "db.t4g.small"
     """RDS instance class; changing it restarts the database. Logins with tokens take 300 MiB and more: a db.t4g.micro has too
     little."""
@@ -59,6 +63,9 @@ class DatabaseArgs:
             raise ArgsError("storage_gib", got=self.storage_gib, want=f"20 to {LARGEST_STORAGE_GIB}")
         if not 1 <= self.backup_days <= 35:
             raise ArgsError("backup_days", got=self.backup_days, want="1 to 35")
+        if self.allow_major_version_upgrade and not self.apply_immediately:
+            # The parameter group of the version before would be deleted at once, while the instance still has it.
+            raise ArgsError("apply_immediately", got=False, want="True, while allow_major_version_upgrade is set")
         check_retention(self.log_retention_days)
 
 
@@ -75,7 +82,7 @@ class Database(pulumi.ComponentResource):
     Not: read replicas, a proxy, per-service users.
     Outputs: host, port, database_name, instance_identifier, instance_arn, resource_id, master_secret_arn - known after apply; environment -
     the DATABASE_* variables of the master user, the password secret, if it is among them.
-    Errors: ArgsError on storage_gib, backup_days and log_retention_days, before any resource.
+    Errors: ArgsError on storage_gib, backup_days, log_retention_days and apply_immediately, before any resource.
     Promises: the instance is called `<name>-postgresql` (one made before November 2026 keeps its name).
     """
 
@@ -121,6 +128,7 @@ class Database(pulumi.ComponentResource):
             engine="postgres",
             engine_version=args.engine_version,
             allow_major_version_upgrade=args.allow_major_version_upgrade,
+            apply_immediately=args.apply_immediately,
             instance_class=args.instance_class,
             allocated_storage=args.storage_gib,
             max_allocated_storage=largest_storage_gib(args.storage_gib),
@@ -128,7 +136,7 @@ class Database(pulumi.ComponentResource):
             storage_encrypted=True,
             kms_key_id=args.key_arn,
             db_name=args.database_name,
-            username="slipway",
+            username=MASTER_USER,
             manage_master_user_password=True,
             iam_database_authentication_enabled=args.iam_authentication,
             master_user_secret_kms_key_id=args.key_arn,

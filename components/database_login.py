@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
+from .database import MASTER_USER
 from .errors import ArgsError
 from .pod_identity import Permission, build_pod_identity
 
@@ -31,6 +32,8 @@ class DatabaseLogin:
     """What IAM calls the instance: `db-…`."""
     master_secret_arn: pulumi.Input[str]
     """Where RDS keeps the master user's password. Only the Job that makes the users may read it."""
+    master_user: str = MASTER_USER
+    """The master user, as which that Job logs in; `Database`'s by default."""
     key_arn: pulumi.Input[str]
     """KMS key of that secret."""
     ca_bundle: str
@@ -93,9 +96,10 @@ def build_database_login(
         "DATABASE_REGION": login.region,
         "DATABASE_CA_FILE": f"{CA_FOLDER}/{CA_FILE}",
     }
-    read_master = [
+    as_master = [
         Permission(actions=["secretsmanager:GetSecretValue"], resources=[login.master_secret_arn]),
         Permission(actions=["kms:Decrypt"], resources=[login.key_arn]),
+        _connect(login, login.master_user),  # from PostgreSQL 16 on it may need a token, for it has made users that do
     ]
     users: dict[str, pulumi.Input[str]] = {
         "DATABASE_MASTER_SECRET": login.master_secret_arn,
@@ -126,7 +130,7 @@ def build_database_login(
         )
 
     account("migrations", names.migrations, [_connect(login, owner)])
-    account("roles", names.roles, read_master)
+    account("roles", names.roles, as_master)
     config_map("migrations", names.migrations, {**place, "DATABASE_USER": owner})
     config_map("roles", names.roles, {**place, **users})
     return [

@@ -108,6 +108,7 @@ def deploy() -> None:
             database_name=service.name.replace("-", "_"),
             engine_version=settings.database.engine_version,
             allow_major_version_upgrade=settings.database.allow_major_version_upgrade,
+            apply_immediately=settings.database.apply_immediately,
             instance_class=settings.database.instance_class,
             storage_gib=settings.database.storage_gib,
             multi_az=settings.database.multi_az,

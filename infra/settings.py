@@ -84,6 +84,8 @@ class DatabaseSettings(_Settings):
 
     engine_version: str = "15"
     allow_major_version_upgrade: bool = False
+    apply_immediately: bool = False
+    """Change the database now; in its weekly maintenance window otherwise."""
     instance_class: Annotated[str, Field(pattern=r"^db\.")] = "db.t4g.small"
     storage_gib: Annotated[int, Field(ge=20)] = 20
     multi_az: bool = False
@@ -350,6 +352,11 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
     ):
         faults.append(
             f"{NAMESPACE}:monitoring.alarms: nobody is told; set subscriberEmails or subscriberUrls beside it"
+        )
+    if settings.database.allow_major_version_upgrade and not settings.database.apply_immediately:
+        faults.append(
+            f"{NAMESPACE}:database.allowMajorVersionUpgrade: set applyImmediately: true beside it; until the maintenance window the"
+            " instance would keep the parameter group of the version before, which cannot be deleted then"
         )
     faults += _unreachable(settings.service, settings.load_balancer)
     image = settings.image

@@ -1,7 +1,7 @@
 """The database users of this service: `python -m migrations.roles`, as often as one likes. Other services may copy this file.
 
 One user has rights to the data and runs the service, another one owns the tables and runs the migrations. Both log in with tokens, and
-have no password. This alone logs in as the master user, whose password it reads where RDS keeps it.
+have no password. This alone logs in as the master user, whose password it reads where RDS keeps it; where that does not open, by a token.
 """
 
 import json
@@ -14,6 +14,8 @@ from botocore.session import Session
 from psycopg import sql
 from pydantic_settings import BaseSettings
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from orders.tokens import DatabaseTokens
 
 IAM_ROLE = "rds_iam"
 PATIENCE_SECONDS = 240
@@ -119,19 +121,44 @@ def main() -> None:
 
 
 def _make_once(settings: RolesSettings) -> None:
-    master = read_master(settings.database_master_secret, settings.database_region)
-    with psycopg.connect(
-        host=settings.database_host,
-        port=settings.database_port,
-        dbname=settings.database_name,
-        sslmode="verify-full",
-        sslrootcert=str(settings.database_ca_file),
-        connect_timeout=5,
-        autocommit=True,
-        user=master["user"],
-        password=master["password"],
-    ) as connection:
+    with log_in(settings) as connection:
         make_roles(connection, settings.database_app_user, settings.database_owner_user)
+
+
+def log_in(settings: RolesSettings) -> psycopg.Connection[Any]:
+    """As the master user, whichever way the server lets it in.
+
+    From PostgreSQL 16 on, who makes a role remains a member of it. A member of the two users is one of rds_iam as well, and where RDS
+    goes by that, it wants a token from the master, too.
+    """
+    master = read_master(settings.database_master_secret, settings.database_region)
+
+    def connect(password: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=settings.database_host,
+            port=settings.database_port,
+            dbname=settings.database_name,
+            sslmode="verify-full",
+            sslrootcert=str(settings.database_ca_file),
+            connect_timeout=5,
+            autocommit=True,
+            user=master["user"],
+            password=password,
+        )
+
+    try:
+        return connect(master["password"])
+    except psycopg.OperationalError as refusal:
+        make_token = DatabaseTokens(
+            host=settings.database_host,
+            port=settings.database_port,
+            user=master["user"],
+            region=settings.database_region,
+        )
+        try:
+            return connect(make_token())
+        except psycopg.OperationalError:
+            raise refusal from None
 
 
 def _tell(attempt: RetryCallState) -> None:

@@ -108,13 +108,14 @@ def _trails(args: AuditArchiveArgs) -> list[str]:
 
 
 def _key_use(args: AuditArchiveArgs) -> list[Statement]:
-    """Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail", 2026."""
+    """Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail", 2026: a bucket with a Bucket Key wants `Decrypt`,
+    too, when the trail is made."""
     contexts = [f"arn:aws:cloudtrail:*:{account}:trail/*" for account in args.trail_account_ids]
     context = {"kms:EncryptionContext:aws:cloudtrail:arn": contexts}
     return [
         allow(
             "Encrypt",
-            ["kms:GenerateDataKey*"],
+            ["kms:Decrypt", "kms:GenerateDataKey*"],
             principal=CLOUDTRAIL,
             conditions={"StringEquals": {"aws:SourceArn": _trails(args)}, "StringLike": context},
         ),

@@ -139,7 +139,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
             },
         ),
         "PodPolicies": Row(
-            ("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
+            ("iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
             ("arn:aws:iam::{account}:role/*-{environment}-pods-*",),
             {"ArnEquals": {"iam:PermissionsBoundary": "arn:aws:iam::{account}:policy/" + PODS_BOUNDARY}},
         ),

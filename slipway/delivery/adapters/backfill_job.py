@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipway.delivery.adapters.migration_job import revision_part
+from slipway.delivery.adapters.migration_job import WHEN_DISRUPTED_AGAIN, revision_part
 from slipway.delivery.model.backfill import Backfill
 
 ATTEMPTS = 6
-"""Of Kubernetes' own, each later than the one before: a drained node or a database that fails over ends none."""
+"""Of Kubernetes' own, each later than the one before: a database that fails over ends none. Nodes that are taken away do not count."""
 DEADLINE_SECONDS = 86_400
 """Then the Job has failed, and the next verb starts it again where it stopped: a pod that never starts is told."""
 KEPT_SECONDS = 7 * 86_400
@@ -37,6 +37,7 @@ def backfill_manifest(migration: Mapping[str, Any], revision: str, run: str) -> 
         "backoffLimit": ATTEMPTS,
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "ttlSecondsAfterFinished": KEPT_SECONDS,
+        "podFailurePolicy": WHEN_DISRUPTED_AGAIN,
     }
     return manifest
 

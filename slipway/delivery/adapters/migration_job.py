@@ -23,6 +23,15 @@ CA_FOLDER = "/etc/slipway/database"
 """Where the program says that the certificates are."""
 KEPT_SECONDS = 86_400
 """A finished Job stays for a day, so that its logs can be read."""
+UNDISTURBED = {
+    "karpenter.sh/do-not-disrupt": "true",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+}
+"""No node is taken away under it to save money: EKS Auto Mode (Karpenter) and the Cluster Autoscaler read these."""
+WHEN_DISRUPTED_AGAIN = {
+    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+}
+"""Of a Job whose work may begin again: a pod that was evicted all the same is no attempt. Source: Kubernetes, "Pod failure policy"."""
 LOCK_TIMEOUT = re.compile(r"lock timeout|LockNotAvailable|55P03", re.IGNORECASE)
 USER_ID = 10_001
 """The user of the service's image."""
@@ -81,7 +90,9 @@ def users_job_manifest(name: str, service: str, login: DatabaseLogin, release: C
         "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}],
     }
     pod = _pod_with_tokens(container, release, login.roles, login.ca_config_map)
-    return _job(name, f"{service}-roles", release, pod, backoff_limit=3, deadline_seconds=USERS_DEADLINE_SECONDS)
+    job = _job(name, f"{service}-roles", release, pod, backoff_limit=3, deadline_seconds=USERS_DEADLINE_SECONDS)
+    job["spec"]["podFailurePolicy"] = WHEN_DISRUPTED_AGAIN
+    return job
 
 
 def _pod_with_tokens(
@@ -134,7 +145,7 @@ def _job(
             "backoffLimit": backoff_limit,
             "activeDeadlineSeconds": deadline_seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": labels, "annotations": UNDISTURBED}, "spec": pod},
         },
     }
 

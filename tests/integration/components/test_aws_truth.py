@@ -362,4 +362,5 @@ def test_row_47_the_final_snapshot_is_named_anew_with_each_environment(shop: Sho
 
 def test_row_48_major_versions_can_be_upgraded_and_storage_grows_within_the_limit(shop: Shop) -> None:
     assert shop.inputs(aws.rds.Instance)["allowMajorVersionUpgrade"] is False  # until a stack file asks for it
+    assert shop.inputs(aws.rds.Instance)["applyImmediately"] is False
     assert (largest_storage_gib(100), largest_storage_gib(20_000)) == (500, 65_536)

@@ -34,6 +34,10 @@ def root(account: str) -> str:
     return f"arn:aws:iam::{account}:root"
 
 
+def trail_of(account: str) -> str:
+    return f"arn:aws:cloudtrail:us-east-1:{account}:trail/slipway-audit"
+
+
 def as_role(account: str, role: str, **more: str) -> dict[str, str]:
     return {"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{role}", **more}
 
@@ -96,9 +100,15 @@ def test_what_is_asked_of_the_documents(deployed: Deployment) -> None:
     logs = statements(deployed, aws.s3.BucketPolicy, "audit-access")
     trail = {"s3:x-amz-acl": "bucket-owner-full-control", "aws:SecureTransport": "true"}
     for account, source, allowed in [(PROD, PROD, True), (PROD, DEV, True), (STRANGER, PROD, False), (PROD, STRANGER, False)]:  # fmt: skip
-        context = {**trail, "aws:SourceArn": f"arn:aws:cloudtrail:us-east-1:{source}:trail/slipway-audit"}
+        context = {**trail, "aws:SourceArn": trail_of(source)}
         target = f"{BUCKET}/AWSLogs/{account}/CloudTrail/x"
         assert allows(logs, "s3:PutObject", target, context, principal="cloudtrail.amazonaws.com") == allowed
+
+    archive = statements(deployed, aws.kms.Key, "audit-key")
+    of_trail = {"aws:SourceArn": trail_of(PROD), "kms:EncryptionContext:aws:cloudtrail:arn": trail_of(PROD)}
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):  # a bucket with a Bucket Key wants both when a trail is made
+        assert allows(archive, action, context=of_trail, principal="cloudtrail.amazonaws.com")
+        assert not allows(archive, action, context={"aws:SourceArn": trail_of(PROD)}, principal="cloudtrail.amazonaws.com")
 
 
 def test_no_image_that_has_a_tag_expires(deployed: Deployment) -> None:

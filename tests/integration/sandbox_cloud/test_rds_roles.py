@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import CredentialRetrievalError
-from migrations.roles import make_roles, read_master
+from migrations.roles import RolesSettings, log_in, make_roles, read_master
 from sqlalchemy.exc import OperationalError
 
 from orders.model import NewOrder
@@ -223,9 +223,11 @@ def test_credentials_endpoint_that_is_away_is_a_database_that_is_away(users: Use
     asyncio.run(story())
 
 
-def test_master_is_read_where_rds_keeps_it(rds: RdsDaemon, database: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Identities(rds).role(allow("secretsmanager:GetSecretValue", database.secret_arn))
-    keys = rds.client("sts").assume_role(RoleArn=session, RoleSessionName="roles")["Credentials"]
+def become(rds: RdsDaemon, monkeypatch: pytest.MonkeyPatch, *statements: dict[str, Any]) -> None:
+    """From here on this process is a role with these rights."""
+    keys = rds.client("sts").assume_role(RoleArn=Identities(rds).role(*statements), RoleSessionName="roles")[
+        "Credentials"
+    ]
     monkeypatch.setenv("AWS_ENDPOINT_URL", rds.url)
     for name, key in (
         ("ACCESS_KEY_ID", "AccessKeyId"),
@@ -233,4 +235,38 @@ def test_master_is_read_where_rds_keeps_it(rds: RdsDaemon, database: Instance, m
         ("SESSION_TOKEN", "SessionToken"),
     ):
         monkeypatch.setenv(f"AWS_{name}", keys[key])
+
+
+def test_master_is_read_where_rds_keeps_it(rds: RdsDaemon, database: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(rds, monkeypatch, allow("secretsmanager:GetSecretValue", database.secret_arn))
     assert read_master(database.secret_arn, "us-east-1") == {"user": "orders", "password": database.password()}
+
+
+def test_master_logs_in_by_its_password_and_by_a_token_where_that_alone_opens(
+    rds: RdsDaemon, database: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = database.facts()
+    settings = RolesSettings(
+        database_host="127.0.0.1",
+        database_port=facts["Endpoint"]["Port"],
+        database_name="orders",
+        database_region="us-east-1",
+        database_ca_file=DatabaseAuthority(SandboxPaths(rds.home)).certificate,
+        database_master_secret=database.secret_arn,
+        database_app_user="orders_app",
+        database_owner_user="orders_owner",
+    )
+    secret = allow("secretsmanager:GetSecretValue", database.secret_arn)
+    connect = allow("rds-db:connect", f"arn:aws:rds-db:us-east-1:{ACCOUNT}:dbuser:{facts['DbiResourceId']}/orders")
+    with database.connect() as master:
+        become(rds, monkeypatch, secret)
+        log_in(settings).close()
+        master.execute("GRANT rds_iam TO orders")
+        try:
+            with pytest.raises(psycopg.OperationalError, match="LDAP authentication failed"):
+                log_in(settings)
+            become(rds, monkeypatch, secret, connect)
+            with log_in(settings) as connection:
+                assert connection.execute("SELECT current_user::text").fetchone() == ("orders",)
+        finally:
+            master.execute("REVOKE rds_iam FROM orders")

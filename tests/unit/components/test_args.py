@@ -75,6 +75,7 @@ def monitoring(**changes: Any) -> MonitoringArgs:
         (lambda: cluster(node_labels={"tier": "web"}), "node_labels"),
         (lambda: cluster(addons=["metrics-server", "coredns"]), "addons"),
         (lambda: database(storage_gib=10), "storage_gib"),
+        (lambda: database(allow_major_version_upgrade=True), "apply_immediately"),
         (lambda: database(backup_days=0), "backup_days"),
         (lambda: load_balancer(weights={"blue": 100}), "weights"),
         (lambda: load_balancer(weights={"blue": 1000, "green": 0}), "weights"),

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from slipway.delivery.adapters.migration_job import is_lock_timeout, job_manifest, job_name
+from slipway.delivery.adapters.backfill_job import backfill_manifest
+from slipway.delivery.adapters.migration_job import is_lock_timeout, job_manifest, job_name, users_job_manifest
 from slipway.delivery.migrations import history
 from slipway.delivery.migrations.history import load_revisions
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.target import DatabaseLogin
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.errors import UsageError
 
+LOGIN = DatabaseLogin(migrations="m", roles="r", ca_config_map="ca")
 RELEASE = ColourRelease(release="r-20260105-0a1b2c3d", image="registry/orders@sha256:" + "0" * 64, version="1.0.0")
 
 
@@ -126,6 +129,23 @@ def test_job_runs_the_release_s_own_image_once_with_a_lock_timeout_and_no_privil
     assert {"name": "PGOPTIONS", "value": "-c lock_timeout=1000"} in container["env"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert manifest["spec"]["backoffLimit"] == 0
+
+
+def test_no_node_is_taken_away_under_a_job_to_save_money() -> None:
+    migration = job_manifest("j", "orders", LOGIN, RELEASE, [Revision(id="0002", phase=MigrationPhase.EXPAND)])
+    users = users_job_manifest("u", "orders", LOGIN, RELEASE)
+    for manifest in (migration, users, backfill_manifest(migration, "0002", "run-1")):
+        kept = manifest["spec"]["template"]["metadata"]["annotations"]
+        assert kept["karpenter.sh/do-not-disrupt"] == "true"
+        assert kept["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+
+
+def test_job_that_was_evicted_all_the_same_begins_again_where_that_does_no_harm() -> None:
+    migration = job_manifest("j", "orders", LOGIN, RELEASE, [Revision(id="0002", phase=MigrationPhase.EXPAND)])
+    assert "podFailurePolicy" not in migration["spec"], "half a migration is looked at by somebody"
+    for manifest in (users_job_manifest("u", "orders", LOGIN, RELEASE), backfill_manifest(migration, "0002", "run-1")):
+        (rule,) = manifest["spec"]["podFailurePolicy"]["rules"]
+        assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 
 @pytest.mark.parametrize(

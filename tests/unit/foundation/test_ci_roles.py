@@ -45,6 +45,8 @@ def partition(key: str) -> dict[str, str]:
 DEV, PROD = {"aws:ResourceTag/environment": "dev"}, {"aws:ResourceTag/environment": "prod"}
 STATE = "arn:aws:s3:::state-dev/.pulumi"
 ROLE = "arn:aws:iam::222222222222:role/orders-dev-nodes-1a2b3c4"
+PODS = "arn:aws:iam::222222222222:role/orders-dev-pods-1a2b3c4"
+BOUNDARY = {"iam:PermissionsBoundary": "arn:aws:iam::222222222222:policy/slipway-pods"}
 ADMINISTRATOR = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
 CLUSTER_GROUP = {"aws:ResourceTag/aws:eks:cluster-name": "orders-dev"}
 SECRET = arn("secretsmanager", "secret:rds!db-1-abc")
@@ -108,6 +110,8 @@ CHANGES = [
     ("iam:CreateRole", ROLE, {}),
     ("iam:AttachRolePolicy", ROLE, {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"}),
     ("iam:PassRole", ROLE, {"iam:PassedToService": "eks.amazonaws.com"}),
+    ("iam:PutRolePolicy", PODS, BOUNDARY),
+    ("iam:PutRolePermissionsBoundary", PODS, BOUNDARY),
     ("kms:PutKeyPolicy", arn("kms", "key/1"), DEV),
     ("kms:CreateAlias", arn("kms", "alias/orders-dev"), {}),
     ("rds:ModifyDBInstance", arn("rds", "db:orders-dev-postgresql"), {}),
@@ -155,6 +159,10 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
         ("iam:AttachRolePolicy", role_arn(ACCOUNT, "deploy", "dev"), {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSViewPolicy"}),
         ("iam:UpdateAssumeRolePolicy", role_arn(ACCOUNT, "preview", "dev"), {}),
         ("iam:PutRolePolicy", ROLE, {}),
+        ("iam:PutRolePolicy", PODS, {}),
+        ("iam:PutRolePermissionsBoundary", PODS, {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+        ("iam:PutRolePermissionsBoundary", ROLE, BOUNDARY),
+        ("iam:DeleteRolePermissionsBoundary", PODS, BOUNDARY),
         ("iam:CreatePolicyVersion", "arn:aws:iam::222222222222:policy/ci-deploy-dev-1", {}),
         ("iam:CreateUser", "arn:aws:iam::222222222222:user/orders-dev-me", {}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),

@@ -93,6 +93,11 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("cluster", {"version": "1.35"}, "slipway:cluster.access: missing"),
         ("service", {"name": "recommendations-of-us"}, "slipway:service.name: want 20 characters at most in dev"),
         ("accountId", "123", "slipway:accountId"),
+        (
+            "database",
+            {"allowMajorVersionUpgrade": True},
+            "slipway:database.allowMajorVersionUpgrade: set applyImmediately",
+        ),
         ("monitoring", {"alarms": True}, "slipway:monitoring.alarms: nobody is told"),
         ("loadBalancer", {"protect": True}, "slipway:loadBalancer.protect: needs service.domain"),
         ("loadBalancer", {"certificateArn": "arn:aws:acm:us-east-1:1:certificate/1"}, "needs service.domain"),
