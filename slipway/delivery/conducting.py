@@ -9,7 +9,7 @@ from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_drift, refuse_used
-from slipway.delivery.ending import RECENT, ending_elsewhere, ending_of, keep_ended
+from slipway.delivery.ending import ending_elsewhere, ending_of, keep_ended
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
@@ -192,7 +192,7 @@ def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or not rollout.phase.ended:
         return rollout
-    if any(past.id == rollout.id for past in ctx.ledger.history(ctx.place, RECENT)):
+    if ctx.ledger.is_kept(ctx.place, rollout):
         return None
     # Its process died between the last journal entry and the history: nobody was told.
     announce(ctx, keep_ended(ctx, keeper, rollout))

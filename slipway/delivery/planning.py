@@ -151,4 +151,5 @@ def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window
     if wanted.live is None or wanted.colour(wanted.idle) is None:
         return None
     moved = [item for item in history if item.ended_at and item.kind in BRINGS and item.phase.ended and not item.reason]
-    return moved[0].ended_at + timedelta(seconds=rollback_window_seconds) if moved and moved[0].ended_at else None
+    last = max(moved, key=lambda item: item.fence, default=None)  # not by the clocks of machines, which differ
+    return last.ended_at + timedelta(seconds=rollback_window_seconds) if last and last.ended_at else None

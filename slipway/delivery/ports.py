@@ -145,6 +145,10 @@ class Ledger(Protocol):
         """Ended rollouts, newest first."""
         ...
 
+    def is_kept(self, place: Place, rollout: Rollout) -> bool:
+        """Whether an ended rollout is in the history, by its own end: `history` is in the order of clocks, which differ."""
+        ...
+
     def put_history(self, place: Place, rollout: Rollout) -> None:
         """Keep an ended rollout; the same one twice is kept once."""
         ...

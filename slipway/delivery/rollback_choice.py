@@ -60,9 +60,10 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
             passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
             continue
         choice = ask(running)
-        if not choice.refusals:
+        given_up = _given_up(running, history)
+        if not choice.refusals and not given_up:
             return _once(choice, before, passed_over)
-        why = "; ".join(refusal.text for refusal in choice.refusals)
+        why = "; ".join(refusal.text for refusal in choice.refusals) or given_up
         passed_over.append(f"not {release_id}: {why}; trying the one before")
     left = before.original.colour(before.original.live) if before and before.original.live else None
     if left:
@@ -99,6 +100,12 @@ def _went_back(newest: Rollout | None, history: Sequence[Rollout], live: ColourR
     moved = (past for past in (newest, *history) if past and past.phase is Phase.COMPLETED and past.kind in BRINGS)
     last = next(moved, None)
     return last if last and last.kind in WAYS_BACK and last.candidate == live else None
+
+
+def _given_up(running: ColourRelease, history: Sequence[Rollout]) -> str:
+    """Why a colour is no way back that `abandon` left: none of its rollouts here went well, settings included; "": it is one."""
+    reasons = [past.reason for past in history if past.candidate == running and past.kind in BRINGS]
+    return f"it was never live here with these settings ({reasons[0]})" if reasons and all(reasons) else ""
 
 
 def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:

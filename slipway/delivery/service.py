@@ -6,6 +6,7 @@ those that go back leave it in the quickest way. What is owed is tried last.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from slipway.delivery.conducting import (
@@ -52,7 +53,7 @@ from slipway.delivery.planning import (
     choose_steps,
     draft_release,
 )
-from slipway.delivery.ports import Context, Place
+from slipway.delivery.ports import Context, Place, SourceFacts
 from slipway.delivery.superseding import supersede_for_checkout, supersede_for_release
 from slipway.delivery.targeting import (
     known_balancer,
@@ -67,6 +68,8 @@ from slipway.delivery.way_back import (
     answered,
     ask_back,
     being_brought_back,
+    ended_meanwhile,
+    finish_other,
     give_up,
     gone_back,
     leave,
@@ -108,9 +111,10 @@ def release(
         # Not even the infrastructure moves in these cases. The other gates need the image, which the `up` builds.
         known = known_target(ctx)
         pass_gates(ctx, refuse_beginning(ctx, known, settings_of(ctx, known, pace) if known else None), override)
+        source = ctx.source.facts()
         target = bring_up(ctx, keeper)
         refuse_direction(ctx, None)
-        draft = _make_release(ctx, target, asked_at)
+        draft = _make_release(ctx, target, source, asked_at)
         _attest(ctx, target, draft)
         made = ctx.ledger.put_release(draft)
         refuse_repeated(resumed, made)
@@ -231,6 +235,7 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
     refuse_other_account(ctx)
     with hold_lease(ctx, f"slipway resume {ctx.place.environment}", watch=True) as keeper:
         ctx.ledger.ensure(ctx.place)
+        owed = {item.what for item in ctx.ledger.owed(ctx.place)}
         pay(ctx, keeper, RECORDS)
         left, balancer = unfinished(ctx, keeper), known_balancer(ctx)
         if left and not left.phase.ended:
@@ -243,18 +248,23 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
         pay_contract(ctx, keeper)
         if left:
             return conclude(left, None)
-        if repaired:
-            return Outcome(status="completed", text=repaired)
-        return Outcome(status="unchanged", text=f"no rollout of {ctx.place} is under way")
+        still = {item.what for item in ctx.ledger.owed(ctx.place)}
+        paid = "; ".join(f"done, which was owed: {what}" for what in sorted(owed - still))
+        if repaired or paid:
+            return Outcome(status="completed", text="; ".join(filter(None, (repaired, paid))))
+        left_over = "; ".join(f"still owed: {what}" for what in sorted(still))
+        text = f"no rollout of {ctx.place} is under way"
+        return Outcome(status="unchanged", text=f"{text}; {left_over}" if left_over else text)
 
 
 def abort(ctx: Context, *, because: str = "") -> Outcome:
     """Turn the rollout under way back, whoever runs it: traffic is back within seconds, whether its owner lives or not."""
-    _require_under_way(ctx)
-    turned = ask_back(ctx, because)
+    asked = _require_under_way(ctx)
+    turned = ask_back(ctx, because) or ended_meanwhile(ctx, asked)
     if turned is None:
         with at_work(ctx, f"slipway abort {ctx.place.environment}", urgent=True) as keeper:
-            turned = leave(ctx, keeper, None, because, turning=True) or ctx.ledger.rollout(ctx.place)
+            turned = finish_other(ctx, keeper, asked) or leave(ctx, keeper, None, because, turning=True)
+            turned = turned or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:
         return turned_back(turned)
     if turned and turned.kind is Kind.REHEARSAL:
@@ -268,9 +278,9 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
 
 def abandon(ctx: Context, *, because: str = "") -> Outcome:
     """End the rollout under way in whatever phase it is. What cannot be done now, traffic included, is left to `resume`."""
-    _require_under_way(ctx)
+    asked = _require_under_way(ctx)
     with at_work(ctx, f"slipway abandon {ctx.place.environment}", urgent=True) as keeper:
-        ended = give_up(ctx, keeper, because)
+        ended = finish_other(ctx, keeper, asked) or give_up(ctx, keeper, because)
     text = f"given up: {ended.reason_text}" if ended.reason else _too_late(ended)
     text += unconfirmed(ctx)
     return Outcome(status="rolled-back" if ended.reason else "completed", text=text, rollout=ended)
@@ -282,13 +292,14 @@ def _too_late(ended: Rollout) -> str:
     return "it was past the point of turning back and has completed"
 
 
-def _require_under_way(ctx: Context) -> None:
+def _require_under_way(ctx: Context) -> Rollout:
     rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended:
         raise NotFoundError(
             f"no rollout of {ctx.place} is under way",
             remedy=f"`slipway rollback {ctx.place.environment}` goes back from a finished one",
         )
+    return rollout
 
 
 def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcome:
@@ -337,15 +348,23 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
         return run(ctx, keeper, target, rollout, None)
 
 
-def _make_release(ctx: Context, target: Target, asked_at: datetime) -> Release:
+def _make_release(ctx: Context, target: Target, source: SourceFacts, asked_at: datetime) -> Release:
+    """`source`: the checkout as it was before the `up` that built the image."""
     if target.image is None:
         raise UsageError(
             f"the stack {target.environment} builds no image",
             where="delivery.image",
             remedy="set the build context in the stack file",
         )
-    facts, settings = ctx.source.facts(), target.colour_settings
-    return build_release(ctx.place.service, target.image.reference, facts, asked_at, settings, login=target.login)
+    # The first `up` of a stack writes its key into the stack file.
+    if replace(ctx.source.facts(), config_hash=source.config_hash) != source:
+        raise UsageError(
+            "the checkout changed while its image was built: nobody knows which sources are in it",
+            where=str(ctx.place),
+            remedy=f"leave the checkout alone, and `slipway release {target.environment}` again",
+        )
+    settings = target.colour_settings
+    return build_release(ctx.place.service, target.image.reference, source, asked_at, settings, login=target.login)
 
 
 def _attest(ctx: Context, target: Target, made: Release) -> None:

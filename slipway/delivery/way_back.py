@@ -11,6 +11,7 @@ from slipway.delivery.ending import keep_ended
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
+from slipway.delivery.gating import HISTORY_DEPTH
 from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
 from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.owed import Debt
@@ -129,6 +130,24 @@ def turned_meanwhile(ctx: Context, before: Rollout | None) -> Rollout | None:
     if before is None or before.phase.ended or newest is None or newest.id != before.id:
         return None
     return newest if newest.kind is Kind.RELEASE and newest.phase is Phase.ROLLED_BACK else None
+
+
+def ended_meanwhile(ctx: Context, asked: Rollout) -> Rollout | None:
+    """How the rollout ended that somebody wants ended, where another one has begun since: that one is not meant. None: none has."""
+    newest = ctx.ledger.rollout(ctx.place)
+    if newest is None or newest.id == asked.id:
+        return None
+    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    return next((past for past in history if past.id == asked.id), replace(asked, phase=Phase.COMPLETED))
+
+
+def finish_other(ctx: Context, keeper: LeaseKeeper, asked: Rollout) -> Rollout | None:
+    """See `ended_meanwhile`; the other one, whose lease was taken for this, is brought to its end."""
+    ended = ended_meanwhile(ctx, asked)
+    other = unfinished(ctx, keeper) if ended else None
+    if other and not other.phase.ended:
+        go_on(ctx, keeper, other)
+    return ended
 
 
 def gone_back(ctx: Context, leaving: str | None, to: str | None) -> Outcome | None:

@@ -12,6 +12,8 @@ import yaml
 from slipway.sandbox.paths import SandboxPaths
 from tests.e2e.story.story_kit import PACE, Slipway
 
+FAILED = 2
+"""The exit code of an operation that could not be done."""
 RUN = int(time.time())
 """In the versions: what an earlier run went back from is rejected."""
 
@@ -43,7 +45,10 @@ class BenchEnvironment:
         self.slipway.run("release", self.name, *PACE)
 
     def remove(self) -> None:
-        """All of it."""
+        """All of it, whatever was under way."""
+        if not self.slipway.run("destroy", self.name, "--yes", also=FAILED).returncode:
+            return
+        self.slipway.run("abandon", self.name, "--because", "what was measured is over")
         self.slipway.run("destroy", self.name, "--yes")
 
     def commit(self, name: str) -> None:

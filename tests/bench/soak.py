@@ -35,7 +35,7 @@ RATE = 60
 ROLLED_BACK = 10
 """The exit code of a release that was bad and went back."""
 ROTATION_SECONDS = 20
-SETTLE_SECONDS = 120
+SETTLE_SECONDS = 300
 LONGEST_SECONDS = 900
 """Of one release: on a busy machine, or with pods that never start, for which the cluster has patience."""
 API = "app/orders/api.py"

@@ -250,8 +250,11 @@ class DynamoLedger:
 
     def put_history(self, place: Place, rollout: Rollout) -> None:
         """See `Ledger.put_history`."""
-        ended = rollout.ended_at.isoformat() if rollout.ended_at else ""
-        self._table.put(_pk(place), f"history#{ended}#{rollout.id}", dump_rollout(rollout))
+        self._table.put(_pk(place), _past(rollout), dump_rollout(rollout))
+
+    def is_kept(self, place: Place, rollout: Rollout) -> bool:
+        """See `Ledger.is_kept`."""
+        return self._table.get(_pk(place), _past(rollout)) is not None
 
     def request_abort(self, place: Place, rollout_id: str, text: str) -> None:
         """See `Ledger.request_abort`."""
@@ -298,6 +301,10 @@ def _fitness(item: Item) -> Fitness:
         if name in item.attributes
     }
     return Fitness(environment=environment, digest=digest, **notes)
+
+
+def _past(rollout: Rollout) -> str:
+    return f"history#{rollout.ended_at.isoformat() if rollout.ended_at else ''}#{rollout.id}"
 
 
 def _pk(place: Place) -> str:

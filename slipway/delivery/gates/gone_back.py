@@ -15,12 +15,20 @@ def refuse_going_further(facts: GateFacts) -> Iterator[Refusal]:
     left = before.original.colour(before.original.live) if before.original.live else None
     at = f" at {before.ended_at:%Y-%m-%d %H:%M} UTC" if before.ended_at else ""
     rejected = any(fitness.rejects(facts.release.id) for fitness in facts.fitness.values())
+    brings = f"make {facts.release.id} ({facts.release.version}) live"
+    remedy = (
+        f"if that is meant, name it: `slipway rollback {facts.environment} --to {facts.release.id}"
+        f"{' --force --because REASON' if rejected else ''}`"
+    )
+    if facts.release.id == before.candidate.release:
+        brings, remedy = (
+            "bring other settings of it back",
+            "if that is meant, set them in the stack file and release it again",
+        )
     yield Refusal(
         gate="gone-back",
         text=f"{before.candidate.release} ({before.candidate.version}) is live since {before.actor} went back"
-        f"{f' from {left.release} ({left.version})' if left else ''}{at}; "
-        f"going back once more would make {facts.release.id} ({facts.release.version}) live",
-        remedy=f"if that is meant, name it: `slipway rollback {facts.environment} --to {facts.release.id}"
-        f"{' --force --because REASON' if rejected else ''}`",
+        f"{f' from {left.release} ({left.version})' if left else ''}{at}; going back once more would {brings}",
+        remedy=remedy,
         can_be_forced=False,
     )

@@ -15,7 +15,8 @@ def refuse_overtaking(facts: GateFacts) -> Iterator[Refusal]:
         yield Refusal(
             gate="order",
             text=f"{facts.release.id} is older than {live.id}, which is live in {facts.environment}",
-            remedy=f"to go back on purpose: `slipway rollback {facts.environment} --to {facts.release.id}`",
+            remedy=f"to go back on purpose to what was live here: `slipway rollback {facts.environment} --to {facts.release.id}`;"
+            " to bring it although it is older: --force --because REASON",
         )
 
 

@@ -29,10 +29,15 @@ def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
         first = f"backfill {', '.join(item.id for item in pending)} is complete and " if pending else ""
         for revision in plan.first:
             if revision.phase is MigrationPhase.CONTRACT:
+                remedy = f"run `slipway contract {facts.environment}` once {first}the rollback window is closed, then release again"
+                if facts.live and all(item.id != revision.id for item in facts.live.revisions):
+                    remedy = (
+                        f"what is live does not have it: first bring a release here that ends with it; then {remedy}"
+                    )
                 yield Refusal(
                     gate="pending-contract",
                     text=f"contract migration {revision.id} is pending and comes before this release's own migrations",
-                    remedy=f"run `slipway contract {facts.environment}` once {first}the rollback window is closed, then release again",
+                    remedy=remedy,
                     can_be_forced=False,
                 )
         schema = replace(schema, applied=schema.with_applied(plan.expand).applied)

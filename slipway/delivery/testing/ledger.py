@@ -217,8 +217,11 @@ class MemoryLedger:
 
     def put_history(self, place: Place, rollout: Rollout) -> None:
         """See `Ledger.put_history`."""
-        ended = rollout.ended_at.isoformat() if rollout.ended_at else ""
-        self._write("history", lambda: self._history[place].update({f"{ended}#{rollout.id}": rollout}))
+        self._write("history", lambda: self._history[place].update({_past(rollout): rollout}))
+
+    def is_kept(self, place: Place, rollout: Rollout) -> bool:
+        """See `Ledger.is_kept`."""
+        return _past(rollout) in self._history[place]
 
     def schema(self, place: Place) -> Schema:
         """See `Ledger.schema`."""
@@ -267,3 +270,7 @@ class MemoryLedger:
     def targets(self) -> Sequence[Target]:
         """See `Ledger.targets`."""
         return [self._targets[key] for key in sorted(self._targets)]
+
+
+def _past(rollout: Rollout) -> str:
+    return f"{rollout.ended_at.isoformat() if rollout.ended_at else ''}#{rollout.id}"

@@ -289,7 +289,9 @@ def test_row_26_each_job_has_its_own_user_and_the_server_is_verified(shop: Shop)
     secret = shop.one(aws.rds.Instance).outputs["masterUserSecrets"][0]["secretArn"]
     key = shop.one(aws.kms.Key).outputs["arn"]
     assert shop.may("pods-migrations") == {"rds-db:connect": shop.database_user("orders_owner")}
-    assert shop.may("pods-roles") == {"secretsmanager:GetSecretValue": secret, "kms:Decrypt": key}
+    master = shop.database_user("slipway")
+    reads = {"secretsmanager:GetSecretValue": secret, "kms:Decrypt": key}
+    assert shop.may("pods-roles") == {**reads, "rds-db:connect": master}
     accounts = {each.inputs["serviceAccount"] for each in shop.find(aws.eks.PodIdentityAssociation)}
     assert accounts == {"orders", "orders-migrations", "orders-roles"}
     pod = shop.one(k8s.apps.v1.Deployment).inputs["spec"]["template"]["spec"]

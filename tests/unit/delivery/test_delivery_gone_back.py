@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from slipway import delivery
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.model.fitness import FitnessNote
 from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour
 from slipway.errors import NotFoundError
-from tests.unit.delivery.interrupting import check_out_bad, company, killed_when, left_in
+from tests.unit.delivery.interrupting import DEAD, check_out_bad, company, killed_when, left_in
 
 
 def live(rehearsal: Rehearsal) -> ColourRelease:
@@ -141,3 +144,47 @@ def test_release_before_is_the_one_that_was_live_before_whatever_the_clock_of_it
     rehearsal.ledger.mark_rejected(dev.place, bad.digest, note)
     delivery.rollback(rehearsal.context("dev"))
     assert live(rehearsal).version == "2.0.0"
+
+
+@pytest.fixture
+def promoted() -> Rehearsal:
+    """1.0.0 and 2.0.0 came to prod from dev; the next promotion brings 2.0.0 again, with other settings."""
+    rehearsal = Rehearsal()
+    rehearsal.environment("dev", steps=[50, 100])
+    prod = rehearsal.environment("prod", steps=[50, 100], promoteFrom="dev")
+    for version in ("1.0.0", "2.0.0"):
+        rehearsal.check_out(version)
+        delivery.release(rehearsal.context("dev"))
+        delivery.promote(rehearsal.context("prod"), "dev")
+    prod.settings = ColourSettings(template='{"memory": "32Mi"}')
+    return rehearsal
+
+
+def test_second_way_back_to_the_same_release_with_other_settings_names_no_release(promoted: Rehearsal) -> None:
+    """It said that going back would make live what is live, and `--to` answered that it is."""
+    delivery.promote(promoted.context("prod"), "dev")
+    delivery.rollback(promoted.context("prod"))
+    with pytest.raises(delivery.RefusedError, match="going back once more would bring other settings of it") as refused:
+        delivery.rollback(promoted.context("prod"))
+    assert "set them in the stack file" in str(refused.value.remedy)
+
+
+def test_way_back_passes_over_a_colour_that_was_only_ever_given_up(promoted: Rehearsal) -> None:
+    """`rollback` took it for the warm way back: the same release as live, with settings that nobody had seen at work."""
+    prod = promoted.environment("prod")
+
+    def promote(ctx: delivery.Context) -> delivery.Outcome:
+        return delivery.promote(replace(promoted.context("prod", pid=DEAD), progress=ctx.progress), "dev")
+
+    left_in(promoted, Phase.BAKING, promote)
+    prod.balancer_fault = "unreachable"
+    delivery.abandon(promoted.context("prod"), because="32 MiB is too little")
+    prod.balancer_fault = ""
+    delivery.resume(promoted.context("prod"))
+    promoted.events.clear()
+    delivery.rollback(promoted.context("prod"))
+    assert any("was never live here with these settings" in event.text for event in promoted.events)
+    wanted = promoted.ledger.wanted(prod.place)
+    running = wanted.colour(wanted.live) if wanted.live else None
+    assert running
+    assert running.version == "1.0.0"

@@ -162,7 +162,7 @@ def test_up_that_fails_for_good_is_owed_told_and_in_nobodys_way() -> None:
     assert dev.weights == OLD
     assert rehearsal.ledger.owed(dev.place)[0].attempts == 2
     dev.up_fault = ""
-    assert delivery.resume(rehearsal.context("dev")).status == "unchanged"
+    assert delivery.resume(rehearsal.context("dev")).text == "done, which was owed: up"
     assert rehearsal.ledger.owed(dev.place) == ()
 
 

@@ -11,11 +11,12 @@ from slipway import delivery
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Phase, Reason
+from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
-from tests.unit.delivery.interrupting import NEW, OLD, company, left_in
+from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in
 from tests.unit.delivery.test_delivery_people import APPROVED, HALF, Company
 
 
@@ -231,3 +232,112 @@ def test_pause_goes_on_by_a_clock_that_is_ahead_and_the_bake_has_what_it_had_lef
     began = company.clock.monotonic()
     company.until(lambda rollout: rollout.step == 1)
     assert 200 < company.clock.monotonic() - began < 330
+
+
+@pytest.mark.parametrize("verb", [delivery.abort, delivery.abandon])
+@pytest.mark.parametrize("seconds", [0.2, 0.4, 0.6])
+def test_who_wants_a_release_ended_does_not_end_the_way_back_that_another_one_began(
+    verb: Callable[..., delivery.Outcome], seconds: float
+) -> None:
+    """`abort` turned round the rollback of somebody else, and users were on the bad release again."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[50, 100])
+    for version in ("1.0.0", "2.0.0"):
+        rehearsal.check_out(version)
+        delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0")
+    owner = Process(11)
+    ctx = inhabited(rehearsal.context("dev", pid=11), clock)
+
+    ledger = rehearsal.ledger
+    assert isinstance(ledger, MemoryLedger)
+
+    def die(what: str) -> None:
+        if what.startswith("entered settling"):
+            owner.fuse = 0
+
+    ledger.after_write = die
+    clock.start(owner, lambda: delivery.release(ctx))
+    clock.run_until()
+    ledger.after_write = lambda _what: None
+    people: list[Process] = []
+    for pid, act in ((21, delivery.rollback), (22, verb)):
+        person = inhabited(rehearsal.context("dev", pid=pid), clock)
+        people.append(clock.start(Process(pid), lambda act=act, person=person: act(person)))
+        clock.sleep(seconds)
+    clock.run_until()
+    assert (people[0].error, people[0].answer.status) == (None, "completed")
+    assert (dev.weights, dev.harm) == (NEW, [])
+    running = rehearsal.ledger.wanted(dev.place).colour(Colour.BLUE)
+    assert running
+    assert running.version == "2.0.0"
+    told = str(people[1].error or people[1].answer.text)
+    assert "past the point of turning back" in told
+
+
+def test_rollback_after_a_release_from_a_machine_whose_clock_is_behind_is_not_taken_for_told() -> None:
+    """The release that was turned back was not among the newest by clock: each `rollback` told of it anew, and moved nothing."""
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    for number in range(2, 13):
+        rehearsal.clock.sleep(60)
+        rehearsal.check_out(f"{number}.0.0")
+        delivery.release(rehearsal.context("dev"))
+    check_out_bad(rehearsal, "13.0.0", error_ratio=0.5)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev", pid=2, skew_seconds=-3600))
+    rehearsal.clock.sleep(600)
+    assert delivery.rollback(rehearsal.context("dev", pid=3)).status == "completed"
+    wanted = rehearsal.ledger.wanted(dev.place)
+    running = wanted.colour(wanted.live) if wanted.live else None
+    assert running
+    assert running.version == "11.0.0"
+
+
+@pytest.mark.parametrize("skew_seconds", [-7200, 7200])
+def test_rollback_window_is_that_of_the_release_that_came_last_whatever_the_clocks_said_before(
+    skew_seconds: float,
+) -> None:
+    rehearsal = company("1.0.0", rollbackWindowSeconds=60)
+    for version, skew in (("2.0.0", skew_seconds), ("3.0.0", 0.0)):
+        rehearsal.check_out(version)
+        delivery.release(rehearsal.context("dev", skew_seconds=skew))
+    with pytest.raises(delivery.RefusedError, match="rollback"):
+        delivery.retire(rehearsal.context("dev"))
+    rehearsal.clock.sleep(61)
+    assert delivery.retire(rehearsal.context("dev")).status == "completed"
+
+
+def test_checkout_that_changes_while_its_image_is_built_is_no_release() -> None:
+    """The image got the commit, version and migrations of what was checked out meanwhile."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[50, 100])
+    rehearsal.check_out("1.0.0")
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("2.0.0")
+    dev.up_seconds = 30
+    ctx = inhabited(rehearsal.context("dev"), clock)
+    releasing = clock.start(Process(11), lambda: delivery.release(ctx))
+    clock.sleep(10)
+    rehearsal.check_out("9.9.9", building=None)
+    clock.run_until()
+    assert isinstance(releasing.error, UsageError)
+    assert "the checkout changed while its image was built" in releasing.error.what
+    assert [each.version for each in rehearsal.ledger.releases("orders")] == ["1.0.0"]
+
+
+def test_resume_says_what_it_did_of_what_was_owed_and_what_is_left() -> None:
+    """It said "no rollout is under way" either way."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "3.0.0", error_ratio=0.5)
+    left_in(rehearsal, Phase.BAKING)
+    dev.up_fault = "the quota is used up"
+    assert delivery.rollback(rehearsal.context("dev")).status == "rolled-back"
+    outcome = delivery.resume(rehearsal.context("dev"))
+    assert (outcome.status, outcome.text) == ("unchanged", "no rollout of orders in dev is under way; still owed: up")
+    dev.up_fault = ""
+    outcome = delivery.resume(rehearsal.context("dev"))
+    assert (outcome.status, outcome.text) == ("completed", "done, which was owed: up")
