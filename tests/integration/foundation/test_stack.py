@@ -108,7 +108,9 @@ def test_what_is_asked_of_the_documents(deployed: Deployment) -> None:
     of_trail = {"aws:SourceArn": trail_of(PROD), "kms:EncryptionContext:aws:cloudtrail:arn": trail_of(PROD)}
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):  # a bucket with a Bucket Key wants both when a trail is made
         assert allows(archive, action, context=of_trail, principal="cloudtrail.amazonaws.com")
-        assert not allows(archive, action, context={"aws:SourceArn": trail_of(PROD)}, principal="cloudtrail.amazonaws.com")
+        assert not allows(
+            archive, action, context={"aws:SourceArn": trail_of(PROD)}, principal="cloudtrail.amazonaws.com"
+        )
 
 
 def test_no_image_that_has_a_tag_expires(deployed: Deployment) -> None:

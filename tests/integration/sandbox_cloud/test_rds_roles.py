@@ -246,8 +246,9 @@ def test_master_logs_in_by_its_password_and_by_a_token_where_that_alone_opens(
     rds: RdsDaemon, database: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = database.facts()
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")  # a token is for the name that the API shows
     settings = RolesSettings(
-        database_host="127.0.0.1",
+        database_host=facts["Endpoint"]["Address"],
         database_port=facts["Endpoint"]["Port"],
         database_name="orders",
         database_region="us-east-1",
