@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from slipway import delivery
+from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour
@@ -18,9 +19,20 @@ from slipway.delivery.sizing import HOLD_SECONDS
 from slipway.delivery.testing.clock import SkewedClock
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
-from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in, seconds_until, watch_weights
+from tests.unit.delivery.interrupting import (
+    NEW,
+    OLD,
+    check_out_bad,
+    company,
+    killed_when,
+    left_in,
+    seconds_until,
+    watch_weights,
+)
+from tests.unit.delivery.test_delivery_capacity import busy_company
 from tests.unit.delivery.test_delivery_people import APPROVED, HALF, Company
 
 
@@ -304,3 +316,21 @@ def test_seconds_until_the_traffic_was_back_are_those_that_users_waited(away_sec
     with pytest.raises(delivery.ReleaseRolledBackError) as error:
         delivery.resume(rehearsal.context("dev"))
     assert away_seconds <= error.value.rollout.timings["weights_back"] < away_seconds + 5
+
+
+def test_candidate_is_judged_while_it_waits_for_pods_whatever_the_clock_of_who_judged_it_before() -> None:
+    """Taken up from a clock that was two hours ahead it was not judged until then, and its next share came unseen."""
+    rehearsal = busy_company(steps=[50, 100], bakeSeconds=5, sizeSeconds=600)
+    dev = rehearsal.environment("dev")
+    bad = check_out_bad(rehearsal, "2.0.0")
+
+    def waits_for_pods(event: Event) -> bool:
+        return isinstance(event, PhaseEntered) and event.phase is Phase.SIZING and bool(event.rollout.baking_since)
+
+    killed_when(rehearsal, on_another_machine(delivery.release, 7200), waits_for_pods)
+    dev.pods.room, dev.behaviour[bad] = 45, Behaviour(error_ratio=0.5)
+    began = dev.clock.monotonic()
+    with pytest.raises(delivery.ReleaseRolledBackError) as error:
+        delivery.resume(rehearsal.context("dev"))
+    assert error.value.rollout.reason is Reason.ERRORS_ABOVE_LIMIT
+    assert dev.clock.monotonic() - began < 60
