@@ -138,4 +138,5 @@ def judged(rollout: Rollout, now: datetime) -> bool:
         return False
     last = rollout.measurements[-1].at if rollout.measurements else rollout.baking_since
     due = last + timedelta(seconds=rollout.settings.analysis_interval_seconds)
-    return rollout.steps[rollout.step].analyse and (rollout.phase is Phase.BAKING or now >= due)
+    other_clock = last > now
+    return rollout.steps[rollout.step].analyse and (rollout.phase is Phase.BAKING or now >= due or other_clock)

@@ -17,8 +17,8 @@ def attend(rollout: Rollout, now: datetime) -> Rollout:
 def take_up(rollout: Rollout, now: datetime) -> Rollout:
     """What another process left, by this machine's clock.
 
-    Bakes and approvals have as long left as they had when the rollout was last written. The clock that wrote it may be ahead of this one or
-    behind, and nobody judged meanwhile.
+    Bakes, approvals and what else counts from the start of a phase have as long left as they had when the rollout was last written. The
+    clock that wrote it may be ahead of this one or behind, and nobody judged meanwhile.
     """
     written = max([each.at for each in (*rollout.journal[-1:], *rollout.measurements[-1:])], default=now)
     unattended = max(now - written, timedelta())
@@ -29,8 +29,20 @@ def take_up(rollout: Rollout, now: datetime) -> Rollout:
     }
     if rollout.baking_since:
         moved["baking_since"] = min(rollout.baking_since, now)
+    moved["phase_started_at"] = _began(rollout, now)
     held = rollout.paused_seconds + unattended.total_seconds()
     return attend(replace(rollout, **moved, paused_seconds=held), now)
+
+
+def _began(rollout: Rollout, now: datetime) -> datetime:
+    """When the phase began, by this machine's clock, as if nobody had been away.
+
+    Whoever wrote the last journal entry began the phase, or took it up, by the same clock.
+    """
+    if rollout.phase is Phase.RETURNING:
+        return min(rollout.phase_started_at, now)  # users have waited all the while for their traffic to be back
+    written = max([rollout.phase_started_at, *(each.at for each in rollout.journal[-1:])])
+    return now - (written - rollout.phase_started_at)
 
 
 def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from slipway import delivery
+from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.leasing import hold_lease
+from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.sizing import HOLD_SECONDS
+from slipway.delivery.testing.clock import SkewedClock
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
 from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in
+from tests.unit.delivery.interrupting import (
+    NEW,
+    OLD,
+    check_out_bad,
+    company,
+    killed_when,
+    left_in,
+    seconds_until,
+    watch_weights,
+)
+from tests.unit.delivery.test_delivery_capacity import busy_company
 from tests.unit.delivery.test_delivery_people import APPROVED, HALF, Company
 
 
@@ -341,3 +359,87 @@ def test_resume_says_what_it_did_of_what_was_owed_and_what_is_left() -> None:
     dev.up_fault = ""
     outcome = delivery.resume(rehearsal.context("dev"))
     assert (outcome.status, outcome.text) == ("completed", "done, which was owed: up")
+def on_another_machine(
+    verb: Callable[[delivery.Context], delivery.Outcome], skew_seconds: float
+) -> Callable[[delivery.Context], delivery.Outcome]:
+    """The verb by a process whose clock is ahead."""
+    return lambda ctx: verb(replace(ctx, clock=SkewedClock(ctx.clock, skew_seconds)))
+
+
+def retire(ctx: delivery.Context) -> delivery.Outcome:
+    return delivery.retire(ctx, force=True, because="drill")
+
+
+@pytest.mark.parametrize("skew_seconds", [0, 7200, -7200])
+@pytest.mark.parametrize(("verb", "phase"), [(delivery.rehearse, Phase.CLEANING), (retire, Phase.RETIRING)])
+def test_nodes_of_the_load_balancer_are_waited_for_as_long_by_whatever_clock(
+    verb: Callable[[delivery.Context], delivery.Outcome], phase: Phase, skew_seconds: float
+) -> None:
+    """Taken up from a clock that was two hours ahead it hung as long; from one behind, the next `up` replaced pods too early."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, rehearsal.cadence = rehearsal.environment("dev"), AWS
+    dev.nodes_lag_seconds, dev.up_seconds = AWS.settle_seconds - 0.5, 0.1
+    left_in(rehearsal, phase, on_another_machine(verb, skew_seconds))
+    began = dev.clock.monotonic()
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert dev.clock.monotonic() - began < 3 * AWS.settle_seconds
+    rehearsal.check_out("3.0.0")
+    delivery.release(rehearsal.context("dev"), pace=Pace(bake_seconds=0, minimum_requests=0))
+    assert dev.harm == []
+
+
+def test_rollback_does_not_wait_for_the_clock_of_who_rehearsed() -> None:
+    """The way forward of a rehearsal was confirmed, and `abort` and `rollback` waited until their own clock said so, too."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    left_in(rehearsal, Phase.CLEANING, on_another_machine(delivery.rehearse, 90))
+    left_in(rehearsal, Phase.CLEANING, delivery.abort)
+    began, seen = dev.clock.now(), watch_weights(dev)
+    delivery.rollback(rehearsal.context("dev"))
+    assert seconds_until(seen, began, OLD) < 3
+
+
+@pytest.mark.parametrize("skew_seconds", [0, 7200, -7200])
+def test_pods_are_kept_by_the_clock_of_who_takes_a_rollout_up(skew_seconds: float) -> None:
+    """Taken up from a clock that was behind, floors had run out before they began."""
+    rehearsal = company("1.0.0", rollbackWindowSeconds=1800)
+    dev = rehearsal.environment("dev")
+    dev.pods.requests_per_pod, dev.pods.maximum, dev.pods.autoscaler_seconds = 10, 12, 0
+    dev.clock.sleep(1)
+    dev.pass_time()
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.SETTLING, on_another_machine(delivery.release, skew_seconds))
+    delivery.resume(rehearsal.context("dev"))
+    now, floors = rehearsal.clock.now(), rehearsal.ledger.wanted(dev.place).floors
+    kept = {colour: (floor.until - now).total_seconds() for colour, floor in floors.items() if floor.until}
+    assert kept == {Colour.BLUE: pytest.approx(HOLD_SECONDS, abs=5), Colour.GREEN: pytest.approx(1800, abs=5)}
+
+
+@pytest.mark.parametrize("away_seconds", [0, 3600])
+def test_seconds_until_the_traffic_was_back_are_those_that_users_waited(away_seconds: float) -> None:
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    check_out_bad(rehearsal, "2.0.0", error_ratio=0.5)
+    left_in(rehearsal, Phase.RETURNING, on_another_machine(delivery.release, 0 if away_seconds else 7200))
+    dev.clock.sleep(away_seconds)
+    with pytest.raises(delivery.ReleaseRolledBackError) as error:
+        delivery.resume(rehearsal.context("dev"))
+    assert away_seconds <= error.value.rollout.timings["weights_back"] < away_seconds + 5
+
+
+def test_candidate_is_judged_while_it_waits_for_pods_whatever_the_clock_of_who_judged_it_before() -> None:
+    """Taken up from a clock that was two hours ahead it was not judged until then, and its next share came unseen."""
+    rehearsal = busy_company(steps=[50, 100], bakeSeconds=5, sizeSeconds=600)
+    dev = rehearsal.environment("dev")
+    bad = check_out_bad(rehearsal, "2.0.0")
+
+    def waits_for_pods(event: Event) -> bool:
+        return isinstance(event, PhaseEntered) and event.phase is Phase.SIZING and bool(event.rollout.baking_since)
+
+    killed_when(rehearsal, on_another_machine(delivery.release, 7200), waits_for_pods)
+    dev.pods.room, dev.behaviour[bad] = 45, Behaviour(error_ratio=0.5)
+    began = dev.clock.monotonic()
+    with pytest.raises(delivery.ReleaseRolledBackError) as error:
+        delivery.resume(rehearsal.context("dev"))
+    assert error.value.rollout.reason is Reason.ERRORS_ABOVE_LIMIT
+    assert dev.clock.monotonic() - began < 60
