@@ -16,8 +16,17 @@ from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import OperationError
-from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, listening
+from tests.unit.delivery.interrupting import (
+    NEW,
+    OLD,
+    check_out_bad,
+    company,
+    listening,
+    seconds_until,
+    watch_weights,
+)
 
 
 def memory(rehearsal: Rehearsal) -> MemoryLedger:
@@ -171,6 +180,25 @@ def test_switch_waits_for_a_load_balancer_that_does_not_answer() -> None:
     rehearsal.clock.repeat(100, lambda: setattr(dev, "balancer_fault", ""))
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
     assert dev.weights == OLD
+
+
+def test_switch_needs_nothing_of_a_cluster_whose_api_is_out() -> None:
+    """The cluster's API was down, users had errors, and `rollback` refused to move them to pods that the load balancer called healthy."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.pods.fault = "the cluster's API does not answer"
+    began, seen = rehearsal.clock.now(), watch_weights(dev)
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert seconds_until(seen, began, OLD) <= 3
+
+
+def test_switch_without_a_cluster_goes_to_healthy_targets_only() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.pods.fault, dev.behaviour["1.0.0"] = "the cluster's API does not answer", Behaviour(healthy=False)
+    with pytest.raises(delivery.ReleaseRolledBackError, match="targets-unhealthy"):
+        delivery.rollback(rehearsal.context("dev"))
+    assert dev.weights == NEW
 
 
 def test_way_back_that_cannot_go_on_for_good_leaves_users_where_they_are() -> None:
