@@ -33,6 +33,7 @@ from slipway.delivery.events import (
     WeightsConfirmed,
 )
 from slipway.delivery.filling import owe
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import (
     CONFIRM_SECONDS,
@@ -76,7 +77,7 @@ READ_ATTEMPTS = 5
 REPEAT_SECONDS = 2.0
 """A change that the world does not follow is asked for again this often."""
 PERSISTENCE_SECONDS = 900.0
-"""How long one process tries to bring traffic back when the load balancer's API fails."""
+"""How long one process tries to bring traffic back when the APIs of the load balancer or the ledger fail."""
 UNATTENDED_SECONDS = 30.0
 """Longer between two looks, and nobody was looking: a suspended process, a hanging API. Deadlines begin anew."""
 LISTEN_SECONDS = 0.5
@@ -218,9 +219,10 @@ class Runner:
                 # Only the answer may be lost: the next look says whether it was done.
                 tell(self._ctx, f"could not {action.text}: {error.what}; asking again")
                 return rollout
-            return self._turn_or_raise(
-                rollout, error, Reason.WEIGHTS_NOT_CONFIRMED if isinstance(action, SetRoutes) else None
-            )
+            if isinstance(action, MoveWeights) and _may_be_back(rollout):
+                rollout = attend(rollout, now)  # its deadline is for a change that was taken, and is not confirmed
+            reason = Reason.WEIGHTS_NOT_CONFIRMED if isinstance(action, SetRoutes) else None
+            return self._turn_or_raise(rollout, error, reason, tells=isinstance(action, UNOBSERVABLE))
         self._failures = 0
         done = fold(rollout, action, self._ctx.clock.now())
         if done.phase is not rollout.phase:
@@ -239,9 +241,15 @@ class Runner:
         """Whether the same was asked for that long. Each answer may have been yes, which begins the rollout's deadlines anew."""
         return self._ctx.clock.now() >= self._acting_since + timedelta(seconds=seconds)
 
-    def _turn_or_raise(self, rollout: Rollout, error: SlipwayError, reason: Reason | None) -> Rollout:
+    def _turn_or_raise(
+        self, rollout: Rollout, error: SlipwayError, reason: Reason | None, *, tells: bool = False
+    ) -> Rollout:
+        """`tells`: what failed says something of the release. Where an API does not answer, nothing turns a way back round."""
         now = self._ctx.clock.now()
-        turned = after_failure(rollout, error.what, now, reason)
+        if not tells and self._persists(rollout, now):
+            self._ctx.clock.sleep(max(1.0, self._ctx.cadence.poll_seconds))
+            return rollout
+        turned = after_failure(rollout, error.what, now, reason) if tells or not _may_be_back(rollout) else None
         if turned is not None:
             self._last_action = None
             written = self._journal(turned, "failed", f"{turned.reason}: {error.what}")
@@ -249,16 +257,14 @@ class Runner:
                 PhaseEntered(**self._base(f"{turned.reason}: {error.what}"), rollout=written, phase=written.phase)
             )
             return written
-        if self._persists(rollout, now):
-            self._ctx.clock.sleep(max(1.0, self._ctx.cadence.poll_seconds))
-            return rollout
         self._journal(rollout, "failed", error.what)
         raise self._give_up(rollout, error.what) from error
 
     def _persists(self, rollout: Rollout, now: datetime) -> bool:
-        """Users are on a bad release: giving up because a few API calls failed would leave them there."""
+        """Users are on a bad release: giving up because a few API calls failed would leave them there, or bring them there again."""
         shown = rollout.phase is Phase.RETURNING or (rollout.phase is Phase.CLEANING and bool(rollout.routes))
-        return shown and now < rollout.attended_since + self._persistence
+        back = rollout.kind is Kind.SWITCH or _may_be_back(rollout)
+        return (shown or back) and now < max(rollout.attended_since, self._looked_at) + self._persistence
 
     def _give_up(self, rollout: Rollout, text: str) -> OperationError:
         """What to raise. The rollout stays as it is, and everybody who wants to know is told."""
@@ -273,7 +279,7 @@ class Runner:
 
     def _perform(self, rollout: Rollout, action: Action) -> None:
         ctx, world = self._ctx, self._world
-        self._patiently(self._keeper.confirm)
+        self._stubbornly(rollout, self._keeper.confirm)
         if isinstance(action, WriteWanted):
             ctx.ledger.write_wanted(ctx.place, action.wanted, self._keeper.lease)
         elif isinstance(action, MoveWeights):
@@ -328,16 +334,24 @@ class Runner:
                 self._ctx.clock.sleep(max(POLL_SECONDS * 2**attempt, self._ctx.cadence.poll_seconds))
         raise AssertionError("unreachable")
 
-    def _insist(self, rollout: Rollout, ask: Callable[[], Answer]) -> Answer:
-        """What the ledger answers. A process that ends for want of it leaves the traffic where it is, so that is told."""
+    def _stubbornly(self, rollout: Rollout, ask: Callable[[], Answer]) -> Answer:
         while True:
             try:
                 return self._patiently(ask)
             except LeaseLostError:
                 raise
-            except SlipwayError as error:
+            except SlipwayError:
                 if not self._persists(rollout, self._ctx.clock.now()):
-                    raise self._give_up(rollout, error.what) from error
+                    raise
+
+    def _insist(self, rollout: Rollout, ask: Callable[[], Answer]) -> Answer:
+        """What the ledger answers. A process that ends for want of it leaves the traffic where it is, so that is told."""
+        try:
+            return self._stubbornly(rollout, ask)
+        except LeaseLostError:
+            raise
+        except SlipwayError as error:
+            raise self._give_up(rollout, error.what) from error
 
     def _judge(self, rollout: Rollout) -> tuple[Rollout, Verdict | None]:
         """Measure the step so far, keep that with the rollout, and judge it."""
@@ -365,3 +379,8 @@ class Runner:
         self._ctx.progress(event)
         for name in notification_names(event):
             self._world.notifier.notify(name, event, facts_of(event))
+
+
+def _may_be_back(rollout: Rollout) -> bool:
+    """Whether a way back may have brought users to the older release: only that release itself, or a person, moves them away again."""
+    return rollout.kind in WAYS_BACK and Phase.SHIFTING in rollout.path

@@ -352,6 +352,7 @@ class _Cluster:
         self._environment = environment
 
     def pods(self, colour: Colour) -> Pods | None:
+        self._answer()
         if colour not in self._environment.running:
             return None
         release = self._environment.running[colour][0].release

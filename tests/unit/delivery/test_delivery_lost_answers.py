@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from slipway import delivery
 from slipway.delivery.converging import bring_stack_up
+from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.colour import Weights
+from slipway.delivery.model.rollout import Kind, Phase
 from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.rehearsal import Rehearsal
+from slipway.delivery.testing.world import Behaviour
 from slipway.errors import OperationError
-from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company
+from tests.unit.delivery.interrupting import (
+    NEW,
+    OLD,
+    check_out_bad,
+    company,
+    listening,
+    seconds_until,
+    watch_weights,
+)
 
 
 def memory(rehearsal: Rehearsal) -> MemoryLedger:
@@ -104,6 +115,101 @@ def test_load_balancer_that_refuses_for_good_turns_the_release_back_with_its_rea
     dev.ask_weights = refuse  # type: ignore[method-assign]
     with pytest.raises(delivery.ReleaseRolledBackError, match="weights-not-confirmed: not authorised"):
         delivery.release(rehearsal.context("dev"))
+
+
+def fail_from(rehearsal: Rehearsal, phase: Phase, what: str, seconds: float) -> delivery.Context:
+    """A context whose rollout finds the load balancer or the ledger failing from its entering `phase`, for so long."""
+    dev, ledger = rehearsal.environment("dev"), memory(rehearsal)
+    ask, began = dev.ask_weights, [datetime.max.replace(tzinfo=UTC)]
+
+    def out() -> bool:
+        return began[0] <= rehearsal.clock.now() < began[0] + timedelta(seconds=seconds)
+
+    def fail(_what: object) -> None:
+        if out():
+            raise OperationError("throttled")
+
+    def refuse(weights: Weights) -> None:
+        fail(weights)
+        ask(weights)
+
+    def begin(event: Event) -> None:
+        if isinstance(event, PhaseEntered) and event.phase is phase and not out():
+            began[0] = rehearsal.clock.now()
+            if what == "the load balancer":
+                dev.balancer_fault = "throttled"
+                rehearsal.clock.repeat(seconds, lambda: setattr(dev, "balancer_fault", ""))
+
+    if what == "changes":
+        dev.ask_weights = refuse  # type: ignore[method-assign]
+    if what == "the ledger":
+        ledger.before_write = fail
+    return listening(rehearsal, begin)
+
+
+@pytest.mark.parametrize("seconds", [6, 25, 100, 600])
+@pytest.mark.parametrize("what", ["the load balancer", "the ledger", "changes"])
+@pytest.mark.parametrize(
+    ("kind", "phase"),
+    [
+        (Kind.SWITCH, Phase.SHIFTING),
+        (Kind.SWITCH, Phase.SETTLING),
+        (Kind.ROLLBACK, Phase.SHIFTING),
+        (Kind.ROLLBACK, Phase.BAKING),
+        (Kind.ROLLBACK, Phase.VERIFYING),
+        (Kind.ROLLBACK, Phase.SETTLING),
+    ],
+)
+def test_way_back_is_not_turned_round_by_what_does_not_answer(
+    kind: Kind, phase: Phase, what: str, seconds: float
+) -> None:
+    """The load balancer's API was throttled for 6 s, after users had come to the good release: they were moved to the bad one again."""
+    rehearsal = company("1.0.0", "2.0.0", "3.0.0")
+    dev, made = rehearsal.environment("dev"), {each.version: each.id for each in rehearsal.ledger.releases("orders")}
+    ctx, moved = fail_from(rehearsal, phase, what, seconds), len(dev.moves)
+    outcome = delivery.rollback(ctx, made["1.0.0" if kind is Kind.ROLLBACK else "2.0.0"])
+    assert outcome.rollout
+    assert (outcome.status, outcome.rollout.kind, set(dev.moves[moved:])) == ("completed", kind, {NEW})
+    assert (dev.weights, dev.harm) == (NEW, [])
+
+
+def test_switch_waits_for_a_load_balancer_that_does_not_answer() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.balancer_fault = "throttled"
+    rehearsal.clock.repeat(100, lambda: setattr(dev, "balancer_fault", ""))
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert dev.weights == OLD
+
+
+def test_switch_needs_nothing_of_a_cluster_whose_api_is_out() -> None:
+    """The cluster's API was down, users had errors, and `rollback` refused to move them to pods that the load balancer called healthy."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.pods.fault = "the cluster's API does not answer"
+    began, seen = rehearsal.clock.now(), watch_weights(dev)
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert seconds_until(seen, began, OLD) <= 3
+
+
+def test_switch_without_a_cluster_goes_to_healthy_targets_only() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    dev.pods.fault, dev.behaviour["1.0.0"] = "the cluster's API does not answer", Behaviour(healthy=False)
+    with pytest.raises(delivery.ReleaseRolledBackError, match="targets-unhealthy"):
+        delivery.rollback(rehearsal.context("dev"))
+    assert dev.weights == NEW
+
+
+def test_way_back_that_cannot_go_on_for_good_leaves_users_where_they_are() -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    dev = rehearsal.environment("dev")
+    with pytest.raises(OperationError, match=r"(?s)throttled.*slipway resume dev"):
+        delivery.rollback(fail_from(rehearsal, Phase.SETTLING, "the ledger", 2000))
+    assert (dev.weights, dev.notifications[-1]) == (OLD, "on-rollout-given-up")
+    rehearsal.clock.sleep(1200)
+    assert delivery.resume(rehearsal.context("dev")).status == "completed"
+    assert dev.weights == OLD
 
 
 def test_lease_that_cannot_be_given_back_does_not_hide_how_the_verb_ended() -> None:
