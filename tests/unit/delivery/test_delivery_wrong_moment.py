@@ -15,15 +15,14 @@ from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import Phase, Reason
-from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.sizing import HOLD_SECONDS
 from slipway.delivery.testing.clock import SkewedClock
+from slipway.delivery.testing.ledger import MemoryLedger
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
-from tests.unit.delivery.interrupting import NEW, OLD, check_out_bad, company, left_in
 from tests.unit.delivery.interrupting import (
     NEW,
     OLD,
@@ -359,6 +358,8 @@ def test_resume_says_what_it_did_of_what_was_owed_and_what_is_left() -> None:
     dev.up_fault = ""
     outcome = delivery.resume(rehearsal.context("dev"))
     assert (outcome.status, outcome.text) == ("completed", "done, which was owed: up")
+
+
 def on_another_machine(
     verb: Callable[[delivery.Context], delivery.Outcome], skew_seconds: float
 ) -> Callable[[delivery.Context], delivery.Outcome]:
