@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -28,7 +28,7 @@ from slipway.delivery.planning import (
 )
 from slipway.delivery.ports import Context
 from slipway.delivery.runner import PERSISTENCE_SECONDS, Runner
-from slipway.delivery.targeting import known_balancer, reachable_target, require_target
+from slipway.delivery.targeting import known_balancer, quick_target, reachable_target, require_target
 from slipway.delivery.telling import announce, tell
 from slipway.delivery.transitions import cut_short
 from slipway.errors import OperationError
@@ -180,11 +180,22 @@ def drive(
 ) -> Rollout:
     """The rollout, brought to its end in the world."""
     world = ctx.connect(target)
+    told_later = _goes_back(keeper, rollout, resumed=resumed)
+    if told_later:
+        world = replace(world, notifier=keeper.outbox)
     ctx.ledger.register(target)
     try:
         return Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
     finally:
-        world.notifier.flush()
+        if not (told_later and keeper.outbox.urgent):
+            world.notifier.flush()
+
+
+def _goes_back(keeper: LeaseKeeper, rollout: Rollout, *, resumed: bool) -> bool:
+    """Whether traffic goes back, and nothing is to be brought up before it: neither the stack nor who is notified may hold it up."""
+    returning = rollout.kind is Kind.SWITCH or rollout.phase in {Phase.RETURNING, Phase.CLEANING}
+    shifted = rollout.kind is Kind.ROLLBACK and Phase.SHIFTING in rollout.path
+    return returning or shifted or (resumed and keeper.outbox.urgent)
 
 
 def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
@@ -195,7 +206,7 @@ def unfinished(ctx: Context, keeper: LeaseKeeper) -> Rollout | None:
     if ctx.ledger.is_kept(ctx.place, rollout):
         return None
     # Its process died between the last journal entry and the history: nobody was told.
-    announce(ctx, keep_ended(ctx, keeper, rollout))
+    announce(ctx, keep_ended(ctx, keeper, rollout), keeper.outbox)
     return rollout
 
 
@@ -216,7 +227,8 @@ def go_on(
     returning = rollout.phase is Phase.RETURNING  # nothing is left to abort
     if rollout.kind is Kind.REHEARSAL and (returning or ctx.ledger.abort_request(ctx.place, rollout.id) is None):
         rollout = cut_short(rollout, ctx.clock.now())
-    target = reachable_target(ctx)
+    back = _goes_back(keeper, rollout, resumed=True)
+    target = quick_target(ctx) if back else reachable_target(ctx)
     return drive(ctx, keeper, target, rollout, resumed=True, persistence_seconds=persistence_seconds)
 
 

@@ -56,7 +56,8 @@ def follow_backfill(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:
     seen = cluster.backfill(name, item.rollout)
     if seen and seen.done:
         ledger.write_schema(place, ledger.schema(place).with_filled(name), keeper.lease)
-        announce(ctx, BackfillSeen(**facts(ctx, f"backfill {name} is complete"), revision=name, done=True))
+        complete = BackfillSeen(**facts(ctx, f"backfill {name} is complete"), revision=name, done=True)
+        announce(ctx, complete, keeper.outbox)
         return True
     if seen is None or seen.failure:
         keeper.confirm()

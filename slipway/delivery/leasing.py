@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.lease import Lease, may_take_over
 from slipway.delivery.ports import Context
-from slipway.delivery.telling import tell
+from slipway.delivery.telling import Outbox, tell
 from slipway.errors import LockedError, SlipwayError
 from slipway.log import get_logger
 
@@ -35,8 +35,9 @@ class Patience:
 class LeaseKeeper:
     """A held lease. It is renewed beside everything else, so that a long `up` does not lose it."""
 
-    def __init__(self, ctx: Context, lease: Lease) -> None:
+    def __init__(self, ctx: Context, lease: Lease, *, urgent: bool = False) -> None:
         self.lease = lease
+        self.outbox = Outbox(ctx, urgent=urgent)
         self._ctx = ctx
         self._lost = False
         term_seconds = (lease.expires_at - lease.heartbeat_at).total_seconds()
@@ -90,11 +91,12 @@ def hold_lease(
     `urgent`: for the way back, which waits for nobody. The lease is taken after a moment, and what its owner does later is refused.
     `patience`: for a verb that asks owners to end; the longer of this and the context's counts.
     """
-    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent, patience=patience))
+    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent, patience=patience), urgent=urgent)
     try:
         yield keeper
     finally:
         keeper.stop()
+        keeper.outbox.flush()
 
 
 def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool, patience: Patience | None) -> Lease:

@@ -82,7 +82,7 @@ def _try(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
         ]
         ctx.ledger.write_owed(ctx.place, left, keeper.lease)
         text = f"owed: {failed.text}; the next verb tries again, `slipway resume {ctx.place.environment}` at once"
-        announce(ctx, StillOwed(**facts(ctx, text)))
+        announce(ctx, StillOwed(**facts(ctx, text)), keeper.outbox)
     else:
         if done:
             forgive(ctx, keeper, item.debt, item.release)

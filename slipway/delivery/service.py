@@ -75,6 +75,7 @@ from slipway.delivery.way_back import (
     leave,
     left_behind,
     live_release,
+    plan_quickly,
     plan_way_back,
     turned_back,
     turned_meanwhile,
@@ -193,7 +194,7 @@ def rollback(
     turned = being_brought_back(ctx) or ask_back(ctx, because) or turned_meanwhile(ctx, before)
     if answer := answered(ctx, turned, to):
         return answer
-    target, current, plan = reachable_target(ctx), ctx.ledger.rollout(ctx.place), None
+    current, planned = ctx.ledger.rollout(ctx.place), None
     leaving = live_release(ctx.ledger.wanted(ctx.place))
     behind = None if to else left_behind(ctx, known_balancer(ctx))
     if behind:
@@ -202,16 +203,17 @@ def rollback(
         return turned_back(behind)
     if current is None or current.phase.ended:
         # What is refused is refused before anybody is stopped for it.
-        plan = plan_way_back(ctx, target, to, pace)
-        pass_gates(ctx, plan.refusals, override)
+        planned = plan_quickly(ctx, to, pace)
+        pass_gates(ctx, planned[1].refusals, override)
     with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
         left = leave(ctx, keeper, to, because) or turned_meanwhile(ctx, before)
         answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
             return answer
         wanted = ctx.ledger.wanted(ctx.place)
-        if plan is None or left or plan.revision != wanted.revision:
-            plan = plan_way_back(ctx, target, to, pace)
+        if planned is None or left or planned[1].revision != wanted.revision:
+            planned = plan_quickly(ctx, to, pace)
+        target, plan = planned
         for note in plan.notes:
             tell(ctx, note)
         if plan.release:

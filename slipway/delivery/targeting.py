@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.model.target import Target, parse_target
 from slipway.delivery.ports import Context, LoadBalancer
 from slipway.errors import SlipwayError, UsageError
@@ -46,6 +47,21 @@ def reachable_target(ctx: Context) -> Target:
         if remembered is None:
             raise
         return remembered
+
+
+def quick_target(ctx: Context) -> Target:
+    """For ways back, which wait for nobody's state backend: as the ledger remembers. As the stack says where that is of no use: nothing is
+    remembered, or an `up` has moved the load balancer since the last rollout."""
+    remembered = remembered_target(ctx)
+    if remembered is None:
+        return require_target(ctx)
+    try:
+        ctx.connect(remembered).balancer.read()
+    except ListenerGoneError:
+        return reachable_target(ctx)
+    except SlipwayError:
+        return remembered  # it is there, and asked again
+    return remembered
 
 
 def known_balancer(ctx: Context) -> LoadBalancer | None:

@@ -23,7 +23,7 @@ from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
 from slipway.delivery.ports import Context, LoadBalancer
 from slipway.delivery.rollback_choice import choose_rollback
-from slipway.delivery.targeting import known_balancer
+from slipway.delivery.targeting import known_balancer, quick_target, reachable_target
 from slipway.delivery.telling import announce, tell
 from slipway.delivery.transitions import enter, take_for_real
 from slipway.errors import NotFoundError, SlipwayError, UsageError
@@ -192,7 +192,7 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     rollout = replace(rollout, journal=(*rollout.journal, entry))
     owe(ctx, keeper, rollout)
     ctx.ledger.write_rollout(ctx.place, rollout, keeper.lease)
-    announce(ctx, keep_ended(ctx, keeper, rollout))
+    announce(ctx, keep_ended(ctx, keeper, rollout), keeper.outbox)
     return rollout
 
 
@@ -262,6 +262,16 @@ def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | Non
         notes=choice.passed_over,
         revision=wanted.revision,
     )
+
+
+def plan_quickly(ctx: Context, to: str | None, pace: Pace | None) -> tuple[Target, Plan]:
+    """The way back and where it leads. An instant one wants nothing of the stack; another one gets its present secrets, and an `up`."""
+    target = quick_target(ctx)
+    plan = plan_way_back(ctx, target, to, pace)
+    if plan.kind is Kind.SWITCH:
+        return target, plan
+    target = reachable_target(ctx)
+    return target, plan_way_back(ctx, target, to, pace)
 
 
 def _request(ctx: Context, rollout: Rollout, because: str) -> str:
