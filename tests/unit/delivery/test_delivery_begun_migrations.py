@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 
 from slipway import delivery
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.schema import Schema
-from slipway.delivery.testing.processes import KilledError
+from slipway.delivery.testing.processes import KilledError, Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import NotFoundError, OperationError
 from tests.unit.delivery.interrupting import DEAD, EXPAND, NEW, company, keep_lease
@@ -114,6 +115,50 @@ def test_corrected_migration_under_the_same_id_is_the_way_forward() -> None:
     delivery.release(rehearsal.context("dev"))
     delivery.contract(rehearsal.context("dev"), force=True, because="drill")
     assert (dev.applied[-1], begun(rehearsal)) == ("0003", [])
+
+
+@pytest.fixture
+def contracting() -> tuple[Rehearsal, Process]:
+    """A process whose contract migrations run, for a minute."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev")
+    for version, known in (("1.0.0", [EXPAND]), ("2.0.0", KNOWN)):
+        rehearsal.check_out(version, revisions=known)
+        delivery.release(rehearsal.context("dev"))
+    clock.sleep(700)
+    rehearsal.events.clear()
+    dev.migration_seconds = 60
+    ctx = inhabited(rehearsal.context("dev", pid=11), clock)
+    process = clock.start(Process(11), lambda: delivery.contract(ctx))
+    clock.sleep(5)
+    rollout = rehearsal.ledger.rollout(dev.place)
+    assert rollout
+    assert rollout.phase is Phase.CONTRACTING
+    return rehearsal, process
+
+
+def test_rollback_beside_contract_migrations_is_refused_before_it_stops_them(
+    contracting: tuple[Rehearsal, Process],
+) -> None:
+    rehearsal, contract = contracting
+    refuse_the_way_back(rehearsal, "0002")
+    said = [event.text for event in rehearsal.events if "is under way" in event.text]
+    assert said
+    assert all("contract" in text and "(process 11) is under way, in phase contracting" in text for text in said)
+    rehearsal.clock.sleep(60)
+    assert (contract.answer.status, rehearsal.environment("dev").applied[-1]) == ("completed", "0003")
+
+
+def test_aborted_contract_migrations_go_on_in_the_database_and_both_people_are_told(
+    contracting: tuple[Rehearsal, Process],
+) -> None:
+    rehearsal, contract = contracting
+    told = "what of it has run stays, and a Job that runs goes on"
+    assert told in delivery.abort(rehearsal.context("dev", pid=12)).text
+    rehearsal.clock.sleep(60)
+    assert (told in str(contract.error), rehearsal.environment("dev").applied[-1]) == (True, "0003")
+    refuse_the_way_back(rehearsal, "0002")
 
 
 @dataclass(frozen=True, kw_only=True)
