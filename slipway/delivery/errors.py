@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.delivery.gates.facts import Refusal
-from slipway.delivery.model.rollout import Kind, Reason, Rollout
+from slipway.delivery.model.rollout import Kind, Phase, Reason, Rollout
 from slipway.errors import LockedError, OperationError, PolicyError, RolledBackError
 
 
@@ -13,6 +13,10 @@ class LeaseLostError(LockedError):
 
 class ListenerGoneError(OperationError):
     """There is no live listener: the environment was deleted half-way, or the listener by hand. It divides no traffic."""
+
+
+class NotBegunError(OperationError):
+    """The migrations' Job was not even asked for: the database is as it was."""
 
 
 class ReleaseRolledBackError(RolledBackError):
@@ -34,9 +38,18 @@ class ReleaseRolledBackError(RolledBackError):
         self.rollout = rollout
 
 
+def left_in_database(rollout: Rollout) -> str:
+    """Said of contract migrations that were given up once their Job was asked for; "": it was not."""
+    if Phase.CONTRACTING not in rollout.path:
+        return ""
+    stays = "what of it has run stays, and a Job that runs goes on"
+    return f"{stays}; a release that does not know these migrations comes back only where none has begun"
+
+
 def _remedy(rollout: Rollout) -> str:
     if rollout.candidate is None:
-        return f"`slipway {rollout.kind} {rollout.environment}` tries again; it is in the way of nothing"
+        again = f"`slipway {rollout.kind} {rollout.environment}` tries again"
+        return f"{again}; {left_in_database(rollout) or 'it is in the way of nothing'}"
     release = rollout.candidate.release
     look = f"look at `slipway history {rollout.environment}`"
     if rollout.reason is Reason.SUPERSEDED:

@@ -20,7 +20,7 @@ def owe(ctx: Context, keeper: LeaseKeeper, ended: Rollout) -> None:
     """Write what an ended rollout leaves, before its end is written: no crash loses it. Safe to repeat."""
     ledger, place = ctx.ledger, ctx.place
     owed = with_owed_by(ledger.owed(place), ended)
-    for running in _had_all_traffic(ended):
+    for running in _wrote_rows(ended):
         try:
             release = ledger.release(place.service, running.release)
         except NotFoundError:
@@ -33,14 +33,18 @@ def owe(ctx: Context, keeper: LeaseKeeper, ended: Rollout) -> None:
     ledger.write_owed(place, owed, keeper.lease)
 
 
-def _had_all_traffic(ended: Rollout) -> Iterator[ColourRelease]:
-    """Releases that a rollout gave the whole traffic, in order. In a rehearsal the older one writes rows, too, which are to be filled."""
-    rehearsed = ended.kind is Kind.REHEARSAL and Phase.SHIFTING in ended.path
-    if ended.candidate and (rehearsed or (ended.kind is not Kind.REHEARSAL and ended.phase is Phase.COMPLETED)):
-        yield ended.candidate
+def _wrote_rows(ended: Rollout) -> Iterator[ColourRelease]:
+    """Releases that a rollout let users reach, in order: the last one has the traffic, and fills what the one before did not.
+
+    One that was turned back wrote rows, too, as does the older one in a rehearsal, whatever their share of the traffic was.
+    """
+    stays = ended.kind is not Kind.REHEARSAL and ended.phase is Phase.COMPLETED
     live = ended.original.colour(ended.original.live) if ended.original.live else None
-    if rehearsed and live:
-        yield live
+    returned = live if ended.was_shown and not stays else None
+    if ended.candidate and (stays or returned):
+        yield ended.candidate
+    if returned:
+        yield returned
 
 
 def follow_backfill(ctx: Context, keeper: LeaseKeeper, item: Owed) -> bool:

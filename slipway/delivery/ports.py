@@ -246,7 +246,10 @@ class Cluster(Protocol):
         ...
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
-        """Run the migrations up to and with the last one, once, after `make_users`; OperationError when they fail."""
+        """Run the migrations up to and with the last one, once, after `make_users`.
+
+        OperationError when they fail; NotBegunError where it is known that none of them was begun.
+        """
         ...
 
     def backfill(self, revision: str, run: str) -> Backfill | None:

@@ -17,7 +17,7 @@ from slipway.delivery.analysis.measuring import measure, with_measurement
 from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_used
 from slipway.delivery.ending import keep_ended
-from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.errors import LeaseLostError, NotBegunError
 from slipway.delivery.events import (
     ActionStarted,
     Analysed,
@@ -62,6 +62,7 @@ from slipway.delivery.model.decision import (
 from slipway.delivery.model.observation import Verdict
 from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.route import say_routes
+from slipway.delivery.model.schema import Schema
 from slipway.delivery.notifications import facts_of, notification_names
 from slipway.delivery.observing import is_called, observe
 from slipway.delivery.ports import Context, World
@@ -305,9 +306,20 @@ class Runner:
         running = rollout.candidate or rollout.original.colour(rollout.colour.other)
         if running is None:
             raise OperationError("no release runs here whose migrations could be run", where=str(self._ctx.place))
-        self._world.cluster.migrate(running, action.revisions, self._log("migration"))
+        before = self._patiently(lambda: self._ctx.ledger.schema(self._ctx.place))
+        begun = before.with_begun(action.revisions)
+        if rollout.kind is Kind.CONTRACT:  # a release's own run only where nothing is live that could come back
+            self._write_schema(begun)
+        try:
+            self._world.cluster.migrate(running, action.revisions, self._log("migration"))
+        except NotBegunError:
+            if rollout.kind is Kind.CONTRACT:
+                self._write_schema(before)
+            raise
+        self._write_schema(begun.with_applied(action.revisions))
+
+    def _write_schema(self, schema: Schema) -> None:
         ledger, place = self._ctx.ledger, self._ctx.place
-        schema = self._patiently(lambda: ledger.schema(place)).with_applied(action.revisions)
         self._patiently(lambda: ledger.write_schema(place, schema, self._keeper.lease))
 
     def _log(self, source: str) -> Callable[[str], None]:

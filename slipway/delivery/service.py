@@ -201,7 +201,11 @@ def rollback(
         with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
             repair_drift(ctx, keeper, known_balancer(ctx))
         return turned_back(behind)
-    if current is None or current.phase.ended:
+    contracting = current is not None and current.kind is Kind.CONTRACT
+    if current is None or current.phase.ended or contracting:
+        if current and not current.phase.ended:
+            only = "an older release comes back only where none of its migrations has begun"
+            tell(ctx, f"{current.kind} {current.id} by {current.actor} is under way, in phase {current.phase}: {only}")
         # What is refused is refused before anybody is stopped for it.
         planned = plan_quickly(ctx, to, pace)
         pass_gates(ctx, planned[1].refusals, override)

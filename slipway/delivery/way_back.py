@@ -8,7 +8,7 @@ from datetime import timedelta
 from slipway.delivery.conducting import Outcome, conclude, go_on, settings_of, unfinished
 from slipway.delivery.drift import read_traffic, read_weights
 from slipway.delivery.ending import keep_ended
-from slipway.delivery.errors import LeaseLostError
+from slipway.delivery.errors import LeaseLostError, left_in_database
 from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH
@@ -163,7 +163,9 @@ def gone_back(ctx: Context, leaving: str | None, to: str | None) -> Outcome | No
 
 def turned_back(rollout: Rollout) -> Outcome:
     """What is told of a rollout whose traffic is back."""
-    return Outcome(status="rolled-back", text=f"rolled back: {rollout.reason_text}", rollout=rollout)
+    left = left_in_database(rollout)
+    text = f"rolled back: {rollout.reason_text}{'; ' if left else ''}{left}"
+    return Outcome(status="rolled-back", text=text, rollout=rollout)
 
 
 def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:

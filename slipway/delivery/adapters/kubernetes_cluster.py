@@ -25,6 +25,7 @@ from slipway.delivery.adapters.migration_job import (
     users_job_name,
 )
 from slipway.delivery.adapters.node_room import find_room, why_pending
+from slipway.delivery.errors import NotBegunError
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Login, MigrationPhase, Revision
@@ -32,7 +33,7 @@ from slipway.delivery.model.size import Room, Size
 from slipway.delivery.model.target import DatabaseLogin, Replicas
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.ports import Pods
-from slipway.errors import OperationError
+from slipway.errors import OperationError, SlipwayError
 from slipway.scrubbing import scrub
 
 LOCK_ATTEMPTS = 8
@@ -184,8 +185,11 @@ class KubernetesCluster:
 
     def migrate(self, release: ColourRelease, revisions: Sequence[Revision], tell: Callable[[str], None]) -> None:
         """See `Cluster.migrate`."""
-        access = self._access(release)
-        self.make_users(release, tell)
+        try:
+            access = self._access(release)
+            self.make_users(release, tell)
+        except SlipwayError as error:
+            raise NotBegunError(error.what, where=error.where, remedy=error.remedy) from error
         name = job_name(self._service, release, revisions)
         manifest = job_manifest(name, self._service, access, release, revisions)
         retrying = Retrying(

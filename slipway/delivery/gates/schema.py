@@ -41,6 +41,7 @@ def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
                     can_be_forced=False,
                 )
         schema = replace(schema, applied=schema.with_applied(plan.expand).applied)
+    ends = f"; `slipway contract {facts.environment}` runs what has begun to its end" if schema.begun else ""
     for reason in (
         ()
         if facts.kind is Kind.RELEASE and plan_migrations(release, facts.schema, live=facts.live is not None).first
@@ -49,7 +50,7 @@ def refuse_incompatible_schema(facts: GateFacts) -> Iterator[Refusal]:
         yield Refusal(
             gate="schema",
             text=f"{release.id} {reason}",
-            remedy="choose a release that works with the schema as it is, or go forward with a corrected one",
+            remedy=f"choose a release that works with the schema as it is, or go forward with a corrected one{ends}",
             can_be_forced=False,
         )
 

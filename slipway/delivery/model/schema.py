@@ -15,6 +15,8 @@ class Schema:
     applied: tuple[Revision, ...] = ()
     filled: tuple[str, ...] = ()
     """Backfills that are complete, by their migrations' ids."""
+    begun: tuple[Revision, ...] = ()
+    """Contract migrations that a Job was asked for, and that may have run, in part or all: whether they did is not known yet."""
 
     @property
     def head(self) -> str | None:
@@ -27,7 +29,18 @@ class Schema:
 
     def with_applied(self, revisions: Sequence[Revision]) -> Schema:
         """The schema after `revisions`; those it has already are not counted twice."""
-        return replace(self, applied=(*self.applied, *(item for item in revisions if not self.has(item))))
+        applied = (*self.applied, *(item for item in revisions if not self.has(item)))
+        return replace(self, applied=applied).without_begun(revisions)
+
+    def with_begun(self, revisions: Sequence[Revision]) -> Schema:
+        """The schema while a Job may be running `revisions`."""
+        new = (item for item in revisions if item.phase is MigrationPhase.CONTRACT and not self.has(item))
+        return replace(self, begun=tuple({item.id: item for item in (*self.begun, *new)}.values()))
+
+    def without_begun(self, revisions: Sequence[Revision]) -> Schema:
+        """The schema once it is known what became of `revisions`."""
+        known = {item.id for item in revisions}
+        return replace(self, begun=tuple(item for item in self.begun if item.id not in known))
 
     def with_filled(self, revision: str) -> Schema:
         """The schema once a backfill is complete."""
@@ -91,11 +104,13 @@ def find_incompatibilities(release: Release, schema: Schema) -> tuple[str, ...]:
     """Why `release` cannot run on `schema` as it is; empty: it can.
 
     Expand migrations it does not know are harmless by definition. A contract migration it does not know took away something that its
-    code may still use.
+    code may still use. One that has begun counts as applied: it may have.
     """
     known = {revision.id for revision in release.revisions}
     missing = [item.id for item in release.revisions if item.phase is MigrationPhase.EXPAND and not schema.has(item)]
     removed = [item.id for item in schema.applied if item.phase is MigrationPhase.CONTRACT and item.id not in known]
     reasons = [f"needs migration {item}, which was not applied" for item in missing]
+    begun = [item.id for item in schema.begun if item.id not in known]
     reasons += [f"does not know contract migration {item}, which was applied" for item in removed]
+    reasons += [f"does not know contract migration {item}, which has begun and may have run" for item in begun]
     return tuple(reasons)

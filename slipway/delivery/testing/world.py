@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.contract.colour_settings import ColourSettings
+from slipway.delivery.errors import NotBegunError
 from slipway.delivery.events import Event
 from slipway.delivery.model.analysis import Answer, Comparison, Question, Sample
 from slipway.delivery.model.backfill import Backfill
@@ -75,6 +76,12 @@ class SimulatedEnvironment:
     migration_fault: str = ""
     failing_migrations: int = 0
     """So many of the next Jobs lose their connection, and have done nothing."""
+    failing_revision: str = ""
+    """The migrations before this one run, and it fails."""
+    migration_seconds: float = 0.0
+    """How long the Job takes; whoever asked for it may be gone by then."""
+    users_fault: str = ""
+    """Why no Job of migrations is even asked for."""
     balancer_fault: str = ""
     forgotten_moves: int = 0
     """So many of the next weight changes are accepted, and do nothing, nor does what was on its way."""
@@ -392,7 +399,13 @@ class _Cluster:
         if self._environment.failing_migrations:
             self._environment.failing_migrations -= 1
             raise OperationError("the connection to the database was lost")
+        if self._environment.users_fault:
+            raise NotBegunError(self._environment.users_fault)
+        if self._environment.migration_seconds:
+            self._environment.clock.sleep(self._environment.migration_seconds)
         for revision in revisions:
+            if revision.id == self._environment.failing_revision:
+                raise OperationError(f"{revision.id}: column discount contains null values")
             tell(f"Running upgrade -> {revision.id} with {release.version}")
             self._environment.applied.append(revision.id)
 

@@ -19,6 +19,7 @@ from kubernetes import client as kubernetes
 from slipway.delivery.adapters import kubernetes_cluster
 from slipway.delivery.adapters.kubernetes_cluster import KubernetesCluster
 from slipway.delivery.adapters.migration_job import job_manifest
+from slipway.delivery.errors import NotBegunError
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.release import Login, MigrationPhase, Revision
 from slipway.delivery.model.size import Room, Size
@@ -434,7 +435,7 @@ def test_cluster_that_does_not_answer_is_an_error_with_a_name(monkeypatch: pytes
     cluster = KubernetesCluster(connect, namespace="orders", service="orders", deployments=names, secret_name=None)
     with pytest.raises(OperationError, match="cannot read the Deployment orders-blue: the cluster does not answer"):
         cluster.pods(Colour.BLUE)
-    with pytest.raises(OperationError, match="names no database secret"):
+    with pytest.raises(NotBegunError, match="names no database secret"):
         cluster.migrate(RELEASE, REVISIONS, lambda _: None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from slipway import delivery
@@ -13,11 +15,13 @@ from slipway.delivery.events import BackfillSeen
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.release import MigrationPhase, Revision
+from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.status import PlaceStatus
 from slipway.delivery.model.wanted import ColourRelease
 from slipway.delivery.testing.rehearsal import Rehearsal
-from slipway.delivery.testing.world import SimulatedEnvironment
+from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
 from slipway.errors import OperationError
+from tests.unit.delivery.interrupting import left_in
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 SECOND = Revision(id="0002", phase=MigrationPhase.EXPAND)
@@ -116,6 +120,59 @@ def test_way_back_waits_for_no_backfill_and_what_the_old_release_writes_is_fille
     delivery.release(rehearsal.context("dev"))
     assert [revision for revision, _ in dev.backfills.started] == ["0003", "0003"]
     assert len({run for _, run in dev.backfills.started}) == 2
+
+
+def hotfix(rehearsal: Rehearsal) -> None:
+    """Of a commit from before the backfill, reached by users and bad."""
+    rehearsal.check_out("1.0.1", revisions=[EXPAND])
+    rehearsal.environment("dev").behaviour["1.0.1"] = Behaviour(error_ratio=0.5)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+
+
+def tried_hotfix(rehearsal: Rehearsal) -> None:
+    """Reached by those alone who ask for it, and given up then."""
+    dev = rehearsal.environment("dev")
+    dev.rollout = {**dev.rollout, "routes": [{"header": {"name": "X-Canary", "value": "always"}}]}
+    rehearsal.check_out("1.0.1", revisions=[EXPAND])
+    left_in(rehearsal, Phase.SIZING)
+    delivery.abort(rehearsal.context("dev"))
+
+
+def way_back_that_failed(rehearsal: Rehearsal) -> None:
+    """It had all the traffic for a while."""
+    delivery.retire(rehearsal.context("dev"), force=True, because="drill")
+    left_in(rehearsal, Phase.VERIFYING, delivery.rollback)
+    delivery.abort(rehearsal.context("dev"))
+
+
+@pytest.mark.parametrize("older", [hotfix, tried_hotfix, way_back_that_failed])
+def test_rows_of_an_older_release_that_was_turned_back_are_filled_before_contract(
+    older: Callable[[Rehearsal], None],
+) -> None:
+    rehearsal, dev = company(SECOND, BACKFILL, CONTRACT)
+    rehearsal.clock.sleep(1000)
+    delivery.backfill(rehearsal.context("dev"))
+    assert rehearsal.ledger.schema(dev.place).filled == ("0003",)
+    older(rehearsal)
+    assert (rehearsal.ledger.schema(dev.place).filled, debts(rehearsal)) == ((), [(Debt.BACKFILL, "0003")])
+    assert dev.backfills.started[-1] == ("0003", rehearsal.ledger.history(dev.place, 1)[0].id)
+    with pytest.raises(delivery.RefusedError, match="backfill 0003 is not complete"):
+        delivery.contract(rehearsal.context("dev"), force=True, because="drill")
+    rehearsal.clock.sleep(1000)
+    delivery.contract(rehearsal.context("dev"), force=True, because="drill")
+    assert dev.applied[-1] == "0004"
+
+
+def test_newer_release_that_is_turned_back_leaves_the_backfill_as_it_is_and_none_of_its_own() -> None:
+    rehearsal, dev = company(SECOND, BACKFILL)
+    later = Revision(id="0006", phase=MigrationPhase.BACKFILL)
+    rehearsal.check_out("3.0.0", revisions=[EXPAND, SECOND, BACKFILL, FIFTH, later])
+    dev.behaviour["3.0.0"] = Behaviour(error_ratio=0.5)
+    with pytest.raises(delivery.ReleaseRolledBackError):
+        delivery.release(rehearsal.context("dev"))
+    assert debts(rehearsal) == [(Debt.BACKFILL, "0003")]
+    assert [revision for revision, _ in dev.backfills.started] == ["0003"]
 
 
 def test_failed_backfill_is_owed_told_and_goes_on_with_the_next_verb() -> None:
