@@ -325,11 +325,7 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if not intent.same_as(seen.wanted):
         follows = _nodes_follow(rollout, rollout.attended_since, now) if rollout.was_shown else None
         return follows or Act(action=WriteWanted(wanted=intent, text=text))
-    if (
-        rollout.kind is Kind.REHEARSAL
-        and rollout.was_shown
-        and (waits := _nodes_follow(rollout, rollout.phase_started_at, now))
-    ):
+    if rollout.was_shown and (waits := _nodes_follow(rollout, rollout.phase_started_at, now)):
         return waits  # a release may come next, and replaces the colour
     if rollout.may_retry:
         return try_again(rollout, seen, now)

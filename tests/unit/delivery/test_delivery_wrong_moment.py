@@ -13,6 +13,7 @@ from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.sizing import HOLD_SECONDS
@@ -444,3 +445,24 @@ def test_candidate_is_judged_while_it_waits_for_pods_whatever_the_clock_of_who_j
         delivery.resume(rehearsal.context("dev"))
     assert error.value.rollout.reason is Reason.ERRORS_ABOVE_LIMIT
     assert dev.clock.monotonic() - began < 60
+
+
+def test_release_right_after_a_rollback_that_was_given_up_replaces_nothing_that_nodes_still_send_requests_to() -> None:
+    """An `up` was owed for a while already, so nothing waited between the move back and the next release."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, rehearsal.cadence = rehearsal.environment("dev"), AWS
+    dev.nodes_lag_seconds, dev.up_seconds = AWS.settle_seconds - 0.5, 0.1
+    dev.clock.sleep(60)
+    rehearsal.check_out("3.0.0")
+    left_in(rehearsal, Phase.WAITING)
+    dev.up_fault = "quota exceeded"
+    delivery.abandon(rehearsal.context("dev"))
+    assert [item.attempts for item in rehearsal.ledger.owed(dev.place) if item.debt is Debt.UP] == [1]
+    dev.clock.sleep(600)
+    dev.up_fault = ""
+    left_in(rehearsal, Phase.VERIFYING, lambda ctx: delivery.rollback(ctx, force=True, because="drill"))
+    delivery.abandon(rehearsal.context("dev"))
+    delivery.release(
+        rehearsal.context("dev"), force=True, because="drill", pace=Pace(bake_seconds=0, minimum_requests=0)
+    )
+    assert dev.harm == []
