@@ -15,7 +15,7 @@ from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
-from tests.unit.delivery.interrupting import NEW, OLD, company, left_in
+from tests.unit.delivery.interrupting import CONTRACT, EXPAND, NEW, OLD, company, left_in
 from tests.unit.delivery.test_delivery_people import APPROVED, HALF, Company
 
 
@@ -231,3 +231,30 @@ def test_pause_goes_on_by_a_clock_that_is_ahead_and_the_bake_has_what_it_had_lef
     began = company.clock.monotonic()
     company.until(lambda rollout: rollout.step == 1)
     assert 200 < company.clock.monotonic() - began < 330
+
+
+@pytest.mark.parametrize("verb", [delivery.contract, delivery.retire])
+def test_force_says_nothing_of_a_release_that_only_this_verb_brings_to_its_end(
+    verb: Callable[..., delivery.Outcome],
+) -> None:
+    """It came live, and lost its instant way back and its older schema in the same second."""
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    left_in(rehearsal, Phase.BAKING)
+    with pytest.raises(delivery.RefusedError, match="rollback window is open"):
+        verb(rehearsal.context("dev"), force=True, because="clean up")
+    assert any("--force was given for" in event.text for event in rehearsal.events)
+    assert (dev.weights, dev.applied, set(dev.running)) == (NEW, ["0001"], {Colour.BLUE, Colour.GREEN})
+    assert verb(rehearsal.context("dev"), force=True, because="clean up").status == "completed"
+    assert set(dev.running) == {Colour.BLUE}
+
+
+def test_force_says_nothing_of_a_release_that_came_live_while_one_waited_for_the_lease() -> None:
+    company = Company()
+    company.until(lambda rollout: rollout.phase is Phase.BAKING)
+    ctx = inhabited(company.rehearsal.context("dev", pid=5, lease_wait_seconds=1000), company.clock)
+    person = company.clock.start(Process(5), lambda: delivery.retire(ctx, force=True, because="clean up"))
+    company.clock.run_until()
+    assert isinstance(person.error, delivery.RefusedError)
+    assert set(company.dev.running) == {Colour.BLUE, Colour.GREEN}
