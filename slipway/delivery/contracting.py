@@ -85,7 +85,10 @@ def pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
 
 
 def backfill(ctx: Context) -> Outcome:
-    """Wait for the backfills that are owed here. The lease is free meanwhile; OperationError when one has failed: it was started again."""
+    """Wait for the backfills that are owed here. The lease is free meanwhile.
+
+    OperationError when one has failed, and was started again, or when a way back has dropped it.
+    """
     awaited = owed_backfills(ctx.ledger, ctx.place)
     if not awaited:
         return Outcome(status="unchanged", text=f"no backfill is owed in {ctx.place.environment}")
@@ -100,7 +103,14 @@ def backfill(ctx: Context) -> Outcome:
                 told[item.release] = text
                 tell(ctx, f"backfill {item.release}: {text}")
         ctx.clock.sleep(LOOK_SECONDS)
-    return Outcome(status="completed", text=f"complete: backfill {', '.join(item.release for item in awaited)}")
+    filled = ctx.ledger.schema(ctx.place).filled
+    if dropped := [name for name in attempts if name not in filled]:
+        raise OperationError(
+            f"not complete: backfill {', '.join(dropped)}; it is owed no more: a release that does not know of it has the traffic",
+            where=str(ctx.place),
+            remedy="it runs once more, from the beginning, when a release that knows of it has all the traffic again",
+        )
+    return Outcome(status="completed", text=f"complete: backfill {', '.join(attempts)}")
 
 
 def _follow(ctx: Context, item: Owed) -> str:
