@@ -15,7 +15,8 @@ from slipway.delivery.planning import Plan
 from slipway.delivery.ports import Context
 from slipway.delivery.targeting import known_target, remembered_target, require_target
 from slipway.delivery.telling import tell
-from slipway.errors import LockedError, OperationError
+from slipway.delivery.way_back import live_release
+from slipway.errors import LockedError, NotFoundError, OperationError
 
 LOOK_SECONDS = 5.0
 """Between two looks at a backfill's Job, which tells how far it is as often."""
@@ -34,16 +35,34 @@ def contract(ctx: Context, *, force: bool = False, because: str = "", dry_run: b
         )
         text = f"would run {len(plan.migrations.contract)} contract migrations"
         return Outcome(status="planned", text=text, release=live, plan=plan)
-    override = Override.given(because, force=force)
+    override, meant = Override.given(because, force=force), live_now(ctx)
     with at_work(ctx, f"slipway contract {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
         finish_unfinished(ctx, keeper)
+        override = while_live(ctx, override, meant)
         target, live = require_target(ctx), release_at(ctx, ctx.place)
         if not find_contract(live, ctx.ledger.schema(ctx.place)):
             forgive(ctx, keeper, Debt.CONTRACT)
             return Outcome(status="unchanged", text="no contract migration is pending", release=live)
         pay(ctx, keeper, {Debt.BACKFILL})  # one that is complete opens its gate
         return run_contract(ctx, keeper, target, live, override)
+
+
+def live_now(ctx: Context) -> str | None:
+    """The release that somebody sees here; None: none is live."""
+    try:
+        return live_release(ctx.ledger.wanted(ctx.place))
+    except NotFoundError:
+        return None
+
+
+def while_live(ctx: Context, override: Override | None, meant: str | None) -> Override | None:
+    """What was forced of `meant`: it says nothing of a release that was still under way then, whose way back would be taken away."""
+    live = live_now(ctx)
+    if override is None or live == meant:
+        return override
+    tell(ctx, f"{live} came live meanwhile: --force was given for {meant or 'nothing'}, and does not count for it")
+    return None
 
 
 def pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
@@ -66,7 +85,10 @@ def pay_contract(ctx: Context, keeper: LeaseKeeper) -> None:
 
 
 def backfill(ctx: Context) -> Outcome:
-    """Wait for the backfills that are owed here. The lease is free meanwhile; OperationError when one has failed: it was started again."""
+    """Wait for the backfills that are owed here. The lease is free meanwhile.
+
+    OperationError when one has failed, and was started again, or when a way back has dropped it.
+    """
     awaited = owed_backfills(ctx.ledger, ctx.place)
     if not awaited:
         return Outcome(status="unchanged", text=f"no backfill is owed in {ctx.place.environment}")
@@ -81,7 +103,14 @@ def backfill(ctx: Context) -> Outcome:
                 told[item.release] = text
                 tell(ctx, f"backfill {item.release}: {text}")
         ctx.clock.sleep(LOOK_SECONDS)
-    return Outcome(status="completed", text=f"complete: backfill {', '.join(item.release for item in awaited)}")
+    filled = ctx.ledger.schema(ctx.place).filled
+    if dropped := [name for name in attempts if name not in filled]:
+        raise OperationError(
+            f"not complete: backfill {', '.join(dropped)}; it is owed no more: a release that does not know of it has the traffic",
+            where=str(ctx.place),
+            remedy="it runs once more, from the beginning, when a release that knows of it has all the traffic again",
+        )
+    return Outcome(status="completed", text=f"complete: backfill {', '.join(attempts)}")
 
 
 def _follow(ctx: Context, item: Owed) -> str:

@@ -24,7 +24,7 @@ from slipway.delivery.conducting import (
     told_of,
     unfinished,
 )
-from slipway.delivery.contracting import pay_contract
+from slipway.delivery.contracting import live_now, pay_contract, while_live
 from slipway.delivery.drift import repair_drift, say_drift
 from slipway.delivery.ending import ending_of
 from slipway.delivery.gating import (
@@ -332,10 +332,11 @@ def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcom
 
 def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
     """Take the warm old colour away once its rollback window is closed (or with `force`)."""
-    override = Override.given(because, force=force)
+    override, meant = Override.given(because, force=force), live_now(ctx)
     with at_work(ctx, f"slipway retire {ctx.place.environment}") as keeper:
         refuse_going_on(ctx, keeper, override)
         finish_unfinished(ctx, keeper)
+        override = while_live(ctx, override, meant)
         target = require_target(ctx)
         wanted = ctx.ledger.wanted(ctx.place)
         if wanted.live is None or wanted.colour(wanted.idle) is None:

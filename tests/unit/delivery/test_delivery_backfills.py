@@ -18,6 +18,7 @@ from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.status import PlaceStatus
 from slipway.delivery.model.wanted import ColourRelease
+from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
 from slipway.errors import OperationError
@@ -198,6 +199,25 @@ def test_wait_for_a_backfill_ends_when_it_fails() -> None:
     dev.backfills.start(*dev.backfills.started[0], rehearsal.clock.now())
     with pytest.raises(OperationError, match="DivisionByZero"):
         delivery.backfill(rehearsal.context("dev"))
+
+
+def test_wait_for_a_backfill_that_a_way_back_has_dropped_does_not_call_it_complete() -> None:
+    """`slipway backfill prod && slipway contract prod` went on."""
+    rehearsal = Rehearsal(clock=SharedClock())
+    dev = rehearsal.environment("dev")
+    dev.backfills.seconds = 300
+    for version, known in (("1.0.0", [EXPAND]), ("2.0.0", [EXPAND, SECOND, BACKFILL])):
+        rehearsal.check_out(version, revisions=known)
+        delivery.release(rehearsal.context("dev"))
+    clock = rehearsal.clock
+    assert isinstance(clock, SharedClock)
+    ctx = inhabited(rehearsal.context("dev", pid=11), clock)
+    waiting = clock.start(Process(11), lambda: delivery.backfill(ctx))
+    clock.sleep(12)
+    delivery.rollback(rehearsal.context("dev", pid=12))
+    clock.run_until()
+    assert isinstance(waiting.error, OperationError)
+    assert waiting.error.what.startswith("not complete: backfill 0003; it is owed no more")
 
 
 def test_cluster_that_does_not_answer_hides_nothing_else() -> None:

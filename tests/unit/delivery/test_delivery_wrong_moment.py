@@ -25,6 +25,8 @@ from slipway.delivery.testing.world import Behaviour
 from slipway.delivery.way_back import give_up
 from slipway.errors import OperationError, UsageError
 from tests.unit.delivery.interrupting import (
+    CONTRACT,
+    EXPAND,
     NEW,
     OLD,
     check_out_bad,
@@ -466,3 +468,30 @@ def test_release_right_after_a_rollback_that_was_given_up_replaces_nothing_that_
         rehearsal.context("dev"), force=True, because="drill", pace=Pace(bake_seconds=0, minimum_requests=0)
     )
     assert dev.harm == []
+
+
+@pytest.mark.parametrize("verb", [delivery.contract, delivery.retire])
+def test_force_says_nothing_of_a_release_that_only_this_verb_brings_to_its_end(
+    verb: Callable[..., delivery.Outcome],
+) -> None:
+    """It came live, and lost its instant way back and its older schema in the same second."""
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    left_in(rehearsal, Phase.BAKING)
+    with pytest.raises(delivery.RefusedError, match="rollback window is open"):
+        verb(rehearsal.context("dev"), force=True, because="clean up")
+    assert any("--force was given for" in event.text for event in rehearsal.events)
+    assert (dev.weights, dev.applied, set(dev.running)) == (NEW, ["0001"], {Colour.BLUE, Colour.GREEN})
+    assert verb(rehearsal.context("dev"), force=True, because="clean up").status == "completed"
+    assert set(dev.running) == {Colour.BLUE}
+
+
+def test_force_says_nothing_of_a_release_that_came_live_while_one_waited_for_the_lease() -> None:
+    company = Company()
+    company.until(lambda rollout: rollout.phase is Phase.BAKING)
+    ctx = inhabited(company.rehearsal.context("dev", pid=5, lease_wait_seconds=1000), company.clock)
+    person = company.clock.start(Process(5), lambda: delivery.retire(ctx, force=True, because="clean up"))
+    company.clock.run_until()
+    assert isinstance(person.error, delivery.RefusedError)
+    assert set(company.dev.running) == {Colour.BLUE, Colour.GREEN}
