@@ -251,8 +251,10 @@ def plan_quickly(ctx: Context, to: str | None, pace: Pace | None) -> tuple[Targe
     plan = plan_way_back(ctx, target, to, pace)
     if plan.kind is Kind.SWITCH:
         return target, plan
-    target = reachable_target(ctx)
-    return target, plan_way_back(ctx, target, to, pace)
+    present = reachable_target(ctx)
+    if present.model_copy(update={"notifications": target.notifications}) == target:
+        return present, plan  # the registry is not asked about everything once more
+    return present, plan_way_back(ctx, present, to, pace)
 
 
 def _request(ctx: Context, rollout: Rollout, because: str) -> str:
