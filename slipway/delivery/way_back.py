@@ -268,11 +268,14 @@ def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | Non
 
 def plan_quickly(ctx: Context, to: str | None, pace: Pace | None) -> tuple[Target, Plan]:
     """The way back and where it leads. An instant one wants nothing of the stack; another one gets its present secrets, and an `up`."""
-    quick = quick_target(ctx)
-    plan = plan_way_back(ctx, quick, to, pace)
-    if plan.kind is Kind.SWITCH or (target := reachable_target(ctx)) == quick:
-        return quick, plan
-    return target, plan_way_back(ctx, target, to, pace)
+    target = quick_target(ctx)
+    plan = plan_way_back(ctx, target, to, pace)
+    if plan.kind is Kind.SWITCH:
+        return target, plan
+    present = reachable_target(ctx)
+    if present.model_copy(update={"notifications": target.notifications}) == target:
+        return present, plan  # the registry is not asked about everything once more
+    return present, plan_way_back(ctx, present, to, pace)
 
 
 def _request(ctx: Context, rollout: Rollout, because: str) -> str:
