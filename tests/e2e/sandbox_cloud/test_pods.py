@@ -59,7 +59,7 @@ for kind, read in reads.items():
     try:
         said[kind] = read()
     except ClientError as error:
-        said[kind] = error.response["Error"]["Code"]
+        said[kind] = error.response["Error"]["Code"].removesuffix("Exception")
     except psycopg.OperationalError as error:
         said[kind] = "AccessDenied" if "LDAP authentication failed" in str(error) else str(error)
 print(json.dumps(said))
