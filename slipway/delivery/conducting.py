@@ -11,8 +11,12 @@ from slipway.delivery.converging import bring_stack_up
 from slipway.delivery.drift import refuse_drift, refuse_used
 from slipway.delivery.ending import ending_elsewhere, ending_of, keep_ended
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError, left_in_database
+from slipway.delivery.drift import refuse_drift, refuse_used, ways_out
+from slipway.delivery.ending import RECENT, ending_elsewhere, ending_of, keep_ended
+from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
+from slipway.delivery.machine import TAKING
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release
@@ -160,12 +164,15 @@ def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
             where=f"{ended.service} in {ended.environment}",
             remedy=f"correct it, then `slipway rehearse {ended.environment}`",
         )
-    if ended.kind in {Kind.RETIRE, Kind.CONTRACT} and ended.reason is not Reason.ABORTED:
+    if ended.kind in TAKING and ended.reason is not Reason.ABORTED:
+        moved = ended.reason is Reason.TRAFFIC_UNEXPLAINED
+        again = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and in the way of nothing"
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
             where=f"{ended.service} in {ended.environment}",
             remedy=f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and "
             f"{left_in_database(ended) or 'in the way of nothing'}",
+            remedy=ways_out(ended.environment) if moved else again,
         )
     raise ReleaseRolledBackError(ended)
 
@@ -186,7 +193,9 @@ def drive(
         world = replace(world, notifier=keeper.outbox)
     ctx.ledger.register(target)
     try:
-        return Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
+        ended = Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
+        keeper.sets_weights = keeper.sets_weights or ended.kind not in TAKING
+        return ended
     finally:
         if not (told_later and keeper.outbox.urgent):
             world.notifier.flush()

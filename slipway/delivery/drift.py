@@ -47,12 +47,18 @@ def refuse_drift(ctx: Context, balancer: LoadBalancer | None, rollout: Rollout |
     actual = read_traffic(ctx, balancer)
     if _explains(rollout, actual, wanted):
         return
-    environment = ctx.place.environment
     raise OperationError(
         f"the load balancer has {_say(actual)} and the ledger says {wanted.weights}: somebody else moved the traffic",
         where=str(ctx.place),
-        remedy=f"`slipway resume {environment}` sets what the ledger says; "
-        f"`slipway rollback {environment}` keeps the traffic at the older release, if that is where it was moved to",
+        remedy=ways_out(ctx.place.environment),
+    )
+
+
+def ways_out(environment: str) -> str:
+    """What to do about traffic that somebody else has moved."""
+    return (
+        f"`slipway resume {environment}` sets what the ledger says; "
+        f"`slipway rollback {environment}` keeps the traffic at the older release, if that is where it was moved to"
     )
 
 

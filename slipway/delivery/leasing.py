@@ -38,6 +38,8 @@ class LeaseKeeper:
     def __init__(self, ctx: Context, lease: Lease, *, urgent: bool = False) -> None:
         self.lease = lease
         self.outbox = Outbox(ctx, urgent=urgent)
+        self.sets_weights = False
+        """Weights that differ before an `up` are this verb's to set: its own rollout has moved them just now, or that is what it is for."""
         self._ctx = ctx
         self._lost = False
         term_seconds = (lease.expires_at - lease.heartbeat_at).total_seconds()

@@ -45,6 +45,8 @@ WARM_SECONDS = 15.0
 """A warm colour whose targets are not healthy within this time cannot be switched to: one missed health check is forgiven."""
 CONFIRM_SECONDS = 60.0
 """A weight change that the load balancer does not confirm for so long counts as failed. ELBv2 takes seconds."""
+TAKING = frozenset({Kind.RETIRE, Kind.CONTRACT})
+"""They take a colour away and move no traffic, neither forward nor back: what others have moved meanwhile is not theirs to undo."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +111,8 @@ def _migrating(rollout: Rollout, _seen: Observation, now: datetime) -> Decision:
 
 
 def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    carried = _carried(seen, rollout.colour)
-    if carried is None and not _overdue(rollout, CONFIRM_SECONDS, now):
-        return Wait(seconds=POLL_SECONDS, text="the load balancer does not say who has the traffic")
-    if carried != 0:
-        text = f"{rollout.colour} was to be replaced, and the load balancer gives it {carried or 'an unknown part'} % of the traffic"
-        return Enter(rollout=turn_back(rollout, Reason.TRAFFIC_UNEXPLAINED, text, now))
+    if used := _turn_from_users(rollout, seen, now, "replaced"):
+        return used
     intent = replace(seen.wanted.running(rollout.colour, rollout.candidate), test=rollout.colour)
     if not intent.same_as(seen.wanted):
         release = rollout.candidate.release if rollout.candidate else "nothing"
@@ -122,6 +120,18 @@ def _deploying(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
             action=WriteWanted(wanted=intent, text=f"{rollout.colour} shall run {release}, at its present weight")
         )
     return Act(action=Converge(text=f"bring {rollout.colour} up"))
+
+
+def _turn_from_users(rollout: Rollout, seen: Observation, now: datetime, meant: str) -> Decision | None:
+    """None where the load balancer says that the colour, which is to go, carries nothing. Whoever has moved users there has a reason."""
+    carried = _carried(seen, rollout.colour)
+    if carried is None and not _overdue(rollout, CONFIRM_SECONDS, now):
+        return Wait(seconds=POLL_SECONDS, text="the load balancer does not say who has the traffic")
+    if carried == 0:
+        return None
+    part = carried or "an unknown part"
+    text = f"{rollout.colour} was to be {meant}, and the load balancer gives it {part} % of the traffic"
+    return Enter(rollout=turn_back(rollout, Reason.TRAFFIC_UNEXPLAINED, text, now))
 
 
 def patience_seconds(rollout: Rollout) -> float:
@@ -283,9 +293,8 @@ def _settling(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _retiring(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    if _carried(seen, rollout.colour) != 0:
-        # Taking the colour away before the load balancer says 0 would lose requests.
-        return Act(action=MoveWeights(weights=seen.wanted.weights))
+    if used := _turn_from_users(rollout, seen, now, "taken away"):
+        return used
     intent = seen.wanted.running(rollout.colour, None)
     if not intent.same_as(seen.wanted):
         return _nodes_follow(rollout, rollout.phase_started_at, now) or Act(
@@ -300,7 +309,8 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     original = rollout.original.weights
     moved = Phase.SHIFTING in rollout.path
     asked = seen.asked if moved else original
-    if change := _set_weights(replace(seen, asked=asked), replace(seen.wanted, weights=original)):
+    change = _set_weights(replace(seen, asked=asked), replace(seen.wanted, weights=original))
+    if change and rollout.kind not in TAKING:
         return change
     back = (now - rollout.phase_started_at).total_seconds()
     return Enter(
@@ -311,13 +321,15 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    if _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
+    unexplained = rollout.kind in TAKING and rollout.reason is Reason.TRAFFIC_UNEXPLAINED
+    if rollout.kind not in TAKING and _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
     if change := _set_routes(seen, NO_ROUTES):  # after the weights: rules that cannot be read must not keep those
         return change
     running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
     intent, text = seen.wanted, "the colours keep the pods that they had"
-    if running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before:
+    replaced = running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before
+    if replaced or (unexplained and running != before):
         # What was warm there is the way back from the release that stays live.
         intent = seen.wanted.running(rollout.colour, before)
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"

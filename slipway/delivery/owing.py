@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from slipway.delivery.converging import bring_stack_up
-from slipway.delivery.drift import repair_drift
+from slipway.delivery.drift import refuse_drift, repair_drift
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
 from slipway.delivery.filling import follow_backfill
@@ -111,4 +111,11 @@ def _bring_up(ctx: Context, keeper: LeaseKeeper, item: Owed) -> None:
     if 0 <= passed < seconds:  # less than 0: another clock's
         ctx.clock.sleep(seconds - passed)
     balancer = known_balancer(ctx)
-    bring_stack_up(ctx, keeper, before=lambda: repair_drift(ctx, keeper, balancer))
+
+    def look() -> None:
+        if keeper.sets_weights:
+            repair_drift(ctx, keeper, balancer)
+        else:  # a person has moved them, maybe off a bad release: the `up` stays owed
+            refuse_drift(ctx, balancer)
+
+    bring_stack_up(ctx, keeper, before=look)

@@ -249,6 +249,7 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
             refuse_going_on(ctx, keeper, override)
             going = unfinished(ctx, keeper) or left  # with what was forced just now
             left = told_of(ctx, going, lambda: go_on(ctx, keeper, going))
+        keeper.sets_weights = True
         repaired = repair_drift(ctx, keeper, balancer)
         pay(ctx, keeper)
         pay_contract(ctx, keeper)

@@ -11,10 +11,12 @@ import pytest
 
 from slipway import delivery
 from slipway.delivery.errors import ListenerGoneError
-from slipway.delivery.events import ActionStarted, Event
+from slipway.delivery.events import ActionStarted, Event, PhaseEntered, Waiting
 from slipway.delivery.leasing import hold_lease
 from slipway.delivery.model.colour import Colour, Weights
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.rollout import Phase, Reason
+from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.errors import LockedError, OperationError, SlipwayError
 from tests.unit.delivery.interrupting import (
     CONTRACT,
@@ -25,6 +27,7 @@ from tests.unit.delivery.interrupting import (
     company,
     killed_when,
     left_in,
+    listening,
     seconds_until,
     watch_weights,
 )
@@ -82,6 +85,75 @@ def test_rollback_keeps_traffic_that_a_person_has_moved_off_what_stayed_live_aft
     dev.weights = moved = Weights.towards(live.other, 100)
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
     assert (dev.weights, rehearsal.ledger.wanted(dev.place).live, dev.harm) == (moved, live.other, [])
+
+
+def owing_an_up() -> Rehearsal:
+    """2.0.0 is live, and its `up` is owed for want of a quota, which is there by now."""
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0")
+
+    def run_out(event: Event) -> None:
+        if isinstance(event, PhaseEntered) and event.phase is Phase.SETTLING:
+            dev.up_fault = "quota exceeded"
+
+    delivery.release(listening(rehearsal, run_out))
+    dev.up_fault = ""
+    assert [item.debt for item in rehearsal.ledger.owed(dev.place)] == [Debt.UP]
+    return rehearsal
+
+
+def test_verb_that_tries_what_is_owed_leaves_users_where_a_person_has_moved_them() -> None:
+    """`contract` had nothing to do, and all users were on the bad release again."""
+    rehearsal = owing_an_up()
+    dev = rehearsal.environment("dev")
+    dev.weights, moved = OLD, len(dev.moves)
+    assert delivery.contract(rehearsal.context("dev")).status == "unchanged"
+    assert (dev.weights, dev.moves[moved:]) == (OLD, [])
+    (owed,) = rehearsal.ledger.owed(dev.place)
+    assert "somebody else moved the traffic" in owed.problem
+    delivery.resume(rehearsal.context("dev"))
+    assert (dev.weights, rehearsal.ledger.owed(dev.place), dev.harm) == (NEW, (), [])
+
+
+def test_rollback_keeps_users_where_a_person_has_moved_them_while_an_up_is_owed() -> None:
+    rehearsal = owing_an_up()
+    dev = rehearsal.environment("dev")
+    dev.weights = OLD
+    delivery.contract(rehearsal.context("dev"))
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert (dev.weights, rehearsal.ledger.owed(dev.place), dev.harm) == (OLD, (), [])
+
+
+def test_what_is_owed_is_done_by_any_verb_where_nobody_has_moved_the_traffic() -> None:
+    rehearsal = owing_an_up()
+    delivery.contract(rehearsal.context("dev"))
+    assert rehearsal.ledger.owed(rehearsal.environment("dev").place) == ()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while its nodes follow", "once the ledger says that it goes"])
+@pytest.mark.parametrize("verb", [delivery.retire, delivery.contract])
+def test_colour_that_a_person_moves_users_to_is_not_taken_away(verb: Callable[..., Any], late: bool) -> None:
+    """They were moved back to the bad release, and the older one was taken away."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.cadence = replace(rehearsal.cadence, settle_seconds=10)
+    dev, before = rehearsal.environment("dev"), rehearsal.ledger.wanted(rehearsal.environment("dev").place)
+    moved = len(dev.moves)
+
+    def move(event: Event) -> None:
+        going = isinstance(event, ActionStarted) and "shall run nothing" in event.text
+        if going if late else isinstance(event, Waiting):
+            dev.weights = OLD
+
+    with pytest.raises(OperationError, match=r"(?s)traffic-unexplained.*green.*100 %.*slipway rollback dev"):
+        verb(listening(rehearsal, move), force=True, because="drill")
+    wanted = rehearsal.ledger.wanted(dev.place)
+    assert (dev.weights, dev.moves[moved:], dev.applied[-1], dev.harm) == (OLD, [], "0001", [])
+    assert (wanted.releases(), wanted.weights) == (before.releases(), NEW)
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert (dev.weights, dev.running[Colour.GREEN][0].version, dev.harm) == (OLD, "1.0.0", [])
 
 
 def test_up_by_itself_is_refused_where_somebody_moved_the_traffic() -> None:
