@@ -119,7 +119,7 @@ class WaysBack:
         return False
 
     def _go_back(self, case: Case, live: Colour) -> None:
-        (target,) = (each for each in self.ledger.targets() if each.place == self.place)
+        (target,) = (each for each in self.ledger.targets() if (each.environment, each.service) == (NAME, SERVICE))
         balancer = Elbv2LoadBalancer(target.load_balancer, REGION)
         began = time.monotonic()
         back = subprocess.Popen(
