@@ -8,12 +8,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from slipway.delivery.converging import bring_stack_up
-from slipway.delivery.drift import refuse_drift, refuse_used
+from slipway.delivery.drift import refuse_drift, refuse_used, ways_out
 from slipway.delivery.ending import ending_elsewhere, ending_of, keep_ended
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError, left_in_database
-from slipway.delivery.drift import refuse_drift, refuse_used, ways_out
-from slipway.delivery.ending import RECENT, ending_elsewhere, ending_of, keep_ended
-from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.gating import HISTORY_DEPTH, Override, find_refusals, pass_gates, release_at
 from slipway.delivery.leasing import LeaseKeeper
 from slipway.delivery.machine import TAKING
@@ -166,13 +163,13 @@ def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
         )
     if ended.kind in TAKING and ended.reason is not Reason.ABORTED:
         moved = ended.reason is Reason.TRAFFIC_UNEXPLAINED
-        again = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and in the way of nothing"
+        again = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and "
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
             where=f"{ended.service} in {ended.environment}",
-            remedy=f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and "
-            f"{left_in_database(ended) or 'in the way of nothing'}",
-            remedy=ways_out(ended.environment) if moved else again,
+            remedy=ways_out(ended.environment)
+            if moved
+            else again + (left_in_database(ended) or "in the way of nothing"),
         )
     raise ReleaseRolledBackError(ended)
 
