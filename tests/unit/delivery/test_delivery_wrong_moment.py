@@ -15,6 +15,7 @@ from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
+from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.sizing import HOLD_SECONDS
 from slipway.delivery.testing.clock import SkewedClock
@@ -495,3 +496,32 @@ def test_force_says_nothing_of_a_release_that_came_live_while_one_waited_for_the
     company.clock.run_until()
     assert isinstance(person.error, delivery.RefusedError)
     assert set(company.dev.running) == {Colour.BLUE, Colour.GREEN}
+
+
+def test_remedy_for_a_skipped_contract_migration_names_the_release_that_is_missing() -> None:
+    """It said to run `slipway contract`, which answered that none is pending: what was live did not know it."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("3.0.0", revisions=[EXPAND, CONTRACT, Revision(id="0003", phase=MigrationPhase.EXPAND)])
+    with pytest.raises(delivery.RefusedError) as refused:
+        delivery.release(rehearsal.context("dev"))
+    (refusal,) = refused.value.refusals
+    assert refusal.gate == "pending-contract"
+    assert "first bring a release here that ends with it" in refusal.remedy
+
+
+def test_remedy_for_a_release_that_is_overtaken_names_the_ways_that_are_open() -> None:
+    """It named `rollback --to` alone, which is for what was live here."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.BAKING)
+    delivery.abort(rehearsal.context("dev"))
+    delivery.lift(rehearsal.context("dev"), because="it was in order")
+    rehearsal.check_out("3.0.0")
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("2.0.0")
+    with pytest.raises(delivery.RefusedError) as refused:
+        delivery.release(rehearsal.context("dev"))
+    (refusal,) = refused.value.refusals
+    assert (refusal.gate, "--force --because REASON" in refusal.remedy) == ("order", True)
+    outcome = delivery.release(rehearsal.context("dev"), force=True, because="the newer one has to go")
+    assert outcome.status == "completed"
