@@ -162,14 +162,14 @@ def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
             remedy=f"correct it, then `slipway rehearse {ended.environment}`",
         )
     if ended.kind in TAKING and ended.reason is not Reason.ABORTED:
-        moved = ended.reason is Reason.TRAFFIC_UNEXPLAINED
-        again = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and "
+        left = left_in_database(ended) or "in the way of nothing"
+        remedy = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and {left}"
+        if ended.reason is Reason.TRAFFIC_UNEXPLAINED:
+            remedy = ways_out(ended.environment)
         raise OperationError(
             f"{ended.kind} was given up: {ended.reason}: {ended.reason_text}",
             where=f"{ended.service} in {ended.environment}",
-            remedy=ways_out(ended.environment)
-            if moved
-            else again + (left_in_database(ended) or "in the way of nothing"),
+            remedy=remedy,
         )
     raise ReleaseRolledBackError(ended)
 

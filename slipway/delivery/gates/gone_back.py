@@ -21,10 +21,8 @@ def refuse_going_further(facts: GateFacts) -> Iterator[Refusal]:
         f"{' --force --because REASON' if rejected else ''}`"
     )
     if facts.release.id == before.candidate.release:
-        brings, remedy = (
-            "bring other settings of it back",
-            "if that is meant, set them in the stack file and release it again",
-        )
+        brings = "bring other settings of it back"
+        remedy = "if that is meant, set them in the stack file and release it again"
     yield Refusal(
         gate="gone-back",
         text=f"{before.candidate.release} ({before.candidate.version}) is live since {before.actor} went back"

@@ -166,6 +166,14 @@ def from_group(group_id: str) -> dict[str, Any]:
     return {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": group_id}]}
 
 
+def second_door(name: str, ec2: Any, eks: Any) -> dict[str, Any]:
+    """The rule that lets the cluster's pods through to the second database, which has none."""
+    network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]
+    filters = [{"Name": "group-name", "Values": [f"{name}-1"]}]
+    (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+    return {"GroupId": group["GroupId"], "IpPermissions": [from_group(network["clusterSecurityGroupId"])]}
+
+
 @pytest.mark.parametrize("account", ACCOUNTS[:2])
 def test_pod_calls_aws_as_its_accounts_role(pods: Pods, account: str) -> None:
     arn = pods.python(account, IDENTITY).strip()
@@ -180,10 +188,7 @@ def belongings(name: str, databases: tuple[int, int], paths: SandboxPaths) -> It
     rds, ec2, eks, iam, s3, sqs, secrets = (
         aws_client(service, paths.home) for service in ("rds", "ec2", "eks", "iam", "s3", "sqs", "secretsmanager")
     )
-    network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]
-    filters = [{"Name": "group-name", "Values": [f"{name}-1"]}]
-    (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
-    rule = {"GroupId": group["GroupId"], "IpPermissions": [from_group(network["clusterSecurityGroupId"])]}
+    rule = second_door(name, ec2, eks)
     ec2.authorize_security_group_ingress(**rule)
     made: dict[str, dict[str, Any]] = {}
     for number, service in enumerate(ACCOUNTS[:2]):
@@ -278,10 +283,7 @@ def test_pod_reaches_a_database_from_the_rule_on_and_until_it_goes(
 ) -> None:
     ec2, eks = aws_client("ec2", paths.home), aws_client("eks", paths.home)
     target = {(HOST_ADDRESS, databases[1])}
-    network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]
-    filters = [{"Name": "group-name", "Values": [f"{name}-1"]}]
-    (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
-    rule = {"GroupId": group["GroupId"], "IpPermissions": [from_group(network["clusterSecurityGroupId"])]}
+    rule = second_door(name, ec2, eks)
 
     ec2.authorize_security_group_ingress(**rule)
     assert pods.reached("orders", target) == target
