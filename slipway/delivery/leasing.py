@@ -85,15 +85,22 @@ class LeaseKeeper:
 
 @contextmanager
 def hold_lease(
-    ctx: Context, purpose: str, *, watch: bool = False, urgent: bool = False, patience: Patience | None = None
+    ctx: Context,
+    purpose: str,
+    *,
+    watch: bool = False,
+    urgent: bool = False,
+    grace_seconds: float = GRACE_SECONDS,
+    patience: Patience | None = None,
 ) -> Generator[LeaseKeeper]:
     """The lease for the time of a block. LockedError names the owner when it is not free within the context's patience.
 
     `watch`: an owner that does not renew is watched until its term is over, however short the patience.
-    `urgent`: for the way back, which waits for nobody. The lease is taken after a moment, and what its owner does later is refused.
+    `urgent`: for the way back, which waits for nobody. The lease is taken after `grace_seconds`, and what its owner does later is refused.
     `patience`: for a verb that asks owners to end; the longer of this and the context's counts.
     """
-    keeper = LeaseKeeper(ctx, _acquire(ctx, purpose, watch=watch, urgent=urgent, patience=patience), urgent=urgent)
+    lease = _acquire(ctx, purpose, watch=watch, grace_seconds=grace_seconds if urgent else None, patience=patience)
+    keeper = LeaseKeeper(ctx, lease, urgent=urgent)
     try:
         yield keeper
     finally:
@@ -101,7 +108,9 @@ def hold_lease(
         keeper.outbox.flush()
 
 
-def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool, patience: Patience | None) -> Lease:
+def _acquire(
+    ctx: Context, purpose: str, *, watch: bool, grace_seconds: float | None, patience: Patience | None
+) -> Lease:
     began = ctx.clock.monotonic()
     wait_seconds = max(patience.seconds if patience else 0, ctx.lease_wait_seconds)
     first = seen = None
@@ -122,14 +131,14 @@ def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool, patience:
             # Asked after the look, and `at` before it: a taker that is suspended in between must not count that time.
             seen, seen_since = other, ctx.clock.monotonic()
         gone = may_take_over(other, owner_is_dead=ctx.owner_is_dead(other.owner), unchanged_seconds=at - seen_since)
-        if gone or (urgent and at - began >= GRACE_SECONDS):
+        if gone or (grace_seconds is not None and at - began >= grace_seconds):
             taken = ctx.ledger.take_over(ctx.place, other, ctx.owner, purpose, now)
             if taken:
                 why = "who is gone" if gone else "who is stopped: the way back does not wait"
                 tell(ctx, f"took the lease over from {other.owner.name}, {why}")
                 return taken
             continue
-        if not urgent and at - began >= wait_seconds and not (watch and other == first):
+        if grace_seconds is None and at - began >= wait_seconds and not (watch and other == first):
             raise LockedError(
                 f"{other.owner.name} is at work here: `{other.purpose}`, since {other.acquired_at:%Y-%m-%d %H:%M:%S} UTC",
                 where=str(ctx.place),
@@ -138,4 +147,4 @@ def _acquire(ctx: Context, purpose: str, *, watch: bool, urgent: bool, patience:
             )
         if patience:
             patience.meanwhile()
-        ctx.clock.sleep(URGENT_POLL_SECONDS if urgent else WAIT_POLL_SECONDS)
+        ctx.clock.sleep(WAIT_POLL_SECONDS if grace_seconds is None else URGENT_POLL_SECONDS)

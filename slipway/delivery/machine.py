@@ -62,6 +62,8 @@ class PhaseRule:
     reads_routes: bool = False
     """Where the stack file has routes."""
     reads_sizes: frozenset[Kind] = frozenset()
+    acts_long: bool = False
+    """Its act is one long call, during which its owner hears nobody."""
 
 
 def decide(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
@@ -83,6 +85,11 @@ def can_be_stopped(rollout: Rollout) -> bool:
 def turns_back(rollout: Rollout) -> bool:
     """Whether a failure, or a person, brings the traffic back from here. Later phases only write the ledger, or are on the way back."""
     return not rollout.phase.ended and RULES[rollout.phase].failure is not None
+
+
+def hears(rollout: Rollout) -> bool:
+    """Whether its owner, if it lives, soon notices that it is asked to turn back."""
+    return not rollout.phase.ended and not RULES[rollout.phase].acts_long
 
 
 def fold(rollout: Rollout, action: Action, now: datetime) -> Rollout:
@@ -350,8 +357,10 @@ def _carried(seen: Observation, colour: Colour) -> int | None:
 
 
 RULES: Mapping[Phase, PhaseRule] = {
-    Phase.MIGRATING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
-    Phase.DEPLOYING: PhaseRule(decide=_deploying, failure=Reason.DEPLOYMENT_FAILED),
+    Phase.MIGRATING: PhaseRule(
+        decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False, acts_long=True
+    ),
+    Phase.DEPLOYING: PhaseRule(decide=_deploying, failure=Reason.DEPLOYMENT_FAILED, acts_long=True),
     Phase.WAITING: PhaseRule(
         decide=_waiting,
         failure=Reason.TARGETS_UNHEALTHY,
@@ -359,7 +368,7 @@ RULES: Mapping[Phase, PhaseRule] = {
         reads_health=True,
         reads_sizes=frozenset({Kind.ROLLBACK}),
     ),
-    Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True),
+    Phase.SMOKING: PhaseRule(decide=_smoking, failure=Reason.SMOKE_TEST_FAILED, reads_test=True, acts_long=True),
     Phase.SIZING: PhaseRule(
         decide=_sizing,
         failure=Reason.CAPACITY_MISSING,
@@ -369,10 +378,12 @@ RULES: Mapping[Phase, PhaseRule] = {
     ),
     Phase.SHIFTING: PhaseRule(decide=_shifting, failure=Reason.WEIGHTS_NOT_CONFIRMED, reads_health=True),
     Phase.BAKING: PhaseRule(decide=_baking, failure=Reason.DEPLOYMENT_FAILED, reads_health=True),
-    Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED),
+    Phase.VERIFYING: PhaseRule(decide=_verifying, failure=Reason.SMOKE_TEST_FAILED, acts_long=True),
     Phase.SETTLING: PhaseRule(decide=_settling, reads_balancer=False, reads_routes=True),
-    Phase.RETIRING: PhaseRule(decide=_retiring, failure=Reason.DEPLOYMENT_FAILED),
-    Phase.CONTRACTING: PhaseRule(decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False),
+    Phase.RETIRING: PhaseRule(decide=_retiring, failure=Reason.DEPLOYMENT_FAILED, acts_long=True),
+    Phase.CONTRACTING: PhaseRule(
+        decide=_migrating, failure=Reason.MIGRATION_FAILED, reads_balancer=False, acts_long=True
+    ),
     Phase.RETURNING: PhaseRule(decide=_returning),
     Phase.CLEANING: PhaseRule(decide=_cleaning, reads_routes=True),
 }

@@ -11,7 +11,7 @@ from slipway.delivery.drift import refuse_drift, repair_drift
 from slipway.delivery.errors import LeaseLostError, ReleaseRolledBackError
 from slipway.delivery.events import StillOwed
 from slipway.delivery.filling import follow_backfill
-from slipway.delivery.leasing import LeaseKeeper, Patience, hold_lease
+from slipway.delivery.leasing import GRACE_SECONDS, LeaseKeeper, Patience, hold_lease
 from slipway.delivery.model.owed import RECORDS, Debt, Owed
 from slipway.delivery.ports import Context
 from slipway.delivery.recording import record_rehearsed, record_rejected, record_verified
@@ -28,14 +28,19 @@ SETTLE_SECONDS = 2.0
 
 @contextmanager
 def at_work(
-    ctx: Context, purpose: str, *, urgent: bool = False, patience: Patience | None = None
+    ctx: Context,
+    purpose: str,
+    *,
+    urgent: bool = False,
+    grace_seconds: float = GRACE_SECONDS,
+    patience: Patience | None = None,
 ) -> Generator[LeaseKeeper]:
     """The lease for a verb. Records that are owed are written first, the rest is tried once the verb's own work is done.
 
     Credentials of another account are refused before: they would stop who is at work here, and could do nothing themselves.
     """
     refuse_other_account(ctx)
-    with hold_lease(ctx, purpose, urgent=urgent, patience=patience) as keeper:
+    with hold_lease(ctx, purpose, urgent=urgent, grace_seconds=grace_seconds, patience=patience) as keeper:
         ctx.ledger.ensure(ctx.place)
         pay(ctx, keeper, RECORDS)
         try:

@@ -72,6 +72,7 @@ from slipway.delivery.way_back import (
     finish_other,
     give_up,
     gone_back,
+    grace_seconds,
     leave,
     left_behind,
     live_release,
@@ -209,7 +210,8 @@ def rollback(
         # What is refused is refused before anybody is stopped for it.
         planned = plan_quickly(ctx, to, pace)
         pass_gates(ctx, planned[1].refusals, override)
-    with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
+    purpose = f"slipway rollback {ctx.place.environment}"
+    with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(ctx)) as keeper:
         left = leave(ctx, keeper, to, because) or turned_meanwhile(ctx, before)
         answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
@@ -269,7 +271,8 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
     asked = _require_under_way(ctx)
     turned = ask_back(ctx, because) or ended_meanwhile(ctx, asked)
     if turned is None:
-        with at_work(ctx, f"slipway abort {ctx.place.environment}", urgent=True) as keeper:
+        purpose = f"slipway abort {ctx.place.environment}"
+        with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(ctx)) as keeper:
             turned = finish_other(ctx, keeper, asked) or leave(ctx, keeper, None, because, turning=True)
             turned = turned or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:

@@ -12,7 +12,8 @@ from slipway.delivery.errors import LeaseLostError, left_in_database
 from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH
-from slipway.delivery.leasing import URGENT_POLL_SECONDS, LeaseKeeper
+from slipway.delivery.leasing import GRACE_SECONDS, URGENT_POLL_SECONDS, LeaseKeeper
+from slipway.delivery.machine import hears
 from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
@@ -51,9 +52,16 @@ def ask_back(ctx: Context, because: str) -> Rollout | None:
         if current.phase is Phase.ROLLED_BACK:
             return current
         gone = lease is None or ctx.owner_is_dead(lease.owner) or current.phase.ended
-        if gone or ctx.clock.monotonic() - began >= OBEYED_SECONDS:
+        if gone or not hears(current) or ctx.clock.monotonic() - began >= OBEYED_SECONDS:
             return None
         ctx.clock.sleep(URGENT_POLL_SECONDS)
+
+
+def grace_seconds(ctx: Context) -> float:
+    """How long whoever is at work is let be: not at all where it runs a release that it was asked to turn back (see `ask_back`)."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    asked = rollout is not None and ctx.ledger.abort_request(ctx.place, rollout.id) is not None
+    return 0.0 if asked else GRACE_SECONDS
 
 
 def leave(ctx: Context, keeper: LeaseKeeper, to: str | None, because: str, *, turning: bool = False) -> Rollout | None:

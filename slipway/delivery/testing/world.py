@@ -78,6 +78,8 @@ class SimulatedEnvironment:
     """So many of the next Jobs lose their connection, and have done nothing."""
     failing_revision: str = ""
     """The migrations before this one run, and it fails."""
+    smoke_seconds: float = 0.0
+    """How long a smoke test takes that passes."""
     migration_seconds: float = 0.0
     """How long the Job takes; whoever asked for it may be gone by then."""
     users_fault: str = ""
@@ -471,6 +473,7 @@ class _Probe:
 
     def smoke(self, *, live: bool, colour: Colour, release: str, deadline_seconds: float) -> None:
         world = self._environment
+        world.clock.sleep(world.smoke_seconds)
         answering = colour if not live or world.weights.of(colour) == 100 else colour.other
         if not live and world.test is not colour:
             answering = world.test

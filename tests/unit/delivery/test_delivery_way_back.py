@@ -12,7 +12,7 @@ import pytest
 from slipway import delivery
 from slipway.delivery.events import ActionStarted, Event, PhaseEntered, StillOwed
 from slipway.delivery.model.colour import Colour, Weights
-from slipway.delivery.model.rollout import ROUTES, Kind, Phase
+from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Rollout
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import SimulatedEnvironment
@@ -131,6 +131,37 @@ def test_rollout_is_turned_back_as_quickly_while_the_owner_lives(phase: Phase, b
     clock.run_until()
     assert (owner.ended, person.error, dev.weights, dev.harm) == (True, None, OLD, [])
     assert rehearsal.ledger.wanted(dev.place).live is Colour.GREEN
+
+
+@pytest.mark.parametrize("back", [delivery.rollback, delivery.abort])
+@pytest.mark.parametrize("phase", [Phase.MIGRATING, Phase.DEPLOYING, Phase.SMOKING, Phase.VERIFYING])
+def test_nobody_waits_for_an_owner_that_hears_nothing(phase: Phase, back: Callable[..., Any]) -> None:
+    """It is at one long act. A second and a half went by before it was stopped."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[50, 100], bakeSeconds=30, analysisIntervalSeconds=10)
+    rehearsal.check_out("1.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, replace(EXPAND, id="0002")])
+    dev.up_seconds = dev.migration_seconds = dev.smoke_seconds = 90
+
+    def rollout() -> Rollout:
+        found = rehearsal.ledger.rollout(dev.place)
+        assert found
+        return found
+
+    owner = clock.start(Process(11), lambda: delivery.release(inhabited(rehearsal.context("dev", pid=11), clock)))
+    while rollout().candidate is None or rollout().candidate.version == "1.0.0" or rollout().phase is not phase:
+        clock.sleep(0.05)
+    clock.sleep(5)  # well into the act
+    began = clock.monotonic()
+    person = clock.start(Process(12), lambda: back(inhabited(rehearsal.context("dev", pid=12), clock)))
+    while not (rollout().reason and dev.weights == OLD):
+        clock.sleep(0.05)
+        dev.settle_weights()
+    assert clock.monotonic() - began < 1
+    clock.run_until()
+    assert (owner.ended, person.error, dev.weights, dev.harm) == (True, None, OLD, [])
 
 
 @pytest.mark.parametrize("verb", [delivery.retire, delivery.contract])
