@@ -125,8 +125,8 @@ class Ledger(Protocol):
         """Digests that are rejected here, the newest rejection first."""
         ...
 
-    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
-        """Note that a digest was verified here; a rejection is over with that."""
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> None:
+        """Note that a digest was verified here; a rejection is over with that, but for what is `still` rejected."""
         ...
 
     def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
@@ -137,8 +137,8 @@ class Ledger(Protocol):
         """Note how long the way back from a digest took here; the last rehearsal counts."""
         ...
 
-    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
-        """End a rejection; False when there is none."""
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> bool:
+        """End a rejection, but for what is `still` rejected; False when there is none."""
         ...
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:

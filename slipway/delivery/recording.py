@@ -14,7 +14,8 @@ def record_verified(ctx: Context, owed: Owed) -> None:
     """The release's image is verified here."""
     digest = ctx.ledger.release(ctx.place.service, owed.release).digest
     note = FitnessNote(release=owed.release, because=f"rollout {owed.rollout}", by=owed.by, at=owed.since)
-    ctx.ledger.mark_verified(ctx.place, digest, note)
+    rejected = _rejected(ctx.ledger, ctx.place, digest)
+    ctx.ledger.mark_verified(ctx.place, digest, note, rejected.without(owed.release) if rejected else None)
 
 
 def record_rejected(ctx: Context, owed: Owed) -> None:
@@ -48,4 +49,10 @@ def _rejection(ledger: Ledger, place: Place, owed: Owed) -> tuple[str, FitnessNo
     stays = wanted.colour(wanted.live) if wanted.live else None
     whole_digest = stays is None or stays.release == owed.release or digest_of(stays.image) != digest
     note = FitnessNote(release=owed.release, because=owed.because, by=owed.by, at=owed.since, whole_digest=whole_digest)
-    return digest, note
+    return digest, note.after(_rejected(ledger, place, digest))
+
+
+def _rejected(ledger: Ledger, place: Place, digest: str) -> FitnessNote | None:
+    """The rejection that is in the digest's record."""
+    found = ledger.fitness(place.service, digest).get(place.environment)
+    return found.rejected if found else None

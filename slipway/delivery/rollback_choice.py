@@ -48,6 +48,7 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))
         return ask(_as_it_ran(ctx, to, warm, history))
+    history = _since_made(history)
     failed = _failed_lately(history)
     before = _went_back(ctx.ledger.rollout(ctx.place), history, live)
     passed_over: list[str] = []
@@ -128,6 +129,12 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
 
 def _were_live(history: Sequence[Rollout]) -> Iterator[ColourRelease]:
     return (past.candidate for past in history if past.candidate and past.kind in BRINGS and not past.reason)
+
+
+def _since_made(history: Sequence[Rollout]) -> Sequence[Rollout]:
+    """The newest part, back to the first release of an environment that was made: what ran before it was destroyed is no way back."""
+    first = next((number for number, past in enumerate(history, 1) if past.original.live is None), len(history))
+    return history[:first]
 
 
 def _each_once(releases: Sequence[ColourRelease]) -> Sequence[ColourRelease]:

@@ -322,15 +322,17 @@ def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcom
     rejected = ctx.ledger.rejections(ctx.place)
     if release_id:
         digest = ctx.ledger.release(ctx.place.service, release_id).digest
-        rejected = [each for each in rejected if each.digest == digest]
-    names = ", ".join(each.rejected.release for each in rejected if each.rejected)
+        rejected = [each for each in rejected if each.digest == digest and each.rejects(release_id)]
+    names = release_id or ", ".join(name for each in rejected if each.rejected for name in each.rejected.releases)
     if not rejected:
         what = f"{release_id} is not rejected here" if release_id else "nothing is rejected here"
         raise NotFoundError(what, where=str(ctx.place))
     if len(rejected) > 1:
         raise UsageError(f"several are rejected here: {names}", where=str(ctx.place), remedy="name one of them")
     note = FitnessNote(release=names, because=because, by=ctx.owner.name, at=ctx.clock.now())
-    ctx.ledger.lift_rejection(ctx.place, rejected[0].digest, note)
+    (lifted,) = rejected
+    still = lifted.rejected.without(release_id) if lifted.rejected and release_id else None
+    ctx.ledger.lift_rejection(ctx.place, lifted.digest, note, still)
     return Outcome(status="completed", text=f"{names} is no longer rejected in {ctx.place.environment}")
 
 

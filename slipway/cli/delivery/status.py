@@ -65,7 +65,7 @@ def _print_remarks(place: PlaceStatus, now: datetime) -> None:
         "keeps pods, at least": place.kept,
         "owed": "; ".join(item.told(now) for item in place.owed) + tries if place.owed else "",
         "rejected": "; ".join(
-            f"{each.rejected.release} ({each.rejected.because})" for each in place.rejected if each.rejected
+            f"{', '.join(each.rejected.releases)} ({each.rejected.because})" for each in place.rejected if each.rejected
         ),
         "way back": f"rehearsed {ago(place.rehearsed.at, now)} ago: {place.rehearsed.text}" if place.rehearsed else "",
         "backfills": "; ".join(f"{name}: {text}" for name, text in place.backfills.items()),

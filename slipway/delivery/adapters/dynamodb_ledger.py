@@ -214,34 +214,38 @@ class DynamoLedger:
         newest = sorted(found, key=lambda item: item[0], reverse=True)
         return [each for _, each in newest if each.environment == place.environment]
 
-    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> None:
         """See `Ledger.mark_verified`."""
-        self._note(place, digest, "SET verified = :note REMOVE rejected", note)
+        self._note(place, digest, f"SET verified = :note{_left(still)}", note, still)
 
     def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
         """See `Ledger.mark_rejected`."""
         self._note(place, digest, "SET rejected = :note", note)
 
-    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> bool:
         """See `Ledger.lift_rejection`."""
-        expression = "SET lifted = :note REMOVE rejected"
-        return self._note(place, digest, expression, note, condition="attribute_exists(rejected)")
+        expression = f"SET lifted = :note{_left(still)}"
+        return self._note(place, digest, expression, note, still, condition="attribute_exists(rejected)")
 
     def mark_rehearsed(self, place: Place, digest: str, rehearsed: Rehearsed) -> None:
         """See `Ledger.mark_rehearsed`."""
         self._note(place, digest, "SET rehearsed = :note", rehearsed)
 
     def _note(
-        self, place: Place, digest: str, expression: str, note: FitnessNote | Rehearsed, condition: str = ""
+        self,
+        place: Place,
+        digest: str,
+        expression: str,
+        note: FitnessNote | Rehearsed,
+        still: FitnessNote | None = None,
+        *,
+        condition: str = "",
     ) -> bool:
-        document = _adapter(type(note)).dump_json(note).decode()
-        sk = f"{digest}#{place.environment}"
-        return (
-            self._table.update(
-                f"fitness#{place.service}", sk, expression, condition=condition, values={"note": document}
-            )
-            is not None
-        )
+        values = {"note": _adapter(type(note)).dump_json(note).decode()}
+        if still:
+            values["still"] = _adapter(FitnessNote).dump_json(still).decode()
+        pk, sk = f"fitness#{place.service}", f"{digest}#{place.environment}"
+        return self._table.update(pk, sk, expression, condition=condition, values=values) is not None
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:
         """See `Ledger.history`."""
@@ -336,3 +340,7 @@ def _lost(place: Place) -> LeaseLostError:
         where=str(place),
         remedy="look at `slipway status`; another process is at work here, or has finished this rollout",
     )
+
+
+def _left(still: FitnessNote | None) -> str:
+    return ", rejected = :still" if still else " REMOVE rejected"

@@ -15,11 +15,12 @@ def refuse_rejected(facts: GateFacts) -> Iterator[Refusal]:
     for environment, fitness in sorted(facts.fitness.items()):
         note = fitness.rejected
         if note and fitness.rejects(facts.release.id):
-            name = facts.release.id if note.release == facts.release.id else f"{facts.release.id} (as {note.release})"
+            rejected = facts.release.id if facts.release.id in note.releases else note.release
+            name = facts.release.id if rejected == facts.release.id else f"{facts.release.id} (as {rejected})"
             yield Refusal(
                 gate="rejected",
                 text=f"{name} was rejected in {environment} at {note.at:%Y-%m-%d %H:%M} UTC by {note.by}: {note.because}",
-                remedy=f"release a corrected version; if the reason is gone, `slipway lift {environment} {note.release} --because REASON`",
+                remedy=f"release a corrected version; if the reason is gone, `slipway lift {environment} {rejected} --because REASON`",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -15,7 +15,25 @@ class FitnessNote:
     by: str
     at: datetime
     whole_digest: bool = True
-    """False: the same image was, and stays, good here under another release; only this release is meant."""
+    """False: the same image was, and stays, good here under another release; only this release, and `others`, are meant."""
+    others: tuple[str, ...] = ()
+    """Releases of the same image that were rejected before, for other settings."""
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """All that it names, the newest first."""
+        return (self.release, *self.others)
+
+    def after(self, before: FitnessNote | None) -> FitnessNote:
+        """This rejection, with the releases that an earlier one meant."""
+        if before is None or before.whole_digest or self.whole_digest:
+            return self
+        return replace(self, others=tuple(each for each in before.releases if each != self.release))
+
+    def without(self, release: str) -> FitnessNote | None:
+        """What is still rejected once `release` is not; None: nothing. An image is rejected as a whole, or not."""
+        left = [each for each in self.releases if each != release]
+        return replace(self, release=left[0], others=tuple(left[1:])) if left and not self.whole_digest else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +72,8 @@ class Fitness:
 
     def rejects(self, release: str) -> bool:
         """Whether `release`, which has this digest, is rejected."""
-        return self.rejected is not None and (self.rejected.whole_digest or self.rejected.release == release)
+        note = self.rejected
+        return note is not None and (note.whole_digest or release in note.releases)
 
 
 def digest_of(image: str) -> str:

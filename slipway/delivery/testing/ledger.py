@@ -186,9 +186,9 @@ class MemoryLedger:
         ]
         return [each for _, each in sorted(found, key=lambda item: item[0], reverse=True)]
 
-    def mark_verified(self, place: Place, digest: str, note: FitnessNote) -> None:
+    def mark_verified(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> None:
         """See `Ledger.mark_verified`."""
-        self._note("verified", place, digest, verified=note, rejected=None)
+        self._note("verified", place, digest, verified=note, rejected=still)
 
     def mark_rejected(self, place: Place, digest: str, note: FitnessNote) -> None:
         """See `Ledger.mark_rejected`."""
@@ -198,12 +198,12 @@ class MemoryLedger:
         """See `Ledger.mark_rehearsed`."""
         self._note("rehearsed", place, digest, rehearsed=rehearsed)
 
-    def lift_rejection(self, place: Place, digest: str, note: FitnessNote) -> bool:
+    def lift_rejection(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> bool:
         """See `Ledger.lift_rejection`."""
         known = self._fitness.get((place, digest))
         if known is None or known.rejected is None:
             return False
-        self._note("lifted", place, digest, lifted=note, rejected=None)
+        self._note("lifted", place, digest, lifted=note, rejected=still)
         return True
 
     def _note(self, what: str, place: Place, digest: str, **notes: Any) -> None:

@@ -229,6 +229,15 @@ def test_rejection_ends_when_it_is_lifted_or_the_digest_verified(ledger: Ledger)
     assert list(ledger.rejections(PLACE)) == []
 
 
+def test_what_is_still_rejected_stays_when_another_release_of_the_image_is_not(ledger: Ledger) -> None:
+    still = replace(note("r-2", "slow"), whole_digest=False, others=("r-3",))
+    ledger.mark_rejected(PLACE, "sha256:1", replace(still, others=("r-1", "r-3")))
+    ledger.mark_verified(PLACE, "sha256:1", note("r-1"), still)
+    assert ledger.fitness("orders", "sha256:1")["dev"].rejected == still
+    assert ledger.lift_rejection(PLACE, "sha256:1", note("r-3", "was the network"), replace(still, others=()))
+    assert ledger.fitness("orders", "sha256:1")["dev"].rejected == replace(still, others=())
+
+
 def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:
     lease = ledger.acquire(PLACE, ADA, "test", NOW)
     assert lease

@@ -135,6 +135,23 @@ def test_next_environment_of_the_name_is_released_to_as_if_it_were_the_first() -
     assert rehearsal.environment("dev").applied == ["0001"]
 
 
+def test_what_ran_before_the_environment_was_destroyed_is_no_way_back() -> None:
+    """`rollback` brought a release of the environment's former life onto the new database, and rejected the first one here."""
+    rehearsal = company("1.0.0", "2.0.0")
+    destroy_behind_our_back(rehearsal)
+    delivery.forget_destroyed(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    with pytest.raises(NotFoundError, match="no earlier release"):
+        delivery.rollback(rehearsal.context("dev"))
+    assert not rehearsal.ledger.rejections(rehearsal.environment("dev").place)
+    rehearsal.check_out("4.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    outcome = delivery.rollback(rehearsal.context("dev"))
+    assert outcome.release
+    assert outcome.release.version == "3.0.0"
+
+
 def test_refuses_to_forget_what_still_has_resources() -> None:
     rehearsal = company("1.0.0")
     before = what_is_left(rehearsal)

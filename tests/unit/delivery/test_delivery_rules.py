@@ -218,6 +218,10 @@ WINDOW = FreezeWindow(start="2026-01-05T09:00:00+01:00", end="2026-01-05T12:00:0
         (known("prod", rejected=replace(NOTE, release="r-rebuilt")), ["rejected"]),
         (known("prod", rejected=replace(NOTE, release="r-settings", whole_digest=False)), []),
         (known("prod", rejected=replace(NOTE, whole_digest=False)), ["rejected"]),
+        (
+            known("prod", rejected=replace(NOTE, release="r-settings", others=(NOTE.release,), whole_digest=False)),
+            ["rejected"],
+        ),
         (known("prod", lifted=NOTE), []),
         (BACK | known("dev", rejected=NOTE), ["rejected"]),
         (BACK | known("dev", rejected=NOTE) | {"kind": Kind.SWITCH}, ["rejected"]),

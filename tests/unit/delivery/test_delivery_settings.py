@@ -13,6 +13,7 @@ from slipway.delivery.model.rollout import Kind
 from slipway.delivery.planning import build_release
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment
+from slipway.errors import NotFoundError
 
 SMALL = ColourSettings(template='{"memory": "192Mi"}', secrets="a1")
 LARGE = ColourSettings(template='{"memory": "512Mi"}', secrets="a1")
@@ -95,6 +96,36 @@ def test_release_with_bad_settings_goes_back_and_leaves_the_image_good() -> None
     assert (live(dev), dev.harm) == (("1.0.0", SMALL), [])
     dev.settings = SMALL
     assert delivery.release(rehearsal.context("dev")).status == "unchanged"
+
+
+def test_each_settings_that_went_wrong_stay_rejected() -> None:
+    """The second rejection of an image took the place of the first, and so did settings that were good."""
+    rehearsal, dev = company(SMALL)
+    tried = [LARGE, ROTATED]
+    for settings in tried:
+        dev.settings = settings
+        made = build_release("orders", str(dev.image), rehearsal.facts(), rehearsal.clock.now(), settings)
+        dev.behaviour[made.id] = Behaviour(error_ratio=0.5)
+        with pytest.raises(delivery.ReleaseRolledBackError):
+            delivery.release(rehearsal.context("dev"))
+        rehearsal.clock.sleep(60)
+    first, second = (each.id for each in reversed(rehearsal.ledger.releases("orders")) if each.id in dev.behaviour)
+
+    def rejected() -> list[str]:
+        (record,) = rehearsal.ledger.fitness("orders", rehearsal.ledger.releases("orders")[0].digest).values()
+        return [each for each in (first, second) if record.rejects(each)]
+
+    dev.settings = ColourSettings(template='{"memory": "256Mi"}', secrets="a1")
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+    assert rejected() == [first, second]
+    for settings in tried:
+        dev.settings = settings
+        with pytest.raises(delivery.RefusedError, match="was rejected"):
+            delivery.release(rehearsal.context("dev"))
+    assert delivery.lift(rehearsal.context("dev"), first, because="it was the network").text.startswith(first)
+    assert rejected() == [second]
+    with pytest.raises(NotFoundError, match=first):
+        delivery.lift(rehearsal.context("dev"), first, because="once more")
 
 
 def test_promotion_of_the_live_release_brings_changed_settings_out_and_back() -> None:
