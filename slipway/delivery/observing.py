@@ -86,13 +86,10 @@ def _health(world: World, rollout: Rollout) -> Health:
     health = world.balancer.health(rollout.colour)
     if rollout.phase is not Phase.WAITING:
         return health
-    try:
-        pods = world.cluster.pods(rollout.colour)
-    except SlipwayError:
-        if rollout.kind is not Kind.SWITCH:
-            raise
+    if rollout.kind is Kind.SWITCH:
         # Warm pods that no `up` replaces, as was made sure of before: who of them answers the load balancer knows alone.
         return replace(health, serving=health.healthy)
+    pods = world.cluster.pods(rollout.colour)
     if pods is None:
         return replace(health, pods_ready=False)
     serving = len(pods.addresses & health.addresses) if pods.addresses else health.healthy

@@ -12,6 +12,7 @@ import pytest
 from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.errors import ListenerGoneError
+from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.target import Target
 from slipway.delivery.ports import World
@@ -55,6 +56,23 @@ def seconds_back(rehearsal: Rehearsal, ctx: delivery.Context, verb: Verb) -> flo
 def test_rollback_to_the_warm_colour_does_not_wait_for_the_state_backend() -> None:
     rehearsal = company("1.0.0", "2.0.0")
     assert seconds_back(rehearsal, hanging_backend(rehearsal), delivery.rollback) <= 3
+
+
+def test_rollback_to_the_warm_colour_does_not_wait_for_the_cluster() -> None:
+    """Its API hung, each call for 20 s, and the traffic waited to be told of pods that the load balancer calls healthy."""
+    rehearsal = company("1.0.0", "2.0.0")
+    ctx = rehearsal.context("dev")
+
+    def hang(_colour: Colour) -> Any:
+        rehearsal.clock.sleep(20)
+        raise OperationError("the cluster's API does not answer")
+
+    def connect(target: Target) -> World:
+        world = rehearsal.context("dev").connect(target)
+        world.cluster.pods = hang  # type: ignore[method-assign]
+        return world
+
+    assert seconds_back(rehearsal, replace(ctx, connect=connect), delivery.rollback) <= 3
 
 
 @pytest.mark.parametrize("verb", [delivery.rollback, delivery.abort, delivery.abandon])
