@@ -97,12 +97,15 @@ class Runner:
         self._keeper = keeper
         self._last_action: Action | None = None
         self._failures = 0
+        self._begun = False
+        """The ledger has the rollout; until then no other verb knows of it."""
         self._asked: Weights | None = None
         self._last_acted_at = self._acting_since = self._looked_at = ctx.clock.now()
 
     def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
         """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
         self._looked_at = self._ctx.clock.now()
+        self._begun = resumed
         if resumed:
             rollout = take_up(rollout, self._looked_at)
         rollout = self._journal(
@@ -110,6 +113,7 @@ class Runner:
             "resumed" if resumed else "entered",
             f"{rollout.kind} by {self._ctx.owner.name}",
         )
+        self._begun = True
         self._emit(RolloutStarted(**self._base(title_of(rollout)), rollout=rollout, resumed=resumed))
         while not rollout.phase.ended:
             self._keeper.check()
@@ -270,12 +274,17 @@ class Runner:
     def _give_up(self, rollout: Rollout, text: str) -> OperationError:
         """What to raise. The rollout stays as it is, and everybody who wants to know is told."""
         environment = self._ctx.place.environment
+        remedy = (
+            f"correct it, then `slipway resume {environment}` continues from here; "
+            f"`slipway abandon {environment}` ends the rollout as it is"
+        )
+        if not self._begun:
+            remedy = "nothing was moved: correct it, then give the same command again"
         self._emit(RolloutGivenUp(**self._base(f"{rollout.phase}: {text}"), rollout=rollout))
         return OperationError(
             f"{rollout.phase} failed: {text}",
             where=str(self._ctx.place),
-            remedy=f"correct it, then `slipway resume {environment}` continues from here; "
-            f"`slipway abandon {environment}` ends the rollout as it is",
+            remedy=remedy,
         )
 
     def _perform(self, rollout: Rollout, action: Action) -> None:

@@ -81,6 +81,18 @@ def test_ledger_that_fails_for_long_is_told_before_the_process_ends() -> None:
     assert rehearsal.environment("dev").notifications[-1] == "on-rollout-given-up"
 
 
+def test_rollout_that_the_ledger_never_took_is_asked_for_again() -> None:
+    """`resume` and `abandon`, which were advised, did not know of it."""
+    rehearsal = company("1.0.0", "2.0.0")
+    memory(rehearsal).before_write, _ = failing(1, times=100_000)
+    with pytest.raises(OperationError, match="give the same command again") as raised:
+        delivery.rollback(rehearsal.context("dev"))
+    assert "resume" not in str(raised.value)
+    memory(rehearsal).before_write = lambda _what: None
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+    assert rehearsal.environment("dev").weights == OLD
+
+
 @pytest.mark.parametrize("lost", [0, 1, 2])
 @pytest.mark.parametrize("done", [False, True], ids=["refused", "answer lost"])
 def test_load_balancer_that_does_not_answer_one_change_is_asked_again(lost: int, done: bool) -> None:
