@@ -149,5 +149,6 @@ bench: setup ## measure what docs/benchmarks.md reports
 	@$(BIN)/python -m tests.bench
 
 .PHONY: soak
-soak: setup ## after the demo: 22 releases under load, with all that goes wrong meanwhile (about 30 minutes)
+soak: setup ## after the demo: 22 releases under load, with all that goes wrong meanwhile (about 50 minutes)
+	@$(BIN)/slipway sandbox down && SLIPWAY_SANDBOX_NODES_PER_GROUP=2 $(BIN)/slipway sandbox up
 	@$(BIN)/python -m tests.bench.soak

@@ -94,6 +94,6 @@ def load_wanted(*, table: str, environment: str, service: str, opts: pulumi.Invo
         raise LedgerError(f"table {table}, item {environment}#{service}: not written by slipway: {error}") from error
     except Exception as error:
         raise LedgerError(
-            f"table {table} has no item for {environment}#{service} ({error}); "
-            f"run `slipway bootstrap {environment}` once, and look at slipway:ledgerTable in Pulumi.{environment}.yaml"
+            f"table {table}, item {environment}#{service}: {error}; where it was never made, run "
+            f"`slipway bootstrap {environment}` once, and look at slipway:ledgerTable in Pulumi.{environment}.yaml"
         ) from error

@@ -99,4 +99,5 @@ def _health(world: World, rollout: Rollout) -> Health:
         pods_ready=pods.ready,
         missing=pods.addresses - health.addresses,
         serving=0 if pods.mixed else serving,
+        trouble=pods.trouble,
     )

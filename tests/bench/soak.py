@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slipway.cli.demo.sending import Load, sending
+from slipway.sandbox.kubernetes.cluster import NODES_PER_GROUP_VARIABLE
 from slipway.sandbox.paths import SandboxPaths
 from tests.bench.environment import BenchEnvironment
 from tests.e2e.story.story_kit import PACE
@@ -30,6 +31,7 @@ from tests.waiting import wait_until
 NAME = "soak"
 SERVICE = "orders"
 RELEASES = 22
+NODES = 2
 RATE = 60
 """Requests a second."""
 ROLLED_BACK = 10
@@ -84,6 +86,10 @@ class Soak:
         """The environment and its first release, without load."""
         self._console.print("making the environment")
         self._environment.make()
+        if len(self._nodes()) < NODES:
+            sys.exit(
+                f"nodes cannot be drained here: start the sandbox with {NODES_PER_GROUP_VARIABLE}={NODES}, or `make soak`"
+            )
         self._url = self.slipway.place(NAME)["url"]
 
     def remove(self) -> None:
@@ -196,14 +202,15 @@ class Soak:
 
     def drain_node(self) -> None:
         """Empty one of two nodes, as for its replacement, and take it back into use."""
-        nodes = self.slipway.kubectl(NAME, "get", "nodes", "-o", "name").split()
-        if len(nodes) < 2:
-            return
+        nodes = self._nodes()
         node = nodes[self.figures.events.get("nodes drained", 0) % 2]
         drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=100s")
         self.slipway.kubectl(NAME, "drain", node, *drain)
         self.slipway.kubectl(NAME, "uncordon", node)
         self.figures.note("nodes drained")
+
+    def _nodes(self) -> list[str]:
+        return self.slipway.kubectl(NAME, "get", "nodes", "-o", "name").split()
 
     def rollouts(self) -> list[dict[str, Any]]:
         """All ended rollouts."""

@@ -65,6 +65,7 @@ class WaysBack:
     environment: BenchEnvironment
     console: Console
     seconds: dict[Case, float] = field(default_factory=dict[Case, float])
+    said: dict[Case, str] = field(default_factory=dict[Case, str])
     missed: list[Case] = field(default_factory=list[Case])
     """The phase was over before it was seen."""
     faults: list[str] = field(default_factory=list[str])
@@ -138,6 +139,7 @@ class WaysBack:
             time.sleep(LOOK_SECONDS)
         self.seconds[case] = time.monotonic() - began
         said, _ = back.communicate(timeout=PATIENCE_SECONDS)
+        self.said[case] = said
         if back.returncode or not arrived or self.ledger.wanted(self.place).live is not live:
             self.faults.append(f"{case}: exit code {back.returncode}, back: {arrived}\n{said}")
 
@@ -167,7 +169,8 @@ class WaysBack:
             self.console.print(f"FAULT {fault}", markup=False)
         slow = [case for case, seconds in self.seconds.items() if seconds > WANTED_SECONDS]
         for case in slow:
-            self.console.print(f"longer than {WANTED_SECONDS:g} s: {case}: {self.seconds[case]:.1f}", markup=False)
+            text = f"longer than {WANTED_SECONDS:g} s: {case}: {self.seconds[case]:.1f}\n{self.said[case]}"
+            self.console.print(text, markup=False)
         return not (slow or self.faults)
 
 

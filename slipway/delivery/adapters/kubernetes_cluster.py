@@ -24,7 +24,8 @@ from slipway.delivery.adapters.migration_job import (
     users_job_manifest,
     users_job_name,
 )
-from slipway.delivery.adapters.node_room import find_room, why_pending
+from slipway.delivery.adapters.node_room import find_room
+from slipway.delivery.adapters.pod_trouble import why_not_ready, why_pending
 from slipway.delivery.errors import NotBegunError
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
@@ -93,7 +94,10 @@ class KubernetesCluster:
         labels = found.spec.template.metadata.labels or {}
         ready, release = current and counts == {wanted}, labels.get("slipway.dev/release", "")
         mixed = not current or (status.updated_replicas or 0) < (status.replicas or 0)
-        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release, mixed=mixed)
+        newest = [pod for pod in pods if (pod.metadata.labels or {}).get("slipway.dev/release", "") == release]
+        troubles = [text for pod in newest if not _is_ready(pod) and (text := why_not_ready(pod))]
+        trouble = f"{len(troubles)} of {len(newest)} pods not ready: {troubles[0]}" if troubles else ""
+        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release, mixed=mixed, trouble=trouble)
 
     def size(self, colour: Colour) -> Size | None:
         """See `Cluster.size`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from slipway.delivery.adapters.pod_trouble import why_pending
 from slipway.delivery.model.size import Room
 
 RESOURCES: tuple[str, ...] = ("cpu", "memory")
@@ -36,14 +37,6 @@ def find_room(
         nodes=len(nodes),
         maximum_nodes=maximum_nodes,
     )
-
-
-def why_pending(pod: Any) -> str | None:
-    """What the scheduler says of a pod that no node takes; None: a node has it."""
-    for condition in pod.status.conditions or []:
-        if condition.type == "PodScheduled" and condition.status == "False":
-            return condition.message or condition.reason or "not scheduled"
-    return None
 
 
 def _takes_pods(node: Any) -> bool:

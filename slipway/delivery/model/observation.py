@@ -44,6 +44,8 @@ class Health:
     """Pods of the newest template that the load balancer does not call healthy, by address."""
     serving: int = 0
     """Pods of the newest template that the load balancer calls healthy, where none of an older one is left."""
+    trouble: str = ""
+    """What keeps pods from their start, as the cluster says."""
 
     @property
     def all_healthy(self) -> bool:
@@ -54,7 +56,8 @@ class Health:
         return self.pods_ready and not self.missing and self.healthy >= max(self.expected, 1) and self.unhealthy == 0
 
     def __str__(self) -> str:
-        return f"{self.healthy} healthy, {self.unhealthy} not healthy, {self.expected} expected"
+        counts = f"{self.healthy} healthy, {self.unhealthy} not healthy, {self.expected} expected"
+        return f"{counts}; {self.trouble}" if self.trouble else counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,8 @@ class Pods:
     """That the newest template is of."""
     mixed: bool = False
     """Pods of an older template are left, or the newest one was not seen to yet."""
+    trouble: str = ""
+    """What keeps pods of the newest template from their start; "": nothing that is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

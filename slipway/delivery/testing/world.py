@@ -38,6 +38,8 @@ class Behaviour:
     slow_ratio: float = 0.0
     """Answers slower than any limit."""
     healthy: bool = True
+    trouble: str = ""
+    """What the cluster says of its pods while they are not ready."""
     smoke_fault: str = ""
     analysis: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     """What entries of `rollout.analysis` are answered, by name; a good answer where nothing is named."""
@@ -364,9 +366,10 @@ class _Cluster:
         self._answer()
         if colour not in self._environment.running:
             return None
-        release = self._environment.running[colour][0].release
+        running = self._environment.running[colour][0]
         ready, wanted = self._environment.ready_pods(colour), self._environment.pods.wanted(colour)
-        return Pods(wanted=wanted, ready=ready == wanted, release=release)
+        trouble = "" if ready == wanted else self._environment.behaviour_of(running).trouble
+        return Pods(wanted=wanted, ready=ready == wanted, release=running.release, trouble=trouble)
 
     def size(self, colour: Colour) -> Size | None:
         self._answer()

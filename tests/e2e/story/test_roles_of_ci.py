@@ -94,6 +94,9 @@ def test_environment_goes_and_comes_by_the_deploy_role_and_by_no_right_less(slip
     slipway.run("up", "dev", "--yes")
     preview, deploy = Job(slipway, "slipway-preview-dev"), Job(slipway, "slipway-deploy-dev")
     well(preview.run("preview", "dev"))
+    unread = Job(slipway, "slipway-preview-dev", "dynamodb:GetItem").run("preview", "dev")
+    assert unread.returncode != 0
+    assert "slipway-preview-dev/job is not authorized to perform: dynamodb:GetItem" in unread.stdout + unread.stderr
     well(deploy.run("destroy", "dev", "--yes"))
 
     refused = preview.run("up", "dev", "--yes")

@@ -332,6 +332,48 @@ def test_missing_pods_are_told_from_pods_of_an_older_template(
     assert found.mixed is mixed
 
 
+def container(state: dict[str, Any], last: dict[str, Any] | None = None, *, restarts: int = 0) -> dict[str, Any]:
+    told = {"name": "orders", "image": "", "imageID": "", "ready": False, "restartCount": restarts, "state": state}
+    return told | ({"lastState": last} if last else {})
+
+
+CRASHED = {"terminated": {"exitCode": 1, "reason": "Error"}}
+KILLED = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}}
+NO_IMAGE = {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes: no memory"}
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        ({"containerStatuses": [container({"waiting": {"reason": "ContainerCreating"}})]}, ""),
+        ({"containerStatuses": [container({"running": {}})]}, ""),
+        (
+            {"containerStatuses": [container(BACK_OFF, CRASHED, restarts=4)]},
+            "orders: CrashLoopBackOff, ended with exit code 1 (Error), 4 restarts",
+        ),
+        (
+            {"containerStatuses": [container({"running": {}}, KILLED, restarts=1)]},
+            "orders: ended with exit code 137 (OOMKilled), 1 restarts",
+        ),
+        ({"initContainerStatuses": [container(NO_IMAGE)]}, "orders: ImagePullBackOff, manifest unknown"),
+        ({"conditions": [UNSCHEDULED]}, "pending: 0/2 nodes: no memory"),
+    ],
+)
+def test_what_keeps_pods_of_the_newest_template_from_their_start_is_told(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn, status: dict[str, Any], trouble: str
+) -> None:
+    """A release whose pods crashed said for ten minutes that no target was healthy, and not why."""
+    stand_in.deployments["orders-blue"] = deployment()
+    found = {"metadata": {"name": "new", "labels": {"slipway.dev/release": "r-7"}}, "status": status}
+    former = {"metadata": {"name": "old"}, "status": {"containerStatuses": [container(BACK_OFF, CRASHED, restarts=9)]}}
+    stand_in.pods = [former, found]
+    pods = cluster.pods(Colour.BLUE)
+    assert pods
+    assert pods.trouble == (f"1 of 1 pods not ready: {trouble}" if trouble else "")
+
+
 def scaler(minimum: int) -> dict[str, Any]:
     return {
         "metadata": {"name": "orders-blue"},

@@ -18,9 +18,12 @@ from moto import mock_aws
 
 from slipway import delivery
 from slipway.delivery.adapters import aws as delivery_aws
+from slipway.delivery.events import PeopleAsked
+from slipway.delivery.model.release import MigrationPhase, Revision
 from slipway.delivery.model.rollout import Phase
+from slipway.delivery.testing.rehearsal import QUICK
 from slipway.errors import OperationError
-from tests.unit.delivery.interrupting import left_in
+from tests.unit.delivery.interrupting import CONTRACT, EXPAND, killed_when, left_in
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -34,8 +37,15 @@ RULES = {"elasticloadbalancing:DescribeRules"}
 TOLD = {"sns:Publish"}
 MEASURED = {"cloudwatch:GetMetricData"}
 IMAGE = {"ecr:DescribeImages"}
+READ = {"dynamodb:GetItem", "dynamodb:Query"}
+WORD = LEDGER - {"dynamodb:UpdateItem"}
+"""What somebody says of a rollout that somebody else runs."""
 BACK = LEDGER | TRAFFIC | RULES | SHIFT | TOLD
 ROLLOUT = BACK | IMAGE
+RECORDED = LEDGER - {"dynamodb:PutItem"}
+TAKEN = BACK - SHIFT - {"elasticloadbalancing:DescribeTargetHealth"}
+"""Of what carries no traffic."""
+BACKFILL = Revision(id="0003", phase=MigrationPhase.BACKFILL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +60,65 @@ class Verb:
 
 
 VERBS = {
-    "status": Verb(run=delivery.status, rights={"dynamodb:GetItem", "dynamodb:Query"} | TRAFFIC),
+    "status": Verb(run=delivery.status, rights=READ | TRAFFIC),
     "release": Verb(run=delivery.release, rights=ROLLOUT | MEASURED),
     # The first one of its environment: it takes all traffic, and is measured against nothing.
     "promote": Verb(run=lambda ctx: delivery.promote(ctx, "dev"), rights=ROLLOUT, environment="staging"),
     "rollback": Verb(run=delivery.rollback, rights=BACK),
-    "pause": Verb(run=delivery.pause, rights={"dynamodb:GetItem", "dynamodb:PutItem"}, state="baking"),
-    "continue": Verb(run=delivery.continue_, rights=LEDGER - {"dynamodb:UpdateItem"}, state="paused"),
+    "pause": Verb(run=delivery.pause, rights=WORD - {"dynamodb:Query"}, state="baking"),
+    "continue": Verb(run=delivery.continue_, rights=WORD, state="paused"),
     # From its last bake on: the traffic is there already.
     "resume": Verb(run=delivery.resume, rights=LEDGER | TRAFFIC | RULES | TOLD | MEASURED | IMAGE, state="baking"),
     "abort": Verb(run=delivery.abort, rights=BACK, state="baking"),
+    "abandon": Verb(run=delivery.abandon, rights=BACK, state="baking"),
+    "approve": Verb(run=delivery.approve, rights=WORD, state="asked"),
+    "skip": Verb(run=lambda ctx: delivery.skip(ctx, because="it is clear"), rights=WORD, state="baking"),
+    "rehearse": Verb(run=delivery.rehearse, rights=BACK),
+    "lift": Verb(
+        run=lambda ctx: delivery.lift(ctx, because="it was the network"), rights=RECORDED, state="rolled back"
+    ),
+    "retire": Verb(run=lambda ctx: delivery.retire(ctx, force=True, because="seen"), rights=TAKEN),
+    "contract": Verb(run=delivery.contract, rights=TAKEN, state="contracting"),
+    "backfill": Verb(run=delivery.backfill, rights=RECORDED | TOLD, state="filling"),
+    "forget": Verb(run=delivery.forget_destroyed, rights=RECORDED | {"dynamodb:DeleteItem"}, state="destroyed"),
+    "explain": Verb(run=delivery.explain, rights=READ | IMAGE),
+    "history": Verb(run=lambda ctx: delivery.history(ctx, 10), rights={"dynamodb:Query"}),
+    "judge": Verb(run=lambda ctx: delivery.judgements(ctx, None), rights=READ),
 }
+
+
+def _bake(company: Company) -> None:
+    company.check_out("3.0.0")
+    left_in(company, Phase.BAKING)
+
+
+def _ask(company: Company) -> None:
+    company.check_out("3.0.0")
+    company.environment("dev").rollout["steps"] = [{"percent": 100, "approval": True}]
+    killed_when(company, delivery.release, lambda event: isinstance(event, PeopleAsked))
+
+
+def _release_with(company: Company, *revisions: Revision) -> None:
+    company.check_out("3.0.0", revisions=[EXPAND, *revisions])
+    company.environment("dev").backfills.seconds = 10
+    delivery.release(company.context("dev"))
+
+
+def _contract(company: Company) -> None:
+    _release_with(company, CONTRACT)
+    company.clock.sleep(QUICK["rollbackWindowSeconds"] + 1)
+
+
+STATES: dict[str, tuple[str, Callable[[Company], Any]]] = {
+    "rolled back": ("released", lambda company: delivery.rollback(company.context("dev"))),
+    "baking": ("released", _bake),
+    "paused": ("baking", lambda company: delivery.pause(company.context("dev"))),
+    "asked": ("released", _ask),
+    "contracting": ("released", _contract),
+    "filling": ("released", lambda company: _release_with(company, BACKFILL)),
+    "destroyed": ("released", lambda company: company.context("dev").stack.destroy()),
+}
+"""From which state the owner makes each one, and how."""
 
 
 class Scene:
@@ -83,16 +141,9 @@ class Scene:
 
     def _make(self, state: str) -> None:
         self.caller.become(None)
-        if state == "rolled back":
-            company = self.take("released")
-            delivery.rollback(company.context("dev"))
-        elif state == "baking":
-            company = self.take("released")
-            company.check_out("3.0.0")
-            left_in(company, Phase.BAKING)
-        else:
-            company = self.take("baking")
-            delivery.pause(company.context("dev"))
+        before, act = STATES[state]
+        company = self.take(before)
+        act(company)
         self._keep(state, company)
 
     def take(self, state: str) -> Company:

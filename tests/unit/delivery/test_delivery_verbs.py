@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slipway import delivery
-from slipway.delivery.events import ActionStarted, LogLine, WeightsConfirmed
+from slipway.delivery.events import ActionStarted, LogLine, Waiting, WeightsConfirmed
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Login, MigrationPhase, Revision
@@ -141,6 +141,15 @@ def test_bad_release_rolls_back_by_itself_and_is_rejected(behaviour: dict[str, A
     assert live_version(dev) == "1.0.0"
     assert list(dev.running) == [Colour.GREEN]
     assert fitness_of(rehearsal, "2.0.0") == {"dev": "rejected"}
+
+
+def test_release_whose_pods_do_not_start_says_why() -> None:
+    """For ten minutes it said how many targets were healthy."""
+    rehearsal = company("1.0.0")
+    check_out_bad(rehearsal, "2.0.0", healthy=False, trouble="orders: CrashLoopBackOff")
+    with pytest.raises(delivery.ReleaseRolledBackError, match="orders: CrashLoopBackOff"):
+        delivery.release(rehearsal.context("dev"))
+    assert any(isinstance(event, Waiting) and "CrashLoopBackOff" in event.text for event in rehearsal.events)
 
 
 def test_bad_release_is_detected_at_the_first_bad_window_not_at_the_end_of_the_bake() -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubernetes import client as kubernetes
@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from slipway.contract.analysis import KubernetesEntry
 from slipway.delivery.adapters.analysis.filling import words
+from slipway.delivery.adapters.pod_trouble import containers
 from slipway.delivery.model.analysis import Answer, Subject
 from slipway.errors import OperationError
 
@@ -59,7 +60,7 @@ class PodStates:
             raise OperationError(f"the cluster does not list pods: {error.status} {error.reason}") from None
         except HTTPError as error:
             raise OperationError(f"the cluster does not answer: {type(error).__name__}") from None
-        states = [state for pod in pods.items for state in _containers(pod)]
+        states = [state for pod in pods.items for state in containers(pod)]
         return Answer(value=sum(COUNTED[entry.count](state) for state in states)) if pods.items else Answer()
 
     def _api(self) -> Any:
@@ -67,11 +68,6 @@ class PodStates:
             if self._client is None:
                 self._client = self._connect()
             return self._client
-
-
-def _containers(pod: Any) -> Iterator[Any]:
-    yield from pod.status.init_container_statuses or []
-    yield from pod.status.container_statuses or []
 
 
 def _restarts(state: Any) -> int:
