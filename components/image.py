@@ -21,6 +21,8 @@ class ImageArgs:
 
     repository_url: pulumi.Input[str]
     """The ECR repository, as `<account>.dkr.ecr.<region>.amazonaws.com/<name>`; it must exist."""
+    registry_id: pulumi.Input[str] | None = None
+    """The AWS account whose registry it is in. None: as the repository's host says; the caller's where that is not ECR's."""
     context: str
     """The build context's folder, holding a Dockerfile."""
     platform: str = DEFAULT_PLATFORM
@@ -61,7 +63,7 @@ class Image(pulumi.ComponentResource):
         self.repository_url = pulumi.Output.from_input(args.repository_url)
         asked = pulumi.InvokeOutputOptions(parent=self)
         tag = f"src-{args.content_hash()}"
-        digest = _find_digest(self.repository_url, tag, asked)
+        digest = _find_digest(self.repository_url, args.registry_id, tag, asked)
         # Good for every registry that the caller may use, in whatever account.
         credentials = aws.ecr.get_authorization_token_output(opts=asked)
         image = docker.Image(
@@ -90,13 +92,18 @@ class Image(pulumi.ComponentResource):
         self.register_outputs({"repositoryUrl": self.repository_url, "reference": self.reference})
 
 
-def _find_digest(repository_url: pulumi.Output[str], tag: str, opts: pulumi.InvokeOutputOptions) -> pulumi.Output[str]:
+def _find_digest(
+    repository_url: pulumi.Output[str],
+    registry_id: pulumi.Input[str] | None,
+    tag: str,
+    opts: pulumi.InvokeOutputOptions,
+) -> pulumi.Output[str]:
     """The digest that ECR has under a tag; empty where it has none.
 
     `get_image` would fail where the tag is missing, with nothing but words to tell that from other failures.
     """
     found = aws.ecr.get_images_output(
-        registry_id=repository_url.apply(lambda url: _from_host(url, "account")),
+        registry_id=registry_id or repository_url.apply(lambda url: _from_host(url, "account")),
         region=repository_url.apply(lambda url: _from_host(url, "region")),
         repository_name=repository_url.apply(lambda url: url.partition("/")[2]),
         opts=opts,

@@ -272,6 +272,7 @@ def _build_image(settings: StackSettings, cloud: aws.Provider) -> Image | None:
         settings.service.name,
         ImageArgs(
             repository_url=repository.repository_url,
+            registry_id=repository.registry_id,
             context=context,
             base_image=settings.image.base_image,
         ),

@@ -76,13 +76,15 @@ def organisation(paths: SandboxPaths, console: Console) -> Iterator[BenchEnviron
     for name in ACCOUNTS:
         (folder / f"Pulumi.{name}.yaml").write_text(stack_file(name, settings, json.loads(shown.stdout)))
     slipway.run("bootstrap", *ACCOUNTS)
+    begun: list[str] = []
     try:
         for name, account in ACCOUNTS.items():
+            begun.insert(0, name)
             console.print(f"{name} comes up in account {account}")
             slipway.run("up", name, "--yes")
         yield environment
     finally:
-        for name in reversed(ACCOUNTS):
+        for name in begun:
             slipway.run("destroy", name, "--yes", also=FAILED)
 
 

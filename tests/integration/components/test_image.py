@@ -102,6 +102,26 @@ def test_image_is_pushed_once_and_then_taken_from_the_repository(
     assert [*registry.images.values()] == [digest]
 
 
+def test_registry_of_another_account_is_asked_where_the_host_does_not_name_it(
+    deploy: Callable[..., Deployment], registry: Registry, source: Path
+) -> None:
+    source.write_text("1")
+
+    def elsewhere() -> None:
+        providers = [aws.Provider("aws", region="us-east-1"), docker.Provider("docker")]
+        args = ImageArgs(repository_url="127.0.0.1:5000/orders", registry_id=ACCOUNT, context="context")
+        Image("orders", args, pulumi.ResourceOptions(providers=providers))
+
+    token = {"userName": "AWS", "password": "token"}
+    built = {"repoDigest": f"127.0.0.1:5000/orders@sha256:{'0' * 64}"}
+    invokes = {
+        "aws:ecr/getImages:getImages": registry.listed,
+        "aws:ecr/getAuthorizationToken:getAuthorizationToken": token,
+    }
+    deploy(elsewhere, answers={IMAGE: built}, invokes=invokes)
+    assert registry.asked[0] == {"registryId": ACCOUNT, "repositoryName": "orders"}
+
+
 def test_source_that_goes_back_takes_its_first_image_and_one_that_goes_on_is_pushed(
     deployed: Callable[[], Deployment], registry: Registry, source: Path
 ) -> None:
