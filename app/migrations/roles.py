@@ -62,6 +62,8 @@ def make_roles(connection: psycopg.Connection[Any], app: str, owner: str) -> Non
 
     with connection.transaction():
         run(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        # What the owner has put into its schema must not run as the master.
+        run("SET LOCAL search_path = pg_catalog, pg_temp")
         run("SELECT pg_advisory_xact_lock(hashtext('slipway-roles'))")
         known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
         for user in (app, owner):

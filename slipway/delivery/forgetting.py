@@ -91,10 +91,7 @@ def _read(ctx: Context) -> Beliefs:
         wanted=ctx.ledger.wanted(ctx.place),
         schema=ctx.ledger.schema(ctx.place),
         rollout=rollout if rollout and not rollout.phase.ended else None,
-        registered=any(
-            (target.environment, target.service) == (ctx.place.environment, ctx.place.service)
-            for target in ctx.ledger.targets()
-        ),
+        registered=ctx.ledger.target(ctx.place) is not None,
     )
 
 

@@ -186,11 +186,15 @@ class Ledger(Protocol):
         ...
 
     def register(self, target: Target) -> None:
-        """Remember where a place is, without its secrets, for `status`."""
+        """Remember where a place is, without its secrets, for ways back and for `status`."""
         ...
 
     def unregister(self, place: Place) -> None:
         """Forget where a place is; none is no error."""
+        ...
+
+    def target(self, place: Place) -> Target | None:
+        """Where a place is; None: it was never released to, or destroyed since."""
         ...
 
     def targets(self) -> Sequence[Target]:

@@ -85,7 +85,9 @@ def choose_warm(ctx: Context, wanted: Wanted, target: Target) -> Choice | None:
 def _ask(ctx: Context, target: Target, running: ColourRelease, warm: ColourRelease | None, *, instant: bool) -> Choice:
     chosen = ctx.ledger.release(ctx.place.service, running.release)
     kind = Kind.SWITCH if instant and running == warm else Kind.ROLLBACK
-    facts = collect_facts(ctx, target, chosen, kind)
+    facts = replace(
+        collect_facts(ctx, target, chosen, kind), ran_image=running.image if kind is Kind.ROLLBACK else None
+    )
     runs = running if running == warm else as_colour_release(chosen, _brought_back(running.settings, target))
     return Choice(release=chosen, runs=runs, kind=kind, facts=facts, refusals=evaluate_gates(facts))
 

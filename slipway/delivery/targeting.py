@@ -32,10 +32,7 @@ def require_target(ctx: Context) -> Target:
 
 def remembered_target(ctx: Context) -> Target | None:
     """As the ledger remembers, without secrets: it takes no time, and a broken stack cannot hide it. None before the first release."""
-    for target in ctx.ledger.targets():
-        if (target.environment, target.service) == (ctx.place.environment, ctx.place.service):
-            return target
-    return None
+    return ctx.ledger.target(ctx.place)
 
 
 def reachable_target(ctx: Context) -> Target:

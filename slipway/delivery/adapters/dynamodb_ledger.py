@@ -5,10 +5,13 @@
 | `<environment>#<service>` | `wanted` | the document that the Pulumi program reads |
 | | `rollout` | the rollout under way, or the last one, with its journal |
 | | `lease` | who may write; its fence only ever rises |
+| | `target` | where the place is |
 | | `schema`, `owed`, `abort`, `pause`, `approval`, `history#<end>#<rollout>` | |
 | `releases#<service>` | `<release>` | the release |
 | `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`, `rehearsed`: an attribute each |
-| `targets` | `<environment>#<service>` | where each place is, for `status` |
+| `targets` | `<environment>#<service>` | where each place is, for `status` of all |
+
+Who delivers to one environment may write its own partitions, and the last three. So nothing that moves traffic is read from `targets`.
 
 Fencing: whoever takes the lease first raises `fence` on every fenced item. From then on a write of the former owner, however late
 it arrives, fails its condition.
@@ -285,11 +288,20 @@ class DynamoLedger:
     def register(self, target: Target) -> None:
         """See `Ledger.register`."""
         public = target.model_copy(update={"notifications": Notifications(topic_arn=target.notifications.topic_arn)})
-        self._table.put("targets", f"{target.environment}#{target.service}", public.model_dump_json(by_alias=True))
+        place, document = f"{target.environment}#{target.service}", public.model_dump_json(by_alias=True)
+        self._table.put(place, "target", document)
+        self._table.put("targets", place, document)
 
     def unregister(self, place: Place) -> None:
         """See `Ledger.unregister`."""
         self._table.delete("targets", _pk(place))
+        self._table.delete(_pk(place), "target")
+
+    def target(self, place: Place) -> Target | None:
+        """See `Ledger.target`."""
+        # The second one where an earlier version released last.
+        item = self._table.get(_pk(place), "target") or self._table.get("targets", _pk(place))
+        return _read(Target.model_validate_json, item) if item else None
 
     def targets(self) -> Sequence[Target]:
         """See `Ledger.targets`."""

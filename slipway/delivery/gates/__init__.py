@@ -10,7 +10,7 @@ from slipway.delivery.gates.facts import GateFacts, Refusal
 from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
 from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
 from slipway.delivery.gates.gone_back import refuse_going_further
-from slipway.delivery.gates.image import refuse_missing_image
+from slipway.delivery.gates.image import refuse_changed_image, refuse_missing_image
 from slipway.delivery.gates.order import refuse_open_window, refuse_overtaking
 from slipway.delivery.gates.program import refuse_other_program
 from slipway.delivery.gates.provenance import refuse_unproven
@@ -28,6 +28,7 @@ GATES: tuple[Gate, ...] = (
     refuse_unrehearsed,
     refuse_overtaking,
     refuse_open_window,
+    refuse_changed_image,
     refuse_missing_image,
     refuse_unproven,
     refuse_other_program,

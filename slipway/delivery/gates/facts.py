@@ -36,6 +36,8 @@ class GateFacts:
     """Of the release's digest, here and in every environment upstream, by environment."""
     was_live: bool = False
     """The release has had all the traffic here, as the history says: its record may be owed still, or older than such records."""
+    ran_image: str | None = None
+    """That the release had when it ran here, as this environment's own part of the ledger says; None: nothing is brought up."""
     image_exists: bool = True
     """The registry still has the image; True where it was not asked."""
     evidence: Evidence | None = None

@@ -267,6 +267,10 @@ class MemoryLedger:
         """See `Ledger.unregister`."""
         self._targets.pop(f"{place.environment}#{place.service}", None)
 
+    def target(self, place: Place) -> Target | None:
+        """See `Ledger.target`."""
+        return self._targets.get(f"{place.environment}#{place.service}")
+
     def targets(self) -> Sequence[Target]:
         """See `Ledger.targets`."""
         return [self._targets[key] for key in sorted(self._targets)]

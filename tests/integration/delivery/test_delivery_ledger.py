@@ -93,10 +93,10 @@ def test_forgotten_target_is_listed_no_more(ledger: Ledger) -> None:
     rehearsal.context("dev").stack.up()
     target = parse_target(rehearsal.context("dev").stack.outputs())
     ledger.register(target)
-    assert [each.environment for each in ledger.targets()] == ["dev"]
+    assert ([each.environment for each in ledger.targets()], ledger.target(PLACE)) == (["dev"], target)
     ledger.unregister(PLACE)
     ledger.unregister(PLACE)
-    assert list(ledger.targets()) == []
+    assert (list(ledger.targets()), ledger.target(PLACE)) == ([], None)
 
 
 def test_lease_has_one_owner_and_its_fence_only_rises(ledger: Ledger) -> None:
@@ -269,6 +269,25 @@ def test_abort_is_asked_of_one_rollout_only(ledger: Ledger) -> None:
     ledger.request_abort(PLACE, "first", "wrong day")
     assert ledger.abort_request(PLACE, "first") == "wrong day"
     assert ledger.abort_request(PLACE, "second") is None
+
+
+def test_place_is_read_from_its_own_partition(ledger_table: str) -> None:
+    """Every deploy role may write the list of all; a way back moved the traffic of whatever listener stood there."""
+    table, environment = Table("slipway-ledger", "us-east-1"), Rehearsal().environment("dev")
+    environment.exists = True
+    target, ledger = parse_target(environment.outputs()), DynamoLedger(table)
+    ledger.register(target)
+    forged = target.load_balancer.model_copy(update={"listener_arn": "listener/another"})
+    document = target.model_copy(update={"load_balancer": forged}).model_dump_json(by_alias=True)
+    table.put("targets", "dev#orders", document)
+    found = ledger.target(PLACE)
+    assert found
+    assert found.load_balancer == target.load_balancer
+
+    table.delete("dev#orders", "target")  # as an earlier version left it
+    found = ledger.target(PLACE)
+    assert found
+    assert found.load_balancer == forged
 
 
 def test_places_are_remembered_without_their_secrets(aws: boto3.Session, ledger_table: str) -> None:

@@ -151,6 +151,20 @@ def test_app_has_rights_to_data_and_the_owner_to_tables(users: Users, database: 
         owner.execute("ALTER TABLE orders DROP COLUMN currency")
 
 
+def test_what_the_owner_has_made_does_not_run_as_the_master(users: Users, database: Instance) -> None:
+    """A function of the owner's that fitted better than PostgreSQL's own ran with all rights at the next release."""
+    body = "BEGIN EXECUTE 'CREATE TABLE public.' || current_user || '_was_here ()'; END"
+    with users.login("orders_owner") as owner:
+        owner.execute(
+            f"CREATE FUNCTION public.pg_advisory_xact_lock(integer) RETURNS void LANGUAGE plpgsql AS $$ {body} $$"
+        )
+    with database.connect() as master:
+        make_roles(master, "orders_app", "orders_owner")
+        found = master.execute("SELECT relname FROM pg_class WHERE relname LIKE '%was_here'").fetchall()
+        master.execute("DROP FUNCTION public.pg_advisory_xact_lock(integer)")
+    assert found == []
+
+
 def test_nobody_logs_in_as_either_with_a_password_or_for_the_other(users: Users, database: Instance) -> None:
     for password, user in ((database.password(), "orders_app"), (users.tokens("orders_app")(), "orders_owner")):
         with pytest.raises(psycopg.OperationalError, match="authentication failed"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from slipway import delivery
@@ -53,6 +55,23 @@ def test_release_that_was_never_live_comes_back_by_name_only_with_a_reason() -> 
     outcome = delivery.rollback(rehearsal.context("dev"), release, force=True, because="it is the fix")
     assert outcome.rollout
     assert outcome.rollout.forced
+
+
+def test_release_whose_record_names_another_image_than_ran_here_does_not_come_back() -> None:
+    """Every environment that builds may write the records of releases; what ran here only this one says."""
+    rehearsal = company("1.0.0", "2.0.0", "3.0.0")
+    first, second, _ = sorted(rehearsal.ledger.releases("orders"), key=lambda release: release.version)
+    forged = f"registry/orders@sha256:{'f' * 64}"
+    rehearsal.ledger.put_release(replace(first, image=forged))
+    rehearsal.ledger.put_release(replace(second, image=forged))
+    delivery.rollback(rehearsal.context("dev"))  # warm: its pods run what they ran
+    wanted = rehearsal.ledger.wanted(rehearsal.environment("dev").place)
+    live = wanted.colour(wanted.live) if wanted.live else None
+    assert live
+    assert (live.version, live.image) == ("2.0.0", second.image)
+    with pytest.raises(delivery.RefusedError, match="names registry/orders@sha256:ffff") as refused:
+        delivery.rollback(rehearsal.context("dev"), first.id, force=True, because="it must be")
+    assert [refusal.gate for refusal in refused.value.refusals] == ["image"]
 
 
 def test_way_back_is_open_where_the_record_of_what_was_live_is_not_written_yet() -> None:
