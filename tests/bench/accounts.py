@@ -1,7 +1,8 @@
 """Two environments in an AWS account each, the foundation in a third: a release of one is promoted to the other by digest, under load.
 
 Runs on the sandbox after `make demo`, which has everything in one account: `python -m tests.bench.accounts`. It removes both environments
-at the end; the accounts' part of the foundation stays until `slipway sandbox reset`. Exit code 1 where something is not as it should be.
+at the end; the accounts' part of the foundation stays, so that another checkout's `bootstrap` fails, until `slipway sandbox reset`.
+Exit code 1 where something is not as it should be.
 """
 
 from __future__ import annotations
