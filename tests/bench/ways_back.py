@@ -120,7 +120,8 @@ class WaysBack:
         return False
 
     def _go_back(self, case: Case, live: Colour) -> None:
-        (target,) = (each for each in self.ledger.targets() if (each.environment, each.service) == (NAME, SERVICE))
+        target = self.ledger.target(self.place)
+        assert target
         balancer = Elbv2LoadBalancer(target.load_balancer, REGION)
         began = time.monotonic()
         back = subprocess.Popen(
