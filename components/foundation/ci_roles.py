@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES
+from .ci_rights import DENIED, RIGHTS, ROLES
 from .ci_row import Row
 from .policy_document import Conditions, Statement, allow, deny
 
@@ -93,7 +93,7 @@ def plan_rights(
     if group == "release" and environment.analysis_secrets:
         secrets = [_secret_arn(each, account_id, region) for each in environment.analysis_secrets]
         statements.append(allow("AnalysisSecrets", ["secretsmanager:GetSecretValue"], secrets))
-    return [*statements, OWN_RIGHTS] if group == "up-cluster" else statements
+    return [*statements, DENIED[group]] if group in DENIED else statements
 
 
 def _secret_arn(secret: str, account_id: str, region: str) -> str:

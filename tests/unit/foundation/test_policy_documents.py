@@ -27,7 +27,7 @@ OWN_RESOURCE = re.compile(r"aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPo
 EXPLAINED = {
     r"RESOURCE_STAR aws:kms/key:Key .*": "In a key's policy `*` is that key.",
     r"RESOURCE_STAR aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPolicy) .*": "Put in here: see OWN_RESOURCE.",
-    r"RESOURCE_STAR .* (MakeKey|MakeCertificate) .*": "What is not made yet has no ARN. The tags that it is made with are the "
+    r"RESOURCE_STAR .* (MakeKey|(Make|Tag)Certificate) .*": "What is not made yet has no ARN. The tags that it is made with are the "
     "condition.",
     r"RESOURCE_STAR .*-preview Look .*": "A preview reads what the program describes, and most Describe calls know no resources.",
     r"UNKNOWN_CONDITION_FOR_ACTION .* kms:ResourceAliases for action kms:\w+": "A condition of every call with a key: "
