@@ -74,11 +74,11 @@ NETWORK: dict[str, Row] = {
             }
         },
     ),
-    # A VPC's default group comes without tags; the program empties it.
+    # A VPC's default group comes without tags; the program empties it. The group that EKS makes has none of the environment's either.
     "DefaultGroup": Row(
         ("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
         ("arn:aws:ec2:{region}:{account}:security-group/*",),
-        {"Null": {"aws:ResourceTag/environment": "true"}},
+        {"Null": {"aws:ResourceTag/environment": "true", "aws:ResourceTag/aws:eks:cluster-name": "true"}},
     ),
     # EKS makes the cluster's group, with tags of its own; the load balancer gets a rule in it.
     # Source: EKS user guide, "Amazon EKS security group requirements", 2026.

@@ -82,3 +82,26 @@ def test_refuses_to_say_whose_the_secret_of_another_database_is(account: boto3.S
     )["ARN"]
     assert refused("secretsmanager", "TagResource", SecretId=secret, Tags=pairs({key: database["dev"]}))
     assert not refused("secretsmanager", "CreateSecret", Name="rds!db-dev", Tags=pairs({key: database["dev"]}))
+
+
+def test_refuses_to_change_the_group_of_another_cluster(account: boto3.Session) -> None:
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    (default,) = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"]
+    eks = {
+        name: ec2.create_security_group(
+            GroupName=f"eks-cluster-sg-orders-{name}",
+            Description="x",
+            VpcId=vpc,
+            TagSpecifications=[
+                {"ResourceType": "security-group", "Tags": pairs({"aws:eks:cluster-name": f"orders-{name}"})}
+            ],
+        )["GroupId"]
+        for name in ("dev", "prod")
+    }
+    groups = (default["GroupId"], eks["dev"], eks["prod"])
+    rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": eks["prod"]}]}]
+    revoked = [refused("ec2", "RevokeSecurityGroupIngress", GroupId=each, IpPermissions=rule) for each in groups]
+    assert revoked == [False, False, True]
+    tagged = [refused("ec2", "CreateTags", Resources=[each], Tags=pairs(DEV)) for each in groups]
+    assert tagged == [False, True, True]

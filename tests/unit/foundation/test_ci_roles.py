@@ -49,6 +49,7 @@ PODS = "arn:aws:iam::222222222222:role/orders-dev-pods-1a2b3c4"
 BOUNDARY = {"iam:PermissionsBoundary": "arn:aws:iam::222222222222:policy/slipway-pods"}
 ADMINISTRATOR = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
 CLUSTER_GROUP = {"aws:ResourceTag/aws:eks:cluster-name": "orders-dev"}
+CLUSTER_GROUP_OF_PROD = {"aws:ResourceTag/aws:eks:cluster-name": "orders-prod"}
 SECRET = arn("secretsmanager", "secret:rds!db-1-abc")
 SECRET_OF = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-dev-postgresql")}
 SECRET_OF_PROD = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-prod-postgresql")}
@@ -104,6 +105,7 @@ CHANGES = [
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-1"), DEV),
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group-rule/*"), {"aws:RequestTag/environment": "dev"}),
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP),
+    ("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP),
     ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), DEV),
     ("eks:CreateNodegroup", arn("eks", "cluster/orders-dev"), {}),
     ("eks:DeleteAccessEntry", arn("eks", "access-entry/orders-dev/role/1/deploy/2"), {}),
@@ -180,6 +182,8 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
         ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), PROD),
         ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-1"), {**PROD, "aws:RequestTag/environment": "dev"}),
         ("ec2:CreateVpcEndpoint", arn("ec2", "route-table/rtb-1"), {**PROD, "aws:RequestTag/environment": "dev"}),
+        ("ec2:CreateTags", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP_OF_PROD),
+        ("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP_OF_PROD),
         ("acm:DeleteCertificate", arn("acm", "certificate/1"), PROD),
         ("acm:AddTagsToCertificate", arn("acm", "certificate/1"), {**PROD, **TAGGED_AS_DEV}),
         ("kms:Decrypt", arn("kms", "key/1"), PROD),
@@ -196,6 +200,11 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
 )  # fmt: skip
 def test_deploy_gains_no_rights_and_deletes_no_image(action: str, resource: str, context: dict[str, str]) -> None:
     assert not allows(rights("deploy"), action, resource, context)
+
+
+def test_deploy_empties_the_default_group_which_comes_without_tags() -> None:
+    for action in ("CreateTags", "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"):
+        assert allows(rights("deploy"), f"ec2:{action}", arn("ec2", "security-group/sg-3"), {}), action
 
 
 def test_deploy_takes_no_key_of_the_organisation_over() -> None:
