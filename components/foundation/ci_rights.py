@@ -353,14 +353,19 @@ OWN_RIGHTS = deny(
     ["arn:aws:iam::*:oidc-provider/*", "arn:aws:iam::*:policy/*", "arn:aws:iam::*:role/slipway-*"],
 )
 """No role of CI changes a role of CI, whatever else it gets."""
-_ORGANISATION_ALIASES = (
-    SIGNING_ALIAS,
-    "alias/slipway-audit",
-    "alias/slipway-budget-*",
-    "alias/slipway-images",
-    "alias/slipway-ledger",
-    "alias/slipway-state",
-)
+OF_ORGANISATION = {
+    "ForAnyValue:StringLike": {
+        "kms:ResourceAliases": [
+            SIGNING_ALIAS,
+            "alias/slipway-audit",
+            "alias/slipway-budget-*",
+            "alias/slipway-images",
+            "alias/slipway-ledger",
+            "alias/slipway-state",
+        ]
+    }
+}
+"""The condition that a key is the foundation's."""
 ORGANISATION_KEYS = deny(
     "NotTheOrganisationsKeys",
     [
@@ -376,7 +381,7 @@ ORGANISATION_KEYS = deny(
         "kms:UpdateKeyDescription",
     ],
     ["arn:aws:kms:*:*:key/*"],
-    conditions={"ForAnyValue:StringLike": {"kms:ResourceAliases": [*_ORGANISATION_ALIASES]}},
+    conditions=OF_ORGANISATION,
 )
 """The key of state has no tag `environment` where `slipway bootstrap` made it, and so could be tagged as an environment's own."""
 DENIED: dict[str, Statement] = {"up-cluster": OWN_RIGHTS, "up-data": ORGANISATION_KEYS}

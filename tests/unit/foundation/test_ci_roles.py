@@ -10,7 +10,14 @@ import yaml
 
 from components.foundation.ci_access import CiAccessArgs
 from components.foundation.ci_rights import RIGHTS, SIGNING_ALIAS
-from components.foundation.ci_roles import CiEnvironment, groups_of, plan_rights, plan_trust, role_arn
+from components.foundation.ci_roles import (
+    CiEnvironment,
+    groups_of,
+    plan_pods_boundary,
+    plan_rights,
+    plan_trust,
+    role_arn,
+)
 from components.foundation.policy_document import render
 from slipway.doctor.actions import RIGHTS as DOCTORS_RIGHTS
 from slipway.doctor.actions import Rights, arn_of
@@ -231,6 +238,29 @@ def test_deploy_takes_no_key_of_the_organisation_over() -> None:
         for action in ("TagResource", "PutKeyPolicy", "ScheduleKeyDeletion", "CreateGrant"):
             context = {**DEV, **TAGGED_AS_DEV, "kms:ResourceAliases": alias}
             assert not allows(rights("deploy"), f"kms:{action}", arn("kms", "key/1"), context), (alias, action)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context", "allowed"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::orders-uploads/1", {}, True),
+        ("s3:GetObject", "arn:aws:s3:::state-prod/.pulumi/stacks/slipway/prod.json", {}, False),
+        ("kms:Decrypt", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/orders-dev"}, True),
+        ("kms:Decrypt", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/slipway-state"}, False),
+        ("kms:Sign", arn("kms", "key/1"), {"kms:ResourceAliases": SIGNING_ALIAS}, False),
+        ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:orders/payments-1aB2cD"), {}, True),
+        ("secretsmanager:GetSecretValue", SECRET, SECRET_OF_PROD, False),
+        ("rds-db:connect", arn("rds-db", "dbuser:db-1/orders"), {}, True),
+        ("rds:ModifyDBInstance", arn("rds", "db:orders-prod-postgresql"), {}, False),
+        ("eks:CreateAccessEntry", arn("eks", "cluster/orders-prod"), {}, False),
+        ("sts:AssumeRole", role_arn(ACCOUNT, "deploy", "prod"), {}, False),
+        ("dynamodb:GetItem", LEDGER, partition("prod#orders"), False),
+    ],
+)
+def test_pods_boundary_keeps_pods_off_what_environments_share(
+    action: str, resource: str, context: dict[str, str], allowed: bool
+) -> None:
+    assert allows(plan_pods_boundary(["state-dev", "state-prod"]), action, resource, context) is allowed
 
 
 def test_only_an_environment_that_builds_pushes() -> None:
