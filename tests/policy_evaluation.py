@@ -22,11 +22,13 @@ def _meets(operator: str, key: str, wanted: Any, context: Mapping[str, str]) -> 
     given, wanted = _each(context.get(key)), _each(wanted)
     if operator == "Null":
         return (not given) == (wanted == ["true"])
+    if operator.endswith("IfExists"):
+        return not given or _meets(operator.removesuffix("IfExists"), key, wanted, context)
     if operator.startswith("ForAllValues:"):
         return all(_like([value], wanted) for value in given)
     if operator in ("StringEquals", "ArnEquals", "Bool", "ForAnyValue:StringEquals"):
         return bool({*given} & {*wanted})
-    assert operator in ("StringLike", "ArnLike"), operator
+    assert operator in ("StringLike", "ArnLike", "ForAnyValue:StringLike"), operator
     return _like(given, wanted)
 
 

@@ -76,7 +76,7 @@ class CiAccess(pulumi.ComponentResource):
             f"{name}-pods",
             name=PODS_BOUNDARY,
             description="What no pod's role may do, whatever a stack file gives it",
-            policy=render(plan_pods_boundary()),
+            policy=render(plan_pods_boundary([each.state_bucket for each in args.environments])),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.deploy_role_arns = {each.name: self._role("deploy", each, args, github) for each in args.environments}

@@ -6,9 +6,9 @@ tag `environment` decides, which the program's provider puts on everything.
 """
 
 from .ci_network_rights import NETWORK
-from .ci_row import MADE, OWN, Row
+from .ci_row import MADE, NEW, OWN, Row
 from .ledger_access import LEDGER_KEY, LEDGER_READ, LEDGER_WRITE, read_partitions, write_partitions
-from .policy_document import deny
+from .policy_document import Statement, deny
 
 PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com")
 PODS_BOUNDARY = "slipway-pods"
@@ -25,6 +25,9 @@ _STATE_KEY = ("arn:aws:kms:{region}:{account}:key/*",)
 _BY_STATE_ALIAS = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/slipway-state"}}
 _SIGNING_KEY = _LEDGER_KEY
 _BY_SIGNING_ALIAS = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": SIGNING_ALIAS}}
+_OF_OWN_DATABASE = {
+    "aws:ResourceTag/aws:rds:primaryDBInstanceArn": "arn:aws:rds:{region}:{account}:db:*-{environment}-*"
+}
 _IMAGES = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer")
 
 RIGHTS: dict[str, dict[str, Row]] = {
@@ -164,7 +167,7 @@ RIGHTS: dict[str, dict[str, Row]] = {
         ),
     },
     "up-data": {
-        "MakeKey": Row(("kms:CreateKey", "kms:TagResource"), ("*",), MADE),
+        "MakeKey": Row(("kms:CreateKey", "kms:TagResource"), ("*",), NEW),
         "Key": Row(
             (
                 "kms:CreateAlias",
@@ -218,15 +221,12 @@ RIGHTS: dict[str, dict[str, Row]] = {
         "MakeSecret": Row(
             ("secretsmanager:CreateSecret", "secretsmanager:TagResource"),
             ("arn:aws:secretsmanager:{region}:{account}:secret:rds!db-*",),
+            {"StringLikeIfExists": _OF_OWN_DATABASE},
         ),
         "Secret": Row(
             ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
             ("arn:aws:secretsmanager:{region}:{account}:secret:rds!db-*",),
-            {
-                "StringLike": {
-                    "aws:ResourceTag/aws:rds:primaryDBInstanceArn": "arn:aws:rds:{region}:{account}:db:*-{environment}-*"
-                }
-            },
+            {"StringLike": _OF_OWN_DATABASE},
         ),
     },
     "up-traffic": {
@@ -299,7 +299,8 @@ RIGHTS: dict[str, dict[str, Row]] = {
             ("arn:aws:sns:{region}:{account}:*-{environment}-*",),
         ),
         # The service's domain: a certificate, and records in a zone that the environment's account has.
-        "MakeCertificate": Row(("acm:AddTagsToCertificate", "acm:RequestCertificate"), ("*",), MADE),
+        "MakeCertificate": Row(("acm:RequestCertificate",), ("*",), MADE),
+        "TagCertificate": Row(("acm:AddTagsToCertificate",), ("*",), NEW),
         "Certificate": Row(
             ("acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:RemoveTagsFromCertificate"),
             ("arn:aws:acm:{region}:{account}:certificate/*",),
@@ -352,3 +353,36 @@ OWN_RIGHTS = deny(
     ["arn:aws:iam::*:oidc-provider/*", "arn:aws:iam::*:policy/*", "arn:aws:iam::*:role/slipway-*"],
 )
 """No role of CI changes a role of CI, whatever else it gets."""
+OF_ORGANISATION = {
+    "ForAnyValue:StringLike": {
+        "kms:ResourceAliases": [
+            SIGNING_ALIAS,
+            "alias/slipway-audit",
+            "alias/slipway-budget-*",
+            "alias/slipway-images",
+            "alias/slipway-ledger",
+            "alias/slipway-state",
+        ]
+    }
+}
+"""The condition that a key is the foundation's."""
+ORGANISATION_KEYS = deny(
+    "NotTheOrganisationsKeys",
+    [
+        "kms:CreateAlias",
+        "kms:CreateGrant",
+        "kms:DeleteAlias",
+        "kms:EnableKeyRotation",
+        "kms:PutKeyPolicy",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:UpdateAlias",
+        "kms:UpdateKeyDescription",
+    ],
+    ["arn:aws:kms:*:*:key/*"],
+    conditions=OF_ORGANISATION,
+)
+"""The key of state has no tag `environment` where `slipway bootstrap` made it, and so could be tagged as an environment's own."""
+DENIED: dict[str, Statement] = {"up-cluster": OWN_RIGHTS, "up-data": ORGANISATION_KEYS}
+"""By group: what no other statement allows."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .ci_rights import OWN_RIGHTS, RIGHTS, ROLES
+from .ci_rights import DENIED, OF_ORGANISATION, RIGHTS, ROLES
 from .ci_row import Row
 from .policy_document import Conditions, Statement, allow, deny
 
@@ -59,14 +59,23 @@ def plan_trust(kind: str, environment: str, *, repository: str, account_id: str)
     return statement
 
 
-def plan_pods_boundary() -> list[Statement]:
-    """What pods may do at most: everything but to become somebody else, or to change who may do what."""
+def plan_pods_boundary(state_buckets: Sequence[str]) -> list[Statement]:
+    """What pods may do at most: everything but to become somebody else, to change who may do what, or to take over what others run on.
+
+    It is one for the account: CI writes pods' policies, and so whoever has dev's role could read what prod's stacks and databases keep.
+    """
+    buckets = [f"arn:aws:s3:::{name}{part}" for name in sorted({*state_buckets}) for part in ("", "/*")]
     return [
         allow("Services", ["*"]),
         deny(
             "Identities", ["account:*", "iam:*", "organizations:*", "sso:*", "sts:AssumeRole*", "sts:Get*Token"], ["*"]
         ),
         deny("Delivery", ["dynamodb:*"], ["arn:aws:dynamodb:*:*:table/slipway-ledger"]),
+        deny("State", ["s3:*"], buckets),
+        deny("Keys", ["kms:*"], ["arn:aws:kms:*:*:key/*"], conditions=OF_ORGANISATION),
+        deny("MasterPasswords", ["secretsmanager:*"], ["arn:aws:secretsmanager:*:*:secret:rds!*"]),
+        deny("Clusters", ["eks:Associate*", "eks:Create*", "eks:Delete*", "eks:Update*"], ["*"]),
+        deny("Databases", ["rds:Create*", "rds:Delete*", "rds:Modify*", "rds:Restore*"], ["*"]),
     ]
 
 
@@ -93,7 +102,7 @@ def plan_rights(
     if group == "release" and environment.analysis_secrets:
         secrets = [_secret_arn(each, account_id, region) for each in environment.analysis_secrets]
         statements.append(allow("AnalysisSecrets", ["secretsmanager:GetSecretValue"], secrets))
-    return [*statements, OWN_RIGHTS] if group == "up-cluster" else statements
+    return [*statements, DENIED[group]] if group in DENIED else statements
 
 
 def _secret_arn(secret: str, account_id: str, region: str) -> str:

@@ -17,3 +17,5 @@ class Row:
 
 MADE = {"StringEquals": {"aws:RequestTag/environment": "{environment}"}}
 OWN = {"StringEquals": {"aws:ResourceTag/environment": "{environment}"}}
+NEW = {**MADE, "StringEqualsIfExists": {"aws:ResourceTag/environment": "{environment}"}}
+"""To tag what is being made. By the request's tag alone, what belongs to another environment could be tagged as one's own."""

@@ -15,6 +15,7 @@ from slipway.doctor.checks.names import check_names
 from slipway.doctor.checks.networks import check_stack_files, check_vpcs
 from slipway.doctor.checks.permissions import check_permissions
 from slipway.doctor.checks.quotas import check_quotas
+from slipway.doctor.checks.sharing import check_sharing
 from slipway.doctor.checks.zones import check_zones
 from slipway.doctor.finding import Finding, State
 
@@ -32,6 +33,7 @@ class Check:
 CHECKS = (
     Check("names", check_names, asks=False),
     Check("stack files", check_stack_files, asks=False),
+    Check("account", check_sharing, asks=False),
     Check("cost", check_cost, asks=False),
     Check("permissions", check_permissions),
     Check("quotas", check_quotas),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -70,6 +71,7 @@ class Database(_Block):
     instance_class: str = "db.t4g.small"
     storage_gib: int = 20
     multi_az: bool = False
+    protect: bool = False
 
 
 class Service(_Block):
@@ -106,27 +108,42 @@ class Monitoring(_Block):
     alarms: bool = False
 
 
-class StackFacts(BaseModel):
-    """One stack file."""
+class AccountFacts(BaseModel):
+    """What a stack file says of its account, and of what is to be kept safe there."""
 
     model_config = ConfigDict(frozen=True)
 
-    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
     account_id: str = Field(alias="slipway:accountId", pattern=r"^\d{12}$")
+    database: Database = Field(default=Database(), alias="slipway:database")
+    image: Image = Field(default=Image(), alias="slipway:image")
+    load_balancer: LoadBalancer = Field(default=LoadBalancer(), alias="slipway:loadBalancer")
+
+    @property
+    def builds(self) -> bool:
+        """Whether images are built here, by CI after each change."""
+        return bool(self.image.context)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether nothing may delete what it has."""
+        return self.database.protect or self.load_balancer.protect
+
+
+class StackFacts(AccountFacts):
+    """One stack file."""
+
+    region: str = Field(alias="aws:region", pattern="^[a-z]{2,9}(-[a-z0-9]{1,20}){1,4}$")
     ledger_table: str = Field(default="slipway-ledger", alias="slipway:ledgerTable")
     network: Network = Field(alias="slipway:network")
     cluster: Cluster = Field(alias="slipway:cluster")
-    database: Database = Field(default=Database(), alias="slipway:database")
     service: Service = Field(alias="slipway:service")
-    image: Image = Field(default=Image(), alias="slipway:image")
-    load_balancer: LoadBalancer = Field(default=LoadBalancer(), alias="slipway:loadBalancer")
     monitoring: Monitoring = Field(default=Monitoring(), alias="slipway:monitoring")
     supply_chain: SupplyChain = Field(default=SupplyChain(), alias="slipway:supplyChain")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The environment in question, and what the other stack files say of their networks."""
+    """The environment in question, and what the other stack files say of their networks and accounts."""
 
     environment: str
     facts: StackFacts
@@ -134,6 +151,8 @@ class Project:
     """Address ranges of the other environments, by name."""
     unreadable: Mapping[str, str] = field(default_factory=dict[str, str])
     """Other environments whose range is not known, with the reason."""
+    others: Mapping[str, AccountFacts] = field(default_factory=dict[str, AccountFacts])
+    """The other environments whose stack files say this."""
     state_bucket: str = ""
     """Where Pulumi keeps its state, if that is S3."""
 
@@ -160,11 +179,15 @@ def read_project(folder: Path, environment: str) -> Project:
         raise UsageError(describe_faults(error), where=f"Pulumi.{environment}.yaml") from None
     neighbours: dict[str, IPv4Network] = {}
     unreadable: dict[str, str] = {}
+    others: dict[str, AccountFacts] = {}
     for other in list_environments(folder):
         if other == environment:
             continue
         try:
-            neighbours[other] = Network.model_validate(read_stack_config(folder, other).get("slipway:network")).cidr
+            config = read_stack_config(folder, other)
+            with suppress(ValidationError):  # the environment's own examination says what is wrong
+                others[other] = AccountFacts.model_validate(config)
+            neighbours[other] = Network.model_validate(config.get("slipway:network")).cidr
         except ValidationError as error:
             unreadable[other] = describe_faults(error, "slipway:network.")
         except SlipwayError as error:
@@ -175,5 +198,6 @@ def read_project(folder: Path, environment: str) -> Project:
         facts=facts,
         neighbours=neighbours,
         unreadable=unreadable,
+        others=others,
         state_bucket=backend.netloc if backend.scheme == "s3" else "",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.stub import ANY, Stubber
 
 from slipway.doctor import Case, Finding, State
@@ -23,6 +24,7 @@ from slipway.doctor.checks.names import check_names
 from slipway.doctor.checks.networks import check_stack_files, check_vpcs
 from slipway.doctor.checks.permissions import check_permissions
 from slipway.doctor.checks.quotas import QUOTAS, check_quotas, is_standard
+from slipway.doctor.checks.sharing import check_sharing
 from slipway.doctor.checks.zones import check_zones
 
 CaseOf = Callable[..., Case]
@@ -65,6 +67,28 @@ def test_root_user_is_warned_of_and_not_simulated(case_of: CaseOf) -> None:
 )
 def test_names_are_measured_with_what_pulumi_adds(case_of: CaseOf, name: str, expected: list[tuple[str, str]]) -> None:
     assert told(check_names(case_of(service={"name": name}))) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "warned"),
+    [
+        ({"image": {"context": "app"}}, {"prod": {"database": {"protect": True}}}, ["prod"]),
+        ({"image": {"context": "app"}}, {"prod": {"loadBalancer": {"protect": True}}, "staging": {}}, ["prod"]),
+        ({"image": {"context": "app"}}, {"prod": {"accountId": "2" * 12, "database": {"protect": True}}}, []),
+        ({"database": {"protect": True}}, {"test": {"image": {"context": "app"}}}, ["dev"]),
+        ({"database": {"protect": True}}, {"prod": {"database": {"protect": True}}}, []),
+        ({"image": {"context": "app"}, "database": {"protect": True}}, {"torn": {"accountId": 1}}, []),
+    ],
+)
+def test_protected_environment_in_the_account_of_one_that_builds_is_a_warning(
+    case_of: CaseOf, tmp_path: Path, own: dict[str, Any], others: dict[str, dict[str, Any]], warned: list[str]
+) -> None:
+    for name, blocks in others.items():
+        config = {f"slipway:{key}": value for key, value in {"accountId": "123456789012", **blocks}.items()}
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": config}))
+    found = [*check_sharing(case_of(**own))]
+    assert [each.what.split()[0] for each in found if each.state is State.WARNING] == warned
+    assert (found[-1].state is State.OK) == (not warned)
 
 
 def test_ranges_of_other_stack_files_are_compared(case_of: CaseOf, tmp_path: Path) -> None:

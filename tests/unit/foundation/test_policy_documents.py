@@ -27,7 +27,7 @@ OWN_RESOURCE = re.compile(r"aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPo
 EXPLAINED = {
     r"RESOURCE_STAR aws:kms/key:Key .*": "In a key's policy `*` is that key.",
     r"RESOURCE_STAR aws:(iam/role:Role|ecr/repositoryPolicy:RepositoryPolicy) .*": "Put in here: see OWN_RESOURCE.",
-    r"RESOURCE_STAR .* (MakeKey|MakeCertificate) .*": "What is not made yet has no ARN. The tags that it is made with are the "
+    r"RESOURCE_STAR .* (MakeKey|(Make|Tag)Certificate) .*": "What is not made yet has no ARN. The tags that it is made with are the "
     "condition.",
     r"RESOURCE_STAR .*-preview Look .*": "A preview reads what the program describes, and most Describe calls know no resources.",
     r"UNKNOWN_CONDITION_FOR_ACTION .* kms:ResourceAliases for action kms:\w+": "A condition of every call with a key: "
@@ -41,6 +41,7 @@ EXPLAINED = {
     "guide compares it so: 'Encrypt log data using KMS', 2026.",
     r"RESOURCE_MISMATCH .*-up-data (Key|KeyAlias) .*": "A right on the key and one on the alias make an alias: two statements.",
     r"RESOURCE_MISMATCH .*-up-network Own .*ec2:RunInstances.*image.*": "The image is nobody's own: the statement Nodes has it.",
+    r"RESOURCE_MISMATCH .*-up-network Nodes .*": "Subnets and groups are the environment's own: Own and ClusterGroup have them.",
     r"RESOURCE_MISMATCH .*-up-network Make(Gateways|Parts|Rules) .*": "What is made has the request's tag, what it is made in is "
     "the environment's own: two statements.",
     r"RESOURCE_MISMATCH .*-up-network ClusterGroup .*security-group-rule.*": "The group is EKS's, the rule the environment's own: "

@@ -28,7 +28,7 @@ NAMES = {
 }  # fmt: skip
 EXPLAINED = {
     r"preview Look \S+ wants a resource": "A preview reads what the program describes; its names are not known to the role.",
-    r"(up-data MakeKey kms:TagResource|up-traffic MakeCertificate \S+) wants a resource": "What is not made yet has no ARN.",
+    r"(up-data MakeKey kms:TagResource|up-traffic TagCertificate \S+) wants a resource": "What is not made yet has no ARN.",
 }
 
 
