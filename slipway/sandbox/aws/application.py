@@ -230,7 +230,8 @@ def _admit_signed(operation: Operation, environ: Environ, body: bytes, caller: C
         return access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
     # Before the judge, who decides about one name where the request says two.
     if refusal := refuse_parameters(call.service, call.parameters):
-        return refused(operation, 400, refusal.code, refusal.message)
+        code, message = refusal.code, refusal.message
+        return refused(operation, 400, code, message) if code else not_valid(operation, message)
     if not caller.is_owner:
         # The judge is slow to import, and most sandboxes have no caller but their owner.
         from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415

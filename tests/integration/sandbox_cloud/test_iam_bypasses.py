@@ -122,3 +122,28 @@ def test_refuses_two_names_for_one_thing(identities: Identities, aws: Callable[.
     assert refused(user.authorize_security_group_ingress, GroupName=other, IpPermissions=[admitted])
     ec2.authorize_security_group_ingress(GroupName=other, IpPermissions=[admitted])
     ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplate"]["LaunchTemplateId"])
+
+
+def test_nobody_sets_or_removes_a_tag_of_awss_own(identities: Identities, aws: Callable[..., Any], name: str) -> None:
+    """By such a tag CI's roles may read the secret of their own database."""
+    key, database = "aws:rds:primaryDBInstanceArn", f"arn:aws:rds:us-east-1:{ACCOUNT}:db:own"
+    own = {"StringEquals": {f"aws:ResourceTag/{key}": database}}
+    reader = identities.user(allow("secretsmanager:GetSecretValue", Condition=own), allow("secretsmanager:TagResource"))
+    secret = aws("secretsmanager").create_secret(Name=name, SecretString="text")["ARN"]
+    tag = {"Key": key, "Value": database}
+    for client in (reader("secretsmanager"), aws("secretsmanager")):
+        assert refusal(client.tag_resource, SecretId=secret, Tags=[tag])[0] == "InvalidParameterException"
+    assert refused(reader("secretsmanager").get_secret_value, SecretId=secret)
+    tags = [{"ResourceType": "vpc", "Tags": [tag]}]
+    vpc = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags}
+    assert refusal(aws("ec2").create_vpc, **vpc)[0] == "InvalidParameterValue"
+    assert refusal(aws("kms").create_key, Tags=[{"TagKey": key, "TagValue": "1"}])[0] == "ValidationException"
+    # RDS and EKS set theirs.
+    wanted = {"DBInstanceIdentifier": name, "Engine": "postgres", "DBInstanceClass": "db.t4g.small"}
+    made = aws("rds").create_db_instance(
+        **wanted, AllocatedStorage=20, MasterUsername="orders", ManageMasterUserPassword=True
+    )["DBInstance"]
+    managed = aws("secretsmanager").describe_secret(SecretId=made["MasterUserSecret"]["SecretArn"])
+    assert {"Key": key, "Value": made["DBInstanceArn"]} in managed["Tags"]
+    removed = {"SecretId": managed["ARN"], "TagKeys": [key]}
+    assert refusal(aws("secretsmanager").untag_resource, **removed)[0] == "InvalidParameterException"
