@@ -73,7 +73,7 @@ class DatabaseSpec:
     """One instance as RDS was asked for it."""
 
     name: str
-    """Unique in the sandbox: `<region>-<identifier>`."""
+    """Unique in the sandbox: `<region>-<identifier>`, with the account before it where that is another than the sandbox's own."""
     port: int
     master_username: str
     master_password: str

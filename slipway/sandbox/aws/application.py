@@ -33,11 +33,13 @@ from slipway.sandbox.aws.faults import (
     not_implemented,
     not_understood,
     not_valid,
+    refused,
 )
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, user_refusal, without_cors
 from slipway.sandbox.aws.iam.requests import ApiCall, UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
+from slipway.sandbox.aws.refused_parameters import refuse_parameters
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
 from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature, is_presigned
 from slipway.sandbox.aws.switch_route import switch_route
@@ -226,6 +228,10 @@ def _admit_signed(operation: Operation, environ: Environ, body: bytes, caller: C
         if caller.is_owner:
             return Admitted(caller=caller)
         return access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
+    # Before the judge, who decides about one name where the request says two.
+    if refusal := refuse_parameters(call.service, call.parameters):
+        code, message = refusal.code, refusal.message
+        return refused(operation, 400, code, message) if code else not_valid(operation, message)
     if not caller.is_owner:
         # The judge is slow to import, and most sandboxes have no caller but their owner.
         from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415

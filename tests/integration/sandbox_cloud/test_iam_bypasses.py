@@ -92,3 +92,58 @@ def test_tags_are_set_by_who_may_tag_the_resource_itself(
         assert refused(call, ResourceARNList=[topic], **change)
     both = identities.user(allow("tag:*"), allow("sns:TagResource", topic))("resourcegroupstaggingapi")
     assert not both.tag_resources(ResourceARNList=[topic], Tags={"env": "dev"})["FailedResourcesMap"]
+
+
+def test_refuses_two_names_for_one_thing(identities: Identities, aws: Callable[..., Any], name: str) -> None:
+    """Of two names moto takes one, and the judge took the other."""
+    ec2 = aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    own, other = (
+        ec2.create_security_group(GroupName=f"{name}-{each}", Description="d", VpcId=vpc)["GroupId"] for each in "ab"
+    )
+    addresses = [ec2.allocate_address(Domain="vpc") for _ in range(2)]
+    template = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": "ami-1"})
+    judged = [f"security-group/{own}", f"elastic-ip/{addresses[0]['AllocationId']}", "launch-template/lt-1"]
+    rights = allow("ec2:*", [f"arn:aws:ec2:us-east-1:{ACCOUNT}:{each}" for each in judged])
+    admitted = {"UserIdGroupPairs": [{"GroupId": own}], "IpProtocol": "tcp", "FromPort": 1, "ToPort": 1}
+    both = {"GroupId": own, "GroupName": other}
+    address = {"AllocationId": addresses[0]["AllocationId"], "PublicIp": addresses[1]["PublicIp"]}
+    for client in (identities.user(rights)("ec2"), ec2):
+        for call, parameters in (
+            (client.authorize_security_group_ingress, {**both, "IpPermissions": [admitted]}),
+            (client.revoke_security_group_ingress, {**both, "IpPermissions": [admitted]}),
+            (client.delete_security_group, both),
+            (client.release_address, address),
+            (client.disassociate_address, {"AssociationId": "eipassoc-1", "PublicIp": addresses[1]["PublicIp"]}),
+            (client.delete_launch_template, {"LaunchTemplateId": "lt-1", "LaunchTemplateName": name}),
+        ):
+            assert refusal(call, **parameters)[0] == "InvalidParameterCombination"
+    user = identities.user(rights)("ec2")
+    assert refused(user.authorize_security_group_ingress, GroupName=other, IpPermissions=[admitted])
+    ec2.authorize_security_group_ingress(GroupName=other, IpPermissions=[admitted])
+    ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplate"]["LaunchTemplateId"])
+
+
+def test_nobody_sets_or_removes_a_tag_of_awss_own(identities: Identities, aws: Callable[..., Any], name: str) -> None:
+    """By such a tag CI's roles may read the secret of their own database."""
+    key, database = "aws:rds:primaryDBInstanceArn", f"arn:aws:rds:us-east-1:{ACCOUNT}:db:own"
+    own = {"StringEquals": {f"aws:ResourceTag/{key}": database}}
+    reader = identities.user(allow("secretsmanager:GetSecretValue", Condition=own), allow("secretsmanager:TagResource"))
+    secret = aws("secretsmanager").create_secret(Name=name, SecretString="text")["ARN"]
+    tag = {"Key": key, "Value": database}
+    for client in (reader("secretsmanager"), aws("secretsmanager")):
+        assert refusal(client.tag_resource, SecretId=secret, Tags=[tag])[0] == "InvalidParameterException"
+    assert refused(reader("secretsmanager").get_secret_value, SecretId=secret)
+    tags = [{"ResourceType": "vpc", "Tags": [tag]}]
+    vpc = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags}
+    assert refusal(aws("ec2").create_vpc, **vpc)[0] == "InvalidParameterValue"
+    assert refusal(aws("kms").create_key, Tags=[{"TagKey": key, "TagValue": "1"}])[0] == "ValidationException"
+    # RDS and EKS set theirs.
+    wanted = {"DBInstanceIdentifier": name, "Engine": "postgres", "DBInstanceClass": "db.t4g.small"}
+    made = aws("rds").create_db_instance(
+        **wanted, AllocatedStorage=20, MasterUsername="orders", ManageMasterUserPassword=True
+    )["DBInstance"]
+    managed = aws("secretsmanager").describe_secret(SecretId=made["MasterUserSecret"]["SecretArn"])
+    assert {"Key": key, "Value": made["DBInstanceArn"]} in managed["Tags"]
+    removed = {"SecretId": managed["ARN"], "TagKeys": [key]}
+    assert refusal(aws("secretsmanager").untag_resource, **removed)[0] == "InvalidParameterException"

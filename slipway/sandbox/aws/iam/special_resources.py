@@ -217,6 +217,11 @@ def _ec2_association(call: ApiCall) -> list[Need] | None:
     return _ec2_needs(call, list(dict.fromkeys(named))) or None
 
 
+def _ec2_group(call: ApiCall) -> list[Need] | None:
+    """The group whose rules change: by a name it can be any, and not the one that a rule admits."""
+    return None if call.text("GroupId") else _ec2_needs(call, ["sg-*"])
+
+
 def _ec2_needs(call: ApiCall, ids: Iterable[str]) -> list[Need]:
     base = f"arn:aws:ec2:{call.region}:{call.account}:"
     return [Need(f"ec2:{call.operation}", f"{base}{EC2_IDS.get(each.partition('-')[0], '*')}/{each}") for each in ids]
@@ -257,11 +262,15 @@ SPECIAL: Mapping[tuple[str, str], Special] = {
     ("dynamodb", "BatchExecuteStatement"): _partiql,
     ("dynamodb", "ExecuteStatement"): _partiql,
     ("dynamodb", "ExecuteTransaction"): _partiql,
+    ("ec2", "AuthorizeSecurityGroupEgress"): _ec2_group,
+    ("ec2", "AuthorizeSecurityGroupIngress"): _ec2_group,
     ("ec2", "CreateTags"): _ec2_tags,
     ("ec2", "DeleteTags"): _ec2_tags,
     ("ec2", "DisassociateAddress"): _ec2_association,
     ("ec2", "DisassociateRouteTable"): _ec2_association,
     ("ec2", "ReplaceRouteTableAssociation"): _ec2_association,
+    ("ec2", "RevokeSecurityGroupEgress"): _ec2_group,
+    ("ec2", "RevokeSecurityGroupIngress"): _ec2_group,
     ("iam", ""): _iam,
     ("kms", ""): _kms,
     ("logs", ""): _logs,

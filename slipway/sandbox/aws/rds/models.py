@@ -25,6 +25,7 @@ from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.rds.authorities import check_authority
 from slipway.sandbox.aws.rds.master_secrets import password_in, rotate
 from slipway.sandbox.aws.world import in_background, world
+from slipway.sandbox.aws_accounts import OWN_ACCOUNT
 from slipway.sandbox.paths import DATABASE_AUTHORITY as AUTHORITY
 from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
@@ -65,7 +66,7 @@ class RealInstance(DBInstance):
     @property
     def server_name(self) -> str:
         """The server's name in the sandbox."""
-        return f"{self.region}-{self.db_instance_identifier}"
+        return f"{_home(self.account_id, self.region)}-{self.db_instance_identifier}"
 
     def spec(self) -> DatabaseSpec:
         """What the server must be like."""
@@ -279,7 +280,7 @@ class PostgresBackend(RDSBackend):
         postgres.reload(spec.name)
 
     def _copy_name(self, snapshot: str) -> str:
-        return f"{self.region_name}-{quote(snapshot, safe='')}"  # names a folder
+        return f"{_home(self.account_id, self.region_name)}-{quote(snapshot, safe='')}"  # names a folder
 
 
 def resume_instances() -> None:
@@ -310,6 +311,11 @@ def real_instances() -> list[RealInstance]:
     backends = [backend for _, _, backend in list(rds_backends.iter_backends()) if isinstance(backend, RDSBackend)]
     found = [database for backend in backends for database in backend.databases.values()]
     return [database for database in found if isinstance(database, RealInstance)]
+
+
+def _home(account: str, region: str) -> str:
+    """What tells equal names of servers and copies apart."""
+    return region if account == OWN_ACCOUNT else f"{account}-{region}"
 
 
 def _refuse_rotation(database: DBInstance, wanted: dict[str, Any]) -> None:
