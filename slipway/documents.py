@@ -151,7 +151,7 @@ def _default(value: Any) -> Any:
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        kind: type = type(value)
+        kind = type(cast("object", value))
         raise UsageError(f"want keys with values, not {_KINDS.get(kind, kind.__name__)}", where=where)
     return cast("dict[str, Any]", value)
 
