@@ -20,7 +20,7 @@ MAX_DIGITS = 1000
 """Of a number: 1:59:59… is one of base 60, and takes the square of its length to read."""
 MAX_VALUES = 50_000
 """What stands behind an alias counts at each use: nine lines of aliases can mean a billion values."""
-_KINDS = {
+_KINDS: dict[object, str] = {
     bool: "true or false",
     int: "a number",
     float: "a number",
