@@ -61,7 +61,7 @@ clean: setup ## remove the sandbox and everything in it; built binaries and imag
 
 # What the last two need is built while the first three run: they leave a processor idle.
 .PHONY: test
-test: setup ## everything CI runs, on this machine
+test: setup ## lint, types and all tests, as CI runs them for each change
 	@$(SLIPWAY) sandbox up & trap "kill $$! 2>/dev/null || true" EXIT; $(MAKE) lint types unit; wait $$!; $(MAKE) integration e2e
 
 # Built from its Go module, by the hashes in go.sum; without the network after the first time.

@@ -19,6 +19,8 @@ Generated from the components' docstrings by `python -m docs.generate_components
 Seven components, in the order in which `infra/program.py` composes an environment. Each takes a name, one frozen `…Args`, and
 Pulumi's options; children are named `<name>-<role>`. An `Input` is only passed on and may be another resource's output; everything
 else is needed at preview.
+A Python project needs them on its path: install a checkout of this repository into its environment (`pip install /path/to/slipway`),
+then `from components import Database, DatabaseArgs` works, as in `infra/program.py`.
 Programs in other languages get the same by `pulumi package add <this repository>/components`, in camelCase; what to know then is in
 [a decision](decisions/components-for-other-languages.md).
 """

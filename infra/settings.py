@@ -181,7 +181,8 @@ class RolloutSettings(_Settings):
 
     strategy: Literal["canary", "linear", "blue-green", "all-at-once"] = "canary"
     steps: Annotated[list[StepSettings], Field(min_length=1)] = [*shares(10, 50, 100)]
-    """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`."""
+    """Shares of the traffic in percent; `{percent: 50, approval: true}` waits for `slipway approve`. `linear` wants one increment:
+    `[25]` means 25, 50, 75, 100; of more than one entry it takes the first."""
     approval_seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
     """A step that nobody approves within this time turns the rollout back."""
     bake_seconds: Annotated[int, Field(ge=0)] = 60
@@ -289,17 +290,18 @@ def load_settings() -> StackSettings:
     keys = [*(to_camel(name) for name in StackSettings.model_fields), *_foreign_keys()]
     raw = {key: text for key in keys if (text := config.get(key)) is not None}
     environment = pulumi.get_stack()
-    _refuse_exposed(f"Pulumi.{environment}.yaml")
+    _refuse_exposed(environment)
     return parse_settings(raw, environment=environment)
 
 
-def _refuse_exposed(file: str) -> None:
+def _refuse_exposed(environment: str) -> None:
     """A secret in plain text is refused; none at all is fine, which `secret: true` of Pulumi.yaml cannot say."""
     texts = _config_texts()
     for key in sorted(SECRET_KEYS):
         if texts.get(key) and not is_config_secret(f"{NAMESPACE}:{key}"):
             raise SettingsError(
-                f"{file}: {NAMESPACE}:{key} is in plain text; encrypt it: pulumi config set --secret {NAMESPACE}:{key}"
+                f"Pulumi.{environment}.yaml: {NAMESPACE}:{key} is in plain text;"
+                f" encrypt it: pulumi config set -s {environment} --secret {NAMESPACE}:{key}"
             )
 
 
@@ -373,7 +375,8 @@ def _impossible(settings: StackSettings, environment: str) -> list[str]:
     if not nodes.minimum <= nodes.desired <= nodes.maximum:
         faults.append(f"{NAMESPACE}:cluster.nodes: want minimum <= desired <= maximum")
     steps = [step.percent for step in settings.rollout.steps]
-    if steps != sorted({*steps} - {0}) or steps[-1] != 100:
+    is_increment = settings.rollout.strategy == "linear" and len(steps) == 1 and steps[0] > 0
+    if not is_increment and (steps != sorted({*steps} - {0}) or steps[-1] != 100):
         faults.append(f"{NAMESPACE}:rollout.steps: want rising percentages that end at 100, not {steps}")
     if settings.image.context and settings.rollout.promote_from:
         faults.append(

@@ -20,6 +20,14 @@ MAX_DIGITS = 1000
 """Of a number: 1:59:59… is one of base 60, and takes the square of its length to read."""
 MAX_VALUES = 50_000
 """What stands behind an alias counts at each use: nine lines of aliases can mean a billion values."""
+_KINDS: dict[object, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    str: "a text",
+    type(None): "nothing",
+}
 ENVIRONMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 """Pulumi's rule for the names of stacks. A name that begins with a dash would be a flag of its CLI."""
 
@@ -29,16 +37,23 @@ def find_stack_file(project: Path, environment: str) -> Path:
     file = project / f"Pulumi.{environment}.yaml"
     if ENVIRONMENT.fullmatch(environment) and file.is_file():
         return file
-    known = ", ".join(list_environments(project)) or "none"
+    known = ", ".join(list_environments(project))
     shown = environment if len(environment) <= 100 else f"{environment[:100]}…"
-    raise UsageError(
-        f"no environment {shown!r}", where=str(project), remedy=f"there are: {known}; copy its file to make another"
+    remedy = (
+        f"there are: {known}; another one begins as a copy of such a file, Pulumi.<environment>.yaml"
+        if known
+        else "no stack file is here; go to the project's folder, or name it: `slipway -C FOLDER …`"
     )
+    raise UsageError(f"no environment {shown!r}", where=str(project), remedy=remedy)
 
 
 def list_environments(project: Path) -> list[str]:
     """Those that have a stack file."""
-    names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project.glob("Pulumi.*.yaml"))
+    names = (
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        for path in project.glob("Pulumi.*.yaml")
+        if path.is_file()
+    )
     return sorted(filter(ENVIRONMENT.fullmatch, names))
 
 
@@ -55,7 +70,7 @@ def read_text(file: Path, *, limit: int = MAX_BYTES) -> str:
     """A file of UTF-8 text."""
     try:
         if file.exists() and not file.is_file():  # reading a pipe would wait for ever
-            raise UsageError("is no file", where=str(file))
+            raise UsageError("is not a file", where=str(file))
         with file.open("rb") as stream:
             content = stream.read(limit + 1)
     except OSError as error:
@@ -136,7 +151,8 @@ def _default(value: Any) -> Any:
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"want keys with values, not a {type(value).__name__}", where=where)
+        kind = type(cast("object", value))
+        raise UsageError(f"want keys with values, not {_KINDS.get(kind, kind.__name__)}", where=where)
     return cast("dict[str, Any]", value)
 
 

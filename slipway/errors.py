@@ -5,7 +5,7 @@ SlipwayError
 ├── MachineError        exit 3   the machine: a missing tool, a busy port, no disk, not root
 ├── LockedError         exit 4   somebody else holds the stack or the lease
 ├── OperationError      exit 1   a step, a wait or a check failed
-├── PolicyError         exit 5   a mandatory policy refused
+├── PolicyError         exit 5   refused by a mandatory policy or a gate
 ├── NotFoundError       exit 6   no such stack, release or environment
 ├── ChangesError        exit 7   --expect-no-changes, and there were some
 └── RolledBackError     exit 10  the release was bad and traffic is back on the old one
@@ -57,7 +57,7 @@ class OperationError(SlipwayError):
 
 
 class PolicyError(SlipwayError):
-    """A mandatory policy refused the change."""
+    """A mandatory policy, or a gate of delivery, refused the change."""
 
     exit_code = 5
 

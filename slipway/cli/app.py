@@ -28,8 +28,8 @@ Start here: `slipway --sandbox demo`. Before the first `up` on AWS: `doctor`.
 Day to day: `preview`, `up`, `release`, `promote`, `rollback`, `status`.
 Pulumi runs the stacks: `pulumi up -s dev` works as well, and settings are set by `pulumi config set`.
 
-Exit codes: 0 done · 1 failed · 2 settings or arguments · 3 the machine lacks something · 4 locked · 5 policy · 6 not found ·
-7 unexpected changes · 10 released, was bad, rolled back · 70 a bug of ours · 130 interrupted.
+Exit codes: 0 done · 1 failed · 2 settings or arguments · 3 the machine lacks something · 4 locked · 5 refused by a policy or a gate ·
+6 not found · 7 unexpected changes · 10 released, was bad, rolled back · 70 a bug of ours · 130 interrupted.
 """
 
 app = typer.Typer(

@@ -137,7 +137,7 @@ def env(
 
 @app.command()
 def pulumi(context: typer.Context) -> None:
-    """Print the path of a Pulumi CLI: the one on PATH, or one built once from its source (about 6 minutes)."""
+    """Print the path of a Pulumi CLI: the one on PATH, or one built once from its source (about 3 minutes)."""
     from slipway.sandbox.pulumi.cli import have_cli  # noqa: PLC0415
 
     out().print(str(have_cli(session_of(context).paths, say)), markup=False)

@@ -39,4 +39,5 @@ def _describe(namespace: str, location: tuple[int | str, ...], message: str, got
     if message == "Extra inputs are not permitted":
         return f"{namespace}:{key}: unknown key"
     text = message.removeprefix("Value error, ")
-    return f"{namespace}:{key}: {text[0].lower()}{text[1:]}, not {got!r}"
+    shown = "" if isinstance(got, (dict, list)) else f", not {got!r}"  # a whole block says nothing and fills the screen
+    return f"{namespace}:{key}: {text[0].lower()}{text[1:]}{shown}"

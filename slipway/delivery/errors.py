@@ -61,11 +61,11 @@ def _remedy(rollout: Rollout) -> str:
 
 
 class RefusedError(PolicyError):
-    """Gates refused; nothing was changed. `refusals` has all of them."""
+    """Gates refused; nothing was changed. The message names each gate, and `refusals` has all of them."""
 
     def __init__(self, refusals: tuple[Refusal, ...], *, where: str) -> None:
         super().__init__(
-            "; ".join(refusal.text for refusal in refusals),
+            "; ".join(f"{refusal.gate}: {refusal.text}" for refusal in refusals),
             where=where,
             remedy="; ".join(dict.fromkeys(refusal.remedy for refusal in refusals)),
         )

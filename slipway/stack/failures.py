@@ -52,10 +52,17 @@ _SIGNS = (
     ),
     _Sign(
         kind=UsageError,
-        texts=("incorrect passphrase", "passphrase must be set", "constructing secrets manager"),
+        texts=("incorrect passphrase", "passphrase must be set"),
         what="the stack's secrets cannot be read: {said}",
         where="Pulumi.{stack}.yaml",
         remedy="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase of the stack",
+    ),
+    _Sign(
+        kind=UsageError,
+        texts=("constructing secrets manager",),
+        what="the stack's secrets cannot be read: {said}",
+        where="Pulumi.{stack}.yaml",
+        remedy="check that these credentials may use the key that `secretsprovider` names, with `kms:Decrypt` for a KMS key",
     ),
     _Sign(
         kind=MachineError,
@@ -95,7 +102,9 @@ def failure(finished: Finished, log: EventLog, stack: str) -> SlipwayError:
     said = _said(text, log)
     if finished.interrupted or finished.code in INTERRUPTED_CODES:
         what = "interrupted; what was done is in the state"
-        return InterruptedOperationError(what, where=stack, remedy=f"run `slipway up {stack}` to go on")
+        return InterruptedOperationError(
+            what, where=stack, remedy="run the same command again: it goes on where it stopped"
+        )
     if log.refusals:
         return PolicyError("\n".join(log.refusals), where=stack)
     everything = "\n".join([text, *log.errors])

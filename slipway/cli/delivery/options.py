@@ -18,8 +18,8 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would ha
 ForceOption = Annotated[
     bool,
     typer.Option(
-        help="Override freeze windows, rejections, order, credentials that end early, the rollback window and the program check; "
-        "wants --because. Checks of schema, image and verification cannot be overridden."
+        help="Override gates; wants --because. These cannot be overridden: image, migrations, schema, pending-contract, backfill, verdict, "
+        "gone-back, and upstream but for a rollback where releases are built."
     ),
 ]
 BecauseOption = Annotated[str, typer.Option(help="Reason; kept in the ledger, with who gave it.")]

@@ -24,7 +24,7 @@ def machines_cli(paths: SandboxPaths) -> Path | None:
 
 
 def have_cli(paths: SandboxPaths, progress: Progress | None = None) -> Path:
-    """The CLI to use; built if the machine has none. From nothing this takes about 6 minutes on 2 cores."""
+    """The CLI to use; built if the machine has none. From nothing this takes about 3 minutes on 2 cores."""
     own = machines_cli(paths)
     if own is not None:
         return own

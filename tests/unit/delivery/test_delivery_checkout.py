@@ -13,7 +13,8 @@ from slipway.delivery.adapters.http_probe import synthetic_requests
 from slipway.delivery.adapters.machine import owner_is_dead, this_owner
 from slipway.delivery.model.series import period_seconds
 from slipway.delivery.model.target import RolloutSettings
-from slipway.delivery.wiring import read_project
+from slipway.delivery.wiring import read_demands, read_project
+from slipway.documents import find_stack_file, list_environments
 from slipway.errors import UsageError
 from slipway.scrubbing import scrub
 
@@ -50,6 +51,25 @@ def test_stack_file_is_read_with_the_defaults_of_the_project_file(tmp_path: Path
 def test_refuses_an_environment_without_a_stack_file_naming_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no environment 'qa'.*\n.*there are: dev"):
         read_project(project(tmp_path), "qa")
+
+
+def test_refuses_a_folder_without_stack_files_and_takes_no_folder_for_one(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.old.yaml").mkdir()
+    assert list_environments(tmp_path) == []
+    with pytest.raises(UsageError, match=r"no environment 'dev'\n.*no stack file is here; .*slipway -C FOLDER"):
+        find_stack_file(tmp_path, "dev")
+
+
+@pytest.mark.parametrize(("config", "kind"), [("3", "a number"), ("[a]", "a list"), ("on", "true or false")])
+def test_refuses_a_stack_file_of_another_shape_in_plain_words(config: str, kind: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"config: want keys with values, not {kind}$"):
+        read_project(project(tmp_path, f"config: {config}"), "dev")
+
+
+def test_a_fault_of_a_stack_file_keeps_the_names_and_values_in_it(tmp_path: Path) -> None:
+    stack = f"{STACK}  slipway:supplyChain: {{key: MyKey}}\n"
+    with pytest.raises(UsageError, match=r"not 'MyKey'$"):
+        read_demands(project(tmp_path, stack), "dev")
 
 
 def test_refuses_a_stack_file_without_the_service_s_name(tmp_path: Path) -> None:

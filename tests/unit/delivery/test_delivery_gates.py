@@ -141,7 +141,9 @@ def test_gates_are_asked_again_after_the_wait_and_before_the_up(turns: str) -> N
             delivery.rollback(rehearsal.context("staging"), because="complaints")
 
     ctx, ups = meanwhile(rehearsal, "prod", turn), prod.ups
-    with pytest.raises(delivery.RefusedError, match=r"is frozen until|was rejected in staging"):
+    with pytest.raises(
+        delivery.RefusedError, match=r"freeze: prod is frozen until|rejected: .* was rejected in staging"
+    ):
         delivery.promote(ctx, "staging", release_id=release.id)
     assert (prod.ups, live(rehearsal, "prod")) == (ups, "1.0.0")
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -16,6 +16,7 @@ from components.hosting import OFFERED
 from docs import generate_components, generate_costs, generate_sandbox
 from docs.generate_components import args_type, attributes
 from infra.settings import parse_settings
+from slipway.cli.delivery.options import ForceOption
 from slipway.sandbox.providers.services import registry
 
 ROOT = Path(__file__).parents[3]
@@ -69,3 +70,13 @@ def test_stack_file_of_the_readme_is_short_and_accepted() -> None:
     }
     assert len(raw) == len(config) - 1, "all but aws:region are ours"
     assert parse_settings(raw, environment="dev").service.name == "orders"
+
+
+def test_help_of_force_names_the_gates_that_the_table_says_it_does_not_open() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|.*\| (yes|no)[^|]* \|$", page, re.MULTILINE)
+    opened = {gate: answer == "yes" for gates, answer in rows for gate in re.findall(r"[a-z-]+", gates)}
+    (option,) = get_args(ForceOption)[1:]
+    named = {*re.findall(r"[a-z-]+", option.help)}
+    assert len(opened) > 15
+    assert {gate for gate in opened if gate in named} == {gate for gate, opens in opened.items() if not opens}

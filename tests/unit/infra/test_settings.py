@@ -12,6 +12,7 @@ from pulumi.runtime.settings import reset_options
 import infra.settings
 import slipway.delivery.model.target
 from infra.settings import SettingsError, StackSettings, load_settings, parse_settings
+from slipway.delivery.strategies.linear import plan_linear
 
 ROOT = Path(__file__).parents[3]
 
@@ -122,6 +123,7 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("network", {"cidr": "10.0.0.0/16", "zones": 1}, "slipway:network.zones"),
         ("rollout", {"steps": [10, 50]}, "slipway:rollout.steps"),
         ("rollout", {"steps": [50, 10, 100]}, "slipway:rollout.steps"),
+        ("rollout", {"strategy": "linear", "steps": [0]}, "slipway:rollout.steps"),
         ("rollout", {"metrics": {"latencies": {}}}, "slipway:rollout.metrics.latencies"),
         ("rollout", {"routes": [{}]}, "slipway:rollout.routes[0]: want a header or a cookie, and not both"),
         (
@@ -188,6 +190,23 @@ def test_every_setting_of_a_rollout_can_be_set_in_a_stack_file_with_the_default_
     assert handed_on == theirs
 
 
+def test_a_linear_rollout_is_given_by_its_increment_alone() -> None:
+    rollout = {"rollout": json.dumps({"strategy": "linear", "steps": [25]})}
+    exported = parse_settings(raw_settings("dev") | rollout, environment="dev").rollout.model_dump(by_alias=True)
+    handed_on = slipway.delivery.model.target.RolloutSettings.model_validate(exported)
+    assert [step.percent for step in plan_linear(handed_on)] == [25, 50, 75, 100]
+
+
+def test_a_fault_shows_the_value_that_is_wrong_and_no_whole_block() -> None:
+    raw = raw_settings("dev") | {
+        "network": json.dumps({"cidr": 7, "zones": 2}),
+        "rollout": json.dumps({"routes": [{"header": None}], "bakeSeconds": {"dev": 1}}),
+    }
+    said = faults(raw)
+    assert "slipway:network.cidr: input should be a valid string, not 7" in said
+    assert "not {" not in said
+
+
 def test_freeze_windows_reach_delivery_as_they_are_written() -> None:
     window = {"start": "2026-01-02T18:00:00", "end": "2026-01-05T06:00:00", "reason": "weekend"}
     window |= {"timeZone": "Europe/Berlin", "rrule": "FREQ=WEEKLY;BYDAY=FR", "exceptions": ["2026-12-25"]}
@@ -225,3 +244,4 @@ def test_refuses_a_webhook_address_in_plain_text() -> None:
     with pytest.raises(SettingsError, match=r"Pulumi\.dev\.yaml: slipway:webhookUrl is in plain text") as caught:
         load("https://hooks.example/T0/secret", [])
     assert "hooks.example" not in str(caught.value)
+    assert "pulumi config set -s dev --secret slipway:webhookUrl" in str(caught.value)

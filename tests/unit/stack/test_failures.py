@@ -74,7 +74,20 @@ def test_policy_refusal_wins_over_what_follows_from_it() -> None:
 
 def test_interruption_wins_over_the_error_that_it_causes() -> None:
     error = failure(Finished(code=1, stderr="error: update cancelled", interrupted=True), EventLog(), "dev")
-    assert error.exit_code == 130
+    assert (error.exit_code, error.remedy) == (130, "run the same command again: it goes on where it stopped")
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ('constructing secrets manager of type "passphrase": passphrase must be set', "PULUMI_CONFIG_PASSPHRASE"),
+        ('constructing secrets manager of type "cloud": AccessDeniedException', "kms:Decrypt"),
+    ],
+)
+def test_unreadable_secrets_are_told_by_what_encrypts_them(said: str, names: str) -> None:
+    error = failure(Finished(code=255, stderr=f"error: {said}"), EventLog(), "dev")
+    assert isinstance(error, UsageError)
+    assert names in error.remedy
 
 
 def test_push_that_lost_a_race_is_told_to_run_again() -> None:
