@@ -80,23 +80,17 @@ NETWORK: dict[str, Row] = {
         ("arn:aws:ec2:{region}:{account}:security-group/*",),
         {"Null": {"aws:ResourceTag/environment": "true", "aws:ResourceTag/aws:eks:cluster-name": "true"}},
     ),
-    # EKS makes the cluster's group, with tags of its own; the load balancer gets a rule in it, and nodes are in it.
+    # EKS makes the cluster's group, with tags of its own; the load balancer gets a rule in it.
     # Source: EKS user guide, "Amazon EKS security group requirements", 2026.
     "ClusterGroup": Row(
-        (
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:ModifySecurityGroupRules",
-            "ec2:RevokeSecurityGroupIngress",
-            "ec2:RunInstances",
-        ),
+        ("ec2:AuthorizeSecurityGroupIngress", "ec2:ModifySecurityGroupRules", "ec2:RevokeSecurityGroupIngress"),
         ("arn:aws:ec2:{region}:{account}:security-group/*",),
         {"StringLike": {"aws:ResourceTag/aws:eks:cluster-name": "*-{environment}"}},
     ),
-    # EKS tries, in the caller's name, whether a node group could start what the launch template says. Template, subnets and groups must
-    # be the environment's own (Own, ClusterGroup).
+    # EKS tries, in the caller's name, whether a node group could start what the launch template says.
     "Nodes": Row(
         ("ec2:RunInstances",),
-        ("arn:aws:ec2:{region}::image/*", *_kinds("instance", "network-interface", "volume")),
+        ("arn:aws:ec2:{region}::image/*", *_EC2),
         {"ArnLike": {"ec2:LaunchTemplate": "arn:aws:ec2:{region}:{account}:launch-template/*"}},
     ),
     "NodeTags": Row(("ec2:CreateTags",), _EC2, {"StringEquals": {"ec2:CreateAction": "RunInstances"}}),

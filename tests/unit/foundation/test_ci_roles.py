@@ -57,7 +57,6 @@ BOUNDARY = {"iam:PermissionsBoundary": "arn:aws:iam::222222222222:policy/slipway
 ADMINISTRATOR = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
 CLUSTER_GROUP = {"aws:ResourceTag/aws:eks:cluster-name": "orders-dev"}
 CLUSTER_GROUP_OF_PROD = {"aws:ResourceTag/aws:eks:cluster-name": "orders-prod"}
-FROM_TEMPLATE = {"ec2:LaunchTemplate": arn("ec2", "launch-template/lt-1")}
 SECRET = arn("secretsmanager", "secret:rds!db-1-abc")
 SECRET_OF = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-dev-postgresql")}
 SECRET_OF_PROD = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": arn("rds", "db:orders-prod-postgresql")}
@@ -115,9 +114,6 @@ CHANGES = [
     ("ec2:AuthorizeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP),
     ("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP),
     ("ec2:DeleteVpc", arn("ec2", "vpc/vpc-1"), DEV),
-    ("ec2:RunInstances", arn("ec2", "launch-template/lt-1"), DEV | FROM_TEMPLATE),
-    ("ec2:RunInstances", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP | FROM_TEMPLATE),
-    ("ec2:RunInstances", arn("ec2", "subnet/subnet-1"), DEV | FROM_TEMPLATE),
     ("eks:CreateNodegroup", arn("eks", "cluster/orders-dev"), {}),
     ("eks:DeleteAccessEntry", arn("eks", "access-entry/orders-dev/role/1/deploy/2"), {}),
     ("eks:CreatePodIdentityAssociation", arn("eks", "cluster/orders-dev"), {}),
@@ -195,11 +191,6 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
         ("ec2:CreateVpcEndpoint", arn("ec2", "route-table/rtb-1"), {**PROD, "aws:RequestTag/environment": "dev"}),
         ("ec2:CreateTags", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP_OF_PROD),
         ("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-2"), CLUSTER_GROUP_OF_PROD),
-        *(
-            ("ec2:RunInstances", arn("ec2", f"{kind}/1"), each | FROM_TEMPLATE)
-            for kind in ("launch-template", "security-group", "subnet")
-            for each in (PROD, CLUSTER_GROUP_OF_PROD, {})
-        ),
         ("acm:DeleteCertificate", arn("acm", "certificate/1"), PROD),
         ("acm:AddTagsToCertificate", arn("acm", "certificate/1"), {**PROD, **TAGGED_AS_DEV}),
         ("kms:Decrypt", arn("kms", "key/1"), PROD),
@@ -216,13 +207,6 @@ def test_deploy_reads_and_writes_what_environments_share(action: str, resource: 
 )  # fmt: skip
 def test_deploy_gains_no_rights_and_deletes_no_image(action: str, resource: str, context: dict[str, str]) -> None:
     assert not allows(rights("deploy"), action, resource, context)
-
-
-def test_deploy_starts_what_a_launch_template_says() -> None:
-    image = f"arn:aws:ec2:{REGION}::image/ami-1"
-    for resource in (image, *(arn("ec2", f"{kind}/*") for kind in ("instance", "network-interface", "volume"))):
-        assert allows(rights("deploy"), "ec2:RunInstances", resource, FROM_TEMPLATE), resource
-        assert not allows(rights("deploy"), "ec2:RunInstances", resource, {}), resource
 
 
 def test_deploy_empties_the_default_group_which_comes_without_tags() -> None:

@@ -41,7 +41,6 @@ EXPLAINED = {
     "guide compares it so: 'Encrypt log data using KMS', 2026.",
     r"RESOURCE_MISMATCH .*-up-data (Key|KeyAlias) .*": "A right on the key and one on the alias make an alias: two statements.",
     r"RESOURCE_MISMATCH .*-up-network Own .*ec2:RunInstances.*image.*": "The image is nobody's own: the statement Nodes has it.",
-    r"RESOURCE_MISMATCH .*-up-network Nodes .*": "Subnets and groups are the environment's own: Own and ClusterGroup have them.",
     r"RESOURCE_MISMATCH .*-up-network Make(Gateways|Parts|Rules) .*": "What is made has the request's tag, what it is made in is "
     "the environment's own: two statements.",
     r"RESOURCE_MISMATCH .*-up-network ClusterGroup .*security-group-rule.*": "The group is EKS's, the rule the environment's own: "
