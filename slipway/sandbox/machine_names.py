@@ -10,10 +10,11 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from moto.route53.models import RecordSet, route53_backends
+from moto.route53.models import RecordSet
 
 from slipway.errors import MachineError
 from slipway.sandbox.aws.lock import API_LOCK
+from slipway.sandbox.aws.zones import public_zones
 from slipway.sandbox.hosts_file import HostsFile
 from slipway.sandbox.names import Published, names_of_machine
 from slipway.sandbox.ports import LOAD_BALANCER_NETWORK
@@ -42,16 +43,10 @@ class MachineNames:
 
 
 def _public_records() -> Iterator[Published]:
-    """Of all accounts' public zones; a zone below another one has the last word about its names."""
-    zones = [
-        zone
-        for partitions in list(route53_backends.values())
-        for backend in list(partitions.values())
-        for zone in list(backend.zones.values())
-        if not zone.private_zone
-    ]
-    for zone in sorted(zones, key=lambda zone: str(zone.name).rstrip(".").count(".")):
-        for record in zone.rrsets:
+    """Of all accounts' public zones, of each the names that are its account's; a zone below another one has the last word about them."""
+    zones = public_zones()
+    for zone in sorted(zones, key=lambda zone: zone.name.count(".")):
+        for record in zone.published(zones):
             yield from _published(record)
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.acm.models import CertBundle
-from moto.route53.models import route53_backends
 
+from slipway.sandbox.aws.zones import plain, public_zones
 from slipway.sandbox.domain_tls import DomainAuthority
 
 PENDING = "PENDING_VALIDATION"
@@ -62,18 +62,13 @@ def check_certificate(self: CertBundle) -> None:
 
 def _wanted_records(bundle: CertBundle) -> set[tuple[str, str]]:
     options: list[dict[str, Any]] = bundle.describe()["Certificate"].get("DomainValidationOptions") or []
-    return {(_plain(each["ResourceRecord"]["Name"]), _plain(each["ResourceRecord"]["Value"])) for each in options}
+    return {(plain(each["ResourceRecord"]["Name"]), plain(each["ResourceRecord"]["Value"])) for each in options}
 
 
 def _published_records(bundle: CertBundle) -> Iterator[tuple[str, str]]:
-    """Name and value of every CNAME in the account's public zones. Certificates know their account by their ARN alone."""
-    _, partition, _, _, account = str(bundle.arn).split(":")[:5]
-    for zone in route53_backends[account][partition].zones.values():
-        if not zone.private_zone:
-            for record in zone.rrsets:
-                if record.type == "CNAME":
-                    yield from ((_plain(record.name), _plain(value)) for value in record.records or ())
-
-
-def _plain(name: str) -> str:
-    return name.rstrip(".").lower()
+    """Name and value of every CNAME that the account's public zones have a say in. Certificates know their account by their ARN alone."""
+    account, zones = str(bundle.arn).split(":")[4], public_zones()
+    for zone in zones:
+        for record in zone.published(zones) if zone.account == account else ():
+            if record.type == "CNAME":
+                yield from ((plain(record.name), plain(value)) for value in record.records or ())

@@ -26,6 +26,7 @@ from slipway.sandbox.aws.rds.master_secrets import replace_secret_text
 from slipway.sandbox.aws.rds.models import PostgresBackend
 from slipway.sandbox.aws.rds.rotation import install_rotation
 from slipway.sandbox.aws.service_access import ask_policies
+from slipway.sandbox.aws.zones import install_zones
 from slipway.sandbox.domain_tls import DomainAuthority
 
 _original_identity = STSBackend.get_caller_identity
@@ -45,6 +46,7 @@ def install_backends(authority: DomainAuthority) -> None:
     STSBackend.get_caller_identity = _caller_identity
     CertBundle.check = check_certificate
     sign_certificates(authority)
+    install_zones()
     SIGNING_ALIASES["eks-auth"] = "eks"  # moto has no EKS Auth; its one operation is among our routes of EKS
     install_sessions()
     install_iam_operations()

@@ -8,12 +8,18 @@ from moto.acm.models import CertBundle, acm_backends
 from moto.iam.models import iam_backends
 
 
-def load_certificate(arn: str) -> str:
-    """Certificate, key and chain as one PEM text, as HAProxy wants them; empty when there is no such certificate."""
+def load_certificate(arn: str, listener: str) -> str:
+    """Certificate, key and chain as one PEM text, as HAProxy wants them; empty when there is none for this listener (or load balancer).
+
+    It is of the listener's account, and ACM's are of its region.
+    """
     parts = arn.split(":")
     if len(parts) < 6:
         return ""
     partition, service, region, account = parts[1:5]
+    home = listener.split(":")[3:5]
+    if account != home[1] or (service == "acm" and region != home[0]):
+        return ""
     if service == "iam":
         found = iam_backends[account][partition].get_certificate_by_arn(arn)
         return _join(found.cert_body, found.private_key, found.cert_chain or "") if found else ""

@@ -142,7 +142,7 @@ def _read_listener(listener: FakeListener) -> Listener:
 
 def _read_certificates(listener: FakeListener) -> tuple[Certificate, ...]:
     arns = dict.fromkeys([listener.certificate or "", *listener.certificates])
-    pems = {arn: load_certificate(arn) for arn in arns}
+    pems = {arn: load_certificate(arn, listener.arn) for arn in arns}
     return tuple(Certificate(arn, pem) for arn, pem in pems.items() if pem)
 
 

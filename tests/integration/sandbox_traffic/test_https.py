@@ -10,10 +10,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto.acm.models import CertBundle
+from moto.acm.models import CertBundle, acm_backends
 
 from slipway.sandbox.aws.certificates import check_certificate, sign_certificates
 from slipway.sandbox.domain_tls import DomainAuthority
+from slipway.sandbox.traffic.certificates import load_certificate
 
 PORT = 18443
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -111,3 +112,33 @@ def test_refuses_an_https_listener_when_its_certificate_is_unknown_or_missing(la
         _create(lab, balancer, group, [{"CertificateArn": unknown}])
     with pytest.raises(ClientError, match="A certificate must be specified"):
         _create(lab, balancer, group, [])
+
+
+def test_listener_takes_issued_certificates_of_its_account_and_region_only(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AddListenerCertificates took any text, and another account's certificate was served with its key."""
+    monkeypatch.setattr(CertBundle, "generate_cert", CertBundle.generate_cert)  # put back at the end
+    monkeypatch.setattr(CertBundle, "check", check_certificate)
+    sign_certificates(DomainAuthority(lab.paths))
+    first, pending = (
+        boto3.client("acm", "us-east-1").request_certificate(DomainName=name)["CertificateArn"]
+        for name in ("shop.example", "tea.shop.example")
+    )
+    _validate(first)
+    abroad = boto3.client("acm", "eu-west-1").request_certificate(DomainName="eu.shop.example")["CertificateArn"]
+    theirs = acm_backends["222222222222"]["us-east-1"].request_certificate("their.example", "", [], [])
+    balancer = lab.load_balancer()
+    _create(lab, balancer, lab.target_group("blue"), [{"CertificateArn": first}])
+    listener = lab.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"][0]["ListenerArn"]
+    for arn, fault in (
+        (theirs, "CertificateNotFound"),
+        (abroad, "CertificateNotFound"),
+        ("anything", "CertificateNotFound"),
+        (pending, "is not issued yet"),
+    ):
+        for call in (lab.elbv2.add_listener_certificates, lab.elbv2.modify_listener):
+            with pytest.raises(ClientError, match=fault):
+                call(ListenerArn=listener, Certificates=[{"CertificateArn": arn}])
+    assert not load_certificate(theirs, listener)
+    assert load_certificate(first, listener)

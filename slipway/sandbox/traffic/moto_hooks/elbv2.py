@@ -61,6 +61,7 @@ def install(patches: Patches, traffic: LoadBalancing) -> None:
     patches.replace(ELBv2Backend, "create_load_balancer", _create_load_balancer, traffic=traffic)
     patches.replace(ELBv2Backend, "create_listener", _create_listener, traffic=traffic)
     patches.replace(ELBv2Backend, "modify_listener", _modify_listener, traffic=traffic)
+    patches.replace(ELBv2Backend, "add_listener_certificates", _add_listener_certificates)
     patches.replace(ELBv2Backend, "create_rule", _create_rule)
     patches.replace(ELBv2Backend, "modify_rule", _modify_rule)
     patches.replace(ELBv2Backend, "register_targets", _register_targets)
@@ -116,7 +117,7 @@ def _create_listener(
         _check_port(balancer, int(port), traffic, listener_arn="")
     _check_actions(kwargs.get("actions") or (args[2] if len(args) > 2 else []))
     if protocol == "HTTPS":
-        _check_certificate(kwargs.get("certificate") or (args[1] if len(args) > 1 else None))
+        _check_certificate(kwargs.get("certificate") or (args[1] if len(args) > 1 else None), load_balancer_arn)
     return original(self, load_balancer_arn, protocol, port, *args, **kwargs)
 
 
@@ -138,7 +139,17 @@ def _modify_listener(  # noqa: PLR0917 - moto's own signature
         _check_port(self.load_balancers[listener.load_balancer_arn], int(port), traffic, listener_arn=arn)
     _check_actions(actions or [])
     _check_groups(self, actions or [])
+    for each in certificates or []:
+        _check_certificate(each.get("CertificateArn"), arn)
     return original(self, arn, port, protocol, ssl_policy, certificates or [], actions or [])
+
+
+def _add_listener_certificates(
+    original: Method, self: ELBv2Backend, arn: str, certificates: list[dict[str, Any]]
+) -> list[str]:
+    for each in certificates:
+        _check_certificate(each.get("CertificateArn"), arn)
+    return original(self, arn, certificates)
 
 
 def _create_rule(  # noqa: PLR0917 - moto's own signature
@@ -267,11 +278,11 @@ def _check_protocol(protocol: str) -> None:
         raise invalid(f"Listener protocol '{protocol}' must be one of 'HTTPS, HTTP'")
 
 
-def _check_certificate(arn: str | None) -> None:
-    """moto takes any text for a certificate."""
+def _check_certificate(arn: str | None, listener: str) -> None:
+    """moto takes any text for a certificate. `listener`: its ARN, or its load balancer's."""
     if not arn:
         raise ELBClientError("ValidationError", "A certificate must be specified for HTTPS listeners")
-    if not load_certificate(arn):
+    if not load_certificate(arn, listener):
         raise ELBClientError("CertificateNotFound", f"Certificate '{arn}' not found")
     if not is_issued(arn):
         reason = (
