@@ -24,7 +24,7 @@ SECRET_KEYS = frozenset({"webhookUrl"})
 
 
 def parse_settings(raw: Mapping[str, str], *, environment: str) -> StackSettings:
-    """Settings from config texts by key (without the namespace); raises SettingsError naming every fault; combinations once each value is right."""
+    """Settings from config texts by key (without the namespace). SettingsError names every fault; combinations once values are right."""
     file = f"Pulumi.{environment}.yaml"
     document = decode_settings({key: text for key, text in raw.items() if key not in SECRET_KEYS}, StackSettings)
     faults: list[str] = []
