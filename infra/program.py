@@ -31,7 +31,8 @@ from components.blue_green_service import PASSWORD
 from infra.authorities import load_ca_bundle
 from infra.live_settings import tell_differences
 from infra.providers import build_aws_provider, build_docker_provider
-from infra.settings import StackSettings, load_settings
+from infra.settings import load_settings
+from infra.stack_file import StackSettings
 from infra.wanted import load_wanted
 from slipway.contract.colour_settings import ColourSettings
 

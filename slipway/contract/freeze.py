@@ -26,9 +26,11 @@ class FreezeWindow(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
     start: Annotated[datetime, PlainSerializer(datetime.isoformat)]
-    """ISO 8601: `2026-12-23T18:00:00+01:00`, or without an offset where `time_zone` is set."""
+    """ISO 8601: `2026-12-23T18:00:00+01:00`, or without an offset where `timeZone` is set."""
     end: Annotated[datetime, PlainSerializer(datetime.isoformat)]
+    """As `start`, and later."""
     reason: str = ""
+    """Told to those who are refused."""
     time_zone: str | None = None
     """IANA name (`Europe/Berlin`): start and end are what clocks there show, in summer and in winter."""
     rrule: str | None = None

@@ -13,7 +13,7 @@ import yaml
 
 from components import ColourRelease, PodSettings
 from components.hosting import OFFERED
-from docs import generate_components, generate_costs, generate_sandbox
+from docs import generate_components, generate_costs, generate_sandbox, generate_settings
 from docs.generate_components import args_type, attributes
 from infra.settings import parse_settings
 from slipway.cli.delivery.options import ForceOption
@@ -32,7 +32,9 @@ def test_links_to_files_lead_to_files(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "generator", [generate_components, generate_costs, generate_sandbox], ids=lambda module: module.__name__
+    "generator",
+    [generate_components, generate_costs, generate_sandbox, generate_settings],
+    ids=lambda module: module.__name__,
 )
 def test_generated_page_is_current(generator: Any) -> None:
     assert generator.PAGE.read_text() == generator.render(), f"run python -m {generator.__name__}"
@@ -43,6 +45,12 @@ def test_generated_page_is_current(generator: Any) -> None:
 )
 def test_every_argument_has_a_docstring(owner: type) -> None:
     assert [each.name for each in attributes(owner) if not each.doc] == []
+
+
+@pytest.mark.parametrize(("path", "model"), [*generate_settings.sections()], ids=str)
+def test_every_setting_has_a_docstring(path: str, model: Any) -> None:
+    docs = generate_settings.meanings(model)
+    assert [f"{path}.{name}" for name in model.model_fields if not docs.get(name)] == []
 
 
 def by_module(tokens: Iterable[str]) -> set[tuple[str, str]]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from components.zones import ZONES_WITHOUT_EKS as ZONES_OF_COMPONENTS
-from infra.settings import StackSettings
+from infra.stack_file import StackSettings
 from slipway.doctor import read_project
 from slipway.doctor.actions import RIGHTS
 from slipway.doctor.checks.names import NAMES

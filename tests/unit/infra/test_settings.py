@@ -9,9 +9,9 @@ import yaml
 from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
-import infra.settings
 import slipway.delivery.model.target
-from infra.settings import SettingsError, StackSettings, load_settings, parse_settings
+from infra.settings import SettingsError, load_settings, parse_settings
+from infra.stack_file import RolloutSettings, StackSettings
 from slipway.delivery.strategies.linear import plan_linear
 
 ROOT = Path(__file__).parents[3]
@@ -183,7 +183,7 @@ def test_settings_never_hold_the_webhook_address() -> None:
 
 
 def test_every_setting_of_a_rollout_can_be_set_in_a_stack_file_with_the_default_that_delivery_has() -> None:
-    ours, theirs = infra.settings.RolloutSettings(), slipway.delivery.model.target.RolloutSettings()
+    ours, theirs = RolloutSettings(), slipway.delivery.model.target.RolloutSettings()
     handed_on = slipway.delivery.model.target.RolloutSettings.model_validate(ours.model_dump(by_alias=True))
     of_where_it_runs = {"metric_period_seconds", "settle_seconds"}
     assert set(type(ours).model_fields) == set(type(theirs).model_fields) - of_where_it_runs
