@@ -1,6 +1,6 @@
 """ECR repositories over the real registry: what images there are is asked of the registry, never remembered alone.
 
-Repositories of all regions share one registry, so a name means the same images in every region.
+Repositories of all accounts and regions share one registry, in which a name means the same images: it is taken once.
 """
 
 # moto is not typed strictly, and offers no public way to some things.
@@ -41,9 +41,11 @@ class RegistryImage(Image):
 class RegistryBackend(ECRBackend):
     """moto's ECR with the registry behind it. Without a registry in the world it is moto's."""
 
-    def create_repository(self, *args: Any, **kwargs: Any) -> Repository:
+    def create_repository(self, repository_name: str, *args: Any, **kwargs: Any) -> Repository:
         """A repository whose URI leads to the registry; the first push makes it there."""
-        repository = super().create_repository(*args, **kwargs)
+        if world().registry is not None:
+            _refuse_name_of_others(repository_name, self)
+        repository = super().create_repository(repository_name, *args, **kwargs)
         if world().registry is not None:
             repository.uri = f"{REGISTRY_ADDRESS}/{repository.name}"
         return repository
@@ -205,6 +207,17 @@ def _is_immutable(repository: Repository, reference: str) -> bool:
         "IMMUTABLE_WITH_EXCLUSION": not excluded,
         "MUTABLE_WITH_EXCLUSION": excluded,
     }.get(mutability, False)
+
+
+def _refuse_name_of_others(name: str, backend: RegistryBackend) -> None:
+    """Whoever made a repository of the same name would read, move and delete what is in the registry for another one."""
+    others: list[tuple[str, str, Any]] = list(ecr_backends.iter_backends())
+    for account, region, other in others:
+        if other is not backend and name in other.repositories:
+            where = f"account {account}, {region}"
+            raise InvalidParameterException(
+                f"The sandbox has a repository named {name} in {where}; names are one for all accounts and regions here."
+            )
 
 
 def _retag(registry: RegistryClient, repository_name: str, image: Image, tags: list[str]) -> None:
