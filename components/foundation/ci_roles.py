@@ -62,7 +62,7 @@ def plan_trust(kind: str, environment: str, *, repository: str, account_id: str)
 def plan_pods_boundary(state_buckets: Sequence[str]) -> list[Statement]:
     """What pods may do at most: everything but to become somebody else, to change who may do what, or to take over what others run on.
 
-    It is one for the account: CI writes pods' policies, and so whoever has dev's role could read what prod's stacks and databases keep.
+    It is one for the account: CI writes pods' policies, and so whoever has dev's role could read what prod's stacks keep. Not the master passwords: a service's own Job reads its database's.
     """
     buckets = [f"arn:aws:s3:::{name}{part}" for name in sorted({*state_buckets}) for part in ("", "/*")]
     return [
@@ -73,7 +73,6 @@ def plan_pods_boundary(state_buckets: Sequence[str]) -> list[Statement]:
         deny("Delivery", ["dynamodb:*"], ["arn:aws:dynamodb:*:*:table/slipway-ledger"]),
         deny("State", ["s3:*"], buckets),
         deny("Keys", ["kms:*"], ["arn:aws:kms:*:*:key/*"], conditions=OF_ORGANISATION),
-        deny("MasterPasswords", ["secretsmanager:*"], ["arn:aws:secretsmanager:*:*:secret:rds!*"]),
         deny("Clusters", ["eks:Associate*", "eks:Create*", "eks:Delete*", "eks:Update*"], ["*"]),
         deny("Databases", ["rds:Create*", "rds:Delete*", "rds:Modify*", "rds:Restore*"], ["*"]),
     ]

@@ -233,7 +233,7 @@ def test_deploy_takes_no_key_of_the_organisation_over() -> None:
         ("kms:Decrypt", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/slipway-state"}, False),
         ("kms:Sign", arn("kms", "key/1"), {"kms:ResourceAliases": SIGNING_ALIAS}, False),
         ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:orders/payments-1aB2cD"), {}, True),
-        ("secretsmanager:GetSecretValue", SECRET, SECRET_OF_PROD, False),
+        ("secretsmanager:GetSecretValue", SECRET, SECRET_OF, True),
         ("rds-db:connect", arn("rds-db", "dbuser:db-1/orders"), {}, True),
         ("rds:ModifyDBInstance", arn("rds", "db:orders-prod-postgresql"), {}, False),
         ("eks:CreateAccessEntry", arn("eks", "cluster/orders-prod"), {}, False),
