@@ -38,7 +38,7 @@ TOLD = {"sns:Publish"}
 MEASURED = {"cloudwatch:GetMetricData"}
 IMAGE = {"ecr:DescribeImages"}
 READ = {"dynamodb:GetItem", "dynamodb:Query"}
-WORD = LEDGER - {"dynamodb:UpdateItem"}
+WORD = {"dynamodb:GetItem", "dynamodb:PutItem"}
 """What somebody says of a rollout that somebody else runs."""
 BACK = LEDGER | TRAFFIC | RULES | SHIFT | TOLD
 ROLLOUT = BACK | IMAGE
@@ -65,7 +65,7 @@ VERBS = {
     # The first one of its environment: it takes all traffic, and is measured against nothing.
     "promote": Verb(run=lambda ctx: delivery.promote(ctx, "dev"), rights=ROLLOUT, environment="staging"),
     "rollback": Verb(run=delivery.rollback, rights=BACK),
-    "pause": Verb(run=delivery.pause, rights=WORD - {"dynamodb:Query"}, state="baking"),
+    "pause": Verb(run=delivery.pause, rights=WORD, state="baking"),
     "continue": Verb(run=delivery.continue_, rights=WORD, state="paused"),
     # From its last bake on: the traffic is there already.
     "resume": Verb(run=delivery.resume, rights=LEDGER | TRAFFIC | RULES | TOLD | MEASURED | IMAGE, state="baking"),
@@ -79,7 +79,7 @@ VERBS = {
     ),
     "retire": Verb(run=lambda ctx: delivery.retire(ctx, force=True, because="seen"), rights=TAKEN),
     "contract": Verb(run=delivery.contract, rights=TAKEN, state="contracting"),
-    "backfill": Verb(run=delivery.backfill, rights=RECORDED | TOLD, state="filling"),
+    "backfill": Verb(run=delivery.backfill, rights=RECORDED - {"dynamodb:Query"} | TOLD, state="filling"),
     "forget": Verb(run=delivery.forget_destroyed, rights=RECORDED | {"dynamodb:DeleteItem"}, state="destroyed"),
     "explain": Verb(run=delivery.explain, rights=READ | IMAGE),
     "history": Verb(run=lambda ctx: delivery.history(ctx, 10), rights={"dynamodb:Query"}),
