@@ -62,7 +62,8 @@ def plan_trust(kind: str, environment: str, *, repository: str, account_id: str)
 def plan_pods_boundary(state_buckets: Sequence[str]) -> list[Statement]:
     """What pods may do at most: everything but to become somebody else, to change who may do what, or to take over what others run on.
 
-    It is one for the account: CI writes pods' policies, and so whoever has dev's role could read what prod's stacks keep. Not the master passwords: a service's own Job reads its database's.
+    It is one for the account: CI writes pods' policies, and so whoever has dev's role could read what prod's stacks keep.
+    Master passwords stay open: a service's own Job reads its database's.
     """
     buckets = [f"arn:aws:s3:::{name}{part}" for name in sorted({*state_buckets}) for part in ("", "/*")]
     return [
