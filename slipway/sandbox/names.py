@@ -29,7 +29,17 @@ class Published:
     @classmethod
     def of(cls, name: str, values: Iterable[str]) -> Published:
         """As DNS compares names: in lower case, without the dot at the end."""
-        return cls(name=_plain(name), values=[_plain(value) for value in values])
+        return cls(name=plain(name), values=[plain(value) for value in values])
+
+
+def plain(name: str) -> str:
+    """As DNS compares names: in lower case, without the dot at the end."""
+    return name.rstrip(".").lower()
+
+
+def covers(domain: str, name: str) -> bool:
+    """Whether a name is that of the domain, or below it."""
+    return name == domain or name.endswith(f".{domain}")
 
 
 def names_of_machine(records: Iterable[Published], network: str) -> dict[str, str]:
@@ -43,9 +53,7 @@ def names_of_machine(records: Iterable[Published], network: str) -> dict[str, st
 
 
 def _may_be_found(name: str) -> bool:
-    return HOST_NAME.fullmatch(name) is not None and any(
-        name == domain or name.endswith(f".{domain}") for domain in RESERVED
-    )
+    return HOST_NAME.fullmatch(name) is not None and any(covers(domain, name) for domain in RESERVED)
 
 
 def _address(name: str, published: Mapping[str, Published], network: str) -> str:
@@ -68,7 +76,3 @@ def _is_address(value: str) -> bool:
     except AddressValueError:
         return False
     return True
-
-
-def _plain(name: str) -> str:
-    return name.rstrip(".").lower()

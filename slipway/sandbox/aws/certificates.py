@@ -14,8 +14,9 @@ from typing import Any
 
 from moto.acm.models import CertBundle
 
-from slipway.sandbox.aws.zones import plain, public_zones
+from slipway.sandbox.aws.zones import public_zones
 from slipway.sandbox.domain_tls import DomainAuthority
+from slipway.sandbox.names import plain
 
 PENDING = "PENDING_VALIDATION"
 ISSUED = "ISSUED"

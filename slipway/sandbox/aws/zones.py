@@ -17,6 +17,7 @@ from moto.route53.exceptions import DnsNameInvalidForZone
 from moto.route53.models import FakeZone, RecordSet, Route53Backend, route53_backends
 
 from slipway.sandbox.aws_accounts import OWN_ACCOUNT
+from slipway.sandbox.names import covers, plain
 
 ORDER = "slipway_order"
 """Attribute of a zone: its number in the order of creation; earlier versions of the sandbox wrote none."""
@@ -58,16 +59,6 @@ def owner_of(name: str, zones: Iterable[PublicZone]) -> str:
             return first.account
         covering = [zone for zone in others if covers(delegated, zone.name)]
     return ""
-
-
-def covers(zone: str, name: str) -> bool:
-    """Whether a name is that of the zone, or below it."""
-    return name == zone or name.endswith(f".{zone}")
-
-
-def plain(name: str) -> str:
-    """In lower case, without the dot at the end."""
-    return name.rstrip(".").lower()
 
 
 def public_zones() -> list[PublicZone]:
