@@ -211,7 +211,7 @@ def rollback(
         planned = plan_quickly(ctx, to, pace)
         pass_gates(ctx, planned[1].refusals, override)
     purpose = f"slipway rollback {ctx.place.environment}"
-    with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(ctx)) as keeper:
+    with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(current)) as keeper:
         left = leave(ctx, keeper, to, because) or turned_meanwhile(ctx, before)
         answer = answered(ctx, left, to) or gone_back(ctx, leaving, to)
         if answer:
@@ -272,7 +272,7 @@ def abort(ctx: Context, *, because: str = "") -> Outcome:
     turned = ask_back(ctx, because) or ended_meanwhile(ctx, asked)
     if turned is None:
         purpose = f"slipway abort {ctx.place.environment}"
-        with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(ctx)) as keeper:
+        with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(asked)) as keeper:
             turned = finish_other(ctx, keeper, asked) or leave(ctx, keeper, None, because, turning=True)
             turned = turned or ctx.ledger.rollout(ctx.place)
     if turned and turned.phase is Phase.ROLLED_BACK:

@@ -57,10 +57,9 @@ def ask_back(ctx: Context, because: str) -> Rollout | None:
         ctx.clock.sleep(URGENT_POLL_SECONDS)
 
 
-def grace_seconds(ctx: Context) -> float:
-    """How long whoever is at work is let be: not at all where it runs a release that it was asked to turn back (see `ask_back`)."""
-    rollout = ctx.ledger.rollout(ctx.place)
-    asked = rollout is not None and ctx.ledger.abort_request(ctx.place, rollout.id) is not None
+def grace_seconds(rollout: Rollout | None) -> float:
+    """How long whoever is at work on it is let be: not at all where it is a release, whose owner was asked before (see `ask_back`)."""
+    asked = rollout is not None and rollout.kind is Kind.RELEASE and not rollout.phase.ended
     return 0.0 if asked else GRACE_SECONDS
 
 
