@@ -37,6 +37,8 @@ STEPS: dict[str, list[int]] = {"canary": [50, 100], "linear": [50], "blue-green"
 PHASES = [phase for phase in ROUTES[Kind.RELEASE] if phase is not Phase.COMPLETED]
 BAKE = ("--bake", "4", "--window", "4", "--minimum-requests", "1")
 LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 240
+CONFIRM_SECONDS = 0.1
+"""Between two looks at the weights: four calls each, which must not keep the sandbox from the command that is measured."""
 BROKEN = 'raise SystemExit("the program fails on purpose")\n'
 
 
@@ -137,7 +139,7 @@ class WaysBack:
             arrived = weights is not None and weights.of(live) == 100 and wanted.weights == weights and self._is_back()
             if arrived:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CONFIRM_SECONDS)
         self.seconds[case] = time.monotonic() - began
         said, _ = back.communicate(timeout=PATIENCE_SECONDS)
         self.said[case] = said

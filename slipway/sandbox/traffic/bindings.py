@@ -41,6 +41,10 @@ log = get_logger(__name__)
 class TargetRegistry(Protocol):
     """Where targets are registered."""
 
+    def refusal(self, cluster: str, arn: str) -> str:
+        """Why the cluster may not register targets in this target group; empty when it may, or when there is no such group."""
+        ...
+
     def change_targets(self, arn: str, add: Sequence[Target], remove: Sequence[Target]) -> bool:
         """Register and deregister, effective on return; False when there is no such target group."""
         ...
@@ -180,6 +184,9 @@ class BindingController(ClusterFollower):
         owned = self._owned.get(arn, frozenset())
         registered = self._registry.registered(arn)
         add, remove = targets - registered, (owned & registered) - targets
+        if add and (refusal := self._registry.refusal(self._cluster, arn)):
+            self.complain(arn, refusal)
+            return
         if add:
             # Written first: a crash in between must not leave a target that nobody owns.
             self._own(arn, owned | targets)

@@ -1,16 +1,19 @@
-"""Registers targets in moto's target groups, as RegisterTargets and DeregisterTargets do."""
+"""Registers targets in moto's target groups, as RegisterTargets and DeregisterTargets do for a cluster's own identity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 
+from slipway.sandbox.aws.eks.models import RealCluster, find_cluster
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.world import world
 from slipway.sandbox.traffic.health import TargetHealth
 from slipway.sandbox.traffic.model import Target
+
+CLUSTER_TAG = "eks:eks-cluster-name"
 
 
 class MotoRegistry:
@@ -35,6 +38,27 @@ class MotoRegistry:
             group = _find(arn)
             known: list[Any] = list(group.targets.values()) if group else []
             return frozenset(Target(target["Id"], int(target["Port"])) for target in known)
+
+    def refusal(self, cluster: str, arn: str) -> str:
+        """Why the identity of the cluster's controller may not register targets there; empty when it may.
+
+        The target group must be of the cluster's account; in Auto Mode it must bear the cluster's name as a tag, too.
+        Source: AmazonEKSLoadBalancingPolicy, version 2; the AWS Load Balancer Controller's own policy asks for no tag.
+        """
+        with API_LOCK:
+            group, owner = _find(arn), find_cluster(cluster)
+            if group is None or owner is None:
+                return ""
+            backend, found = owner
+            account = arn.split(":")[4]
+            if account != backend.account_id:
+                return f"the target group is of account {account}, and the cluster {cluster} of {backend.account_id}"
+            if not cast(RealCluster, found).in_auto_mode:
+                return ""
+            tags: dict[str, dict[str, str]] = elbv2_backends[account][arn.split(":")[3]].describe_tags([arn])
+            if tags[arn].get(CLUSTER_TAG) == cluster:
+                return ""
+            return f"in Auto Mode a cluster registers only in target groups with the tag {CLUSTER_TAG}: {cluster}"
 
     def change_targets(self, arn: str, add: Sequence[Target], remove: Sequence[Target]) -> bool:
         """Register first, so that a replacement never leaves the group empty. False when there is no such target group."""

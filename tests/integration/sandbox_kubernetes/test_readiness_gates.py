@@ -47,6 +47,8 @@ class Registry:
         for target in remove:
             self.targets.pop(target, None)
         return True
+    def refusal(self, cluster, arn):
+        return ""
     def health(self, arn, targets):
         return {target: self.targets[target] for target in targets if target in self.targets}
 

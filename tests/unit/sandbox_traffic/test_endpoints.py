@@ -105,6 +105,7 @@ current-context: c
 class _Registry:
     def __init__(self, *targets: Target) -> None:
         self.targets = set(targets)
+        self.refused: set[str] = set()
 
     def registered(self, arn: str) -> frozenset[Target]:
         del arn
@@ -118,6 +119,9 @@ class _Registry:
     def health(self, arn: str, targets: Any) -> dict[Target, Any]:
         del arn, targets
         return {}
+
+    def refusal(self, cluster: str, arn: str) -> str:
+        return f"{cluster} may not" if arn in self.refused else ""
 
 
 def test_restarted_controller_removes_only_what_it_registered(tmp_path: Path) -> None:
@@ -139,6 +143,24 @@ def test_restarted_controller_removes_only_what_it_registered(tmp_path: Path) ->
     second.withdraw()
     assert registry.targets == {foreign}
     assert not record.exists()
+
+
+def test_controller_registers_nothing_where_its_identity_may_not(tmp_path: Path) -> None:
+    from slipway.sandbox.traffic.bindings import BindingController  # noqa: PLC0415 - slow to import
+    from slipway.sandbox.traffic.endpoints import Wanted  # noqa: PLC0415
+
+    foreign, ours = Target("10.0.0.1", 80), Target("10.90.0.5", 80)
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    registry, record = _Registry(foreign), tmp_path / "bindings" / "c.json"
+    registry.refused.add(ARN)
+    controller: Any = BindingController("c", tmp_path / "kubeconfig", registry, record, {"elbv2.k8s.aws"})
+
+    controller._converge([Wanted(binding="b", target_group_arn=ARN, targets=frozenset({ours}))])
+    assert registry.targets == {foreign}
+    assert not record.exists()  # what it does not own it must not take away later
+    registry.refused.clear()
+    controller._converge([Wanted(binding="b", target_group_arn=ARN, targets=frozenset({ours}))])
+    assert registry.targets == {foreign, ours}
 
 
 def test_bindings_of_auto_mode_have_what_aws_takes_there() -> None:
