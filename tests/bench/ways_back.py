@@ -1,8 +1,8 @@
 """`slipway rollback` from every phase of every strategy, on the sandbox: seconds from the command to the load balancer's old weights.
 
 The release's process is alive or was killed with -9; the stack works, or its program fails. Runs after `make demo`, in an environment
-of its own, which it removes at the end: `python -m tests.bench.ways_back [--strategy canary]`. Exit code 1 where a way back took longer
-than wanted, or ended elsewhere.
+of its own, which it removes at the end: `python -m tests.bench.ways_back [--strategy canary] [--phase settling]`. A case takes a
+minute. Exit code 1 where a way back took longer than wanted, or ended elsewhere.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Case:
     stack: str
 
 
-def cases(strategies: Sequence[str]) -> Iterator[Case]:
+def cases(strategies: Sequence[str], phases: Sequence[Phase]) -> Iterator[Case]:
     """A failing stack is tried with the first strategy alone: what follows from it does not depend on the strategy."""
     for strategy in strategies:
         stacks = ("works", "fails") if strategy == "canary" else ("works",)
-        for phase, owner, stack in product(PHASES, ("alive", "dead"), stacks):
+        for phase, owner, stack in product(phases, ("alive", "dead"), stacks):
             yield Case(strategy, phase, owner, stack)
 
 
@@ -181,7 +181,11 @@ def main(arguments: Sequence[str]) -> None:
     """Try all, and say what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.ways_back", description=__doc__)
     parser.add_argument("--strategy", choices=STEPS, action="append", help="only this one; may be given again")
-    strategies: list[str] = parser.parse_args(arguments).strategy or [*STEPS]
+    parser.add_argument(
+        "--phase", choices=PHASES, type=Phase, action="append", help="only this one; may be given again"
+    )
+    asked = parser.parse_args(arguments)
+    strategies: list[str] = asked.strategy or [*STEPS]
     console, paths = Console(soft_wrap=True, width=140), SandboxPaths.from_environment()
     os.environ |= sandbox_environment(paths)
     environment = BenchEnvironment(paths, NAME, "10.63.0.0/16")
@@ -189,7 +193,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         console.print("making the environment")
         environment.make()
-        for number, case in enumerate(cases(strategies)):
+        for number, case in enumerate(cases(strategies, asked.phase or PHASES)):
             if case.strategy != strategy:
                 strategy = case.strategy
                 ways.configure(strategy)
