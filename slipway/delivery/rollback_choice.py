@@ -115,7 +115,7 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     """Whether the warm colour's pods are of its release. After a rollout that was turned back there it is the owed `up` that sees to it."""
     last, warm = ctx.ledger.rollout(ctx.place), wanted.colour(wanted.idle)
     owed = next((item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP), None)
-    if last is None or owed is None:
+    if last is None or owed is None or _just_left(last, wanted):
         return True
     replaced = bool(last.reason) and last.colour is wanted.idle and Phase.DEPLOYING in last.path
     if replaced and warm and last.candidate and last.candidate.release == warm.release:
@@ -127,6 +127,17 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     except SlipwayError:
         return not replaced
     return pods is not None and warm is not None and pods.release == warm.release
+
+
+def _just_left(last: Rollout, wanted: Wanted) -> bool:
+    """Whether the warm colour had the traffic until the last rollout: its pods served, and every `up` since has left them as they were."""
+    left = last.original.live
+    return (
+        last.phase is Phase.COMPLETED
+        and left is not None
+        and left is wanted.idle
+        and last.original.colour(left) == wanted.colour(left)
+    )
 
 
 def _were_live(history: Sequence[Rollout]) -> Iterator[ColourRelease]:

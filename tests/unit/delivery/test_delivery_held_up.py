@@ -13,6 +13,7 @@ from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.errors import ListenerGoneError
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.target import Target
 from slipway.delivery.ports import World
@@ -58,9 +59,8 @@ def test_rollback_to_the_warm_colour_does_not_wait_for_the_state_backend() -> No
     assert seconds_back(rehearsal, hanging_backend(rehearsal), delivery.rollback) <= 3
 
 
-def test_rollback_to_the_warm_colour_does_not_wait_for_the_cluster() -> None:
-    """Its API hung, each call for 20 s, and the traffic waited to be told of pods that the load balancer calls healthy."""
-    rehearsal = company("1.0.0", "2.0.0")
+def hanging_cluster(rehearsal: Rehearsal) -> delivery.Context:
+    """A context whose cluster takes 20 s for each look at its pods, and says nothing."""
     ctx = rehearsal.context("dev")
 
     def hang(_colour: Colour) -> Any:
@@ -68,11 +68,35 @@ def test_rollback_to_the_warm_colour_does_not_wait_for_the_cluster() -> None:
         raise OperationError("the cluster's API does not answer")
 
     def connect(target: Target) -> World:
-        world = rehearsal.context("dev").connect(target)
+        world = ctx.connect(target)
         world.cluster.pods = hang  # type: ignore[method-assign]
         return world
 
-    assert seconds_back(rehearsal, replace(ctx, connect=connect), delivery.rollback) <= 3
+    return replace(ctx, connect=connect)
+
+
+def test_rollback_to_the_warm_colour_does_not_wait_for_the_cluster() -> None:
+    """Its API hung, each call for 20 s, and the traffic waited to be told of pods that the load balancer calls healthy."""
+    rehearsal = company("1.0.0", "2.0.0")
+    assert seconds_back(rehearsal, hanging_cluster(rehearsal), delivery.rollback) <= 3
+
+
+def test_rollback_does_not_ask_the_cluster_for_pods_that_had_the_traffic_until_now() -> None:
+    """The `up` that each release owes at its end had not been paid: the program fails, or the process was killed."""
+    rehearsal = company("1.0.0")
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("2.0.0")
+    left_in(rehearsal, Phase.SETTLING)
+    dev.up_fault = "the program fails"
+    assert seconds_back(rehearsal, hanging_cluster(rehearsal), delivery.rollback) <= 3
+    assert [item.debt for item in rehearsal.ledger.owed(dev.place)] == [Debt.UP]
+
+    began, seen = rehearsal.clock.now(), watch_weights(dev)
+    forward = rehearsal.ledger.release(
+        "orders", next(r.id for r in rehearsal.ledger.releases("orders") if r.version == "2.0.0")
+    )
+    delivery.rollback(hanging_cluster(rehearsal), forward.id, force=True, because="it was the right one")
+    assert seconds_until(seen, began, NEW) <= 3
 
 
 @pytest.mark.parametrize("verb", [delivery.rollback, delivery.abort, delivery.abandon])
