@@ -187,7 +187,7 @@ class History:
         last = next((past for past in ended if past.candidate and past.candidate.release == warm.release), None)
         if last and last.reason and last.kind in WAYS_BACK:
             return False
-        here = self.rehearsal.ledger.fitness("orders", digest_of(warm.image)).get(dev.place.environment)
+        here = self.rehearsal.ledger.fitness(dev.place, digest_of(warm.image))
         return warm in [release for release, _ in dev.running.values()] and not (here and here.rejects(warm.release))
 
     def way_back(self, verb: str) -> None:

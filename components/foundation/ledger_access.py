@@ -5,8 +5,8 @@ from .policy_document import Conditions
 LEDGER_READ = ("dynamodb:GetItem", "dynamodb:Query")
 LEDGER_WRITE = ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 LEDGER_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
-SHARED_PARTITIONS = ("releases#*", "fitness#*", "targets")
-"""What no environment owns: releases, what each environment found out about them, and where services are delivered to."""
+SHARED_PARTITIONS = ("releases#*", "targets")
+"""What no environment owns: releases, and where services are delivered to. What an environment found out about a release is its own."""
 
 
 def _partitions(*keys: str) -> Conditions:

@@ -248,7 +248,7 @@ def _rehearse(scene: _Scene) -> VerbAnswer:
     if scene.rollout:
         return VerbAnswer(command=command, possible=False, text=_first(scene.rollout))
     plan, live = plan_rehearsal(scene.ctx, scene.target, scene.target.rollout), _live(scene)
-    before = scene.ctx.ledger.fitness(live.service, live.digest).get(scene.environment)
+    before = scene.ctx.ledger.fitness(scene.ctx.place, live.digest)
     last = before.rehearsed if before else None
     version = plan.release.version if plan.release else "nothing"
     text = f"goes back to {version} and forward again; " + (

@@ -275,17 +275,18 @@ def _fitness_before(ctx: Context, chosen: Release, source: str | None) -> Mappin
 
     Where an upstream environment is gone, what stood before it is not known: then all but what is downstream from here counts.
     """
-    here = ctx.place.environment
-    fitness = {**ctx.ledger.fitness(ctx.place.service, chosen.digest)}
+    here, fitness = ctx.place.environment, dict[str, Fitness]()
     sources = {**sources_of(ctx.ledger.targets(), ctx.place.service), here: source}
     chain = upstream_chain(sources, here)
     seen = {here, *chain}
     if chain and chain[-1] not in sources:
-        seen |= {name for name in {*sources, *fitness} if here not in upstream_chain(sources, name)}
+        seen |= {name for name in sources if here not in upstream_chain(sources, name)}
     for name in seen:
         place = Place(environment=name, service=ctx.place.service)
+        if found := ctx.ledger.fitness(place, chosen.digest):
+            fitness[name] = found
         for digest, note in unwritten_rejections(ctx.ledger, place, under_way=name != here):
             if digest == chosen.digest:
                 known = fitness.get(name, Fitness(environment=name, digest=digest))
                 fitness[name] = replace(known, rejected=note)
-    return {name: each for name, each in fitness.items() if name in seen}
+    return fitness

@@ -117,8 +117,8 @@ class Ledger(Protocol):
         """All releases of a service, newest first."""
         ...
 
-    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
-        """What every environment found out about a digest, by environment."""
+    def fitness(self, place: Place, digest: str) -> Fitness | None:
+        """What was found out about a digest here; None: nothing."""
         ...
 
     def rejections(self, place: Place) -> Sequence[Fitness]:

@@ -54,5 +54,5 @@ def _rejection(ledger: Ledger, place: Place, owed: Owed) -> tuple[str, FitnessNo
 
 def _rejected(ledger: Ledger, place: Place, digest: str) -> FitnessNote | None:
     """The rejection that is in the digest's record."""
-    found = ledger.fitness(place.service, digest).get(place.environment)
+    found = ledger.fitness(place, digest)
     return found.rejected if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -78,12 +78,13 @@ def read_status(
             each.service,
         ),
     )
-    return tuple(_place_status(ledger, target, balancer_of, cluster_of) for target in ordered)
+    return tuple(_place_status(ledger, target, sources[target.service], balancer_of, cluster_of) for target in ordered)
 
 
 def _place_status(
     ledger: Ledger,
     target: Target,
+    environments: Collection[str],
     balancer_of: Callable[[Target], LoadBalancer] | None,
     cluster_of: Callable[[Target], Cluster] | None,
 ) -> PlaceStatus:
@@ -95,7 +96,11 @@ def _place_status(
     replaced = rollout.colour if rollout and Phase.DEPLOYING in rollout.path else None
     lease = ledger.lease(place)
     live = _live_release(ledger, place, wanted)
-    fitness: Mapping[str, Fitness] = ledger.fitness(live.service, live.digest) if live else {}
+    fitness: Mapping[str, Fitness] = {
+        name: found
+        for name in environments
+        if live and (found := ledger.fitness(Place(environment=name, service=live.service), live.digest))
+    }
     state, health, problem = _ask(target, balancer_of)
     return PlaceStatus(
         environment=target.environment,

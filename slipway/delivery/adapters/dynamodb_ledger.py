@@ -205,17 +205,16 @@ class DynamoLedger:
         found = [_read(_adapter(Release).validate_json, item) for item in self._table.query(_releases(service))]
         return sorted(found, key=lambda item: item.created_at, reverse=True)
 
-    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
+    def fitness(self, place: Place, digest: str) -> Fitness | None:
         """See `Ledger.fitness`."""
-        found = [_fitness(item) for item in self._table.query(f"fitness#{service}", f"{digest}#")]
-        return {each.environment: each for each in found}
+        item = self._table.get(_findings(place), digest)
+        return _fitness(place, item) if item else None
 
     def rejections(self, place: Place) -> Sequence[Fitness]:
         """See `Ledger.rejections`."""
-        items = self._table.query(f"fitness#{place.service}", having="rejected")
-        found = [(each.rejected.at, each) for each in map(_fitness, items) if each.rejected]
-        newest = sorted(found, key=lambda item: item[0], reverse=True)
-        return [each for _, each in newest if each.environment == place.environment]
+        noted = [_fitness(place, item) for item in self._table.query(_findings(place), having="rejected")]
+        found = [(each.rejected.at, each) for each in noted if each.rejected]
+        return [each for _, each in sorted(found, key=lambda item: item[0], reverse=True)]
 
     def mark_verified(self, place: Place, digest: str, note: FitnessNote, still: FitnessNote | None = None) -> None:
         """See `Ledger.mark_verified`."""
@@ -247,8 +246,7 @@ class DynamoLedger:
         values = {"note": _adapter(type(note)).dump_json(note).decode()}
         if still:
             values["still"] = _adapter(FitnessNote).dump_json(still).decode()
-        pk, sk = f"fitness#{place.service}", f"{digest}#{place.environment}"
-        return self._table.update(pk, sk, expression, condition=condition, values=values) is not None
+        return self._table.update(_findings(place), digest, expression, condition=condition, values=values) is not None
 
     def history(self, place: Place, limit: int) -> Sequence[Rollout]:
         """See `Ledger.history`."""
@@ -308,15 +306,14 @@ class DynamoLedger:
         return [_read(Target.model_validate_json, item) for item in self._table.query("targets")]
 
 
-def _fitness(item: Item) -> Fitness:
-    digest, _, environment = item.sk.partition("#")
+def _fitness(place: Place, item: Item) -> Fitness:
     kinds = {"verified": FitnessNote, "rejected": FitnessNote, "lifted": FitnessNote, "rehearsed": Rehearsed}
     notes = {
         name: _read(_adapter(kind).validate_json, replace(item, document=item.attributes[name].get("S", "")))
         for name, kind in kinds.items()
         if name in item.attributes
     }
-    return Fitness(environment=environment, digest=digest, **notes)
+    return Fitness(environment=place.environment, digest=item.sk, **notes)
 
 
 def _past(rollout: Rollout) -> str:
@@ -325,6 +322,11 @@ def _past(rollout: Rollout) -> str:
 
 def _pk(place: Place) -> str:
     return f"{place.environment}#{place.service}"
+
+
+def _findings(place: Place) -> str:
+    """Of the environment alone: who may release to another one must not say that an image was verified here."""
+    return f"{_pk(place)}#fitness"
 
 
 def _releases(service: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -171,13 +171,9 @@ class MemoryLedger:
         found = [item for (owner, _), item in self._releases.items() if owner == service]
         return sorted(found, key=lambda item: item.created_at, reverse=True)
 
-    def fitness(self, service: str, digest: str) -> Mapping[str, Fitness]:
+    def fitness(self, place: Place, digest: str) -> Fitness | None:
         """See `Ledger.fitness`."""
-        return {
-            place.environment: each
-            for (place, known), each in self._fitness.items()
-            if (place.service, known) == (service, digest)
-        }
+        return self._fitness.get((place, digest))
 
     def rejections(self, place: Place) -> Sequence[Fitness]:
         """See `Ledger.rejections`."""

@@ -15,7 +15,7 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.table import Table
 from slipway.delivery.errors import LeaseLostError
 from slipway.delivery.model.colour import Colour, Weights
-from slipway.delivery.model.fitness import FitnessNote, Rehearsed
+from slipway.delivery.model.fitness import Fitness, FitnessNote, Rehearsed
 from slipway.delivery.model.lease import Owner
 from slipway.delivery.model.owed import Debt, Owed
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
@@ -187,20 +187,28 @@ def note(release: str, because: str = "", *, days: int = 0) -> FitnessNote:
     return FitnessNote(release=release, because=because, by="ada", at=NOW + timedelta(days=days))
 
 
+def known(ledger: Ledger, digest: str = "sha256:1", place: Place = PLACE) -> Fitness:
+    record = ledger.fitness(place, digest)
+    assert record
+    return record
+
+
 def test_fitness_is_one_record_for_each_digest_and_environment(ledger: Ledger) -> None:
     staging = Place(environment="staging", service="orders")
     ledger.mark_verified(PLACE, "sha256:1", note("r-1"))
     ledger.mark_rejected(PLACE, "sha256:1", note("r-2", "errors", days=1))
     ledger.mark_verified(staging, "sha256:1", note("r-1", days=2))
     ledger.mark_rejected(PLACE, "sha256:2", note("r-3", "slow", days=3))
-    found = ledger.fitness("orders", "sha256:1")
-    assert {name: (each.verified, each.rejected) for name, each in found.items()} == {
-        "dev": (note("r-1"), note("r-2", "errors", days=1)),
-        "staging": (note("r-1", days=2), None),
-    }
+    assert known(ledger) == Fitness(
+        environment="dev", digest="sha256:1", verified=note("r-1"), rejected=note("r-2", "errors", days=1)
+    )
+    assert known(ledger, place=staging) == Fitness(
+        environment="staging", digest="sha256:1", verified=note("r-1", days=2)
+    )
     assert [each.digest for each in ledger.rejections(PLACE)] == ["sha256:2", "sha256:1"]
     assert list(ledger.rejections(staging)) == []
-    assert ledger.fitness("billing", "sha256:1") == {}
+    assert ledger.fitness(Place(environment="dev", service="billing"), "sha256:1") is None
+    assert ledger.fitness(staging, "sha256:2") is None
 
 
 def test_rehearsal_is_kept_with_the_other_notes_and_the_last_one_counts(ledger: Ledger) -> None:
@@ -208,7 +216,7 @@ def test_rehearsal_is_kept_with_the_other_notes_and_the_last_one_counts(ledger: 
     ledger.mark_verified(PLACE, "sha256:1", note("r-2"))
     ledger.mark_rehearsed(PLACE, "sha256:1", first)
     ledger.mark_rehearsed(PLACE, "sha256:1", replace(first, back_seconds=2.5))
-    record = ledger.fitness("orders", "sha256:1")["dev"]
+    record = known(ledger)
     assert (record.verified, record.rehearsed) == (note("r-2"), replace(first, back_seconds=2.5))
 
 
@@ -218,7 +226,7 @@ def test_rejection_ends_when_it_is_lifted_or_the_digest_verified(ledger: Ledger)
     assert ledger.lift_rejection(PLACE, "sha256:1", note("r-1", "flaky network", days=1))
     assert not ledger.lift_rejection(PLACE, "sha256:1", note("r-1", "again", days=2))
     assert not ledger.lift_rejection(PLACE, "sha256:9", note("r-9", "never heard of"))
-    record = ledger.fitness("orders", "sha256:1")["dev"]
+    record = known(ledger)
     assert (record.verified, record.rejected, record.lifted) == (
         note("r-1"),
         None,
@@ -233,9 +241,9 @@ def test_what_is_still_rejected_stays_when_another_release_of_the_image_is_not(l
     still = replace(note("r-2", "slow"), whole_digest=False, others=("r-3",))
     ledger.mark_rejected(PLACE, "sha256:1", replace(still, others=("r-1", "r-3")))
     ledger.mark_verified(PLACE, "sha256:1", note("r-1"), still)
-    assert ledger.fitness("orders", "sha256:1")["dev"].rejected == still
+    assert known(ledger).rejected == still
     assert ledger.lift_rejection(PLACE, "sha256:1", note("r-3", "was the network"), replace(still, others=()))
-    assert ledger.fitness("orders", "sha256:1")["dev"].rejected == replace(still, others=())
+    assert known(ledger).rejected == replace(still, others=())
 
 
 def test_schema_is_read_as_it_was_written(ledger: Ledger) -> None:

@@ -206,8 +206,9 @@ def end_state(story: Story) -> dict[str, Any]:
         "test": environment.test,
         "running": {colour: release.release for colour, (release, _) in environment.running.items()},
         "fitness": {
-            item.id: sorted((name, bool(each.rejected)) for name, each in ledger.fitness("orders", item.digest).items())
+            item.id: bool(found.rejected)
             for item in ledger.releases("orders")
+            if (found := ledger.fitness(place, item.digest))
         },
         "schema": ledger.schema(place),
         "backfills": [item.release for item in ledger.owed(place) if item.debt is Debt.BACKFILL],

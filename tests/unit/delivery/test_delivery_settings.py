@@ -112,7 +112,8 @@ def test_each_settings_that_went_wrong_stay_rejected() -> None:
     first, second = (each.id for each in reversed(rehearsal.ledger.releases("orders")) if each.id in dev.behaviour)
 
     def rejected() -> list[str]:
-        (record,) = rehearsal.ledger.fitness("orders", rehearsal.ledger.releases("orders")[0].digest).values()
+        record = rehearsal.ledger.fitness(dev.place, rehearsal.ledger.releases("orders")[0].digest)
+        assert record
         return [each for each in (first, second) if record.rejects(each)]
 
     dev.settings = ColourSettings(template='{"memory": "256Mi"}', secrets="a1")

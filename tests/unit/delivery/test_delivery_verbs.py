@@ -14,7 +14,7 @@ from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Login, MigrationPhase, Revision
 from slipway.delivery.model.rollout import Kind, Phase, Reason
-from slipway.delivery.ports import StackResult
+from slipway.delivery.ports import Place, StackResult
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import Behaviour, SimulatedEnvironment, SimulatedStack
 from slipway.errors import LockedError, NotFoundError, OperationError
@@ -40,8 +40,9 @@ def company(*versions: str, **rollout: Any) -> Rehearsal:
 def fitness_of(rehearsal: Rehearsal, version: str) -> dict[str, str]:
     """What each environment says of the image of a version."""
     (digest,) = {item.digest for item in rehearsal.ledger.releases("orders") if item.version == version}
-    found = rehearsal.ledger.fitness("orders", digest)
-    return {name: "rejected" if each.rejected else "verified" for name, each in sorted(found.items())}
+    places = [Place(environment=name, service="orders") for name in ("dev", "prod", "staging")]
+    found = {place.environment: rehearsal.ledger.fitness(place, digest) for place in places}
+    return {name: "rejected" if each.rejected else "verified" for name, each in found.items() if each}
 
 
 def live_version(environment: SimulatedEnvironment) -> str:

@@ -143,6 +143,7 @@ CHANGES = [
     ("s3:PutObject", f"{STATE}/locks/organization/slipway/dev/1.json", {}),
     ("s3:PutObject", f"{STATE}/history/slipway/dev/dev-1.history.json", {}),
     ("dynamodb:UpdateItem", LEDGER, partition("dev#orders")),
+    ("dynamodb:UpdateItem", LEDGER, partition("dev#orders#fitness")),
 ]
 
 
@@ -156,7 +157,6 @@ def test_deploy_changes_its_own_environment_and_no_other(action: str, resource: 
     ("action", "resource", "context"),
     [
         ("dynamodb:PutItem", LEDGER, partition("releases#orders")),
-        ("dynamodb:UpdateItem", LEDGER, partition("fitness#orders")),
         ("dynamodb:DeleteItem", LEDGER, partition("targets")),
         ("dynamodb:Query", LEDGER, partition("prod#orders")),
         ("cloudwatch:GetMetricData", "*", {}),
