@@ -69,8 +69,8 @@ VERBS = {
     "continue": Verb(run=delivery.continue_, rights=WORD, state="paused"),
     # From its last bake on: the traffic is there already.
     "resume": Verb(run=delivery.resume, rights=LEDGER | TRAFFIC | RULES | TOLD | MEASURED | IMAGE, state="baking"),
-    "abort": Verb(run=delivery.abort, rights=BACK, state="baking"),
-    "abandon": Verb(run=delivery.abandon, rights=BACK, state="baking"),
+    "abort": Verb(run=delivery.abort, rights=BACK - {"dynamodb:Query"}, state="baking"),
+    "abandon": Verb(run=delivery.abandon, rights=BACK - {"dynamodb:Query"}, state="baking"),
     "approve": Verb(run=delivery.approve, rights=WORD, state="asked"),
     "skip": Verb(run=lambda ctx: delivery.skip(ctx, because="it is clear"), rights=WORD, state="baking"),
     "rehearse": Verb(run=delivery.rehearse, rights=BACK),
