@@ -33,6 +33,7 @@ from slipway.delivery.adapters.dynamodb_ledger import DynamoLedger
 from slipway.delivery.adapters.table import Item
 from slipway.delivery.dashboard import Overview, build_app
 from slipway.delivery.model.colour import Colour
+from slipway.delivery.model.rollout import Phase
 from slipway.delivery.model.wanted import dump_wanted
 from slipway.delivery.reporting import as_json, read_status
 from slipway.delivery.testing.rehearsal import Rehearsal
@@ -276,6 +277,7 @@ class ReadTable:
 
     def __init__(self, documents: Mapping[tuple[str, str], str]) -> None:
         self._documents = documents
+        self.read = set[tuple[str, str]]()
 
     def get(self, pk: str, sk: str) -> Item | None:
         if len(pk + sk) > 2048:
@@ -285,6 +287,7 @@ class ReadTable:
     def query(self, pk: str, prefix: str = "", **_: Any) -> Iterator[Item]:
         for (at, sk), document in self._documents.items():
             if at == pk and sk.startswith(prefix):
+                self.read.add((at, sk))
                 yield Item(sk=sk, document=document, revision=1, fence=1, attributes={"rejected": {"S": document}})
 
     def update(self, *_: Any, **__: Any) -> None:
@@ -314,7 +317,7 @@ def documents() -> dict[tuple[str, str], str]:
         ("dev#orders", "wanted"): dump_wanted(ledger.wanted(PLACE)),
         ("releases#orders", release.id): json.dumps(as_json(release)),
         ("targets", "dev#orders"): ledger.targets()[0].model_dump_json(by_alias=True),
-        ("fitness#orders", f"{rejected.digest}#dev"): json.dumps(as_json(rejected.rejected)),
+        ("dev#orders#fitness", rejected.digest): json.dumps(as_json(rejected.rejected)),
     }
 
 
@@ -371,7 +374,8 @@ def answer(
 
 def test_documents_of_the_ledger(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     current: dict[tuple[str, str], str] = {}
-    ledger: Any = DynamoLedger(ReadTable(current))  # pyright: ignore[reportArgumentType]
+    table = ReadTable(current)
+    ledger: Any = DynamoLedger(table)  # pyright: ignore[reportArgumentType]
     context = replace(released().context("dev"), ledger=ledger)
     monkeypatch.setattr(options, "connect", lambda *_, **__: context)
     monkeypatch.setattr(Session, "stack", lambda *_: None)
@@ -381,26 +385,32 @@ def test_documents_of_the_ledger(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         "status",
         "history dev",
         "judge dev --replay",
+        "explain dev",
         "release dev --dry-run",
         "rollback dev --dry-run",
         "abort dev",
     )
+    ended = released().ledger.rollout(PLACE)
+    assert ended
+    moving = json.dumps(as_json(replace(ended, phase=Phase.BAKING, ended_at=None)))
 
     def make(dice: random.Random) -> tuple[tuple[str, str], str]:
         key = dice.choice(list(documents()))
-        if key[1] == "verified" or dice.random() < 0.1:
+        if dice.random() < 0.1:
             return key, mutated_bytes(dice, documents()[key].encode()).decode(errors="replace")
         return key, json.dumps(mutated_value(dice, json.loads(documents()[key])))
 
     def use(changed: tuple[tuple[str, str], str]) -> None:
-        current.update(documents() | dict([changed]))
         dice = random.Random(str(changed))
+        under_way = {("dev#orders", "rollout"): moving} if dice.random() < 0.5 else {}
+        current.update(documents() | under_way | dict([changed]))
         run_command(monkeypatch, capsys, *dice.choice(readers).split())
         page = dice.choice((b"/", b"/status.json", b"/charts/dev/orders/errors.svg"))
         assert answer(dashboard, "GET", page) in {200, 404, 502}
 
     kept: list[Any] = []
     try_all("ledger", kept, make, 300, use)
+    assert table.read == set(documents())
 
 
 # -- HTTP

@@ -7,11 +7,11 @@
 | | `lease` | who may write; its fence only ever rises |
 | | `target` | where the place is |
 | | `schema`, `owed`, `abort`, `pause`, `approval`, `history#<end>#<rollout>` | |
+| `<environment>#<service>#fitness` | `<digest>` | notes `verified`, `rejected`, `lifted`, `rehearsed`: an attribute each |
 | `releases#<service>` | `<release>` | the release |
-| `fitness#<service>` | `<digest>#<environment>` | notes `verified`, `rejected`, `lifted`, `rehearsed`: an attribute each |
 | `targets` | `<environment>#<service>` | where each place is, for `status` of all |
 
-Who delivers to one environment may write its own partitions, and the last three. So nothing that moves traffic is read from `targets`.
+Who delivers to one environment may write its own partitions, and the last two. So nothing that moves traffic is read from `targets`.
 
 Fencing: whoever takes the lease first raises `fence` on every fenced item. From then on a write of the former owner, however late
 it arrives, fails its condition.
