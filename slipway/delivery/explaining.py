@@ -201,7 +201,8 @@ def _release(scene: _Scene) -> VerbAnswer:
         return VerbAnswer(command=command, possible=False, text=error.what)
     live = scene.wanted.colour(scene.wanted.live) if scene.wanted.live else None
     if live and live.runs(chosen.id, scene.target.colour_settings if scene.target else None):
-        return VerbAnswer(command=command, possible=False, text=f"{chosen.id} is live already")
+        text = f"{chosen.id} is live already, with the settings of the last release"
+        return VerbAnswer(command=command, possible=False, text=text)
     refusals = find_refusals(ctx, scene.target, chosen, Kind.RELEASE)
     return _gated(command, f"{before}brings {chosen.version} ({chosen.id}) here", refusals, scene.busy)
 

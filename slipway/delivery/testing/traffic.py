@@ -79,6 +79,8 @@ class NoisyTraffic:
 
     def _draw(self, expected: float, ratio: float) -> Sample:
         requests = int(expected) + (self._dice.random() < expected % 1)
+        if not 0 < ratio < 1:
+            return Sample(requests=requests, errors=requests if ratio else 0, slow=0)
         errors, position = 0, 0
         while (position := position + 1 + int(math.log(1 - self._dice.random()) / math.log1p(-ratio))) <= requests:
             errors += 1  # from one error to the next, the distance is geometric

@@ -23,6 +23,7 @@ from slipway.log import get_logger
 from slipway.sandbox.aws.answers import Answer, Environ
 from slipway.sandbox.aws.bodies import read_body
 from slipway.sandbox.aws.callers import Caller, caller_of
+from slipway.sandbox.aws.documented_limits import refuse_beyond_limits
 from slipway.sandbox.aws.fault_plan.earlier_states import Copier
 from slipway.sandbox.aws.fault_plan.running import NONE, Effects, RunningFaults
 from slipway.sandbox.aws.faults import (
@@ -36,10 +37,11 @@ from slipway.sandbox.aws.faults import (
     refused,
 )
 from slipway.sandbox.aws.guard import REFUSED_SERVICES, forbidden, page_refusal, user_refusal, without_cors
+from slipway.sandbox.aws.iam.policy_limits import refuse_policy
 from slipway.sandbox.aws.iam.requests import ApiCall, UnclearRequestError, read_call
 from slipway.sandbox.aws.lock import API_LOCK
 from slipway.sandbox.aws.operations import Operation, is_unsigned, recognise_operation
-from slipway.sandbox.aws.refused_parameters import refuse_parameters
+from slipway.sandbox.aws.refused_parameters import Refusal, refuse_parameters
 from slipway.sandbox.aws.shapes import ShapeError, check_parameters
 from slipway.sandbox.aws.signatures import SignatureError, check_service, check_signature, is_presigned
 from slipway.sandbox.aws.switch_route import switch_route
@@ -230,19 +232,29 @@ def _admit_signed(operation: Operation, environ: Environ, body: bytes, caller: C
         return access_denied(operation, f"User: {caller.arn} is not authorized: {error}")
     # Before the judge, who decides about one name where the request says two.
     if refusal := refuse_parameters(call.service, call.parameters):
-        code, message = refusal.code, refusal.message
-        return refused(operation, 400, code, message) if code else not_valid(operation, message)
+        return _refused(operation, refusal)
     if not caller.is_owner:
         # The judge is slow to import, and most sandboxes have no caller but their owner.
         from slipway.sandbox.aws.iam.enforcement import refuse_caller  # noqa: PLC0415
 
         if message := refuse_caller(caller, call, environ):
             return access_denied(operation, message)
+    refusal = _refuse_invalid(call)
+    return _refused(operation, refusal) if refusal else Admitted(caller=caller, call=call)
+
+
+def _refuse_invalid(call: ApiCall) -> Refusal | None:
+    """What AWS takes from nobody."""
     try:
         check_parameters(call.service, call.operation, call.parameters)
     except ShapeError as error:
-        return not_valid(operation, str(error))
-    return Admitted(caller=caller, call=call)
+        return Refusal("", str(error))
+    return refuse_beyond_limits(call.service, call.operation, call.parameters) or refuse_policy(call)
+
+
+def _refused(operation: Operation, refusal: Refusal) -> Fault:
+    code, message = refusal.code, refusal.message
+    return refused(operation, 400, code, message) if code else not_valid(operation, message)
 
 
 def _buffer_body(environ: Environ) -> bytes | None:

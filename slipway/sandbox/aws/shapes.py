@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sized
 from functools import cache
 from numbers import Number
 from typing import Any
 
+import regex
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.core.utils import get_service_model
 
@@ -29,8 +29,12 @@ TYPES: Mapping[str, type[Any]] = {
 """By botocore's name of a type. Timestamps and blobs are read by moto's own reader or not at all."""
 ALSO_TAKEN: Mapping[str, frozenset[str]] = {"BucketCannedACL": frozenset({"log-delivery-write"})}
 """By shape: what AWS documents and its model lacks. Source: "Canned ACL", Amazon S3 user guide."""
-ANCHOR = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$")
-"""A `$` of a pattern, or what hides one: an escaped character, a class."""
+ASCII = {r"\w": "a-zA-Z0-9_", r"\d": "0-9"}
+"""What these are in a pattern of AWS, within a class."""
+PARTS = regex.compile(r"\\[wd]|\\.|\[(?:\\.|[^\]\\])*\]|\$")
+"""What AWS reads otherwise, in a pattern: an escaped character, a class, the end."""
+PATIENCE_SECONDS = 0.2
+"""For a pattern: what takes longer does not fit."""
 
 
 class ShapeError(Exception):
@@ -61,7 +65,7 @@ def check_shape(shape: Shape, value: Any, path: str = "") -> None:
     size = _size(value)
     if size is not None and not limits.get("min", size) <= size <= limits.get("max", size):
         raise _refused(value, path, f"be between {limits.get('min', 0)} and {limits.get('max', 'any')}, not {size}")
-    if "pattern" in limits and (pattern := _compiled(limits["pattern"])) and not pattern.search(str(value)):
+    if "pattern" in limits and not _fits(limits["pattern"], str(value)):
         raise _refused(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
     if "enum" in limits and value not in limits["enum"] and value not in ALSO_TAKEN.get(shape.name, ()):
         raise _refused(value, path, f"satisfy enum value set: {limits['enum']}")
@@ -87,16 +91,33 @@ def _check_members(shape: StructureShape, value: Mapping[str, Any], path: str) -
             check_shape(member, value[name], f"{path}.{name}")
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """By the rules of AWS's patterns: `$` at the very end only, and classes of Unicode, which Python has not. None: another dialect."""
-    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", " \u00a0\u3000")):
-        pattern = pattern.replace(theirs, ours)
-    pattern = ANCHOR.sub(lambda found: found[0] if found[0] != "$" else r"\Z", pattern)
+def _fits(pattern: str, value: str) -> bool:
+    """As a whole, which is how AWS reads patterns, anchored or not."""
+    compiled = _compiled(pattern)
     try:
-        return re.compile(pattern)
-    except re.error:
+        return compiled is None or bool(compiled.fullmatch(value, timeout=PATIENCE_SECONDS))
+    except TimeoutError:
+        return False
+
+
+@cache
+def _compiled(pattern: str) -> regex.Pattern[str] | None:
+    """None: in another dialect."""
+    try:
+        return regex.compile(PARTS.sub(lambda found: _in_python(found[0]), pattern))
+    except regex.error:
         return None
+
+
+def _in_python(part: str) -> str:
+    if part in ASCII:
+        return f"[{ASCII[part]}]"
+    if part == "$":
+        return r"\Z"
+    if part.startswith("["):
+        for theirs, ours in ASCII.items():
+            part = part.replace(theirs, ours)
+    return part
 
 
 def _size(value: Any) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from slipway import delivery
+from slipway.contract.colour_settings import ColourSettings
 from slipway.delivery.explaining import VERBS
 from slipway.delivery.gates import Refusal
 from slipway.delivery.model.release import MigrationPhase, Revision
@@ -216,6 +217,21 @@ def test_promotion_is_explained_by_its_gates() -> None:
     assert (said.command, said.possible) == ("slipway promote staging prod", True)
     rehearsal.environment("prod").rollout = {**rehearsal.environment("prod").rollout, **FROZEN}
     assert [refusal.gate for refusal in choices(asked(rehearsal, "prod"))["release"].refusals] == ["freeze"]
+
+
+def test_promotion_of_what_is_live_is_explained_by_its_settings() -> None:
+    rehearsal = companies("1.0.0", upto="staging")
+    prod = rehearsal.environment("prod")
+    for memory in ("192Mi", "512Mi"):
+        prod.settings = ColourSettings(template=f'{{"memory": "{memory}"}}')
+        delivery.promote(rehearsal.context("prod"), "staging")
+    said = choices(asked(rehearsal, "prod"))["release"]
+    assert (said.possible, said.text.partition(" ")[2]) == (
+        False,
+        "is live already, with the settings of the last release",
+    )
+    delivery.rollback(rehearsal.context("prod"))
+    assert choices(asked(rehearsal, "prod"))["release"].possible
 
 
 def test_migration_that_the_lint_refuses_is_told_before_anything_is_built() -> None:

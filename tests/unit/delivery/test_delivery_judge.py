@@ -226,6 +226,25 @@ class Stub:
         return found
 
 
+@pytest.mark.parametrize(("seconds", "stretch"), [(9, 0), (10, 1), (20, 2), (29, 2), (30, 2), (600, 2)])
+def test_measurement_is_of_a_stretch_of_the_bake_or_of_the_last_one_where_that_was_extended(
+    seconds: int, stretch: int
+) -> None:
+    settings = SHORT.model_copy(update={"bake_seconds": 30, "metric_window_seconds": 10})
+    baking = replace(rollout_of(settings, ratio=0, live=0, rate=1, seed=1), measurements=(), step=0)
+    assert baking.baking_since
+    found = measure(baking, [], baking.baking_since + timedelta(seconds=seconds))
+    assert found
+    assert found.stretch == stretch
+
+
+@pytest.mark.parametrize("limit", [1.0, 0.01])
+def test_limit_that_nothing_exceeds_turns_no_release_back(limit: float) -> None:
+    settings = SETTINGS.model_copy(update={"max_error_ratio": limit})
+    verdict = judged(look(compared(sample(1000, 1000), sample(9000))), settings=settings)
+    assert (verdict.kind is VerdictKind.FAIL) is (limit < 1)
+
+
 def test_measurement_sums_our_own_requests_leaves_them_out_of_the_users_and_outlives_a_fault() -> None:
     baking = replace(rollout_of(SHORT, ratio=0.001, live=0.001, rate=50, seed=1), measurements=(), step=0)
     assert baking.baking_since

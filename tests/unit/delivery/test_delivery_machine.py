@@ -283,3 +283,13 @@ def test_idle_colour_is_brought_up_at_its_present_weight() -> None:
 def test_refuses_to_decide_about_an_ended_rollout() -> None:
     with pytest.raises(ValueError, match="has ended"):
         decide(replace(rollout(), phase=Phase.COMPLETED), Observation(wanted=LIVE), NOW)
+
+
+@pytest.mark.parametrize(
+    ("healthy", "expected", "unhealthy", "all_healthy"),
+    [(1, 1, 0, True), (1, 0, 0, True), (0, 0, 0, False), (1, 2, 0, False), (2, 2, 1, False), (3, 2, 0, True)],
+)
+def test_targets_are_all_healthy_where_each_pod_is_one_and_there_is_one(
+    healthy: int, expected: int, unhealthy: int, all_healthy: bool
+) -> None:
+    assert Health(healthy=healthy, expected=expected, unhealthy=unhealthy).all_healthy is all_healthy

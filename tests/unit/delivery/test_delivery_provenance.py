@@ -247,6 +247,14 @@ def test_promotion_refuses_what_is_not_proven_before_anything_is_touched_unless_
     assert delivery.promote(rehearsal.context("staging"), "dev", release_id=made.id).status == "unchanged"
 
 
+@pytest.mark.parametrize(("count", "named"), [(3, "x1, x2, x3"), (4, "x1, x2, x3 and 1 more")])
+def test_some_of_the_packages_under_a_denied_licence_are_named(count: int, named: str) -> None:
+    rehearsal, _ = company()
+    rehearsal.attestations.change = lambda e: replace(e, denied=tuple(f"x{number}" for number in range(1, count + 1)))
+    with pytest.raises(RefusedError, match=f"denied licence: {named}$|denied licence: {named}[^,a-z ]"):
+        delivery.promote(rehearsal.context("staging"), "dev")
+
+
 def test_uncommitted_changes_are_from_no_branch() -> None:
     rehearsal = Rehearsal(demands=DEMANDS.model_copy(update={"branch": "main"}))
     rehearsal.facts_now = replace(FACTS, git_commit=f"{'c' * 40}+dirty")

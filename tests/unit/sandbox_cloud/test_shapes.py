@@ -68,6 +68,32 @@ def test_dollar_of_a_pattern_is_the_very_end_but_not_where_it_is_a_character(
         check_shape(shape, refused)
 
 
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("iam CreateRole", {"RoleName": "a b", "AssumeRolePolicyDocument": "{}"}),
+        ("iam CreateRole", {"RoleName": "größe", "AssumeRolePolicyDocument": "{}"}),
+        ("iam CreateRole", {"RoleName": "a", "Description": "the service\u2019s", "AssumeRolePolicyDocument": "{}"}),
+        ("iam TagRole", {"RoleName": "a", "Tags": [{"Key": "a;b", "Value": ""}]}),
+        ("sts AssumeRole", {"RoleArn": "arn:aws:iam::123456789012:role/a", "RoleSessionName": "a b"}),
+        ("logs CreateLogGroup", {"logGroupName": "a b"}),
+        ("eks CreateCluster", {"name": "a b", "roleArn": "r", "resourcesVpcConfig": {}}),
+        ("kms CreateKey", {"Policy": "{\u2019}"}),
+    ],
+)
+def test_pattern_is_of_the_whole_value(operation: str, parameters: dict[str, Any]) -> None:
+    service, name = operation.split()
+    with pytest.raises(ShapeError, match="regular expression"):
+        check_parameters(service, name, parameters)
+
+
+def test_pattern_that_takes_ages_to_find_out_is_not_satisfied() -> None:
+    shape = StringShape("Text", {"type": "string", "pattern": r"^[a-z0-9*](?:[._\-/a-z0-9*]?[a-z0-9*]+)*$"})
+    check_shape(shape, "a" * 200)
+    with pytest.raises(ShapeError, match="regular expression"):
+        check_shape(shape, "a" * 200 + "!")
+
+
 def nested(depth: int) -> dict[str, Any]:
     value: dict[str, Any] = {"S": "x"}
     for _ in range(depth):

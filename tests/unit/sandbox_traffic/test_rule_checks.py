@@ -30,6 +30,14 @@ from slipway.sandbox.traffic.moto_hooks.rule_checks import check_actions, check_
             {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-A", "Values": list("abcdef")}},
             "can only have '5' condition values",
         ),
+        (
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "h" * 41, "Values": ["a"]}},
+            "cannot be longer than '40'",
+        ),
+        (
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "h" * 40, "Values": ["a" * 129]}},
+            "cannot be longer than '128'",
+        ),
         ({"Field": "path-pattern", "Values": ["/*/*/*/*", "/?/?/?"]}, "can only have '6' wildcards"),
         ({"PathPatternConfig": {"Values": ["/a"]}}, "needs a field"),
         ({"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/a"]}}, "needs a field and a value"),

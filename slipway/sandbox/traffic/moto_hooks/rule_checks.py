@@ -17,6 +17,8 @@ METHOD = re.compile(r"[A-Z_-]+")
 MAXIMUM_CONDITION_VALUES = 5
 MAXIMUM_CONDITION_WILDCARDS = 6
 """Of one rule, both; source: quotas of Application Load Balancers, 2026."""
+LONGEST_HEADER_NAME, LONGEST_VALUE = 40, 128
+"""Characters; source: RuleCondition, Elastic Load Balancing API reference 2015-12-01."""
 
 
 def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
@@ -30,11 +32,9 @@ def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
         for text in _texts(condition):
             if any(ord(character) < 32 or ord(character) == 127 for character in text):
                 raise invalid(f"{text!r} holds a control character")
-        header: Mapping[str, Any] = condition.get("HttpHeaderConfig") or {}
-        if header and not HEADER_NAME.fullmatch(str(header.get("HttpHeaderName", ""))):
-            raise invalid(f"'{header.get('HttpHeaderName', '')}' is not the name of an HTTP header")
-        if str(header.get("HttpHeaderName", "")).lower() == "host":
-            raise invalid("The header 'Host' is compared by a condition of the field 'host-header'")
+        _check_header(condition.get("HttpHeaderConfig") or {})
+        if any(len(text) > LONGEST_VALUE for text in _texts(_condition_values(condition))):
+            raise invalid(f"A condition value cannot be longer than '{LONGEST_VALUE}' characters")
         for network in _values(condition, "SourceIpConfig"):
             try:
                 ipaddress.ip_network(network, strict=False)
@@ -43,6 +43,16 @@ def check_conditions(conditions: Iterable[Mapping[str, Any]]) -> None:
         for method in _values(condition, "HttpRequestMethodConfig"):
             if not METHOD.fullmatch(method):
                 raise invalid(f"'{method}' is not an HTTP method")
+
+
+def _check_header(config: Mapping[str, Any]) -> None:
+    name = str(config.get("HttpHeaderName", ""))
+    if config and not HEADER_NAME.fullmatch(name):
+        raise invalid(f"'{name}' is not the name of an HTTP header")
+    if name.lower() == "host":
+        raise invalid("The header 'Host' is compared by a condition of the field 'host-header'")
+    if len(name) > LONGEST_HEADER_NAME:
+        raise invalid(f"The name of an HTTP header cannot be longer than '{LONGEST_HEADER_NAME}' characters")
 
 
 def _check_numbers(values: list[object]) -> None:
