@@ -151,7 +151,7 @@ class Instance:
 @contextmanager
 def instance(daemon: RdsDaemon, identifier: str, **settings: Any) -> Iterator[Instance]:
     made = Instance(daemon, identifier)
-    wanted = {"MasterUserPassword": "chosen by hand"} if settings.get("ManageMasterUserPassword") is False else {}
+    wanted = {"MasterUserPassword": "chosen-by-hand"} if settings.get("ManageMasterUserPassword") is False else {}
     made.rds.create_db_instance(
         DBInstanceIdentifier=identifier,
         Engine="postgres",
