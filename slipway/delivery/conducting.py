@@ -188,10 +188,13 @@ def drive(
     told_later = _goes_back(keeper, rollout, resumed=resumed)
     if told_later:
         world = replace(world, notifier=keeper.outbox)
-    ctx.ledger.register(target)
+    else:
+        ctx.ledger.register(target)
     try:
         ended = Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
         keeper.sets_weights = keeper.sets_weights or ended.kind not in TAKING
+        if told_later:
+            ctx.ledger.register(target)
         return ended
     finally:
         if not (told_later and keeper.outbox.urgent):

@@ -88,8 +88,9 @@ def turns_back(rollout: Rollout) -> bool:
 
 
 def hears(rollout: Rollout) -> bool:
-    """Whether its owner, if it lives, soon notices that it is asked to turn back."""
-    return not rollout.phase.ended and not RULES[rollout.phase].acts_long
+    """Whether its owner, if it lives, soon has the traffic back because it is asked to."""
+    past = rollout.phase.ended or rollout.phase is Phase.SETTLING  # nothing turns back any more
+    return not past and not RULES[rollout.phase].acts_long
 
 
 def fold(rollout: Rollout, action: Action, now: datetime) -> Rollout:

@@ -41,7 +41,8 @@ def at_work(
     """
     refuse_other_account(ctx)
     with hold_lease(ctx, purpose, urgent=urgent, grace_seconds=grace_seconds, patience=patience) as keeper:
-        ctx.ledger.ensure(ctx.place)
+        if not urgent:  # there is something to go back from, so it is there
+            ctx.ledger.ensure(ctx.place)
         pay(ctx, keeper, RECORDS)
         try:
             yield keeper

@@ -192,12 +192,12 @@ def rollback(
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
     before = ctx.ledger.rollout(ctx.place)
-    turned = being_brought_back(ctx) or ask_back(ctx, because) or turned_meanwhile(ctx, before)
+    turned = being_brought_back(ctx, before) or ask_back(ctx, before, because) or turned_meanwhile(ctx, before)
     if answer := answered(ctx, turned, to):
         return answer
     current, planned = ctx.ledger.rollout(ctx.place), None
     leaving = live_release(ctx.ledger.wanted(ctx.place))
-    behind = None if to else left_behind(ctx, known_balancer(ctx))
+    behind = None if to else left_behind(ctx, current)
     if behind:
         with at_work(ctx, f"slipway rollback {ctx.place.environment}", urgent=True) as keeper:
             repair_drift(ctx, keeper, known_balancer(ctx))
@@ -269,7 +269,7 @@ def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
 def abort(ctx: Context, *, because: str = "") -> Outcome:
     """Turn the rollout under way back, whoever runs it: traffic is back within seconds, whether its owner lives or not."""
     asked = _require_under_way(ctx)
-    turned = ask_back(ctx, because) or ended_meanwhile(ctx, asked)
+    turned = ask_back(ctx, asked, because) or ended_meanwhile(ctx, asked)
     if turned is None:
         purpose = f"slipway abort {ctx.place.environment}"
         with at_work(ctx, purpose, urgent=True, grace_seconds=grace_seconds(asked)) as keeper:

@@ -22,7 +22,7 @@ from slipway.delivery.model.route import NO_ROUTES, say_routes
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.planning import Plan, choose_steps
-from slipway.delivery.ports import Context, LoadBalancer
+from slipway.delivery.ports import Context
 from slipway.delivery.rollback_choice import choose_rollback
 from slipway.delivery.targeting import known_balancer, quick_target, reachable_target
 from slipway.delivery.telling import announce, tell
@@ -38,9 +38,8 @@ LONG_GONE = timedelta(hours=2)
 """A lease that was not renewed for so long has no owner any more, whatever the clocks say."""
 
 
-def ask_back(ctx: Context, because: str) -> Rollout | None:
+def ask_back(ctx: Context, rollout: Rollout | None, because: str) -> Rollout | None:
     """Ask whoever runs a release to turn back. The rollout once it has; None: it does not, or not soon, so it is done from here."""
-    rollout = ctx.ledger.rollout(ctx.place)
     if rollout is None or rollout.phase.ended or rollout.kind is not Kind.RELEASE:
         return None
     _request(ctx, rollout, because)
@@ -111,10 +110,10 @@ def live_release(wanted: Wanted) -> str | None:
     return running.release if running else None
 
 
-def being_brought_back(ctx: Context) -> Rollout | None:
-    """The rollout whose traffic is back while the process that saw to it is still at work, on what is owed. None: there is none."""
-    rollout, lease = ctx.ledger.rollout(ctx.place), ctx.ledger.lease(ctx.place)
-    if rollout is None or rollout.ended_at is None or lease is None or _is_gone(ctx, lease):
+def being_brought_back(ctx: Context, rollout: Rollout | None) -> Rollout | None:
+    """The rollout, if its traffic is back while the process that saw to it is still at work, on what is owed."""
+    lease = ctx.ledger.lease(ctx.place) if rollout and rollout.ended_at else None
+    if rollout is None or lease is None or _is_gone(ctx, lease):
         return None
     back = rollout.phase is Phase.ROLLED_BACK if rollout.kind is Kind.RELEASE else rollout.phase is Phase.COMPLETED
     under_way = lease.fence == rollout.fence  # times would be those of two clocks
@@ -133,8 +132,8 @@ def _is_gone(ctx: Context, lease: Lease) -> bool:
 
 def turned_meanwhile(ctx: Context, before: Rollout | None) -> Rollout | None:
     """The release that was under way when somebody asked for the way back, and is turned back by now. None: it is not, or none was."""
-    newest = ctx.ledger.rollout(ctx.place)
-    if before is None or before.phase.ended or newest is None or newest.id != before.id:
+    newest = ctx.ledger.rollout(ctx.place) if before and not before.phase.ended else None
+    if before is None or newest is None or newest.id != before.id:
         return None
     return newest if newest.kind is Kind.RELEASE and newest.phase is Phase.ROLLED_BACK else None
 
@@ -205,19 +204,18 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     return rollout
 
 
-def left_behind(ctx: Context, balancer: LoadBalancer | None) -> Rollout | None:
-    """The release that was given up while the load balancer did not answer, and still has traffic there; None: none has.
+def left_behind(ctx: Context, rollout: Rollout | None) -> Rollout | None:
+    """The rollout, if it is a release that was given up while the load balancer did not answer, and still has traffic there.
 
     Once the `up` that it left is done its colour runs what was there before: whoever moved traffic to that wants it there.
     """
-    rollout = ctx.ledger.rollout(ctx.place)
     if (
-        balancer is None
-        or rollout is None
+        rollout is None
         or rollout.phase is not Phase.ROLLED_BACK
         or rollout.kind is not Kind.RELEASE
         or Phase.SHIFTING not in rollout.path  # it never had any: what its colour has, a person has moved there
         or not any(owed.debt is Debt.UP for owed in ctx.ledger.owed(ctx.place))
+        or (balancer := known_balancer(ctx)) is None
     ):
         return None
     wanted = ctx.ledger.wanted(ctx.place).weights

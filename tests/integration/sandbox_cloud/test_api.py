@@ -121,7 +121,9 @@ def test_every_part_of_a_cluster_is_tagged_by_its_arn(aws: Callable[..., Any], c
     account = {**of_cluster, "namespace": "a", "serviceAccount": "b"}
     code, message = refusal(eks.create_pod_identity_association, **account, roleArn=ROLE)
     assert (code, message) == ("InvalidParameterException", "Role provided in the request does not exist.")
-    role = aws("iam").create_role(RoleName=f"{cluster}-pods", AssumeRolePolicyDocument=trust(Service="pods.eks.amazonaws.com"))["Role"]["Arn"]
+    role = aws("iam").create_role(
+        RoleName=f"{cluster}-pods", AssumeRolePolicyDocument=trust(Service="pods.eks.amazonaws.com")
+    )["Role"]["Arn"]
     link = eks.create_pod_identity_association(**account, roleArn=role)
     arns = [
         eks.describe_cluster(name=cluster)["cluster"]["arn"],

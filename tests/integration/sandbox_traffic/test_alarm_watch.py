@@ -78,7 +78,9 @@ def test_alarm_reaches_a_queue_once_when_the_metric_breaches(lab: Any) -> None:
 
 def key_of(*statements: dict[str, Any]) -> str:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]})
-    return boto3.client("kms", "us-east-1").create_key(Policy=policy, BypassPolicyLockoutSafetyCheck=True)["KeyMetadata"]["Arn"]
+    return boto3.client("kms", "us-east-1").create_key(Policy=policy, BypassPolicyLockoutSafetyCheck=True)[
+        "KeyMetadata"
+    ]["Arn"]
 
 
 def test_alarm_reaches_no_topic_whose_policy_or_key_does_not_let_cloudwatch(lab: Any) -> None:

@@ -291,3 +291,32 @@ def test_rollout_can_be_given_up_in_every_phase_and_a_release_goes_through_after
     assert (dev.weights, dev.harm) == (NEW if phase is Phase.SETTLING else OLD, [])
     rehearsal.check_out("3.0.0")
     assert delivery.release(rehearsal.context("dev")).status == "completed"
+
+
+@pytest.mark.parametrize(("phase", "most"), [(None, 45), (Phase.VERIFYING, 36), (Phase.SETTLING, 70)])
+def test_way_back_asks_the_ledger_little_before_the_weights_move(phase: Phase | None, most: int) -> None:
+    """Each question is a call to AWS, one after the other: from far away they take longer than all else."""
+    rehearsal = company("1.0.0", "2.0.0")
+    dev, old = rehearsal.environment("dev"), OLD
+    if phase:
+        rehearsal.check_out("3.0.0")
+        left_in(rehearsal, phase)
+        old = NEW
+    asked: list[str] = []
+    context = rehearsal.context("dev")
+    ledger = CountedLedger(context.ledger, asked, lambda: dev.weights == old)
+    delivery.rollback(replace(context, ledger=ledger))
+    assert dev.weights == old
+    assert 20 < len(asked) <= most
+
+
+class CountedLedger:
+    """Notes each call until something has come about."""
+
+    def __init__(self, ledger: Any, asked: list[str], done: Callable[[], bool]) -> None:
+        self._ledger, self._asked, self._done = ledger, asked, done
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._done():
+            self._asked.append(name)
+        return getattr(self._ledger, name)
