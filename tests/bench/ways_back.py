@@ -108,7 +108,8 @@ class WaysBack:
         finally:
             program.write_text(text)
             release.wait(PATIENCE_SECONDS)
-        slipway.run("resume", NAME)  # what is owed while the program failed
+        if self.ledger.owed(self.place):
+            slipway.run("resume", NAME)
 
     def _reached(self, phase: Phase, before: str, release: subprocess.Popen[bytes]) -> bool:
         while release.poll() is None:
