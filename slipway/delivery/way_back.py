@@ -57,9 +57,10 @@ def ask_back(ctx: Context, rollout: Rollout | None, because: str) -> Rollout | N
 
 
 def grace_seconds(rollout: Rollout | None) -> float:
-    """How long whoever is at work on it is let be: not at all where it is a release, whose owner was asked before (see `ask_back`)."""
-    asked = rollout is not None and rollout.kind is Kind.RELEASE and not rollout.phase.ended
-    return 0.0 if asked else GRACE_SECONDS
+    """How long whoever is at work on it is let be: not at all where it is a release, whose owner was asked before (see `ask_back`), or has
+    ended, so that its owner is at what is owed."""
+    let_be = rollout is None or (rollout.kind is not Kind.RELEASE and not rollout.phase.ended)
+    return GRACE_SECONDS if let_be else 0.0
 
 
 def leave(ctx: Context, keeper: LeaseKeeper, to: str | None, because: str, *, turning: bool = False) -> Rollout | None:

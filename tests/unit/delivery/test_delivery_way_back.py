@@ -16,6 +16,7 @@ from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Rollout
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
 from slipway.delivery.testing.world import SimulatedEnvironment
+from slipway.delivery.way_back import grace_seconds
 from slipway.errors import OperationError, SlipwayError
 from tests.unit.delivery.interrupting import (
     CONTRACT,
@@ -320,3 +321,22 @@ class CountedLedger:
         if not self._done():
             self._asked.append(name)
         return getattr(self._ledger, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "waits"),
+    [
+        (Kind.RELEASE, Phase.BAKING, False),
+        (Kind.RELEASE, Phase.COMPLETED, False),
+        (Kind.SWITCH, Phase.COMPLETED, False),
+        (Kind.SWITCH, Phase.SHIFTING, True),
+        (Kind.REHEARSAL, Phase.BAKING, True),
+    ],
+)
+def test_way_back_lets_an_owner_be_only_where_that_may_bring_the_traffic_back(
+    kind: Kind, phase: Phase, waits: bool
+) -> None:
+    rehearsal = company("1.0.0", "2.0.0")
+    last = rehearsal.ledger.rollout(rehearsal.environment("dev").place)
+    assert last
+    assert (grace_seconds(replace(last, kind=kind, phase=phase)) > 0) is waits
