@@ -6,7 +6,7 @@ Source of each, where none is named: the documentation of the parameter in the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -36,8 +36,10 @@ SHORT_PERIODS = (10, 20, 30)
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
 DASHBOARD_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 ARN = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+")
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400)
-RETENTION_DAYS += (545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400),
+    *(545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 SECRET_NAME = re.compile(r"[a-zA-Z0-9/_+=.@!-]+")
 INSTANCE_CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9-]+")
 INSTANCE_NAMES = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}")
@@ -76,6 +78,16 @@ def refuse_beyond_limits(service: str, operation: str, given: Given) -> Refusal 
     return next(check(given), None) if check else None
 
 
+def _part(given: Given, name: str) -> Given:
+    """A structure in it; an empty one where it is not given."""
+    return given.get(name) or {}
+
+
+def _parts(given: Given, name: str) -> Sequence[Given]:
+    """A list of structures in it."""
+    return given.get(name) or ()
+
+
 def _bucket(given: Given) -> Iterator[Refusal]:
     name = str(given.get("Bucket", ""))
     reserved = name.startswith(RESERVED_BUCKET_PREFIXES) or name.endswith(RESERVED_BUCKET_SUFFIXES)
@@ -92,7 +104,7 @@ def _is_address(name: str) -> bool:
 
 
 def _target_group(given: Given) -> Iterator[Refusal]:
-    codes, path = (given.get("Matcher") or {}).get("HttpCode"), given.get("HealthCheckPath")
+    codes, path = _part(given, "Matcher").get("HttpCode"), given.get("HealthCheckPath")
     if codes is not None and not STATUS_CODES.fullmatch(codes):
         yield Refusal("", f"Health check matcher HTTP code '{codes}' must be within the range 200-499")
     if path is not None and not path.startswith("/"):
@@ -103,13 +115,13 @@ def _load_balancer(given: Given) -> Iterator[Refusal]:
     name = str(given.get("Name", ""))
     if name.startswith("internal-"):
         yield Refusal("", f"The load balancer name '{name}' cannot begin with 'internal-'")
-    subnets = given.get("Subnets") or [each.get("SubnetId") for each in given.get("SubnetMappings") or ()]
+    subnets = given.get("Subnets") or [each.get("SubnetId") for each in _parts(given, "SubnetMappings")]
     if given.get("Type", "application") == "application" and len(set(subnets)) < 2:
         yield Refusal("", "At least two subnets in two different Availability Zones must be specified")
 
 
 def _queue(given: Given) -> Iterator[Refusal]:
-    attributes: Given = given.get("Attributes") or {}
+    attributes = _part(given, "Attributes")
     for name, limits in QUEUE_NUMBERS.items():
         if name in attributes and not _is_within(attributes[name], limits):
             yield Refusal("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
@@ -132,10 +144,10 @@ def _security_group(given: Given) -> Iterator[Refusal]:
 
 
 def _group_rules(given: Given) -> Iterator[Refusal]:
-    rules = [each.get("SecurityGroupRule") or {} for each in given.get("SecurityGroupRules") or ()]
-    for permission in given.get("IpPermissions") or ():
+    rules = [_part(each, "SecurityGroupRule") for each in _parts(given, "SecurityGroupRules")]
+    for permission in _parts(given, "IpPermissions"):
         for peers in ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs"):
-            rules += permission.get(peers) or ()
+            rules += _parts(permission, peers)
     if any(not GROUP_TEXT.fullmatch(rule.get("Description") or "") for rule in rules):
         allowed = f"Valid descriptions are strings less than 256 characters from the following set: {GROUP_CHARACTERS}"
         yield Refusal("InvalidParameterValue", f"Invalid rule description. {allowed}")
@@ -148,8 +160,8 @@ def _table(given: Given) -> Iterator[Refusal]:
 
 
 def _alarm(given: Given) -> Iterator[Refusal]:
-    metrics: list[Given] = [given, *(given.get("Metrics") or ())]
-    metrics += [each.get("MetricStat") or {} for each in metrics]
+    metrics: list[Given] = [given, *_parts(given, "Metrics")]
+    metrics += [_part(each, "MetricStat") for each in metrics]
     periods = [int(each["Period"]) for each in metrics if each.get("Period") is not None]
     count, total = int(given.get("EvaluationPeriods") or 1), max(periods, default=0)
     if any(each not in SHORT_PERIODS and (each % MINUTE or not each) for each in periods):
@@ -243,8 +255,8 @@ def _zone(given: Given) -> Iterator[Refusal]:
 
 
 def _records(given: Given) -> Iterator[Refusal]:
-    for change in (given.get("ChangeBatch") or {}).get("Changes") or ():
-        yield from _domain_name(str((change.get("ResourceRecordSet") or {}).get("Name", "")), "InvalidChangeBatch")
+    for change in _parts(_part(given, "ChangeBatch"), "Changes"):
+        yield from _domain_name(str(_part(change, "ResourceRecordSet").get("Name", "")), "InvalidChangeBatch")
 
 
 def _domain_name(name: str, code: str) -> Iterator[Refusal]:
