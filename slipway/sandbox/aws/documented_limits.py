@@ -41,10 +41,10 @@ RETENTION_DAYS = (
     *(545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 SECRET_NAME = re.compile(r"[a-zA-Z0-9/_+=.@!-]+")
-INSTANCE_CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9-]+")
+INSTANCE_CLASS = re.compile(r"db\.(serverless|[a-z0-9-]+\.[a-z0-9-]+)")
 INSTANCE_NAMES = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}")
-RESERVED_MASTER_NAMES = frozenset({"admin", "rdsadmin"})
-"""By RDS for PostgreSQL. Source: the error itself, aws/aws-cdk#5076 and aws-cloudformation/cfn-lint#4425."""
+RESERVED_MASTER_NAME = "admin"
+"""By RDS for PostgreSQL; moto knows those of all engines. Source: the error itself, aws/aws-cdk#5076, aws-cloudformation/cfn-lint#4425."""
 PASSWORD = re.compile(r"[!#-.0-?A-~]{8,128}")
 """Printable, without `/`, `"`, `@` and space."""
 STORAGE_GIB: Mapping[str, tuple[int, int]] = {
@@ -206,8 +206,8 @@ def _database(given: Given) -> Iterator[Refusal]:
     wrong = "InvalidParameterValue"
     if (size := given.get("DBInstanceClass")) is not None and not INSTANCE_CLASS.fullmatch(size):
         yield Refusal(wrong, f"Invalid DB Instance class: {size}")
-    master = given.get("MasterUsername")
-    if master is not None and master.lower() in RESERVED_MASTER_NAMES:
+    engine, master = str(given.get("Engine") or "postgres"), given.get("MasterUsername")
+    if master is not None and master.lower() == RESERVED_MASTER_NAME and engine.endswith("postgres"):
         yield Refusal(wrong, f"MasterUsername {master} cannot be used as it is a reserved word used by the engine")
     for name in ("MasterUsername", "DBName"):
         if given.get(name) is not None and not INSTANCE_NAMES.fullmatch(given[name]):
@@ -216,8 +216,8 @@ def _database(given: Given) -> Iterator[Refusal]:
             )
     storage, kind = given.get("AllocatedStorage"), given.get("StorageType") or "gp2"
     least, most = STORAGE_GIB.get(kind, (0, STORAGE_GIB["gp3"][1]))
-    if storage is not None and not least <= storage <= most:
-        yield Refusal(wrong, f"Invalid storage size for engine name postgres and storage type {kind}: {storage}")
+    if storage is not None and not engine.startswith("aurora") and not least <= storage <= most:
+        yield Refusal(wrong, f"Invalid storage size for engine name {engine} and storage type {kind}: {storage}")
     days = given.get("BackupRetentionPeriod")
     if days is not None and not 0 <= days <= LONGEST_BACKUP_DAYS:
         yield Refusal(wrong, f"Invalid backup retention period: {days}. Retention period must be between 0 and 35")

@@ -112,6 +112,8 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("rds CreateDBInstance", DATABASE | {"MasterUsername": "orders_admin", "DBName": "orders", "StorageType": "gp3"}),
     ("rds CreateDBInstance", DATABASE | {"PreferredBackupWindow": "23:45-00:15", "MasterUserPassword": "a!b#c$d%"}),
     ("rds ModifyDBInstance", {"DBInstanceIdentifier": "a", "DBInstanceClass": "db.r6gd.2xlarge", "BackupRetentionPeriod": 0}),
+    ("rds CreateDBInstance", {"Engine": "mysql", "MasterUsername": "admin", "AllocatedStorage": 20}),
+    ("rds CreateDBInstance", {"Engine": "aurora-postgresql", "DBInstanceClass": "db.serverless", "AllocatedStorage": 1}),
     ("acm RequestCertificate", {"DomainName": f"{'a' * 55}.acme.dev"}),
     ("route53 CreateHostedZone", {"Name": "_acme.dev."}),
     ("route53 ChangeResourceRecordSets", record("\\052.acme.dev")),

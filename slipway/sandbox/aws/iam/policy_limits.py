@@ -37,7 +37,7 @@ INLINE_CHARACTERS = {"groups": 5_120, "roles": 10_240, "users": 2_048}
 """Of all inline policies of one, white space not counted. That of a trust policy can be raised."""
 SID = re.compile(r"[0-9A-Za-z]*")
 WHITE_SPACE = re.compile(r"\s")
-ACCOUNT = re.compile(r"\d{12}|arn:aws:iam::\d{12}:root|\*")
+ACCOUNT = re.compile(r"\d{12}|arn:aws:iam::(\d{12}:root|cloudfront:user/.+)|\*")
 SESSION = re.compile(r"arn:aws:sts::\d{12}:(assumed-role/[\w+=,.@-]+|federated-user)/[\w+=,.@-]+")
 SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com|\*")
 OF_RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = {
