@@ -207,7 +207,7 @@ def _database(given: Given) -> Iterator[Refusal]:
     if (size := given.get("DBInstanceClass")) is not None and not INSTANCE_CLASS.fullmatch(size):
         yield Refusal(wrong, f"Invalid DB Instance class: {size}")
     engine, master = str(given.get("Engine") or "postgres"), given.get("MasterUsername")
-    if master is not None and master.lower() == RESERVED_MASTER_NAME and engine.endswith("postgres"):
+    if master is not None and master.lower() == RESERVED_MASTER_NAME and "postgres" in engine:
         yield Refusal(wrong, f"MasterUsername {master} cannot be used as it is a reserved word used by the engine")
     for name in ("MasterUsername", "DBName"):
         if given.get(name) is not None and not INSTANCE_NAMES.fullmatch(given[name]):
