@@ -62,15 +62,16 @@ def _address(name: str, published: Mapping[str, Published], network: str) -> str
         if name not in published:
             return ""
         values = published[name].values
-        if addresses := [value for value in values if _is_address(value)]:
+        if addresses := [value for value in values if is_address(value)]:
             return next((address for address in addresses if address.startswith(network)), "")
         name = next(iter(values), "").removeprefix(DUAL_STACK)
-        if _is_address(name):
+        if is_address(name):
             return name if name.startswith(network) else ""
     return ""
 
 
-def _is_address(value: str) -> bool:
+def is_address(value: str) -> bool:
+    """Whether it is one of IPv4."""
     try:
         IPv4Address(value)
     except AddressValueError:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from ipaddress import IPv4Address
 from typing import Any
 
 from slipway.sandbox.aws.refused_parameters import Refusal
+from slipway.sandbox.names import is_address
 
 Given = Mapping[str, Any]
 
@@ -91,16 +91,8 @@ def _parts(given: Given, name: str) -> Sequence[Given]:
 def _bucket(given: Given) -> Iterator[Refusal]:
     name = str(given.get("Bucket", ""))
     reserved = name.startswith(RESERVED_BUCKET_PREFIXES) or name.endswith(RESERVED_BUCKET_SUFFIXES)
-    if reserved or not BUCKET_NAME.fullmatch(name) or _is_address(name):
+    if reserved or not BUCKET_NAME.fullmatch(name) or is_address(name):
         yield Refusal("InvalidBucketName", "The specified bucket is not valid.")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        IPv4Address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _target_group(given: Given) -> Iterator[Refusal]:

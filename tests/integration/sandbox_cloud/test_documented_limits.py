@@ -64,6 +64,7 @@ def test_limits_are_told_in_the_words_of_each_protocol(
     ("policy", "code", "words"),
     [
         ("{", "MalformedPolicyDocument", "invalid Json"),
+        ("[" * 100_000, "MalformedPolicyDocument", "invalid Json"),
         (
             document({**for_principal({"AWS": ROOT}, "sts:AssumeRole")}),
             "MalformedPolicyDocument",

@@ -79,7 +79,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("rds CreateDBInstance", DATABASE | {"MasterUserPassword": "short12"}, "InvalidParameterValue"),
     (
         "rds CreateDBInstance",
-        DATABASE | {"MasterUserPassword": "long enough"[:4] * 3, "ManageMasterUserPassword": True},
+        DATABASE | {"MasterUserPassword": "long-enough", "ManageMasterUserPassword": True},
         "InvalidParameterCombination",
     ),
     ("acm RequestCertificate", {"DomainName": f"{'a' * 56}.acme.dev"}, ""),

@@ -100,5 +100,5 @@ def parse_policy(text: str) -> Policy:
     try:
         document: Any = json.loads(text)
         return Policy.model_validate(document)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise PolicyError(f"a policy cannot be read: {error}") from error

@@ -34,6 +34,15 @@ def role(arn: str) -> Any | None:
     return next((each for each in roles if each.arn == arn), None)
 
 
+def user(arn: str) -> Any | None:
+    """moto's user."""
+    found = PRINCIPAL.fullmatch(arn)
+    if not found:
+        return None
+    users = iam_backends[found["account"]][PARTITION].users.values() if found["account"] in iam_backends else ()
+    return next((each for each in users if each.arn == arn), None)
+
+
 def key_arn(key: str, account: str, region: str) -> str | None:
     """Of a KMS key, by id, ARN, alias or the alias's ARN."""
     backend: Any = kms_backends[account][region]

@@ -9,11 +9,11 @@ Sources: "IAM JSON policy elements reference", "IAM and AWS STS quotas" (IAM use
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.core.exceptions import ServiceException
 from moto.iam.models import iam_backends
 
 from slipway.sandbox.aws.callers import default_arn
@@ -27,13 +27,13 @@ from slipway.sandbox.aws.refused_parameters import Refusal
 TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 MANAGED = frozenset({"CreatePolicy", "CreatePolicyVersion"})
 INLINE = {
-    "PutGroupPolicy": ("groups", "GroupName"),
-    "PutRolePolicy": ("roles", "RoleName"),
-    "PutUserPolicy": ("users", "UserName"),
+    "PutGroupPolicy": ("group", "GroupName"),
+    "PutRolePolicy": ("role", "RoleName"),
+    "PutUserPolicy": ("user", "UserName"),
 }
-"""moto's name of what holds the policies, and the parameter that names one of them."""
+"""What holds the policies, and the parameter that names one of them."""
 TRUST_CHARACTERS, MANAGED_CHARACTERS = 2_048, 6_144
-INLINE_CHARACTERS = {"groups": 5_120, "roles": 10_240, "users": 2_048}
+INLINE_CHARACTERS = {"group": 5_120, "role": 10_240, "user": 2_048}
 """Of all inline policies of one, white space not counted. That of a trust policy can be raised."""
 SID = re.compile(r"[0-9A-Za-z]*")
 WHITE_SPACE = re.compile(r"\s")
@@ -161,8 +161,7 @@ def _exists(principal: str) -> bool:
         return False
     if found["kind"] == "role":
         return known.role(principal) is not None
-    users = iam_backends[found["account"]][known.PARTITION].users.values() if found["account"] in iam_backends else ()
-    return principal == default_arn(found["account"]) or any(each.arn == principal for each in users)
+    return principal == default_arn(found["account"]) or known.user(principal) is not None
 
 
 def _can_be_changed(policy: Policy) -> bool:
@@ -182,28 +181,15 @@ def _covers(statement: Statement) -> bool:
 
 def _too_much_inline(call: ApiCall, document: str) -> Iterator[Refusal]:
     kind, parameter = INLINE[call.operation]
-    holder: Any = getattr(iam_backends[call.serving_account][known.PARTITION], kind, {}).get(
-        _key(call, kind, parameter)
-    )
-    held: Mapping[str, Any] = getattr(holder, "policies", None) or {}
-    others = [
-        text if isinstance(text, str) else json.dumps(text)
-        for name, text in held.items()
-        if name != call.text("PolicyName")
-    ]
+    try:
+        holder: Any = getattr(iam_backends[call.serving_account][known.PARTITION], f"get_{kind}")(call.text(parameter))
+    except ServiceException:
+        return  # moto says that it is not there
+    others = [document for name, document in holder.policies.items() if name != call.text("PolicyName")]
     most = INLINE_CHARACTERS[kind]
-    if _characters(document) + sum(map(_characters, others)) > most:
-        what = f"Maximum policy size of {most} bytes exceeded for {kind.removesuffix('s')} {call.text(parameter)}"
+    if sum(map(_characters, (document, *others))) > most:
+        what = f"Maximum policy size of {most} bytes exceeded for {kind} {call.text(parameter)}"
         yield Refusal("LimitExceeded", what)
-
-
-def _key(call: ApiCall, kind: str, parameter: str) -> str:
-    """Under which moto holds it: roles by their id."""
-    name = call.text(parameter)
-    if kind != "roles":
-        return name
-    roles = iam_backends[call.serving_account][known.PARTITION].roles
-    return next((key for key, each in roles.items() if each.name == name), name)
 
 
 def _too_long(document: str, most: int, what: str) -> Iterator[Refusal]:

@@ -41,7 +41,7 @@ def user_identity(arn: str) -> Identity:
     """Of a user by its ARN."""
     account = arn.split(":")[4]
     backend: Any = iam_backends[account][PARTITION]
-    user = next((each for each in backend.users.values() if each.arn == arn), None)
+    user = known.user(arn)
     principal = Principal(arn=arn, account=account)
     if user is None:
         return Identity(principal=principal, policies=())
