@@ -310,11 +310,14 @@ class BlueGreenService(pulumi.ComponentResource):
         )
         deployment = k8s.apps.v1.Deployment(
             f"{self._name}-{colour}",
-            metadata=self._metadata(colour, annotations={"pulumi.com/timeoutSeconds": "600"}),
+            # `up` ends once the cluster has taken it. Whoever moves the traffic waits for the pods, sees why they do not start, and
+            # can be stopped meanwhile. Not `skipAwait`: that would skip the wait for its end as well, when it is deleted.
+            metadata=self._metadata(
+                colour, annotations={"pulumi.com/waitFor": "jsonpath={.status.observedGeneration}"}
+            ),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.minimum_replicas,
                 revision_history_limit=2,
-                progress_deadline_seconds=300,
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=self._labels(colour)),
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(
                     rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge="50%", max_unavailable=0)

@@ -238,8 +238,8 @@ class RolloutSettings(_Settings):
     """Paths that must answer over the test route before traffic moves."""
     smoke_seconds: Annotated[int, Field(ge=1)] = 30
     """They must answer within this time."""
-    health_seconds: Annotated[int, Field(ge=1)] = 300
-    """All targets of the idle colour must be healthy at the load balancer after this long."""
+    health_seconds: Annotated[int, Field(ge=1)] = 600
+    """All pods of the idle colour must be healthy targets of the load balancer after this long. New nodes, if need be, are in it."""
     size_seconds: Annotated[int, Field(ge=1)] = 300
     """Pods for the next share of the traffic must be ready this long after they were asked for."""
     surge_percent: Annotated[int, Field(ge=1, le=100)] = 50

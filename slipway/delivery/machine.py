@@ -154,6 +154,9 @@ def _waiting(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
         return _next(rollout, now)
     if rollout.kind is Kind.ROLLBACK and (asked := ask_for_pods(rollout, seen, now)):
         return asked
+    if health and health.crash_loop:
+        text = f"pods of {rollout.colour} end again and again: {health}"
+        return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
     patience = patience_seconds(rollout)
     if _overdue(rollout, patience, now):
         text = f"targets of {rollout.colour} were not all healthy within {patience:g} s: {health}"

@@ -100,4 +100,5 @@ def _health(world: World, rollout: Rollout) -> Health:
         missing=pods.addresses - health.addresses,
         serving=0 if pods.mixed else serving,
         trouble=pods.trouble,
+        crash_loop=pods.crash_loop,
     )

@@ -25,7 +25,7 @@ from slipway.delivery.adapters.migration_job import (
     users_job_name,
 )
 from slipway.delivery.adapters.node_room import find_room
-from slipway.delivery.adapters.pod_trouble import why_not_ready, why_pending
+from slipway.delivery.adapters.pod_trouble import is_in_crash_loop, why_not_ready, why_pending
 from slipway.delivery.errors import NotBegunError
 from slipway.delivery.model.backfill import Backfill
 from slipway.delivery.model.colour import Colour
@@ -95,9 +95,18 @@ class KubernetesCluster:
         ready, release = current and counts == {wanted}, labels.get("slipway.dev/release", "")
         mixed = not current or (status.updated_replicas or 0) < (status.replicas or 0)
         newest = [pod for pod in pods if (pod.metadata.labels or {}).get("slipway.dev/release", "") == release]
-        troubles = [text for pod in newest if not _is_ready(pod) and (text := why_not_ready(pod))]
+        unready = [pod for pod in newest if not _is_ready(pod)]
+        troubles = [text for pod in unready if (text := why_not_ready(pod))]
         trouble = f"{len(troubles)} of {len(newest)} pods not ready: {troubles[0]}" if troubles else ""
-        return Pods(wanted=wanted, ready=ready, addresses=addresses, release=release, mixed=mixed, trouble=trouble)
+        return Pods(
+            wanted=wanted,
+            ready=ready,
+            addresses=addresses,
+            release=release,
+            mixed=mixed,
+            trouble=trouble,
+            crash_loop=any(is_in_crash_loop(pod) for pod in unready),
+        )
 
     def size(self, colour: Colour) -> Size | None:
         """See `Cluster.size`."""

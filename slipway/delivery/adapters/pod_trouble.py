@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+CRASHES = 3
+"""Restarts after which a container that ends again counts as one that will not run: about 70 s, as the kubelet waits 10, 20 and 40 s."""
 STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits that is on its way. Source: kubelet's pkg/kubelet/kubelet_pods.go."""
 
@@ -30,6 +32,14 @@ def why_not_ready(pod: Any) -> str | None:
     if pending := why_pending(pod):
         return f"pending: {pending}"
     return next((text for state in containers(pod) if (text := _trouble(state))), None)
+
+
+def is_in_crash_loop(pod: Any) -> bool:
+    """Whether one of its containers ended after each of its `CRASHES` restarts, and waits for the next."""
+    waiting = [state for state in containers(pod) if state.state and state.state.waiting]
+    return any(
+        state.state.waiting.reason == "CrashLoopBackOff" and (state.restart_count or 0) >= CRASHES for state in waiting
+    )
 
 
 def _trouble(state: Any) -> str:

@@ -46,6 +46,8 @@ class Health:
     """Pods of the newest template that the load balancer calls healthy, where none of an older one is left."""
     trouble: str = ""
     """What keeps pods from their start, as the cluster says."""
+    crash_loop: bool = False
+    """As in `Pods`."""
 
     @property
     def all_healthy(self) -> bool:
@@ -75,6 +77,8 @@ class Pods:
     """Pods of an older template are left, or the newest one was not seen to yet."""
     trouble: str = ""
     """What keeps pods of the newest template from their start; "": nothing that is known."""
+    crash_loop: bool = False
+    """One of them has ended again and again: waiting for it is in vain."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,8 +130,8 @@ class RolloutSettings(Part):
     smoke_paths: tuple[str, ...] = ("/healthz", "/version")
     smoke_seconds: Seconds = Field(default=30, gt=0)
     """The smoke test must have passed after this long."""
-    health_seconds: Seconds = Field(default=300, gt=0)
-    """All targets of the idle colour must be healthy at the load balancer after this long."""
+    health_seconds: Seconds = Field(default=600, gt=0)
+    """All pods of the idle colour must be healthy targets of the load balancer after this long. New nodes, if need be, are in it."""
     size_seconds: Seconds = Field(default=300, gt=0)
     """Pods for the next share of the traffic must be ready this long after they were asked for."""
     surge_percent: int = Field(default=50, ge=1, le=100)

@@ -40,6 +40,8 @@ class Behaviour:
     healthy: bool = True
     trouble: str = ""
     """What the cluster says of its pods while they are not ready."""
+    crash_loop: bool = False
+    """Its pods end again and again."""
     smoke_fault: str = ""
     analysis: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     """What entries of `rollout.analysis` are answered, by name; a good answer where nothing is named."""
@@ -368,8 +370,14 @@ class _Cluster:
             return None
         running = self._environment.running[colour][0]
         ready, wanted = self._environment.ready_pods(colour), self._environment.pods.wanted(colour)
-        trouble = "" if ready == wanted else self._environment.behaviour_of(running).trouble
-        return Pods(wanted=wanted, ready=ready == wanted, release=running.release, trouble=trouble)
+        starting = Behaviour() if ready == wanted else self._environment.behaviour_of(running)
+        return Pods(
+            wanted=wanted,
+            ready=ready == wanted,
+            release=running.release,
+            trouble=starting.trouble,
+            crash_loop=starting.crash_loop,
+        )
 
     def size(self, colour: Colour) -> Size | None:
         self._answer()

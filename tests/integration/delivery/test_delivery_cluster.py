@@ -374,6 +374,28 @@ def test_what_keeps_pods_of_the_newest_template_from_their_start_is_told(
     assert pods.trouble == (f"1 of 1 pods not ready: {trouble}" if trouble else "")
 
 
+@pytest.mark.parametrize(
+    ("status", "crash_loop"),
+    [
+        ({"containerStatuses": [container(BACK_OFF, CRASHED, restarts=3)]}, True),
+        ({"containerStatuses": [container(BACK_OFF, KILLED, restarts=9)]}, True),
+        ({"initContainerStatuses": [container(BACK_OFF, CRASHED, restarts=3)]}, True),
+        ({"containerStatuses": [container(BACK_OFF, CRASHED, restarts=2)]}, False),
+        ({"containerStatuses": [container({"running": {}}, CRASHED, restarts=9)]}, False),
+        ({"containerStatuses": [container(NO_IMAGE, CRASHED, restarts=9)]}, False),
+    ],
+)
+def test_pods_that_end_after_each_of_some_restarts_are_in_a_crash_loop(
+    cluster: KubernetesCluster, stand_in: ClusterStandIn, status: dict[str, Any], crash_loop: bool
+) -> None:
+    stand_in.deployments["orders-blue"] = deployment()
+    former = {"metadata": {"name": "old"}, "status": {"containerStatuses": [container(BACK_OFF, CRASHED, restarts=9)]}}
+    stand_in.pods = [former, {"metadata": {"name": "new", "labels": {"slipway.dev/release": "r-7"}}, "status": status}]
+    pods = cluster.pods(Colour.BLUE)
+    assert pods
+    assert pods.crash_loop is crash_loop
+
+
 def scaler(minimum: int) -> dict[str, Any]:
     return {
         "metadata": {"name": "orders-blue"},

@@ -109,7 +109,7 @@ def unhealthy_release() -> Story:
     story = bad_release()
     dev = story.rehearsal.environment("dev")
     dev.behaviour = {name: Behaviour(healthy=False) for name in dev.behaviour}
-    dev.rollout = {**dev.rollout, "healthSeconds": 10}  # the usual 300 s are 1,200 looks at the targets, each time
+    dev.rollout = {**dev.rollout, "healthSeconds": 10}  # the usual 600 s are 2,400 looks at the targets, each time
     return story
 
 

@@ -153,6 +153,17 @@ def test_release_whose_pods_do_not_start_says_why() -> None:
     assert any(isinstance(event, Waiting) and "CrashLoopBackOff" in event.text for event in rehearsal.events)
 
 
+def test_release_whose_pods_end_again_and_again_is_not_waited_for() -> None:
+    """It took the ten minutes of an `up` that waited for pods."""
+    rehearsal = company("1.0.0")
+    check_out_bad(rehearsal, "2.0.0", healthy=False, trouble="orders: CrashLoopBackOff", crash_loop=True)
+    with pytest.raises(delivery.ReleaseRolledBackError, match="end again and again.*CrashLoopBackOff") as caught:
+        delivery.release(rehearsal.context("dev"))
+    assert caught.value.rollout.reason is Reason.TARGETS_UNHEALTHY
+    assert caught.value.rollout.timings["waiting-for-targets"] < 1
+    assert fitness_of(rehearsal, "2.0.0") == {"dev": "rejected"}
+
+
 def test_bad_release_is_detected_at_the_first_bad_window_not_at_the_end_of_the_bake() -> None:
     rehearsal = company("1.0.0", bakeSeconds=60)
     check_out_bad(rehearsal, "2.0.0", error_ratio=0.3)
