@@ -43,8 +43,9 @@ RETENTION_DAYS = (
 SECRET_NAME = re.compile(r"[a-zA-Z0-9/_+=.@!-]+")
 INSTANCE_CLASS = re.compile(r"db\.(serverless|[a-z0-9-]+\.[a-z0-9-]+)")
 INSTANCE_NAMES = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}")
-RESERVED_MASTER_NAME = "admin"
-"""By RDS for PostgreSQL; moto knows those of all engines. Source: the error itself, aws/aws-cdk#5076, aws-cloudformation/cfn-lint#4425."""
+RESERVED_MASTER_NAMES = re.compile(r"admin|(pg_|rds).*", re.IGNORECASE)
+"""By RDS for PostgreSQL and by PostgreSQL itself; moto knows those of all engines.
+Source: the error itself, aws/aws-cdk#5076, aws-cloudformation/cfn-lint#4425."""
 PASSWORD = re.compile(r"[!#-.0-?A-~]{8,128}")
 """Printable, without `/`, `"`, `@` and space."""
 STORAGE_GIB: Mapping[str, tuple[int, int]] = {
@@ -199,7 +200,7 @@ def _database(given: Given) -> Iterator[Refusal]:
     if (size := given.get("DBInstanceClass")) is not None and not INSTANCE_CLASS.fullmatch(size):
         yield Refusal(wrong, f"Invalid DB Instance class: {size}")
     engine, master = str(given.get("Engine") or "postgres"), given.get("MasterUsername")
-    if master is not None and master.lower() == RESERVED_MASTER_NAME and "postgres" in engine:
+    if master is not None and RESERVED_MASTER_NAMES.fullmatch(master) and "postgres" in engine:
         yield Refusal(wrong, f"MasterUsername {master} cannot be used as it is a reserved word used by the engine")
     for name in ("MasterUsername", "DBName"):
         if given.get(name) is not None and not INSTANCE_NAMES.fullmatch(given[name]):

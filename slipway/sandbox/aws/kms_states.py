@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +53,6 @@ def check_states() -> None:
     """From here on, KMS refuses as AWS's does."""
     for name in NOT_PENDING | PENDING_ONLY | GRANTS:
         setattr(KmsResponse, name, _checked(name, getattr(KmsResponse, name)))
-    for name in ("create_key", "put_key_policy"):
-        setattr(KmsResponse, name, _with_policy(getattr(KmsResponse, name)))
     for name in BY_ID:
         setattr(KmsBackend, name, _by_id(getattr(KmsBackend, name)))
 
@@ -100,24 +97,6 @@ def _check(key: Any, name: str) -> None:
         raise KmsError(
             "UnsupportedOperationException", f"{key.arn} is of the spec {key.key_spec}, which does not support this."
         )
-
-
-def _with_policy(original: Callable[[KmsResponse], str]) -> Callable[[KmsResponse], str]:
-    def action(self: KmsResponse) -> str:
-        policy = self._get_param("Policy")
-        if policy is not None and not _is_policy(policy):
-            raise KmsError("MalformedPolicyDocumentException", "The new key policy is no JSON object with statements.")
-        return original(self)
-
-    return action
-
-
-def _is_policy(text: str) -> bool:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and bool(document.get("Statement"))
 
 
 def _by_id(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -157,7 +157,7 @@ def test_release_whose_pods_end_again_and_again_is_not_waited_for() -> None:
     """It took the ten minutes of an `up` that waited for pods."""
     rehearsal = company("1.0.0")
     check_out_bad(rehearsal, "2.0.0", healthy=False, trouble="orders: CrashLoopBackOff", crash_loop=True)
-    with pytest.raises(delivery.ReleaseRolledBackError, match="end again and again.*CrashLoopBackOff") as caught:
+    with pytest.raises(delivery.ReleaseRolledBackError, match=r"end again and again.*CrashLoopBackOff") as caught:
         delivery.release(rehearsal.context("dev"))
     assert caught.value.rollout.reason is Reason.TARGETS_UNHEALTHY
     assert caught.value.rollout.timings["waiting-for-targets"] < 1

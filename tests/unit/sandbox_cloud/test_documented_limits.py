@@ -66,6 +66,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("secretsmanager CreateSecret", {"Name": "orders dev"}, "ValidationException"),
     ("rds CreateDBInstance", DATABASE | {"MasterUsername": "Admin"}, "InvalidParameterValue"),
     ("rds CreateDBInstance", DATABASE | {"MasterUsername": "1boss"}, "InvalidParameterValue"),
+    ("rds CreateDBInstance", DATABASE | {"MasterUsername": "RdsAdmin"}, "InvalidParameterValue"),
+    ("rds CreateDBInstance", DATABASE | {"MasterUsername": "pg_monitor"}, "InvalidParameterValue"),
     ("rds CreateDBInstance", DATABASE | {"DBName": "orders-dev"}, "InvalidParameterValue"),
     ("rds CreateDBInstance", DATABASE | {"AllocatedStorage": 19}, "InvalidParameterValue"),
     ("rds CreateDBInstance", DATABASE | {"StorageType": "io2", "AllocatedStorage": 99}, "InvalidParameterValue"),

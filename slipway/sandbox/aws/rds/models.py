@@ -31,8 +31,6 @@ from slipway.sandbox.ports import HOST_ADDRESS
 from slipway.sandbox.postgres import DatabaseSpec, PostgresInstances
 
 ENGINE = "postgres"
-RESERVED_USERS = ("pg_", "rds")
-"""Beginnings of role names that belong to PostgreSQL and to RDS: its superuser is `rdsadmin`."""
 NEW, STARTING, AVAILABLE, FAILED = "creating", "starting", "available", "failed"
 MODIFYING, STOPPING, STOPPED, REBOOTING = "modifying", "stopping", "stopped", "rebooting"
 
@@ -347,6 +345,3 @@ def _refuse_unsupported(wanted: dict[str, Any]) -> None:
     user = str(wanted.get("master_username") or "")
     if not user:
         raise RDSClientError("InvalidParameterValue", "The parameter MasterUsername must be provided.")
-    if user.lower().startswith(RESERVED_USERS):
-        reason = "cannot be used as it is a reserved word used by the engine"
-        raise RDSClientError("InvalidParameterValue", f"MasterUsername {user} {reason}")
