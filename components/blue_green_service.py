@@ -122,6 +122,8 @@ class BlueGreenService(pulumi.ComponentResource):
     TargetGroupBinding; for each colour that runs a Deployment, a HorizontalPodAutoscaler and a PodDisruptionBudget. It takes a Kubernetes
     and an AWS provider.
     Not: traffic. Weights belong to the load balancer's listener. Nor the database's users: a Job makes them, with the release's image.
+    Nor waiting for pods: an update ends once the cluster has taken a Deployment, and whoever moves traffic waits. Its removal waits for
+    the pods' end.
     Outputs: namespace, deployment_names, secret_name, database_login (names of what Jobs need) - known at preview; pod_template,
     secrets_revision - what a colour is given now, for `ColourRelease` to keep, without secrets in plain text, known once `environment` is
     (secrets_revision is None without one); role_arn - known after apply.
