@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from tests.histories import play
 
 HISTORIES = int(os.environ.get("SLIPWAY_HISTORIES", "100000"))
 FIRST_SEED = 10_000
 CHUNK = 100
+CHUNKS_A_PROCESS = 50
+"""A new process after so many. `ProcessPoolExecutor` would wait for ever instead: python/cpython#115634."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +38,8 @@ def play_many(count: int = HISTORIES, first: int = FIRST_SEED) -> Played:
     """Play `count` histories from the seed `first` on; a failed one is a line with its seed."""
     began, ways_back, faults = time.monotonic(), 0, list[str]()
     chunks = [range(seed, min(seed + CHUNK, first + count)) for seed in range(first, first + count, CHUNK)]
-    with ProcessPoolExecutor(os.cpu_count(), max_tasks_per_child=50) as pool:
-        for number, (found, failed) in enumerate(pool.map(_play_chunk, chunks), start=1):
+    with get_context("spawn").Pool(maxtasksperchild=CHUNKS_A_PROCESS) as pool:
+        for number, (found, failed) in enumerate(pool.imap(_play_chunk, chunks), start=1):
             ways_back += found
             faults += failed
             for fault in failed:
