@@ -32,7 +32,7 @@ from slipway.delivery.runner import PERSISTENCE_SECONDS, Runner
 from slipway.delivery.targeting import known_balancer, quick_target, reachable_target, require_target
 from slipway.delivery.telling import announce, tell
 from slipway.delivery.transitions import cut_short
-from slipway.errors import OperationError
+from slipway.errors import OperationError, SlipwayError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,11 +194,19 @@ def drive(
         ended = Runner(ctx, world, keeper, persistence_seconds=persistence_seconds).run(rollout, resumed=resumed)
         keeper.sets_weights = keeper.sets_weights or ended.kind not in TAKING
         if told_later:
-            ctx.ledger.register(target)
+            _register_late(ctx, target)
         return ended
     finally:
         if not (told_later and keeper.outbox.urgent):
             world.notifier.flush()
+
+
+def _register_late(ctx: Context, target: Target) -> None:
+    """The rollout has ended, well or not: that is what counts. The next verb registers as well."""
+    try:
+        ctx.ledger.register(target)
+    except SlipwayError as error:
+        tell(ctx, f"where {ctx.place} is was not noted: {error.what}")
 
 
 def _goes_back(keeper: LeaseKeeper, rollout: Rollout, *, resumed: bool) -> bool:

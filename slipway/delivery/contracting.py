@@ -37,7 +37,7 @@ def contract(ctx: Context, *, force: bool = False, because: str = "", dry_run: b
         return Outcome(status="planned", text=text, release=live, plan=plan)
     override, meant = Override.given(because, force=force), live_now(ctx)
     with at_work(ctx, f"slipway contract {ctx.place.environment}") as keeper:
-        refuse_going_on(ctx, keeper, override)
+        refuse_going_on(ctx, keeper, override, meant=Kind.CONTRACT)
         finish_unfinished(ctx, keeper)
         override = while_live(ctx, override, meant)
         target, live = require_target(ctx), release_at(ctx, ctx.place)

@@ -18,6 +18,7 @@ from slipway.delivery.gates import (
     evaluate_gates,
     find_ending,
     find_frozen,
+    find_rejected,
     refuse_ending,
     refuse_without_room,
 )
@@ -36,7 +37,7 @@ from slipway.delivery.planning import choose_steps, forced_entries, foreseen_sec
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
 from slipway.delivery.resizing import room_beside_live
-from slipway.delivery.targeting import known_target
+from slipway.delivery.targeting import known_target, remembered_target
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 HISTORY_DEPTH = 50
@@ -202,9 +203,13 @@ def pass_gates(ctx: Context, refusals: Sequence[Refusal], override: Override | N
     return override.recorded(refusals)
 
 
-def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None) -> None:
+def refuse_going_on(
+    ctx: Context, keeper: LeaseKeeper, override: Override | None = None, *, meant: Kind | None = None
+) -> None:
     """A rollout that a dead process left goes on only if it could begin now. Ways back are not asked, nor what was forced before.
 
+    `override`: what is forced for another release is not forced for this one, so `release` and `promote` have none. `meant`: it is for
+    rollouts of this kind only; None: of any.
     One that is turning back goes on with that in any case; the gates are asked before it begins again.
     """
     rollout = ctx.ledger.rollout(ctx.place)
@@ -220,11 +225,12 @@ def refuse_going_on(ctx: Context, keeper: LeaseKeeper, override: Override | None
             text=f"{refusal.text}; {rollout.kind} {rollout.id} was left in phase {rollout.phase}",
             remedy=f"{refusal.remedy}; `slipway abort {ctx.place.environment}` takes the rollout back"
             if refusal.gate == CREDENTIALS
-            else f"take it back with `slipway abort {ctx.place.environment}`, or go on with --force --because REASON",
+            else f"take it back with `slipway abort {ctx.place.environment}`, or go on with "
+            f"`slipway resume {ctx.place.environment} --force --because REASON`",
         )
         for refusal in _unforced(ctx, rollout, GOING_ON)
     ]
-    overridden = pass_gates(ctx, refusals, override)
+    overridden = pass_gates(ctx, refusals, override if meant in {None, rollout.kind} else None)
     if overridden:
         journal = forced_entries(overridden, rollout.phase, ctx.owner.name, ctx.clock.now())
         written = replace(rollout, forced=(*rollout.forced, *overridden), journal=(*rollout.journal, *journal))
@@ -242,10 +248,41 @@ def gates_against_retry(ctx: Context, rollout: Rollout) -> str:
     return "; ".join(f"{refusal.gate}: {refusal.text}" for refusal in refusals)
 
 
+def refusals_before_step(ctx: Context, rollout: Rollout) -> tuple[str, str]:
+    """What freeze windows and what rejections upstream say against more traffic, since the rollout began; "": nothing."""
+    target, candidate = remembered_target(ctx), rollout.candidate
+    forced = _forced_gates(rollout)
+    frozen, rejected = [], []
+    if "freeze" not in forced:
+        frozen = [*find_frozen(ctx.place.environment, _windows_meanwhile(ctx, target), ctx.clock.now())]
+    if candidate and target and target.rollout.promote_from and "rejected" not in forced:
+        chosen = ctx.ledger.release(ctx.place.service, candidate.release)
+        upstream = {
+            name: found
+            for name, found in _fitness_before(ctx, chosen, target.rollout.promote_from).items()
+            if name != ctx.place.environment
+        }
+        rejected = [*find_rejected(chosen.id, upstream)]
+    said = [*("; ".join(each.text for each in found) for found in (frozen, rejected))]
+    return said[0], said[1]
+
+
+def _windows_meanwhile(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:
+    """A stack file that cannot be read in the middle of a rollout must not turn it back."""
+    try:
+        return freeze_windows(ctx, target)
+    except SlipwayError:
+        return target.rollout.freeze_windows if target else ()
+
+
+def _forced_gates(rollout: Rollout) -> frozenset[str]:
+    return frozenset(text.partition(":")[0] for text in rollout.forced)
+
+
 def _unforced(ctx: Context, rollout: Rollout, gates: Sequence[Gate]) -> list[Refusal]:
     """What gates say of a rollout's going on, but for those that were overridden when it began."""
     chosen = ctx.ledger.release(ctx.place.service, rollout.candidate.release) if rollout.candidate else None
-    target, forced = known_target(ctx), {text.partition(":")[0] for text in rollout.forced}
+    target, forced = known_target(ctx), _forced_gates(rollout)
     found = find_refusals(ctx, target, chosen or release_at(ctx, ctx.place), rollout.kind, gates=gates)
     return [refusal for refusal in found if refusal.gate not in forced]
 

@@ -1,4 +1,4 @@
-"""Waiting for people: a pause holds the traffic where it is, an approval lets it go on. Pure: time is a value.
+"""Waiting for people, and for freeze windows to end: both hold the traffic where it is. Pure: time is a value.
 
 The candidate is watched and judged meanwhile: a bad one is turned back, however long nobody answers.
 """
@@ -38,17 +38,26 @@ def hear(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
         return Enter(rollout=replace(rollout, pause=wanted, paused_since=now), text=f"paused {wanted.signature}")
     if rollout.pause and wanted is None:
         said = seen.pause.signature if seen.pause else "without a word"
-        return Enter(rollout=_continued(rollout, now), text=f"continued {said}")
+        going = _with_forced(_continued(rollout, now), seen.pause)
+        return Enter(rollout=going, text=f"continued {said}")
     approval = seen.approval
     if approval and approval.step is not None and approves(rollout, approval):
         approved = replace(rollout, approvals={**rollout.approvals, approval.step: approval}, asked_since=None)
         percent = rollout.steps[approval.step].percent if approval.step < len(rollout.steps) else 100
-        return Enter(rollout=attend(approved, now), text=f"{percent} % approved {approval.signature}")
+        going = _with_forced(attend(approved, now), approval)
+        return Enter(rollout=going, text=f"{percent} % approved {approval.signature}")
     if seen.skip and ends_bake(rollout, seen.skip) and not (seen.verdict and seen.verdict.kind is VerdictKind.FAIL):
         skipped = replace(rollout, skipped={**rollout.skipped, rollout.bake: seen.skip})
         percent = rollout.steps[rollout.step].percent
-        return Enter(rollout=skipped, text=f"the bake at {percent} % is ended early {seen.skip.signature}")
+        going = _with_forced(skipped, seen.skip)
+        return Enter(rollout=going, text=f"the bake at {percent} % is ended early {seen.skip.signature}")
     return None
+
+
+def _with_forced(rollout: Rollout, word: Word | None) -> Rollout:
+    """A freeze that a person has overridden holds nothing of this rollout any more."""
+    _, freeze, said = word.because.partition("freeze: ") if word else ("", "", "")
+    return replace(rollout, forced=(*rollout.forced, freeze + said)) if freeze else rollout
 
 
 def approves(rollout: Rollout, approval: Word) -> bool:
@@ -75,6 +84,14 @@ def wait_for_people(rollout: Rollout, step: int | None, now: datetime) -> Decisi
         text = f"nobody approved {rollout.steps[step].percent} % within {rollout.settings.approval_seconds:g} s"
         return Enter(rollout=turn_back(rollout, Reason.NOT_APPROVED, text, now))
     return Wait(seconds=seconds, text=rollout.waits_for)
+
+
+def hold_in_freeze(rollout: Rollout, seen: Observation, now: datetime) -> Decision | None:
+    """Before more traffic comes to the candidate; None: no freeze window is open that was not overridden."""
+    if seen.frozen == rollout.frozen:
+        return Wait(seconds=rollout.settings.analysis_interval_seconds, text=rollout.waits_for) if seen.frozen else None
+    changed = attend(replace(rollout, frozen=seen.frozen), now)  # pods have as long as ever once the window is over
+    return Enter(rollout=changed, text=changed.waits_for if seen.frozen else "the freeze window is over")
 
 
 def _continued(rollout: Rollout, now: datetime) -> Rollout:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from slipway.delivery.holding import hear, wait_for_people
+from slipway.delivery.holding import hear, hold_in_freeze, wait_for_people
 from slipway.delivery.model.analysis import VerdictKind
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.decision import (
@@ -173,14 +173,20 @@ def _smoking(rollout: Rollout, seen: Observation, _now: datetime) -> Decision:
 def _sizing(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     if rollout.baking_since and seen.balancer and seen.balancer.weights != rollout.weights:
         return Enter(rollout=enter(rollout, Phase.SHIFTING, now))
-    if (rollout.baking_since or rollout.routes) and (turned := _turn_from_bad(rollout, seen, now)):
+    if turned := _turn_before_step(rollout, seen, now):
         return turned
-    if change := _set_routes(seen, rollout.routes):
-        return change
+    if first := hold_in_freeze(rollout, seen, now) or _set_routes(seen, rollout.routes):
+        return first
     coming = rollout.coming_step
     if waits := wait_for_people(rollout, coming, now) or size_colours(rollout, seen, now):
         return waits
     return _next(replace(rollout, step=coming), now)
+
+
+def _turn_before_step(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
+    """The way back from a candidate that shall get no more traffic. One that had none yet is not judged."""
+    looked_at = seen.rejected or rollout.baking_since or rollout.routes
+    return _turn_from_bad(rollout, seen, now) if looked_at else None
 
 
 def _set_weights(seen: Observation, intent: Wanted) -> Decision | None:
@@ -241,7 +247,9 @@ def _baking(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _turn_from_bad(rollout: Rollout, seen: Observation, now: datetime) -> Enter | None:
-    """The way back from a candidate that has traffic and is dead or bad."""
+    """The way back from a candidate that is dead or bad, or was found to be bad where it came from."""
+    if seen.rejected:
+        return Enter(rollout=turn_back(rollout, Reason.REJECTED_UPSTREAM, seen.rejected, now))
     if seen.health and seen.health.healthy == 0:
         text = f"{rollout.colour} has no healthy target left: {seen.health}"
         return Enter(rollout=turn_back(rollout, Reason.TARGETS_UNHEALTHY, text, now))
@@ -332,7 +340,6 @@ def _returning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
 
 
 def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
-    unexplained = rollout.kind in TAKING and rollout.reason is Reason.TRAFFIC_UNEXPLAINED
     if rollout.kind not in TAKING and _carried(seen, rollout.colour) != rollout.original.weights.of(rollout.colour):
         return Enter(rollout=enter(rollout, Phase.RETURNING, now))
     if change := _set_routes(seen, NO_ROUTES):  # after the weights: rules that cannot be read must not keep those
@@ -340,7 +347,8 @@ def _cleaning(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     running, before = seen.wanted.colour(rollout.colour), rollout.original.colour(rollout.colour)
     intent, text = seen.wanted, "the colours keep the pods that they had"
     replaced = running and Phase.DEPLOYING in rollout.path and running == rollout.candidate != before
-    if replaced or (unexplained and running != before):
+    kept = rollout.kind in TAKING and Phase.CONTRACTING not in rollout.path
+    if replaced or (kept and running != before):
         # What was warm there is the way back from the release that stays live.
         intent = seen.wanted.running(rollout.colour, before)
         text = f"{rollout.colour} shall run {before.release if before else 'nothing'} again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from slipway.delivery.gating import gates_against_retry
+from slipway.delivery.gating import gates_against_retry, refusals_before_step
 from slipway.delivery.holding import LISTENING, approves, ends_bake
 from slipway.delivery.machine import RULES, can_be_stopped
 from slipway.delivery.model.colour import Weights
@@ -15,7 +15,6 @@ from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.ports import Context, World
 from slipway.delivery.resizing import read_sizes
 from slipway.delivery.retrying import retry_due
-from slipway.errors import SlipwayError
 
 
 def observe(
@@ -24,8 +23,12 @@ def observe(
     """What is so now. `asked`: the weights that this process asked for last. SlipwayError where something cannot be read."""
     rule = RULES[rollout.phase]
     wanted, abort = ctx.ledger.wanted(ctx.place), ctx.ledger.abort_request(ctx.place, rollout.id)
+    before_step = rollout.kind is Kind.RELEASE and (rollout.phase is Phase.SIZING or rollout.asked_since is not None)
+    frozen, rejected = refusals_before_step(ctx, rollout) if before_step else ("", "")
     return Observation(
         wanted=wanted,
+        frozen=frozen,
+        rejected=rejected,
         asked=asked,
         verdict=verdict,
         balancer=_read_balancer(world, rollout, wanted, urgent=abort is not None),
@@ -57,17 +60,13 @@ def is_called(ctx: Context, rollout: Rollout) -> bool:
 
 def _read_balancer(world: World, rollout: Rollout, wanted: Wanted, *, urgent: bool) -> BalancerState | None:
     rule = RULES[rollout.phase]
-    settling = rollout.phase is Phase.SETTLING
-    # That the new release is live stands in the ledger before anything waits for rules.
-    routes = rule.reads_routes and bool(rollout.settings.routes) and not (settling and wanted.live != rollout.colour)
+    # That the new release is live stands in the ledger before anything waits for rules. A way back that needs this rollout's end does
+    # not: it takes the rules away itself, after the weights.
+    unready = rollout.phase is Phase.SETTLING and (urgent or wanted.live != rollout.colour)
+    routes = rule.reads_routes and bool(rollout.settings.routes) and not unready
     if not rule.reads_balancer and not routes:
         return None
-    try:
-        return world.balancer.read(test=rule.reads_test, routes=routes)
-    except SlipwayError:
-        if settling and urgent:  # the way back, which needs this rollout's end: it takes the rules away itself
-            return None
-        raise
+    return world.balancer.read(test=rule.reads_test, routes=routes)
 
 
 def _said(ctx: Context, rollout: Rollout, topic: Topic) -> Word | None:

@@ -43,11 +43,10 @@ def unwritten_rejections(ledger: Ledger, place: Place, *, under_way: bool) -> It
 
 
 def _rejection(ledger: Ledger, place: Place, owed: Owed) -> tuple[str, FitnessNote]:
-    """Of a release with the image that stays live, only the release is rejected."""
+    """Of a release with an image that another release keeps running here, only the release is rejected."""
     digest = ledger.release(place.service, owed.release).digest
-    wanted = ledger.wanted(place)
-    stays = wanted.colour(wanted.live) if wanted.live else None
-    whole_digest = stays is None or stays.release == owed.release or digest_of(stays.image) != digest
+    kept = ledger.wanted(place).releases().values()
+    whole_digest = all(each.release == owed.release or digest_of(each.image) != digest for each in kept)
     note = FitnessNote(release=owed.release, because=owed.because, by=owed.by, at=owed.since, whole_digest=whole_digest)
     return digest, note.after(_rejected(ledger, place, digest))
 

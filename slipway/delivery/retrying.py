@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from slipway.delivery.model.decision import Decision, Enter, Wait
 from slipway.delivery.model.observation import Observation
-from slipway.delivery.model.rollout import Phase, Rollout
+from slipway.delivery.model.rollout import Phase, Reason, Rollout
 from slipway.delivery.transitions import begin_again, enter
 
 RETRY_SECONDS = 10.0
@@ -37,7 +37,9 @@ def try_again(rollout: Rollout, seen: Observation, now: datetime) -> Decision:
     against = seen.abort or superseded or seen.barred
     if against:
         text = f"{rollout.reason_text}; not tried again: {against}"
-        return Enter(rollout=enter(replace(rollout, reason_text=text), Phase.ROLLED_BACK, now))
+        # What failed was to be tried again, so it said nothing against the release yet.
+        reason = Reason.SUPERSEDED if superseded and not seen.abort else rollout.reason
+        return Enter(rollout=enter(replace(rollout, reason=reason, reason_text=text), Phase.ROLLED_BACK, now))
     if seen.barred is None:
         seconds = min(max((retry_at(rollout) - now).total_seconds(), 0.0), LOOK_SECONDS)
         return Wait(seconds=seconds, text=f"before {next_attempt(rollout)}")

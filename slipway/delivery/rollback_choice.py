@@ -155,10 +155,10 @@ def _each_once(releases: Sequence[ColourRelease]) -> Sequence[ColourRelease]:
 
 
 def _as_it_ran(ctx: Context, release_id: str, warm: ColourRelease | None, history: Sequence[Rollout]) -> ColourRelease:
-    """A release with the settings that it had here last; without any where it never ran here, or before settings were kept."""
-    ran = (past.candidate for past in history if past.candidate and past.candidate.release == release_id)
+    """A release with the settings that it was live with here last; without any where it never was, or before settings were kept."""
     if warm and warm.release == release_id:
         return warm
+    ran = (running for running in _were_live(history) if running.release == release_id)
     return next(ran, None) or as_colour_release(ctx.ledger.release(ctx.place.service, release_id), None)
 
 

@@ -108,7 +108,7 @@ def release(
     with at_work(ctx, f"slipway release {ctx.place.environment}", patience=patience) as keeper:
         if superseding:
             superseding.look()
-        refuse_going_on(ctx, keeper, override)
+        refuse_going_on(ctx, keeper)
         resumed = finish_unfinished(ctx, keeper)
         # Not even the infrastructure moves in these cases. The other gates need the image, which the `up` builds.
         known = known_target(ctx)
@@ -162,7 +162,7 @@ def promote(
     with at_work(ctx, purpose, patience=superseding.patience if superseding else None) as keeper:
         if superseding:
             superseding.look()
-        refuse_going_on(ctx, keeper, override)
+        refuse_going_on(ctx, keeper)
         resumed = finish_unfinished(ctx, keeper)
         refuse_repeated(resumed, chosen)
         # After the wait for the lease, and before anything is built here: a refused promotion does not touch the infrastructure.
@@ -191,10 +191,14 @@ def rollback(
         text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
         return Outcome(status="planned", text=text, release=plan.release, plan=plan)
     override = Override.given(because, force=force)
+    if to:  # before anybody is stopped for it
+        ctx.ledger.release(ctx.place.service, to)
     before = ctx.ledger.rollout(ctx.place)
     turned = being_brought_back(ctx, before) or ask_back(ctx, before, because) or turned_meanwhile(ctx, before)
     if answer := answered(ctx, turned, to):
         return answer
+    if turned:
+        tell(ctx, f"{turned.kind} {turned.id} by {turned.actor} was turned back first")
     current, planned = ctx.ledger.rollout(ctx.place), None
     leaving = live_release(ctx.ledger.wanted(ctx.place))
     behind = None if to else left_behind(ctx, current)
@@ -340,7 +344,7 @@ def retire(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
     """Take the warm old colour away once its rollback window is closed (or with `force`)."""
     override, meant = Override.given(because, force=force), live_now(ctx)
     with at_work(ctx, f"slipway retire {ctx.place.environment}") as keeper:
-        refuse_going_on(ctx, keeper, override)
+        refuse_going_on(ctx, keeper, override, meant=Kind.RETIRE)
         finish_unfinished(ctx, keeper)
         override = while_live(ctx, override, meant)
         target = require_target(ctx)

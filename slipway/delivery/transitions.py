@@ -53,6 +53,7 @@ def enter(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
         phase=phase,
         phase_started_at=now,
         asked_since=None,
+        frozen="",
         pause=None if phase.ended else rollout.pause,
         waiting_since=now,
         path=(*rollout.path, phase),

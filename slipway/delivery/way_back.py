@@ -190,13 +190,19 @@ def give_up(ctx: Context, keeper: LeaseKeeper, because: str) -> Rollout:
     except SlipwayError as error:
         tell(ctx, f"cannot be brought back now: {error.what}")
     now, rollout = ctx.clock.now(), ctx.ledger.rollout(ctx.place) or rollout
-    wanted = ctx.ledger.wanted(ctx.place)
-    intent = replace(wanted, weights=rollout.original.weights)
-    if not intent.same_as(wanted):
-        ctx.ledger.write_wanted(ctx.place, intent, keeper.lease)
-    text = f"{rollout.reason_text or text}; given up while {rollout.phase}"
-    ended = replace(rollout, reason=rollout.reason or Reason.ABORTED, reason_text=text, fence=keeper.lease.fence)
-    rollout = enter(ended, Phase.ROLLED_BACK, now)
+    if rollout.phase.ended:
+        unfinished(ctx, keeper)
+        return rollout
+    wanted, rollout = ctx.ledger.wanted(ctx.place), replace(rollout, fence=keeper.lease.fence)
+    if rollout.phase is Phase.SETTLING and wanted.live is rollout.colour:
+        text, rollout = f"given up while {rollout.phase}", enter(rollout, Phase.COMPLETED, now)
+    else:
+        intent = replace(wanted, weights=rollout.original.weights)
+        if not intent.same_as(wanted):
+            ctx.ledger.write_wanted(ctx.place, intent, keeper.lease)
+        text = f"{rollout.reason_text or text}; given up while {rollout.phase}"
+        rollout = replace(rollout, reason=rollout.reason or Reason.ABORTED, reason_text=text)
+        rollout = enter(rollout, Phase.ROLLED_BACK, now)
     entry = JournalEntry(at=now, phase=rollout.phase, event="entered", text=text)
     rollout = replace(rollout, journal=(*rollout.journal, entry))
     owe(ctx, keeper, rollout)

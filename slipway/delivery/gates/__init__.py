@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from slipway.delivery.gates.capacity import refuse_without_room
 from slipway.delivery.gates.credentials import find_ending, refuse_ending
 from slipway.delivery.gates.facts import GateFacts, Refusal
-from slipway.delivery.gates.fitness import refuse_rejected, refuse_unverified
+from slipway.delivery.gates.fitness import find_rejected, refuse_rejected, refuse_unverified
 from slipway.delivery.gates.freeze import find_frozen, refuse_frozen
 from slipway.delivery.gates.gone_back import refuse_going_further
 from slipway.delivery.gates.image import refuse_changed_image, refuse_missing_image
@@ -59,6 +59,7 @@ __all__ = [
     "find_ending",
     "find_failing",
     "find_frozen",
+    "find_rejected",
     "refuse_ending",
     "refuse_without_room",
 ]

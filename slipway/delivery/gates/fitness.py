@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from slipway.delivery.gates.facts import BRINGS, WAYS_BACK, GateFacts, Refusal
+from slipway.delivery.model.fitness import Fitness
 
 
 def refuse_rejected(facts: GateFacts) -> Iterator[Refusal]:
@@ -12,11 +13,16 @@ def refuse_rejected(facts: GateFacts) -> Iterator[Refusal]:
 
     Asked about the live release, too, before the way back from it is taken away.
     """
-    for environment, fitness in sorted(facts.fitness.items()):
+    yield from find_rejected(facts.release.id, facts.fitness)
+
+
+def find_rejected(release_id: str, found: Mapping[str, Fitness]) -> Iterator[Refusal]:
+    """The same for a release that is on its way already; `found`: by environment."""
+    for environment, fitness in sorted(found.items()):
         note = fitness.rejected
-        if note and fitness.rejects(facts.release.id):
-            rejected = facts.release.id if facts.release.id in note.releases else note.release
-            name = facts.release.id if rejected == facts.release.id else f"{facts.release.id} (as {rejected})"
+        if note and fitness.rejects(release_id):
+            rejected = release_id if release_id in note.releases else note.release
+            name = release_id if rejected == release_id else f"{release_id} (as {rejected})"
             yield Refusal(
                 gate="rejected",
                 text=f"{name} was rejected in {environment} at {note.at:%Y-%m-%d %H:%M} UTC by {note.by}: {note.because}",

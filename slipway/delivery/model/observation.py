@@ -107,6 +107,10 @@ class Observation:
     sizes: Mapping[Colour, Size] = field(default_factory=dict[Colour, Size])
     """Of the colours that an autoscaler has."""
     verdict: Verdict | None = None
+    frozen: str = ""
+    """What freeze windows say against the coming step; "": nothing, or not asked."""
+    rejected: str = ""
+    """What rejections upstream say against it."""
     abort: str | None = None
     """Who asked to abort, and why; None: nobody."""
     pause: Word | None = None

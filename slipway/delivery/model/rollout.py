@@ -122,6 +122,7 @@ class Reason(StrEnum):
     TRAFFIC_UNEXPLAINED = "traffic-unexplained"
     NOT_APPROVED = "not-approved"
     ABORTED = "aborted"
+    REJECTED_UPSTREAM = "rejected-upstream"
     SUPERSEDED = "superseded"
     """Another release came before it was through. That says nothing about this one."""
 
@@ -202,6 +203,8 @@ class Rollout:
     """Since when it holds, by the clock of whoever runs the rollout."""
     paused_seconds: float = 0.0
     """How long this step's bake was held before; the bake takes that much longer."""
+    frozen: str = ""
+    """What the freeze windows say that hold the next step back; "": none does."""
     asked_since: datetime | None = None
     """Since when the next step waits for an approval, the time of pauses taken out; None: it does not."""
     approvals: Mapping[int, Word] = field(default_factory=dict[int, Word])
@@ -261,9 +264,11 @@ class Rollout:
 
     @property
     def waits_for(self) -> str:
-        """Which person's word it waits for, and the command to say it; "": nobody's."""
+        """Which person's word it waits for, and the command to say it, or for which freeze window to end; "": none."""
         if self.pause:
             return f"paused {self.pause.signature}; `slipway continue {self.environment}` ends that"
+        if self.frozen:
+            return f"{self.frozen}; the traffic stays where it is until then"
         if self.asked_since is None:
             return ""
         since = f"since {self.asked_since:%Y-%m-%d %H:%M} UTC"

@@ -177,7 +177,7 @@ def test_release_that_comes_instead_keeps_it_from_being_tried_again() -> None:
     outcome = delivery.release(rehearsal.context("dev", pid=8), supersede=True)
     newest, before = delivery.history(rehearsal.context("dev"), 2)
     assert (outcome.status, newest.candidate and newest.candidate.version) == ("completed", "3.0.0")
-    assert (before.retried, before.phase, before.reason) == (0, Phase.ROLLED_BACK, Reason.MIGRATION_FAILED)
+    assert (before.retried, before.phase, before.reason) == (0, Phase.ROLLED_BACK, Reason.SUPERSEDED)
     assert "not tried again: superseded by ada" in before.reason_text
 
 
