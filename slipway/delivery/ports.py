@@ -273,6 +273,11 @@ class Metrics(Protocol):
         """Its name in verdicts and settings."""
         ...
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether it counts requests of our own, which nobody misses where there are none."""
+        ...
+
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """Both colours over the same window."""
         ...

@@ -191,7 +191,7 @@ class LazyCluster:
 class FormerPrometheus:
     """Who still sets the variable counts on a judgement that is not made: there is no data. Ways back do not ask for any."""
 
-    source = "prometheus"
+    source, synthetic = "prometheus", False
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
         """See `Metrics.compare`."""

@@ -38,7 +38,7 @@ MOST = 2**53
 class CloudWatchMetrics:
     """Implements `ports.Metrics`."""
 
-    source = "cloudwatch"
+    source, synthetic = "cloudwatch", False
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class CloudWatchMetrics:
         self._reference = reference
         self._slow = {
             "timed": ("TargetResponseTime", "SampleCount"),
-            "slow": ("TargetResponseTime", f"TC({slow_seconds:g}:)"),
+            "slow": ("TargetResponseTime", f"TC({slow_seconds:f}".rstrip("0").rstrip(".") + ":)"),
         }
         self._client: CloudWatchClient = client or aws_client("cloudwatch", region)
 
@@ -99,8 +99,9 @@ class CloudWatchMetrics:
         }
 
     def _read(self, queries: Sequence[Any], since: datetime, until: datetime) -> dict[str, dict[datetime, float]]:
-        """The values by query and by where their period begins."""
+        """The values by query and by where their period begins. An answer that is not complete is none: it would look like errors."""
         values: dict[str, dict[datetime, float]] = {}
+        states: dict[str, str] = {}
         with aws_errors("read CloudWatch"):
             paginator = self._client.get_paginator("get_metric_data")
             for page in paginator.paginate(MetricDataQueries=queries, StartTime=since, EndTime=until):
@@ -109,6 +110,12 @@ class CloudWatchMetrics:
                     if not all(0 <= value < MOST for value in found):  # NaN is neither
                         raise OperationError(f"CloudWatch's values of {identity} cannot be counts or seconds")
                     values.setdefault(identity, {}).update(zip(result.get("Timestamps", []), found, strict=True))
+                    states[identity] = result.get(
+                        "StatusCode", "Complete"
+                    )  # of the last page: those before it are partial
+        for identity, state in states.items():
+            if state != "Complete":
+                raise OperationError(f"CloudWatch answers {state} to {identity}")
         return values
 
     def _query(self, identity: str, colour: Colour, metric: tuple[str, str], period: int) -> Any:

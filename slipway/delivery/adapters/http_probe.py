@@ -28,7 +28,7 @@ ENOUGH_FAILURES = 3
 class HttpProbe:
     """Implements `ports.Probe` and, over the test route, `ports.Metrics`."""
 
-    source = "probe"
+    source, synthetic = "probe", True
 
     def __init__(
         self,

@@ -316,6 +316,11 @@ def _text(metric: Metric, counts: Counts, settings: RolloutSettings) -> str:
         subject = "of the candidate are bad"
     peer = ""
     if counts.live_requests:
-        peer = f"; the live colour has {counts.live_bad / counts.live_requests:.2%} of {counts.live_requests}"
-    ratio = counts.bad / max(counts.requests, 1)
-    return f"{metric.comparison.source}: {ratio:.2%} of {counts.requests} {subject}, {metric.limit:.2%} allowed{peer}"
+        peer = f"; the live colour has {_percent(counts.live_bad / counts.live_requests)} of {counts.live_requests}"
+    ratio, allowed = _percent(counts.bad / max(counts.requests, 1)), _percent(metric.limit)
+    return f"{metric.comparison.source}: {ratio} of {counts.requests} {subject}, {allowed} allowed{peer}"
+
+
+def _percent(ratio: float) -> str:
+    """Two digits behind the point, more where those would say nothing."""
+    return f"{ratio:.2%}" if ratio == 0 or ratio >= 0.0001 else f"{100 * ratio:.2g}%"

@@ -74,7 +74,8 @@ def _ask(
     try:
         found = source.compare(rollout.colour, rollout.original.live, *span)
     except SlipwayError as error:
-        return replace(last or Comparison(source=source.source, candidate=Sample()), fault=error.what)
+        unread = Comparison(source=source.source, candidate=Sample(), synthetic=source.synthetic)
+        return replace(last or unread, fault=error.what)
     if found.synthetic:
         # Made anew by each measurement: the step's are all of them together.
         return replace(found, candidate=found.candidate.plus(last.candidate if last else Sample()))

@@ -11,6 +11,8 @@ from slipway.delivery.model.analysis import Answer, Comparison, Measurement, Que
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.ports import Analyst
 
+MOST = 2**53
+"""Numbers below are counted without loss."""
 LONGEST_FAULT = 200
 """Each look is kept with the rollout."""
 
@@ -40,7 +42,8 @@ def read_entries(
         if entry.counts:
             counted.append(_counted(entry, *pair, last))
         else:
-            readings.append(_reading(entry, *pair, last, rollout.settings.error_factor))
+            again = last is not None and (span[1] - span[0]).total_seconds() <= last.seconds
+            readings.append(_reading(entry, *pair, last, rollout.settings.error_factor, again=again))
     return tuple(counted), tuple(readings)
 
 
@@ -65,7 +68,7 @@ def _counted(entry: AnalysisEntry, candidate: Answer, live: Answer | None, last:
 
 def _nonsense(answer: Answer) -> str:
     bad, total = answer.bad or 0, answer.total or 0
-    return "" if 0 <= bad <= total else f"{bad} bad of {total} cannot be"
+    return "" if 0 <= bad <= total < MOST else f"{bad:.6g} bad of {total:.6g} cannot be"
 
 
 def _sample(answer: Answer) -> Sample:
@@ -73,12 +76,20 @@ def _sample(answer: Answer) -> Sample:
 
 
 def _reading(
-    entry: AnalysisEntry, candidate: Answer, live: Answer | None, last: Measurement | None, error_factor: float
+    entry: AnalysisEntry,
+    candidate: Answer,
+    live: Answer | None,
+    last: Measurement | None,
+    error_factor: float,
+    *,
+    again: bool,
 ) -> Reading:
+    """`again`: the look before asked about the same time, which counts once for `inARow`."""
     before = next((each.beyond for each in last.readings if each.name == entry.name), 0) if last else 0
     fault = candidate.fault or (live.fault if live else "")
     if fault or candidate.value is None:
         return Reading(name=entry.name, beyond=before, fault=fault[:LONGEST_FAULT])
     peer = live.value if live else None
-    beyond = before + 1 if is_beyond(entry, candidate.value, peer, error_factor) else 0
+    counted = max(before, 1) if again else before + 1
+    beyond = counted if is_beyond(entry, candidate.value, peer, error_factor) else 0
     return Reading(name=entry.name, candidate=candidate.value, live=peer, beyond=beyond)

@@ -40,6 +40,7 @@ class NoisyTraffic:
     hanging_ratio: float = 0.0
     """Of the candidate's requests, these are not answered: they count, as errors, `LONGEST_REQUEST_SECONDS` later."""
     source: str = "simulated"
+    synthetic: bool = False
     candidate: Sample = field(default_factory=lambda: Sample(slow=0))
     """Everything so far."""
     live: Sample = field(default_factory=lambda: Sample(slow=0))

@@ -435,7 +435,7 @@ class _Cluster:
 
 
 class _Metrics:
-    source = "simulation"
+    source, synthetic = "simulation", False
 
     def __init__(self, environment: SimulatedEnvironment) -> None:
         self._environment = environment

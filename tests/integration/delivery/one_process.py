@@ -45,7 +45,7 @@ class Machine:
 
     settings: dict[str, Any]
     version: str
-    source = "stand-in"
+    source, synthetic = "stand-in", False
 
     @cached_property
     def ledger(self) -> DynamoLedger:

@@ -98,7 +98,7 @@ class Counted:
 
     def __init__(self, real: Metrics, simulated: Metrics) -> None:
         self._real, self._simulated = real, simulated
-        self.source = real.source
+        self.source, self.synthetic = real.source, real.synthetic
 
     def compare(self, candidate: Colour, live: Colour | None, since: Any, until: Any) -> Comparison:
         self._real.compare(candidate, live, since, until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -52,8 +53,8 @@ class Site:
 
 
 @contextmanager
-def serve(reply: Callable[[str], Reply], *, pause_seconds: float = 0) -> Iterator[Site]:
-    """`pause_seconds`: between the bytes of an answer."""
+def serve(reply: Callable[[str], Reply], *, pause_seconds: float = 0, packed: str = "") -> Iterator[Site]:
+    """`pause_seconds`: between the bytes of an answer. `packed`: how it says that it is."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,6 +65,8 @@ def serve(reply: Callable[[str], Reply], *, pause_seconds: float = 0) -> Iterato
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.send_header("Location", "/elsewhere")
+            if packed:
+                self.send_header("Content-Encoding", packed)
             self.end_headers()
             try:
                 for piece in [bytes([each]) for each in text] if pause_seconds else [text]:
@@ -184,6 +187,18 @@ def test_server_that_answers_a_byte_at_a_time_holds_nobody() -> None:
         assert time.monotonic() - began < 5
         assert good == Answer(value=1.0)
         assert "within 0.4 s" in first.fault
+
+
+def test_answer_that_is_packed_is_not_unpacked() -> None:
+    """Four KiB, packed twice, took two GiB of memory."""
+
+    def bomb(_body: str) -> Reply:
+        return 200, gzip.compress(gzip.compress(b"0" * 1_000_000))
+
+    with serve(bomb, packed="gzip, gzip") as site:
+        answer = ask(Prometheus(no_secret), question(type="prometheus", url=site.url, value="v"))
+        assert "answered packed" in answer.fault
+        assert site.requests[0][1]["Accept-Encoding"] == "identity"
 
 
 def test_hanging_provider_is_bounded_and_not_asked_twice() -> None:

@@ -255,6 +255,29 @@ def test_cloudwatch_is_asked_once_for_both_colours_over_the_same_window(
     ]
 
 
+@pytest.mark.parametrize("state", ["InternalError", "PartialData", "Forbidden"])
+def test_answer_of_cloudwatch_that_is_not_complete_is_none(
+    aws: boto3.Session, reference: LoadBalancerRef, state: Any
+) -> None:
+    """300 requests whose successes could not be read were 300 errors."""
+    client = aws.client("cloudwatch")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "get_metric_data",
+            {
+                "MetricDataResults": [
+                    {"Id": "candidate_requests", "Values": [300.0], "Timestamps": [NOW], "StatusCode": "Complete"},
+                    {"Id": "candidate_answers_2xx", "Values": [], "Timestamps": [], "StatusCode": state},
+                ]
+            },
+            {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY},
+        )
+        metrics = CloudWatchMetrics(reference, "us-east-1", client, slow_seconds=1_000_000)
+        with pytest.raises(OperationError, match=f"{state} to candidate_answers_2xx"):
+            metrics.compare(Colour.GREEN, None, NOW, NOW + timedelta(seconds=12))
+    assert metrics._slow["slow"] == ("TargetResponseTime", "TC(1000000:)")  # pyright: ignore[reportPrivateUsage]
+
+
 def test_series_has_a_point_for_each_period_whether_something_was_counted_or_not(
     aws: boto3.Session, reference: LoadBalancerRef
 ) -> None:

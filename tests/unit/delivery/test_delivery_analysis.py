@@ -14,6 +14,7 @@ from slipway import delivery
 from slipway.contract.analysis import MAXIMUM_ENTRIES
 from slipway.delivery.analysis.judge import judge, replay
 from slipway.delivery.model.analysis import Answer, Comparison, Measurement, Reading, Sample, VerdictKind
+from slipway.delivery.model.cadence import AWS
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.rollout import Reason, Rollout, dump_rollout, load_rollout
 from slipway.delivery.model.target import RolloutSettings
@@ -99,6 +100,8 @@ def test_release_is_judged_by_a_value_its_limit_and_the_live_colour(
         ({}, Answer(bad=0, total=9), Reason.NO_DATA),
         ({"minimumTotal": 9}, Answer(bad=0, total=9), Reason.NONE),
         ({}, Answer(bad=11, total=10), Reason.NO_DATA),
+        ({}, Answer(bad=0, total=2**53), Reason.NO_DATA),
+        ({}, Answer(bad=0, total=round(1.2e308)), Reason.NO_DATA),
         ({}, Answer(fault="timed out"), Reason.NO_DATA),
     ],
 )
@@ -175,6 +178,24 @@ def test_a_value_beyond_its_limit_must_be_seen_in_a_row_and_a_look_without_an_an
     readings = [measurement.readings[0].beyond for measurement in ended.measurements]
     assert readings == [1, 1, 2, 0, 1, 2, 2, 3]
     assert ended.reason_text == "queue-age: 61, at most 60 allowed"
+
+
+def test_looks_at_the_same_time_are_one_look_for_in_a_row() -> None:
+    """A store that counts by the minute is asked each ten seconds: one noisy minute was six looks in a row."""
+    rehearsal, dev = company(VALUE | {"inARow": 2}, bakeSeconds=240, analysisIntervalSeconds=10)
+    rehearsal.cadence = AWS
+    asked: list[datetime] = []
+
+    class Noisy(dict[str, Answer]):
+        def get(self, _name: str, _default: Any = None) -> Answer:
+            asked.append(rehearsal.clock.now())
+            noisy = asked[-1].minute == asked[0].minute + 1
+            return Answer(value=61.0 if noisy else 1.0)
+
+    dev.behaviour["2.0.0"] = Behaviour(analysis=Noisy())
+    rehearsal.check_out("2.0.0")
+    assert delivery.release(rehearsal.context("dev")).status == "completed"
+    assert len(asked) > 12
 
 
 def test_measurements_survive_the_ledger_and_replay_gives_the_same_verdicts() -> None:

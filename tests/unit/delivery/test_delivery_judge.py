@@ -216,7 +216,7 @@ class Stub:
     """Implements `ports.Metrics` with prepared answers."""
 
     def __init__(self, source: str, *answers: Comparison | None) -> None:
-        self.source = source
+        self.source, self.synthetic = source, source == "probe"
         self._answers = iter(answers)
 
     def compare(self, candidate: Colour, live: Colour | None, since: datetime, until: datetime) -> Comparison:
@@ -243,6 +243,33 @@ def test_limit_that_nothing_exceeds_turns_no_release_back(limit: float) -> None:
     settings = SETTINGS.model_copy(update={"max_error_ratio": limit})
     verdict = judged(look(compared(sample(1000, 1000), sample(9000))), settings=settings)
     assert (verdict.kind is VerdictKind.FAIL) is (limit < 1)
+
+
+def test_requests_of_our_own_that_could_never_be_made_are_not_missed() -> None:
+    """A probe that could read no rule turned a good release back, for want of data."""
+    baking = replace(rollout_of(SHORT, ratio=0.001, live=0.001, rate=50, seed=1), measurements=(), step=0)
+    assert baking.baking_since
+    users = Comparison(source="cloudwatch", candidate=sample(3000, 1), live=sample(3000, 1), counts_synthetic=True)
+    found = measure(
+        baking, [Stub("cloudwatch", users), Stub("probe", None)], baking.baking_since + timedelta(seconds=5)
+    )
+    assert found
+    assert [(each.source, each.synthetic, each.fault) for each in found.comparisons] == [
+        ("cloudwatch", False, ""),
+        ("probe", True, "timed out"),
+    ]
+    assert judge([found], SHORT, baking.steps).kind is VerdictKind.PASS
+
+
+@pytest.mark.parametrize(
+    ("errors", "limit", "words"),
+    [(20, 0.0, "0.002% of 1000000 requests to the candidate failed, 0.00% allowed"), (100, 1e-5, "0.001% allowed")],
+)
+def test_ratios_are_told_with_digits_that_say_something(errors: int, limit: float, words: str) -> None:
+    settings = SETTINGS.model_copy(update={"max_error_ratio": limit})
+    verdict = judged(look(compared(sample(1_000_000, errors), sample(9_000_000))), settings=settings)
+    assert verdict.kind is VerdictKind.FAIL
+    assert words in verdict.text
 
 
 def test_measurement_sums_our_own_requests_leaves_them_out_of_the_users_and_outlives_a_fault() -> None:

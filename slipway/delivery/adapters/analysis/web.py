@@ -13,6 +13,8 @@ from slipway.delivery.adapters.http import http_client
 from slipway.errors import OperationError
 
 LONGEST_ANSWER = 1 << 20
+PLAIN = {"Accept-Encoding": "identity"}
+"""Four KiB can unpack into GiB."""
 
 
 def ask_json(
@@ -32,7 +34,7 @@ def ask_json(
     try:
         with (
             http_client(timeout=timeout_seconds, follow_redirects=False) as client,
-            client.stream(method, url, headers={**headers, **masked}, **request) as answer,
+            client.stream(method, url, headers={**PLAIN, **headers, **masked}, **request) as answer,
         ):
             body = _read(answer, deadline, timeout_seconds)
     except httpx.HTTPError as error:
@@ -49,7 +51,9 @@ def ask_json(
 
 def _read(answer: httpx.Response, deadline: float, timeout_seconds: float) -> bytes:
     body = bytearray()
-    for piece in answer.iter_bytes():
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise OperationError(f"{_site(str(answer.url))} answered packed, which was not asked for")  # a bomb, maybe
+    for piece in answer.iter_raw():
         body += piece
         if len(body) > LONGEST_ANSWER:
             raise OperationError(f"{_site(str(answer.url))} answered more than {LONGEST_ANSWER} bytes")
