@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,13 +115,10 @@ def destroy(
     stack = session_of(context).stack(environment)
     switches = flags(json=json, preview_only=dry_run) + ([] if dry_run else flags(yes=yes, skip_preview=yes))
     place = _place_of(context, environment, stack)
-    if place is None:
+    with delivery.being_destroyed(place) if place and not dry_run else nullcontext():
+        if place and dry_run:
+            delivery.refuse_during_rollout(place)
         stack.show("destroy", *switches)
-        return
-    delivery.refuse_during_rollout(place)
-    stack.show("destroy", *switches)
-    if not dry_run:
-        delivery.forget(place)
 
 
 def outputs(

@@ -4,7 +4,7 @@ from slipway.delivery.contracting import backfill, contract
 from slipway.delivery.drift import refuse_moved_traffic
 from slipway.delivery.errors import LeaseLostError, RefusedError, ReleaseRolledBackError
 from slipway.delivery.explaining import Explanation, VerbAnswer, explain
-from slipway.delivery.forgetting import Beliefs, forget, forget_destroyed, refuse_during_rollout
+from slipway.delivery.forgetting import Beliefs, being_destroyed, forget_destroyed, refuse_during_rollout
 from slipway.delivery.model.pace import Pace
 from slipway.delivery.people import approve, continue_, pause, skip
 from slipway.delivery.ports import Context, Place
@@ -38,10 +38,10 @@ __all__ = [
     "approve",
     "as_json",
     "backfill",
+    "being_destroyed",
     "continue_",
     "contract",
     "explain",
-    "forget",
     "forget_destroyed",
     "history",
     "judgements",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from slipway.delivery.leasing import LeaseKeeper, hold_lease
@@ -55,9 +57,18 @@ def refuse_during_rollout(ctx: Context) -> None:
         )
 
 
-def forget(ctx: Context) -> None:
-    """The environment is gone, its database too: the next one of this name begins without releases and migrations."""
+@contextmanager
+def being_destroyed(ctx: Context) -> Generator[None]:
+    """Within, the environment is deleted, its database too, and nobody else is at work here: a release would build upon what goes.
+
+    Forgotten at the end, unless that fails: the next one of this name begins without releases and migrations. UsageError while a rollout
+    is under way, LockedError while somebody is at work here.
+    """
+    refuse_during_rollout(ctx)
     with hold_lease(ctx, f"slipway destroy {ctx.place.environment}") as keeper:
+        refuse_during_rollout(ctx)  # one may have begun before we were alone
+        yield
+        keeper.confirm()
         _forget(ctx, keeper)
 
 

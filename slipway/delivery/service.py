@@ -227,7 +227,7 @@ def rollback(
         for note in plan.notes:
             tell(ctx, note)
         if plan.release:
-            tell(ctx, f"goes back to {plan.release.version} ({plan.release.id}), from {leaving}")
+            tell(ctx, f"goes back to {plan.release.version} ({plan.release.id}), from {live_release(wanted)}")
         rollout = begin_rollout(
             kind=plan.kind,
             place=ctx.place,

@@ -15,8 +15,9 @@ from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.ports import Place
 from slipway.delivery.testing.ledger import MemoryLedger
+from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
-from slipway.errors import LockedError, NotFoundError, UsageError
+from slipway.errors import LockedError, NotFoundError, OperationError, UsageError
 
 EXPAND = Revision(id="0001", phase=MigrationPhase.EXPAND)
 DEAD = 7
@@ -86,13 +87,53 @@ def test_destroyed_environment_is_forgotten_and_the_next_one_of_its_name_is_migr
     context = rehearsal.context("dev")
     assert context.ledger.schema(context.place).head == "0001"
 
-    delivery.forget(context)
+    with delivery.being_destroyed(context):
+        pass
 
     assert delivery.status(context) == ()
     assert context.ledger.schema(context.place).head is None
     assert context.ledger.wanted(context.place).releases() == {}
     assert context.ledger.history(context.place, 5) != []
     assert context.ledger.lease(context.place) is None
+
+
+def test_environment_whose_destruction_fails_is_not_forgotten() -> None:
+    rehearsal = company("1.0.0")
+    context = rehearsal.context("dev")
+    with pytest.raises(OperationError, match="protected"), delivery.being_destroyed(context):
+        raise OperationError("a resource is protected")
+    assert context.ledger.wanted(context.place).releases()
+    assert context.ledger.schema(context.place).head == "0001"
+
+
+def test_release_beside_a_destruction_waits_and_builds_upon_nothing_that_goes() -> None:
+    """It waited for the stack, and was completed on a new database without migrations, which the ledger took for migrated."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev")
+    rehearsal.check_out("1.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("2.0.0", revisions=[EXPAND])
+
+    def destroy() -> None:
+        context = inhabited(rehearsal.context("dev", pid=5), clock)
+        with delivery.being_destroyed(context):
+            clock.sleep(60)
+            context.stack.destroy()
+            dev.applied.clear()
+
+    destroying = clock.start(Process(5), destroy)
+    clock.sleep(10)
+    impatient = clock.start(Process(6), lambda: delivery.release(inhabited(rehearsal.context("dev", pid=6), clock)))
+    patient = inhabited(rehearsal.context("dev", pid=8, lease_wait_seconds=600), clock)
+    waiting = clock.start(Process(8), lambda: delivery.release(patient))
+    clock.run_until()
+    assert destroying.error is None
+    assert isinstance(impatient.error, LockedError)
+    assert "slipway destroy dev" in str(impatient.error)
+    assert waiting.error is None
+    assert dev.applied
+    assert rehearsal.ledger.schema(dev.place).head == "0001"
 
 
 def test_refuses_to_destroy_during_a_rollout() -> None:
