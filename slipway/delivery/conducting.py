@@ -25,6 +25,7 @@ from slipway.delivery.planning import (
     Plan,
     as_colour_release,
     begin_rollout,
+    read_history,
     window_closes_at,
 )
 from slipway.delivery.ports import Context
@@ -124,7 +125,7 @@ def _contract_first(
     live, schema = release_at(ctx, ctx.place), ctx.ledger.schema(ctx.place)
     pending = () if find_backfills(live, schema) else find_contract(live, schema)
     closes_at = window_closes_at(
-        wanted, ctx.ledger.history(ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
+        wanted, read_history(ctx.ledger, ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
     )
     if pending and (closes_at is None or closes_at <= ctx.clock.now()):
         run_contract(ctx, keeper, target, live, override)

@@ -9,9 +9,16 @@ from datetime import datetime
 from slipway.delivery.conducting import asked_now
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
 from slipway.delivery.gates.facts import WAYS_BACK
-from slipway.delivery.gating import HISTORY_DEPTH, find_refusals, freeze_windows, release_at, source_environment
+from slipway.delivery.gating import (
+    HISTORY_DEPTH,
+    find_refusals,
+    freeze_windows,
+    refusals_of_draft,
+    release_at,
+    source_environment,
+)
 from slipway.delivery.holding import LISTENING
-from slipway.delivery.machine import can_be_stopped, turns_back
+from slipway.delivery.machine import turns_back
 from slipway.delivery.model.age import ago
 from slipway.delivery.model.colour import Weights
 from slipway.delivery.model.owed import Debt, Owed
@@ -21,11 +28,11 @@ from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
 from slipway.delivery.narrating import Story, name_of, narrate
-from slipway.delivery.planning import draft_release, window_closes_at
+from slipway.delivery.planning import draft_release, read_history, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.rehearsing import plan_rehearsal
 from slipway.delivery.targeting import known_target, remembered_target
-from slipway.delivery.way_back import plan_way_back
+from slipway.delivery.way_back import left_behind, plan_way_back, what_a_rollback_does
 from slipway.errors import NotFoundError, SlipwayError
 
 
@@ -154,7 +161,7 @@ def _at_rest(scene: _Scene) -> Story:
         does += f", at {wanted.weights}"
     if warm is None or scene.target is None:
         return Story(does=does)
-    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    history = read_history(ctx.ledger, ctx.place, HISTORY_DEPTH)
     closes = window_closes_at(wanted, history, scene.target.rollout.rollback_window_seconds)
     does += f"; {warm.version} ({warm.release}) is kept warm on {wanted.idle}"
     open_ = closes is not None and ctx.clock.now() < closes
@@ -193,7 +200,7 @@ def _release(scene: _Scene) -> VerbAnswer:
     before = f"finishes {name_of(scene.rollout)} first, and then " if scene.rollout else ""
     if source is None:
         draft = draft_release(ctx.place.service, scene.target, ctx.source.facts(), asked_now(ctx))
-        refusals = find_refusals(ctx, scene.target, draft, Kind.RELEASE)
+        refusals = refusals_of_draft(ctx, scene.target, draft)
         return _gated(command, f"{before}builds {draft.version} and releases it", refusals, scene.busy)
     try:
         chosen = release_at(ctx, Place(environment=source, service=ctx.place.service))
@@ -213,9 +220,13 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     if rollout and rollout.kind in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
         completes = rollout.kind is Kind.RELEASE and rollout.phase is Phase.SETTLING
         possible = not completes or rollout.original.live is not None
-        return VerbAnswer(command=command, possible=possible, text=_back_from(rollout, scene.abort))
+        return VerbAnswer(command=command, possible=possible, text=what_a_rollback_does(rollout, scene.abort))
     if scene.target is None:
         return VerbAnswer(command=command, possible=False, text="nothing is live here")
+    if left_behind(scene.ctx, scene.ctx.ledger.rollout(scene.ctx.place)):
+        return VerbAnswer(
+            command=command, possible=True, text=f"brings the traffic to {scene.wanted.weights}, as it was to be"
+        )
     plan = plan_way_back(scene.ctx, scene.target, None, None)
     if plan.release is None:
         return VerbAnswer(command=command, possible=False, text="there is no earlier release that may come back")
@@ -224,22 +235,6 @@ def _rollback(scene: _Scene) -> VerbAnswer:
     text = f"goes back to {plan.release.version} ({plan.release.id}): {how}"
     text += f"; {rejects.release} is rejected then" if rejects else ""
     return _gated(command, text, plan.refusals)
-
-
-def _back_from(rollout: Rollout, abort: str | None) -> str:
-    """What `rollback` does about a rollout under way."""
-    if rollout.kind is Kind.REHEARSAL and (rollout.reason or abort is not None):
-        return "ends the rehearsal, which is turning back, and goes back then"
-    if rollout.kind is Kind.REHEARSAL:
-        return "makes the rehearsal the way back itself: the traffic stays with the older release"
-    if rollout.kind in WAYS_BACK:
-        return "takes over the way back that is under way"
-    if can_be_stopped(rollout):
-        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
-        return f"brings the traffic back to {rollout.original.weights}{again}"
-    if rollout.phase is Phase.SETTLING:
-        return "completes it, and goes back from it"
-    return f"takes over bringing the traffic back to {rollout.original.weights}"
 
 
 def _rehearse(scene: _Scene) -> VerbAnswer:

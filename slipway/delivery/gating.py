@@ -29,11 +29,11 @@ from slipway.delivery.machine import turns_back
 from slipway.delivery.model.credentials import LASTING
 from slipway.delivery.model.fitness import Fitness
 from slipway.delivery.model.provenance import Evidence
-from slipway.delivery.model.release import Release
+from slipway.delivery.model.release import Release, same_checkout
 from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.word import Topic
-from slipway.delivery.planning import choose_steps, forced_entries, foreseen_seconds, window_closes_at
+from slipway.delivery.planning import choose_steps, forced_entries, foreseen_seconds, read_history, window_closes_at
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.recording import unwritten_rejections
 from slipway.delivery.resizing import room_beside_live
@@ -41,6 +41,8 @@ from slipway.delivery.targeting import known_target, remembered_target
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
 HISTORY_DEPTH = 50
+OF_THE_IMAGE = frozenset({"rejected", "image"})
+"""Gates that ask about the image itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,7 @@ def collect_facts(
     settings: RolloutSettings | None = None,
 ) -> GateFacts:
     """What the gates must know of bringing `chosen` here, read now."""
-    wanted, history = ctx.ledger.wanted(ctx.place), ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    wanted, history = ctx.ledger.wanted(ctx.place), read_history(ctx.ledger, ctx.place, HISTORY_DEPTH)
     source = source_environment(ctx, target) if kind not in WAYS_BACK or target is None else target.rollout.promote_from
     checkout = ctx.source.facts() if source and kind is Kind.RELEASE else None
     seconds = target.rollout.rollback_window_seconds if target else 0
@@ -160,6 +162,19 @@ def collect_facts(
         program_hash=checkout.program_hash if checkout else None,
         lock_hash=checkout.lock_hash if checkout else None,
     )
+
+
+def refusals_of_draft(
+    ctx: Context, target: Target | None, draft: Release, settings: RolloutSettings | None = None
+) -> tuple[Refusal, ...]:
+    """The same of a release whose image is still to be built.
+
+    The draft has the image before, whose fate says something of it only if that was built from the same checkout.
+    """
+    found = find_refusals(ctx, target, draft, Kind.RELEASE, settings=settings)
+    made = [each for each in ctx.ledger.releases(ctx.place.service) if each.image == draft.image]
+    known = any(same_checkout(draft, each) for each in made)
+    return tuple(refusal for refusal in found if known or refusal.gate not in OF_THE_IMAGE)
 
 
 def refuse_beginning(ctx: Context, target: Target | None, settings: RolloutSettings | None) -> tuple[Refusal, ...]:

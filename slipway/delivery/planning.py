@@ -15,7 +15,7 @@ from slipway.delivery.model.rollout import ROUTES, JournalEntry, Kind, Phase, Ro
 from slipway.delivery.model.schema import MigrationPlan
 from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
-from slipway.delivery.ports import Place, SourceFacts
+from slipway.delivery.ports import Ledger, Place, SourceFacts
 from slipway.delivery.strategies import plan_steps
 from slipway.delivery.strategies.all_at_once import plan_all_at_once
 
@@ -144,6 +144,18 @@ def begin_rollout(
 def forced_entries(forced: Sequence[str], phase: Phase, by: str, now: datetime) -> tuple[JournalEntry, ...]:
     """The journal's lines for gates that were overridden."""
     return tuple(JournalEntry(at=now, phase=phase, event="forced", text=f"{by}: {text}") for text in forced)
+
+
+def read_history(ledger: Ledger, place: Place, depth: int) -> Sequence[Rollout]:
+    """The newest `depth` ended rollouts, or more: half of so many are no rehearsals, of which there may be any number.
+
+    A rehearsal says nothing of what came live.
+    """
+    while True:
+        found = ledger.history(place, depth)
+        if len(found) < depth or 2 * sum(each.kind is not Kind.REHEARSAL for each in found) >= depth:
+            return found
+        depth *= 4
 
 
 def window_closes_at(wanted: Wanted, history: Sequence[Rollout], rollback_window_seconds: float) -> datetime | None:

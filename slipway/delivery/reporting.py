@@ -20,7 +20,7 @@ from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.status import ColourStatus, PlaceStatus
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
-from slipway.delivery.planning import window_closes_at
+from slipway.delivery.planning import read_history, window_closes_at
 from slipway.delivery.ports import Cluster, Context, Ledger, LoadBalancer, Place
 from slipway.errors import NotFoundError, SlipwayError
 
@@ -90,7 +90,7 @@ def _place_status(
 ) -> PlaceStatus:
     place = Place(environment=target.environment, service=target.service)
     wanted = ledger.wanted(place)
-    history = ledger.history(place, STATUS_HISTORY)
+    history = read_history(ledger, place, STATUS_HISTORY)
     newest = ledger.rollout(place)
     rollout = newest if newest and not newest.phase.ended else None
     replaced = rollout.colour if rollout and Phase.DEPLOYING in rollout.path else None

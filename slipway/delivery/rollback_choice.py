@@ -14,7 +14,7 @@ from slipway.delivery.model.release import Release
 from slipway.delivery.model.rollout import RETRIED, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import ColourRelease, Wanted
-from slipway.delivery.planning import as_colour_release
+from slipway.delivery.planning import as_colour_release, read_history
 from slipway.delivery.ports import Context
 from slipway.errors import NotFoundError, SlipwayError, UsageError
 
@@ -43,7 +43,7 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
         return _ask(ctx, target, running, warm, instant=instant)
 
     # In the order in which they were driven: the ledger's is by the clocks of machines, which differ.
-    history = sorted(ctx.ledger.history(ctx.place, HISTORY_DEPTH), key=lambda past: past.fence, reverse=True)
+    history = sorted(read_history(ctx.ledger, ctx.place, HISTORY_DEPTH), key=lambda past: past.fence, reverse=True)
     if to:
         if live and live.release == to:
             raise UsageError(f"{to} is live already", where=str(ctx.place))

@@ -27,11 +27,13 @@ from slipway.delivery.conducting import (
 from slipway.delivery.contracting import live_now, pay_contract, while_live
 from slipway.delivery.drift import repair_drift, say_drift
 from slipway.delivery.ending import ending_of
+from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import (
     Override,
     demands_of,
     find_refusals,
     pass_gates,
+    refusals_of_draft,
     refuse_beginning,
     refuse_direction,
     refuse_going_on,
@@ -81,6 +83,7 @@ from slipway.delivery.way_back import (
     turned_back,
     turned_meanwhile,
     unconfirmed,
+    what_a_rollback_does,
 )
 from slipway.errors import NotFoundError, OperationError, UsageError
 
@@ -187,9 +190,7 @@ def rollback(
     A rollout under way is turned back instead. The image of the release rolled away from is rejected here.
     """
     if dry_run:
-        plan = plan_way_back(ctx, reachable_target(ctx), to, pace)
-        text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
-        return Outcome(status="planned", text=text, release=plan.release, plan=plan)
+        return _plan_rollback(ctx, to, pace)
     override = Override.given(because, force=force)
     if to:  # before anybody is stopped for it
         ctx.ledger.release(ctx.place.service, to)
@@ -239,6 +240,28 @@ def rollback(
             forced=pass_gates(ctx, plan.refusals, override),
         )
         return run(ctx, keeper, target, rollout, plan.release)
+
+
+def _plan_rollback(ctx: Context, to: str | None, pace: Pace | None) -> Outcome:
+    if would := _under_way_first(ctx, to):
+        return Outcome(status="planned", text=would)
+    plan = plan_way_back(ctx, reachable_target(ctx), to, pace)
+    text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
+    return Outcome(status="planned", text=text, release=plan.release, plan=plan)
+
+
+def _under_way_first(ctx: Context, to: str | None) -> str:
+    """What a rollback does before it looks for an older release; "": nothing."""
+    rollout = ctx.ledger.rollout(ctx.place)
+    if rollout is None or (rollout.phase.ended and not left_behind(ctx, rollout)):
+        return ""
+    if rollout.phase.ended:
+        return f"would bring the traffic to {ctx.ledger.wanted(ctx.place).weights}, as it was to be"
+    if rollout.kind not in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
+        return ""
+    then = f", and then goes back to {to}" if to else ""
+    text = what_a_rollback_does(rollout, ctx.ledger.abort_request(ctx.place, rollout.id))
+    return f"{rollout.kind} {rollout.id} is under way: a rollback {text}{then}"
 
 
 def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:
@@ -406,7 +429,7 @@ def _plan_release(ctx: Context, pace: Pace | None) -> Outcome:
         colour=wanted.idle,
         steps=choose_steps(Kind.RELEASE, wanted, settings),
         migrations=plan_migrations(draft, ctx.ledger.schema(ctx.place), live=wanted.live is not None),
-        refusals=find_refusals(ctx, target, draft, Kind.RELEASE, settings=settings),
+        refusals=refusals_of_draft(ctx, target, draft, settings),
         changes=previewed.changes,
         notes=previewed.preview.problems if previewed.preview else (),
     )

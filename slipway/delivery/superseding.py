@@ -11,7 +11,7 @@ from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import Override, find_refusals, pass_gates
 from slipway.delivery.leasing import Patience
 from slipway.delivery.machine import can_be_stopped
-from slipway.delivery.model.release import DIRTY, Release
+from slipway.delivery.model.release import Release, same_checkout
 from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.planning import draft_release
@@ -22,7 +22,7 @@ from slipway.errors import UsageError
 
 OBEDIENCE_SECONDS = 3600.0
 """An owner that lives hears it once its `up` is through, which takes up to half an hour on AWS, and then tries what is owed."""
-BEFORE_THE_IMAGE = frozenset({"freeze", "migrations", "schema"})
+BEFORE_THE_IMAGE = frozenset({"credentials", "freeze", "migrations", "schema"})
 """Gates that need no image: the checkout says enough."""
 
 
@@ -49,7 +49,7 @@ class Supersession:
         if running is None or running.id in self.asked:
             return
         candidate = _candidate(self.ctx, running)
-        if candidate.created_at <= self.new.created_at and not _same_checkout(self.new, candidate):
+        if candidate.created_at <= self.new.created_at and not same_checkout(self.new, candidate):
             self.ask(running)
 
     def ask(self, running: Rollout) -> None:
@@ -68,7 +68,7 @@ def supersede_for_checkout(ctx: Context, override: Override | None, because: str
     draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_at)
     supersession = Supersession(ctx=ctx, new=draft, because=because)
     if running:
-        if _same_checkout(draft, _candidate(ctx, running)):
+        if same_checkout(draft, _candidate(ctx, running)):
             _refuse_itself(ctx, running)
         refusals = find_refusals(ctx, target, draft, Kind.RELEASE)
         pass_gates(ctx, [each for each in refusals if each.gate in BEFORE_THE_IMAGE], override)
@@ -99,13 +99,6 @@ def _candidate(ctx: Context, running: Rollout) -> Release:
     if running.candidate is None:
         raise ValueError(f"rollout {running.id} is a release of nothing")
     return ctx.ledger.release(ctx.place.service, running.candidate.release)
-
-
-def _same_checkout(draft: Release, running: Release) -> bool:
-    """Whether all that the checkout says is of the running release. What changed in a dirty one nobody can say."""
-    told = draft.git_commit != "none" and not draft.git_commit.endswith(DIRTY)
-    names = ("version", "git_commit", "program_hash", "lock_hash", "config_hash", "revisions")
-    return told and all(getattr(draft, name) == getattr(running, name) for name in names)
 
 
 def _refuse_itself(ctx: Context, running: Rollout) -> None:

@@ -13,7 +13,7 @@ from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH
 from slipway.delivery.leasing import GRACE_SECONDS, URGENT_POLL_SECONDS, LeaseKeeper
-from slipway.delivery.machine import hears
+from slipway.delivery.machine import can_be_stopped, hears
 from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
@@ -21,7 +21,7 @@ from slipway.delivery.model.rollout import JournalEntry, Kind, Phase, Reason, Ro
 from slipway.delivery.model.route import NO_ROUTES, say_routes
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
-from slipway.delivery.planning import Plan, choose_steps
+from slipway.delivery.planning import Plan, choose_steps, read_history
 from slipway.delivery.ports import Context
 from slipway.delivery.rollback_choice import choose_rollback
 from slipway.delivery.targeting import known_balancer, quick_target, reachable_target
@@ -144,7 +144,7 @@ def ended_meanwhile(ctx: Context, asked: Rollout) -> Rollout | None:
     newest = ctx.ledger.rollout(ctx.place)
     if newest is None or newest.id == asked.id:
         return None
-    history = ctx.ledger.history(ctx.place, HISTORY_DEPTH)
+    history = read_history(ctx.ledger, ctx.place, HISTORY_DEPTH)
     return next((past for past in history if past.id == asked.id), replace(asked, phase=Phase.COMPLETED))
 
 
@@ -254,6 +254,22 @@ def unconfirmed(ctx: Context) -> str:
         f"; the load balancer does not confirm {wanted} and has {actual or 'weights that are not known'}: "
         f"`slipway rollback {ctx.place.environment}` or `slipway resume {ctx.place.environment}` sets them"
     )
+
+
+def what_a_rollback_does(rollout: Rollout, abort: str | None) -> str:
+    """About a rollout under way."""
+    if rollout.kind is Kind.REHEARSAL and (rollout.reason or abort is not None):
+        return "ends the rehearsal, which is turning back, and goes back then"
+    if rollout.kind is Kind.REHEARSAL:
+        return "makes the rehearsal the way back itself: the traffic stays with the older release"
+    if rollout.kind in WAYS_BACK:
+        return "takes over the way back that is under way"
+    if can_be_stopped(rollout):
+        again = " and keeps it from being tried again" if rollout.may_retry else " within seconds"
+        return f"brings the traffic back to {rollout.original.weights}{again}"
+    if rollout.phase is Phase.SETTLING:
+        return "completes it, and goes back from it"
+    return f"takes over bringing the traffic back to {rollout.original.weights}"
 
 
 def plan_way_back(ctx: Context, target: Target, to: str | None, pace: Pace | None) -> Plan:

@@ -102,3 +102,10 @@ class Release:
     def named(self) -> Release:
         """The same release under the id that its content and its day give it."""
         return replace(self, id=f"r-{self.created_at:%Y%m%d}-{self.fingerprint[:8]}")
+
+
+def same_checkout(draft: Release, known: Release) -> bool:
+    """Whether all that the checkout says is of the known release. What changed in a dirty one nobody can say."""
+    told = draft.git_commit != "none" and not draft.git_commit.endswith(DIRTY)
+    names = ("version", "git_commit", "program_hash", "lock_hash", "config_hash", "revisions")
+    return told and all(getattr(draft, name) == getattr(known, name) for name in names)

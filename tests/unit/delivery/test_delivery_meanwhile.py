@@ -272,6 +272,26 @@ def test_release_that_is_superseded_between_two_attempts_is_not_rejected() -> No
     assert delivery.release(rehearsal.context("dev"), force=True, because="after all").status == "completed"
 
 
+def test_attempt_that_another_process_begins_is_told_while_it_waits_for_an_approval() -> None:
+    """All was sent at the end: nobody knew for a day that an approval was waited for."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev", steps=[{"percent": 50, "approval": True}, 100], retries=1)
+    rehearsal.check_out("1.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.check_out("2.0.0", revisions=[EXPAND])
+    dev.failing_ups = 1
+    left_in(rehearsal, Phase.CLEANING)
+    dev.notifications.clear()
+    process = clock.start(Process(11), lambda: delivery.resume(inhabited(rehearsal.context("dev", pid=11), clock)))
+    clock.sleep(600)
+    assert not process.ended
+    told = [str(each) for each in dev.notifications]
+    assert any("on-rollout-retried" in each for each in told), told
+    delivery.abort(rehearsal.context("dev", pid=5))
+    clock.run_until()
+
+
 def test_contract_that_is_aborted_before_its_migrations_takes_nothing_away() -> None:
     """It was told as rolled back, and the `up` that it owed took the warm colour away."""
     rehearsal = company("1.0.0")
@@ -285,4 +305,59 @@ def test_contract_that_is_aborted_before_its_migrations_takes_nothing_away() -> 
     assert {colour: dev.running[colour][0] for colour in dev.running} == {
         colour: before[colour][0] for colour in before
     }
+    assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+
+
+def test_dry_run_of_a_rollback_says_what_becomes_of_the_release_under_way() -> None:
+    """It told of an older release, or that there was none; the verb itself turns the one under way back."""
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND])
+    left_in(rehearsal, Phase.BAKING)
+    would = delivery.rollback(rehearsal.context("dev"), dry_run=True)
+    assert (would.status, would.plan) == ("planned", None)
+    assert "is under way: a rollback brings the traffic back to blue 0 %, green 100 %" in would.text
+    assert delivery.rollback(rehearsal.context("dev")).status == "rolled-back"
+
+
+def test_dry_run_and_explain_say_that_a_rollback_brings_back_what_was_abandoned() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND])
+    left_in(rehearsal, Phase.BAKING)
+    dev = rehearsal.environment("dev")
+    dev.balancer_fault = "unreachable"
+    delivery.abandon(rehearsal.context("dev"))
+    dev.balancer_fault = ""
+    text = "the traffic to blue 0 %, green 100 %, as it was to be"
+    assert text in delivery.rollback(rehearsal.context("dev"), dry_run=True).text
+    (answer,) = [each for each in delivery.explain(rehearsal.context("dev")).verbs if "rollback" in each.command]
+    assert (answer.possible, text in answer.text) == (True, True)
+    assert delivery.rollback(rehearsal.context("dev")).status == "rolled-back"
+    assert dev.weights == OLD
+
+
+def test_checkout_whose_image_is_not_built_is_not_judged_by_the_one_before() -> None:
+    """After each rollback `explain` and the dry run said that the next release was rejected, and to force it."""
+    rehearsal = company("1.0.0", "2.0.0")
+    delivery.rollback(rehearsal.context("dev"))
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    context = rehearsal.context("dev")
+    (answer,) = [each for each in delivery.explain(context).verbs if "release" in each.command]
+    assert answer.possible, answer.text
+    plan = delivery.release(context, dry_run=True).plan
+    assert plan
+    assert not plan.refusals
+    assert delivery.release(context).status == "completed"
+
+
+@pytest.mark.parametrize("rehearsals", [12, 60])
+def test_rehearsals_do_not_close_the_rollback_window(rehearsals: int) -> None:
+    """After 51 of them nothing was known of the release any more: `retire` passed, and there was no way back."""
+    rehearsal = company("1.0.0", "2.0.0", rollbackWindowSeconds=7 * 86_400)
+    for _ in range(rehearsals):
+        delivery.rehearse(rehearsal.context("dev"))
+    rehearsal.clock.sleep(86_400)
+    (status,) = delivery.status(rehearsal.context("dev"))
+    assert status.warm_until
+    with pytest.raises(delivery.RefusedError, match="rollback window"):
+        delivery.retire(rehearsal.context("dev"))
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
