@@ -95,7 +95,8 @@ class KubernetesCluster:
         ready, release = current and counts == {wanted}, labels.get("slipway.dev/release", "")
         mixed = not current or (status.updated_replicas or 0) < (status.replicas or 0)
         newest = [pod for pod in pods if (pod.metadata.labels or {}).get("slipway.dev/release", "") == release]
-        unready = [pod for pod in newest if not _is_ready(pod)]
+        # What is told is the first one's trouble: one that is hopeless says the most.
+        unready = sorted((pod for pod in newest if not _is_ready(pod)), key=is_in_crash_loop, reverse=True)
         troubles = [text for pod in unready if (text := why_not_ready(pod))]
         trouble = f"{len(troubles)} of {len(newest)} pods not ready: {troubles[0]}" if troubles else ""
         return Pods(
@@ -105,7 +106,7 @@ class KubernetesCluster:
             release=release,
             mixed=mixed,
             trouble=trouble,
-            crash_loop=any(is_in_crash_loop(pod) for pod in unready),
+            crash_loop=bool(unready) and is_in_crash_loop(unready[0]),
         )
 
     def size(self, colour: Colour) -> Size | None:
