@@ -362,5 +362,11 @@ def dump_rollout(rollout: Rollout) -> str:
 
 
 def load_rollout(document: str) -> Rollout:
-    """The reverse of `dump_rollout`; raises ValidationError on anything else."""
-    return _adapter().validate_json(document)
+    """The reverse of `dump_rollout`; ValueError on anything else."""
+    rollout = _adapter().validate_json(document)
+    count = len(rollout.steps)
+    if any(not 0 <= step < count for step in (each.step for each in rollout.measurements)):
+        raise ValueError(f"a measurement is of a step that is none of the rollout's {count}")
+    if rollout.steps and not 0 <= rollout.step < count:
+        raise ValueError(f"step {rollout.step} is none of the rollout's {count}")
+    return rollout

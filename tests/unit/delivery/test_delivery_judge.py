@@ -212,6 +212,16 @@ def test_kept_measurements_are_bounded_survive_the_ledger_and_give_the_same_verd
     assert all(measurement.verdict is verdict.kind for measurement, verdict in replay(kept))
 
 
+@pytest.mark.parametrize("step", [-1, 2, 2**80])
+def test_rollout_whose_measurements_are_of_no_step_is_not_read(step: int) -> None:
+    ended = rollout_of(SHORT, ratio=0.001, live=0.001, rate=50, seed=1)
+    broken = replace(ended, steps=ended.steps[:2], step=0, measurements=(replace(ended.measurements[0], step=step),))
+    with pytest.raises(ValueError, match="none of the rollout's 2"):
+        load_rollout(dump_rollout(broken))
+    with pytest.raises(ValueError, match="none of the rollout's 2"):
+        load_rollout(dump_rollout(replace(broken, step=step, measurements=())))
+
+
 class Stub:
     """Implements `ports.Metrics` with prepared answers."""
 
