@@ -12,6 +12,7 @@ import pytest
 from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
 from slipway.contract.freeze import FreezeWindow
+from slipway.delivery.events import ActionStarted
 from slipway.delivery.gating import refusals_before_step
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Phase, Reason
@@ -27,6 +28,7 @@ from tests.unit.delivery.interrupting import (
     OLD,
     check_out_bad,
     company,
+    killed_when,
     left_in,
     seconds_until,
     watch_weights,
@@ -232,16 +234,19 @@ def test_bad_settings_of_an_image_leave_the_warm_release_of_it_a_way_back() -> N
 
 
 def test_rollback_to_a_release_brings_settings_that_were_live_not_those_that_failed() -> None:
-    rehearsal = company("1.0.0", "2.0.0", "3.0.0")
-    dev = rehearsal.environment("dev")
-    ran = [past.candidate for past in delivery.history(rehearsal.context("dev"), 9)]
+    """A release that was promoted with too little memory came back with it."""
+    rehearsal, upper = two_environments(bakeSeconds=5)
+    delivery.promote(rehearsal.context("prod"), "dev")
+    rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    delivery.release(rehearsal.context("dev"))
+    delivery.promote(rehearsal.context("prod"), "dev")
+    ran = [past.candidate for past in delivery.history(rehearsal.context("prod"), 9)]
     good = next(candidate for candidate in ran if candidate and candidate.version == "1.0.0")
-    dev.settings = ColourSettings(template='{"memory": "32Mi"}')
-    rehearsal.check_out("1.0.0", revisions=[EXPAND])
-    dev.failing_ups = 1
+    upper.settings, upper.failing_ups = ColourSettings(template='{"memory": "32Mi"}'), 1
+    context = rehearsal.context("prod")
     with pytest.raises(delivery.ReleaseRolledBackError):
-        delivery.release(rehearsal.context("dev"))
-    outcome = delivery.rollback(rehearsal.context("dev"), good.release, force=True, because="known good")
+        delivery.promote(context, "dev", release_id=good.release, force=True, because="memory is dear")
+    outcome = delivery.rollback(rehearsal.context("prod"), good.release, force=True, because="known good")
     assert outcome.rollout
     assert outcome.rollout.candidate
     assert outcome.rollout.candidate.settings
@@ -299,12 +304,12 @@ def test_contract_that_is_aborted_before_its_migrations_takes_nothing_away() -> 
     delivery.release(rehearsal.context("dev"))
     dev = rehearsal.environment("dev")
     rehearsal.clock.sleep(4000)
-    left_in(rehearsal, Phase.RETIRING, delivery.contract)
-    before = dict(dev.running)
+    before = rehearsal.ledger.wanted(dev.place).releases()
+    killed_when(rehearsal, delivery.contract, lambda event: isinstance(event, ActionStarted) and "take" in event.text)
+    assert rehearsal.ledger.wanted(dev.place).releases() != before
     delivery.abort(rehearsal.context("dev"))
-    assert {colour: dev.running[colour][0] for colour in dev.running} == {
-        colour: before[colour][0] for colour in before
-    }
+    assert rehearsal.ledger.wanted(dev.place).releases() == before
+    assert {colour: release for colour, (release, _) in dev.running.items()} == before
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
 
 
