@@ -115,9 +115,9 @@ def destroy(
     stack = session_of(context).stack(environment)
     switches = flags(json=json, preview_only=dry_run) + ([] if dry_run else flags(yes=yes, skip_preview=yes))
     place = _place_of(context, environment, stack)
+    if place and dry_run:
+        delivery.refuse_during_rollout(place)
     with delivery.being_destroyed(place) if place and not dry_run else nullcontext():
-        if place and dry_run:
-            delivery.refuse_during_rollout(place)
         stack.show("destroy", *switches)
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from slipway.delivery.conducting import asked_now
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
-from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import (
     HISTORY_DEPTH,
     find_refusals,
@@ -32,7 +31,7 @@ from slipway.delivery.planning import draft_release, read_history, window_closes
 from slipway.delivery.ports import Context, Place
 from slipway.delivery.rehearsing import plan_rehearsal
 from slipway.delivery.targeting import known_target, remembered_target
-from slipway.delivery.way_back import left_behind, plan_way_back, what_a_rollback_does
+from slipway.delivery.way_back import plan_way_back, what_comes_first
 from slipway.errors import NotFoundError, SlipwayError
 
 
@@ -216,17 +215,13 @@ def _release(scene: _Scene) -> VerbAnswer:
 
 def _rollback(scene: _Scene) -> VerbAnswer:
     command = f"slipway rollback {scene.environment}"
-    rollout = scene.rollout
-    if rollout and rollout.kind in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
-        completes = rollout.kind is Kind.RELEASE and rollout.phase is Phase.SETTLING
-        possible = not completes or rollout.original.live is not None
-        return VerbAnswer(command=command, possible=possible, text=what_a_rollback_does(rollout, scene.abort))
+    newest = scene.rollout or scene.ctx.ledger.rollout(scene.ctx.place)
+    if newest and (first := what_comes_first(scene.ctx, newest, scene.abort)):
+        completes = newest.kind is Kind.RELEASE and newest.phase is Phase.SETTLING
+        possible = not completes or newest.original.live is not None
+        return VerbAnswer(command=command, possible=possible, text=first)
     if scene.target is None:
         return VerbAnswer(command=command, possible=False, text="nothing is live here")
-    if left_behind(scene.ctx, scene.ctx.ledger.rollout(scene.ctx.place)):
-        return VerbAnswer(
-            command=command, possible=True, text=f"brings the traffic to {scene.wanted.weights}, as it was to be"
-        )
     plan = plan_way_back(scene.ctx, scene.target, None, None)
     if plan.release is None:
         return VerbAnswer(command=command, possible=False, text="there is no earlier release that may come back")

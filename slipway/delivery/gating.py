@@ -266,20 +266,17 @@ def gates_against_retry(ctx: Context, rollout: Rollout) -> str:
 def refusals_before_step(ctx: Context, rollout: Rollout) -> tuple[str, str]:
     """What freeze windows and what rejections upstream say against more traffic, since the rollout began; "": nothing."""
     target, candidate = remembered_target(ctx), rollout.candidate
-    forced = _forced_gates(rollout)
-    frozen, rejected = [], []
+    here, forced = ctx.place.environment, _forced_gates(rollout)
+    frozen = rejected = ""
     if "freeze" not in forced:
-        frozen = [*find_frozen(ctx.place.environment, _windows_meanwhile(ctx, target), ctx.clock.now())]
+        windows = _windows_meanwhile(ctx, target)
+        frozen = "; ".join(each.text for each in find_frozen(here, windows, ctx.clock.now()))
     if candidate and target and target.rollout.promote_from and "rejected" not in forced:
         chosen = ctx.ledger.release(ctx.place.service, candidate.release)
-        upstream = {
-            name: found
-            for name, found in _fitness_before(ctx, chosen, target.rollout.promote_from).items()
-            if name != ctx.place.environment
-        }
-        rejected = [*find_rejected(chosen.id, upstream)]
-    said = [*("; ".join(each.text for each in found) for found in (frozen, rejected))]
-    return said[0], said[1]
+        fitness = _fitness_before(ctx, chosen, target.rollout.promote_from)
+        upstream = {name: found for name, found in fitness.items() if name != here}
+        rejected = "; ".join(each.text for each in find_rejected(chosen.id, upstream))
+    return frozen, rejected
 
 
 def _windows_meanwhile(ctx: Context, target: Target | None) -> tuple[FreezeWindow, ...]:

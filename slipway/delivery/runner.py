@@ -400,9 +400,8 @@ class Runner:
         self._ctx.progress(event)
         for name in notification_names(event):
             self._world.notifier.notify(name, event, facts_of(event))
-        if isinstance(
-            event, (PeopleAsked, RolloutRetried)
-        ):  # it goes forward, for hours maybe: what waited for the way back is sent
+        if isinstance(event, (PeopleAsked, RolloutRetried)):
+            # It goes forward, for hours maybe: what was kept while the traffic went back is sent.
             self._world.notifier.flush()
 
 

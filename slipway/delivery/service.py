@@ -27,7 +27,6 @@ from slipway.delivery.conducting import (
 from slipway.delivery.contracting import live_now, pay_contract, while_live
 from slipway.delivery.drift import repair_drift, say_drift
 from slipway.delivery.ending import ending_of
-from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import (
     Override,
     demands_of,
@@ -83,7 +82,7 @@ from slipway.delivery.way_back import (
     turned_back,
     turned_meanwhile,
     unconfirmed,
-    what_a_rollback_does,
+    what_comes_first,
 )
 from slipway.errors import NotFoundError, OperationError, UsageError
 
@@ -243,25 +242,15 @@ def rollback(
 
 
 def _plan_rollback(ctx: Context, to: str | None, pace: Pace | None) -> Outcome:
-    if would := _under_way_first(ctx, to):
-        return Outcome(status="planned", text=would)
+    newest = ctx.ledger.rollout(ctx.place)
+    abort = ctx.ledger.abort_request(ctx.place, newest.id) if newest else None
+    if first := what_comes_first(ctx, newest, abort):
+        under_way = f"{newest.kind} {newest.id} is under way: " if newest and not newest.phase.ended else ""
+        then = f", and then goes back to {to}" if to and under_way else ""
+        return Outcome(status="planned", text=f"{under_way}a rollback {first}{then}")
     plan = plan_way_back(ctx, reachable_target(ctx), to, pace)
     text = f"would go back to {plan.release.id if plan.release else to} ({plan.kind})"
     return Outcome(status="planned", text=text, release=plan.release, plan=plan)
-
-
-def _under_way_first(ctx: Context, to: str | None) -> str:
-    """What a rollback does before it looks for an older release; "": nothing."""
-    rollout = ctx.ledger.rollout(ctx.place)
-    if rollout is None or (rollout.phase.ended and not left_behind(ctx, rollout)):
-        return ""
-    if rollout.phase.ended:
-        return f"would bring the traffic to {ctx.ledger.wanted(ctx.place).weights}, as it was to be"
-    if rollout.kind not in {Kind.RELEASE, Kind.REHEARSAL, *WAYS_BACK}:
-        return ""
-    then = f", and then goes back to {to}" if to else ""
-    text = what_a_rollback_does(rollout, ctx.ledger.abort_request(ctx.place, rollout.id))
-    return f"{rollout.kind} {rollout.id} is under way: a rollback {text}{then}"
 
 
 def resume(ctx: Context, *, force: bool = False, because: str = "") -> Outcome:

@@ -13,7 +13,7 @@ from slipway.delivery.filling import owe
 from slipway.delivery.gates.facts import WAYS_BACK
 from slipway.delivery.gating import HISTORY_DEPTH
 from slipway.delivery.leasing import GRACE_SECONDS, URGENT_POLL_SECONDS, LeaseKeeper
-from slipway.delivery.machine import can_be_stopped, hears
+from slipway.delivery.machine import TAKING, can_be_stopped, hears
 from slipway.delivery.model.lease import Lease
 from slipway.delivery.model.owed import Debt
 from slipway.delivery.model.pace import Pace
@@ -256,8 +256,18 @@ def unconfirmed(ctx: Context) -> str:
     )
 
 
-def what_a_rollback_does(rollout: Rollout, abort: str | None) -> str:
-    """About a rollout under way."""
+def what_comes_first(ctx: Context, newest: Rollout | None, abort: str | None) -> str:
+    """What a rollback does before it looks for an older release: about a rollout under way, or what one has left; "": nothing."""
+    if newest is None or newest.kind in TAKING:
+        return ""
+    if not newest.phase.ended:
+        return _about(newest, abort)
+    if not left_behind(ctx, newest):
+        return ""
+    return f"brings the traffic to {ctx.ledger.wanted(ctx.place).weights}, as it was to be"
+
+
+def _about(rollout: Rollout, abort: str | None) -> str:
     if rollout.kind is Kind.REHEARSAL and (rollout.reason or abort is not None):
         return "ends the rehearsal, which is turning back, and goes back then"
     if rollout.kind is Kind.REHEARSAL:

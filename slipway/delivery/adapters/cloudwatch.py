@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.delivery.adapters.aws import aws_errors
 from slipway.delivery.adapters.aws import client as aws_client
-from slipway.delivery.model.analysis import Comparison, Sample
+from slipway.delivery.model.analysis import MOST, Comparison, Sample
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.series import Point, Series, period_seconds
 from slipway.delivery.model.target import LoadBalancerRef
@@ -31,8 +31,6 @@ COUNTS = {
     "answers_4xx": ("HTTPCode_Target_4XX_Count", "Sum"),
 }
 P99 = ("TargetResponseTime", "p99")
-MOST = 2**53
-"""A float counts exactly up to here."""
 
 
 class CloudWatchMetrics:
@@ -99,7 +97,7 @@ class CloudWatchMetrics:
         }
 
     def _read(self, queries: Sequence[Any], since: datetime, until: datetime) -> dict[str, dict[datetime, float]]:
-        """The values by query and by where their period begins. An answer that is not complete is none: it would look like errors."""
+        """The values by query and by where their period begins."""
         values: dict[str, dict[datetime, float]] = {}
         states: dict[str, str] = {}
         with aws_errors("read CloudWatch"):
@@ -110,12 +108,8 @@ class CloudWatchMetrics:
                     if not all(0 <= value < MOST for value in found):  # NaN is neither
                         raise OperationError(f"CloudWatch's values of {identity} cannot be counts or seconds")
                     values.setdefault(identity, {}).update(zip(result.get("Timestamps", []), found, strict=True))
-                    states[identity] = result.get(
-                        "StatusCode", "Complete"
-                    )  # of the last page: those before it are partial
-        for identity, state in states.items():
-            if state != "Complete":
-                raise OperationError(f"CloudWatch answers {state} to {identity}")
+                    states[identity] = result.get("StatusCode", "Complete")
+        refuse_incomplete(states)
         return values
 
     def _query(self, identity: str, colour: Colour, metric: tuple[str, str], period: int) -> Any:
@@ -131,6 +125,13 @@ class CloudWatchMetrics:
                 "Stat": metric[1],
             },
         }
+
+
+def refuse_incomplete(states: Mapping[str, str]) -> None:
+    """OperationError where an answer is not complete, by the state of a query's last page: it would pass for errors, or for none."""
+    for identity, state in states.items():
+        if state != "Complete":
+            raise OperationError(f"CloudWatch answers {state} to {identity}")
 
 
 def load_balancer_dimension(arn: str) -> str:

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.analysis.values import is_beyond
-from slipway.delivery.model.analysis import Answer, Comparison, Measurement, Question, Reading, Sample, Subject
+from slipway.delivery.model.analysis import MOST, Answer, Comparison, Measurement, Question, Reading, Sample, Subject
 from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.ports import Analyst
 
-MOST = 2**53
-"""Numbers below are counted without loss."""
 LONGEST_FAULT = 200
 """Each look is kept with the rollout."""
 

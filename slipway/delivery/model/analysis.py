@@ -10,6 +10,9 @@ from enum import StrEnum
 from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.model.colour import Colour
 
+MOST = 2**53
+"""A float counts exactly up to here."""
+
 
 class VerdictKind(StrEnum):
     """What the analysis says."""

@@ -365,8 +365,8 @@ def load_rollout(document: str) -> Rollout:
     """The reverse of `dump_rollout`; ValueError on anything else."""
     rollout = _adapter().validate_json(document)
     count = len(rollout.steps)
-    if any(not 0 <= step < count for step in (each.step for each in rollout.measurements)):
-        raise ValueError(f"a measurement is of a step that is none of the rollout's {count}")
-    if rollout.steps and not 0 <= rollout.step < count:
-        raise ValueError(f"step {rollout.step} is none of the rollout's {count}")
+    named = {*([rollout.step] if rollout.steps else []), *(each.step for each in rollout.measurements)}
+    wrong = [step for step in named if not 0 <= step < count]
+    if wrong:
+        raise ValueError(f"step {wrong[0]} is none of the rollout's {count}")
     return rollout

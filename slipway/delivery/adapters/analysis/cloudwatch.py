@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.contract.analysis import CloudWatchEntry
 from slipway.delivery.adapters.analysis.filling import fill, words
 from slipway.delivery.adapters.aws import aws_errors, brief_client
-from slipway.delivery.adapters.cloudwatch import load_balancer_dimension, target_group_dimension
+from slipway.delivery.adapters.cloudwatch import load_balancer_dimension, refuse_incomplete, target_group_dimension
 from slipway.delivery.model.analysis import Answer, Subject
 from slipway.delivery.model.target import LoadBalancerRef
 from slipway.errors import OperationError
@@ -103,7 +103,7 @@ class CloudWatch:
         return found
 
     def _read(self, client: CloudWatchClient, queries: Sequence[Any], subject: Subject) -> dict[str, list[float]]:
-        """Values by id, oldest first. An answer that is not complete is a fault: it would look like few errors."""
+        """Values by id, oldest first. An answer that is not complete is a fault."""
         values: dict[str, list[tuple[datetime, float]]] = {}
         states: dict[str, str] = {}
         labels: dict[str, set[str]] = {}
@@ -120,11 +120,8 @@ class CloudWatch:
                 labels.setdefault(identity, set()).add(result.get("Label", ""))
                 pairs = zip(result.get("Timestamps", []), result.get("Values", []), strict=True)
                 values.setdefault(identity, []).extend(pairs)
-        for identity, state in states.items():
-            if state != "Complete":
-                raise OperationError(f"CloudWatch answers {state} to {identity}")
-            if len(labels[identity]) > 1:
-                raise OperationError(
-                    f"{identity} gives {len(labels[identity])} series, want one: aggregate it with SUM(…)"
-                )
+        refuse_incomplete(states)
+        for identity, found in labels.items():
+            if len(found) > 1:
+                raise OperationError(f"{identity} gives {len(found)} series, want one: aggregate it with SUM(…)")
         return {identity: [value for _, value in sorted(pairs)] for identity, pairs in values.items()}
