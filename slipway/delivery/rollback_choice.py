@@ -117,7 +117,8 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     owed = next((item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP), None)
     if last is None or owed is None or _just_left(last, wanted):
         return True
-    replaced = bool(last.reason) and last.colour is wanted.idle and Phase.DEPLOYING in last.path
+    taken = Phase.RETIRING in last.path and wanted.revision != last.original.revision  # it shall be there again
+    replaced = bool(last.reason) and last.colour is wanted.idle and (Phase.DEPLOYING in last.path or taken)
     if replaced and warm and last.candidate and last.candidate.release == warm.release:
         return False  # with other settings, and pods say no more than their release
     if replaced and (owed.rollout != last.id or not owed.attempts):

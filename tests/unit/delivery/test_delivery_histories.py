@@ -18,7 +18,8 @@ def test_history_harms_nobody_and_ends_where_a_release_goes_through(first: int) 
 
 
 @pytest.mark.parametrize(
-    "seed", [20072, 60014, 61804, 60320, 71431, 73056, 90747, 92220, 2165, 304394, 405558, 310297, 341462, 200895]
+    "seed",
+    [20072, 60014, 61804, 60320, 71431, 73056, 90747, 92220, 2165, 304394, 405558, 310297, 341462, 200895, 3001886],
 )
 def test_history_that_once_failed(seed: int) -> None:
     """20072: a second rollback switched to pods that the `up` of the release turned back first was about to replace.
@@ -34,6 +35,7 @@ def test_history_that_once_failed(seed: int) -> None:
     405558: a second rollback was refused since the first one's `up` had failed, although the colour was up by then.
     310297: not delivery's: a `retire` at work took the warm colour away just before the rollback had the lease.
     341462: a rollback took traffic, moved by hand to the older release, for that of a release which never had any.
+    3001886: a rollback that aborted a contract switched to pods that the contract's `up` was about to take away.
     200895: a rollback waited for the end of a rehearsal until its own clock said what that of the rehearsal had said.
     """
     play(seed)
