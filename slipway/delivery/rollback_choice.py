@@ -121,7 +121,7 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     replaced = bool(last.reason) and last.colour is wanted.idle and (Phase.DEPLOYING in last.path or taken)
     if replaced and warm and last.candidate and last.candidate.release == warm.release:
         return False  # with other settings, and pods say no more than their release
-    if replaced and (owed.rollout != last.id or not owed.attempts):
+    if replaced and last.reason is not Reason.DEPLOYMENT_FAILED and (owed.rollout != last.id or not owed.attempts):
         return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
     try:
         pods = ctx.connect(target).cluster.pods(wanted.idle)
