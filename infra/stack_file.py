@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from components.compute import Compute
@@ -191,8 +191,15 @@ class MetricSettings(_Settings):
 
     on_no_data: Literal["fail", "hold", "pass"] | None = None
     """As `rollout.onNoData`, for this metric."""
-    dry_run: bool = False
-    """Measured, judged and told, without a consequence."""
+    dry_run: bool | None = None
+    """Measured, judged and told, without a consequence. `probe.latency` is as `latency` says where it says nothing itself."""
+
+
+def _refuse_without_effect(metrics: dict[str, MetricSettings]) -> dict[str, MetricSettings]:
+    for key, settings in metrics.items():
+        if key.startswith("probe.") and settings.on_no_data:
+            raise ValueError(f"{key}: onNoData has no effect: requests of our own add evidence, and are never missed")
+    return metrics
 
 
 class RolloutSettings(_Settings):
@@ -212,13 +219,13 @@ class RolloutSettings(_Settings):
     By default 180 on AWS and 60 on the sandbox."""
     metric_delay_seconds: Annotated[int, Field(ge=0)] | None = None
     """How late the metrics arrive; the bake waits that much longer. By default 120 on AWS and 0 on the sandbox."""
-    max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """At most this share of the requests may fail, from 0 to 1."""
+    max_error_ratio: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+    """At most this share of the requests may fail, from 0 to 0.5. Not to be judged by errors: `metrics: {errors: {dryRun: true}}`."""
     error_factor: Annotated[float, Field(ge=1)] = 2.0
     """A candidate above `maxErrorRatio` is tolerated while the live colour is as bad, up to this factor."""
     max_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
     """At most one request in a hundred may take longer."""
-    detect_factor: Annotated[float, Field(gt=1)] = 2.0
+    detect_factor: Annotated[float, Field(ge=1.1, le=100)] = 2.0
     """The last step bakes on until a release this many times worse than a limit would have been caught."""
     minimum_requests: Annotated[int, Field(ge=0)] = 20
     """Fewer requests than this are no data."""
@@ -226,7 +233,10 @@ class RolloutSettings(_Settings):
     """A step without data fails, bakes on up to `maxExtensions` times and then fails, or passes."""
     max_extensions: Annotated[int, Field(ge=0)] = 5
     """How often a step's bake is extended, by `hold` before it fails, and for `detectFactor`."""
-    metrics: dict[Annotated[str, Field(pattern=r"^([a-z]+\.)?(errors|latency)$")], MetricSettings] = {}
+    metrics: Annotated[
+        dict[Annotated[str, Field(pattern=r"^([a-z]+\.)?(errors|latency)$")], MetricSettings],
+        AfterValidator(_refuse_without_effect),
+    ] = {}
     """What differs for one metric: by `errors` and `latency`, or by source and metric: `probe.latency`."""
     analysis_interval_seconds: Annotated[int, Field(ge=1)] = 10
     """How often the metrics are looked at during a bake."""

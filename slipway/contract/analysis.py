@@ -16,7 +16,9 @@ OWN_SOURCES = frozenset({"cloudwatch", "prometheus", "probe", "simulation"})
 MAXIMUM_ENTRIES = 10
 """Every look at all of them is kept with the rollout, in one item of the ledger."""
 PLACEHOLDER = re.compile(r"\{([A-Za-z]+)\}")
-COMMON_PLACEHOLDERS = frozenset({"colour", "release", "window"})
+COMMON_PLACEHOLDERS = frozenset({"colour", "release", "window", "since", "until"})
+MOST_LETTERS = 24_000
+"""Of all entries together, as JSON: they are kept with the rollout, too."""
 
 Limit = Annotated[float, Field(allow_inf_nan=False)]
 Query = Annotated[str, Field(min_length=1, max_length=4000)]
@@ -260,7 +262,7 @@ class SqlEntry(Entry):
     password: SecretRef
     """A secret that RDS keeps is JSON: `key: password`."""
     query: Query
-    """Placeholders become parameters: no quotes around them. `{window}` is a number of seconds."""
+    """Placeholders become parameters: no quotes around them. `{window}`, `{since}` and `{until}` are numbers of seconds."""
     columns: Literal["value", "counts"] = "value"
     """`counts`: two columns, the bad ones and all."""
     tls: Literal["require", "verify-full", "disable"] = "require"
@@ -293,6 +295,16 @@ def _refuse_same_names(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntr
     return entries
 
 
+def _refuse_too_long(entries: tuple[AnalysisEntry, ...]) -> tuple[AnalysisEntry, ...]:
+    letters = sum(len(entry.model_dump_json(exclude_defaults=True)) for entry in entries)
+    if letters > MOST_LETTERS:
+        raise ValueError(f"all entries together have {letters} letters, and a rollout keeps {MOST_LETTERS}")
+    return entries
+
+
 AnalysisEntries = Annotated[
-    tuple[AnalysisEntry, ...], Field(max_length=MAXIMUM_ENTRIES), AfterValidator(_refuse_same_names)
+    tuple[AnalysisEntry, ...],
+    Field(max_length=MAXIMUM_ENTRIES),
+    AfterValidator(_refuse_same_names),
+    AfterValidator(_refuse_too_long),
 ]

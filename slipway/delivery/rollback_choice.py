@@ -117,17 +117,23 @@ def _is_up(ctx: Context, wanted: Wanted, target: Target) -> bool:
     owed = next((item for item in ctx.ledger.owed(ctx.place) if item.debt is Debt.UP), None)
     if last is None or owed is None or _just_left(last, wanted):
         return True
-    taken = Phase.RETIRING in last.path and wanted.revision != last.original.revision  # it shall be there again
-    replaced = bool(last.reason) and last.colour is wanted.idle and (Phase.DEPLOYING in last.path or taken)
+    replaced = last.colour is wanted.idle and (
+        _taken_away(last) or (bool(last.reason) and Phase.DEPLOYING in last.path)
+    )
     if replaced and warm and last.candidate and last.candidate.release == warm.release:
         return False  # with other settings, and pods say no more than their release
-    if replaced and last.reason is not Reason.DEPLOYMENT_FAILED and (owed.rollout != last.id or not owed.attempts):
+    if replaced and (owed.rollout != last.id or not owed.attempts):
         return False  # its own `up` may be under way still, and would replace the pods once they have the traffic
     try:
         pods = ctx.connect(target).cluster.pods(wanted.idle)
     except SlipwayError:
         return not replaced
     return pods is not None and warm is not None and pods.release == warm.release
+
+
+def _taken_away(last: Rollout) -> bool:
+    """Whether somebody else has ended a contract whose `up` may have been taking the colour away."""
+    return last.kind is Kind.CONTRACT and last.reason is Reason.ABORTED and Phase.RETIRING in last.path
 
 
 def _just_left(last: Rollout, wanted: Wanted) -> bool:

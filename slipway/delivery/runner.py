@@ -80,7 +80,7 @@ REPEAT_SECONDS = 2.0
 PERSISTENCE_SECONDS = 900.0
 """How long one process tries to bring traffic back when the APIs of the load balancer or the ledger fail."""
 UNATTENDED_SECONDS = 30.0
-"""Longer between two looks, and nobody was looking: a suspended process, a hanging API. Deadlines begin anew."""
+"""Longer asleep than meant, or longer for a look, and nobody was there: a suspended process, a hanging API. Deadlines begin anew."""
 LISTEN_SECONDS = 0.5
 """A wait is looked up from this often: somebody may ask for the way back."""
 
@@ -100,11 +100,11 @@ class Runner:
         self._begun = False
         """The ledger has the rollout; until then no other verb knows of it."""
         self._asked: Weights | None = None
-        self._last_acted_at = self._acting_since = self._looked_at = ctx.clock.now()
+        self._last_acted_at = self._acting_since = self._looked_at = self._awake_at = ctx.clock.now()
 
     def run(self, rollout: Rollout, *, resumed: bool = False) -> Rollout:
         """Drive `rollout` to its end. OperationError when a phase that does not turn back fails: repeat with `resume`."""
-        self._looked_at = self._ctx.clock.now()
+        self._looked_at = self._awake_at = self._ctx.clock.now()
         self._begun = resumed
         if resumed:
             rollout = take_up(rollout, self._looked_at)
@@ -130,10 +130,10 @@ class Runner:
         except SlipwayError as error:
             return self._turn_or_raise(rollout, error, Reason.WORLD_UNREADABLE)
         now = self._ctx.clock.now()
-        if now > self._looked_at + timedelta(seconds=UNATTENDED_SECONDS):
+        if self._was_away(now):
             rollout = attend(rollout, now)
             self._acting_since = now
-        self._looked_at = now
+        self._looked_at = self._awake_at = now
         decision = decide(rollout, seen, now)
         if not isinstance(decision, Act):
             self._acting_since = now  # the world has followed so far
@@ -152,11 +152,17 @@ class Runner:
             nap = min(seconds, LISTEN_SECONDS)
             self._ctx.clock.sleep(nap)
             seconds -= nap
+            now = self._ctx.clock.now()
+            if not self._was_away(now):
+                self._awake_at = now
             try:
                 if seconds > 0 and is_called(self._ctx, rollout):
                     return
             except SlipwayError:
                 continue  # the next look at the world says what is wrong, and has the patience for it
+
+    def _was_away(self, now: datetime) -> bool:
+        return now > self._awake_at + timedelta(seconds=UNATTENDED_SECONDS)
 
     def _enter(self, old: Rollout, new: Rollout, verdict: Verdict | None, text: str = "") -> Rollout:
         self._last_action = None

@@ -15,7 +15,7 @@ ALTERNATIVES = 10
 SMALLEST_LIMIT = 1e-6
 """Stands for a limit of 0, which no count can prove."""
 PEER_SHARE = 0.05
-"""A live colour with fewer requests than this, per request of the candidate, is no peer."""
+"""A live colour with fewer requests than this, per request of the candidate in the same stretch, is no peer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +49,42 @@ class Rule:
     """Requests that a live colour needs to be compared with."""
 
 
-def evidence_against(stretches: Sequence[Counts], rule: Rule, starts: int) -> tuple[float, Counts]:
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A part of a bake. The test starts once more with each: good hours must not hide bad minutes."""
+
+    counts: Counts
+    weight: float
+    """Of the start here, known before its first request. Those of all starts that can ever be sum up to at most 1."""
+
+
+def evidence_against(stretches: Sequence[Stretch], rule: Rule) -> tuple[float, Counts]:
     """How strongly the release is worse than allowed, and the counts that say so the loudest.
 
-    The test starts with the rollout, and once more with each stretch: good hours must not hide bad minutes. The first start has half of the
-    weight, since most bad releases are bad from the beginning; the others, `starts` in all, share the rest.
+    Where the live colour has traffic, it may excuse the release: of all bad requests together, the candidate's share is compared with its
+    share of the requests, stretch by stretch. Where both become worse at a time of another division of traffic, sums over all the time
+    would accuse the wrong one. What was excused stays so when the live colour has no traffic any more.
     """
     found: list[tuple[float, Counts]] = []
-    whole = Counts()
-    for number in reversed(range(len(stretches))):
-        whole = whole.plus(stretches[number])
-        if number >= starts:
-            continue
+    whole = compared = alone = Counts()
+    worse = {tolerated: [0.0] * ALTERNATIVES for tolerated in (1.0, rule.excused)}
+    for stretch in reversed(stretches):
+        part = stretch.counts
+        whole = whole.plus(part)
+        if part.live_requests >= max(PEER_SHARE * part.requests, 1):
+            compared = compared.plus(part)
+            for tolerated, values in worse.items():
+                worse[tolerated] = [
+                    value + _worse_than_live(part, tolerated, rule.factor**number)
+                    for number, value in enumerate(values, 1)
+                ]
+        else:
+            alone = alone.plus(part)
         value = _above_limit(whole, rule)
-        if value > 0 and _is_peer(whole, rule):
-            value = min(value, _worse_than_live(stretches[number:], whole, rule))
-        weight = 1.0 if starts == 1 else 0.5 if number == 0 else 0.5 / (starts - 1)
-        found.append((math.log(weight) + value, whole))
+        if value > 0 and compared.live_requests >= max(rule.minimum, 1):
+            live_is_bad = compared.live_bad > rule.limit * compared.live_requests
+            value = min(value, _beyond_excuse(alone, worse[rule.excused if live_is_bad else 1.0], rule))
+        found.append((math.log(stretch.weight) + value, whole))
     loudest = max(found, key=lambda each: each[0], default=(0.0, whole))[1]
     return _log_sum(value for value, _ in found), loudest
 
@@ -83,41 +102,32 @@ def _above_limit(counts: Counts, rule: Rule) -> float:
         return -math.inf
     return _log_sum(
         _log_ratio(counts.requests, counts.bad, limit, ratio) - _spread(number)
-        for number, ratio in enumerate(_alternatives(limit, rule.factor), 1)
+        for number, ratio in enumerate(_alternatives(rule), 1)
     )
 
 
-def _worse_than_live(stretches: Sequence[Counts], whole: Counts, rule: Rule) -> float:
-    """Of all bad requests together, the candidate's share is compared with its share of the requests, stretch by stretch.
-
-    Where both become worse at a time of another division of traffic, sums over all the time would accuse the wrong one.
-    """
-    live_is_bad = whole.live_bad > rule.limit * whole.live_requests
-    tolerated = rule.excused if live_is_bad else 1.0
-    values: list[float] = []
-    for number in range(1, ALTERNATIVES + 1):
-        worse = rule.factor**number
-        value = -_spread(number)
-        for part in stretches:
-            weighed = tolerated * part.requests
-            if not weighed or not part.live_requests:
-                continue
-            share, worse_share = (
-                weighed / (weighed + part.live_requests),
-                worse * weighed / (worse * weighed + part.live_requests),
-            )
-            value += _log_ratio(part.bad + part.live_bad, part.bad, share, worse_share)
-        values.append(value)
-    return _log_sum(values)
+def _beyond_excuse(alone: Counts, worse: Sequence[float], rule: Rule) -> float:
+    """Compared with the live colour where that had traffic, and with the limit where the candidate was alone."""
+    limit, ratios = max(rule.limit, SMALLEST_LIMIT), _alternatives(rule)
+    return _log_sum(
+        value + _log_ratio(alone.requests, alone.bad, limit, ratios[min(number, len(ratios)) - 1]) - _spread(number)
+        for number, value in enumerate(worse, 1)
+    )
 
 
-def _is_peer(counts: Counts, rule: Rule) -> bool:
-    return counts.live_requests >= max(rule.minimum, PEER_SHARE * counts.requests, 1)
+def _worse_than_live(part: Counts, tolerated: float, worse: float) -> float:
+    weighed = tolerated * part.requests
+    share, worse_share = (
+        weighed / (weighed + part.live_requests),
+        worse * weighed / (worse * weighed + part.live_requests),
+    )
+    return _log_ratio(part.bad + part.live_bad, part.bad, share, worse_share) if weighed else 0.0
 
 
-def _alternatives(limit: float, factor: float) -> list[float]:
+def _alternatives(rule: Rule) -> list[float]:
     """Factor, factor², factor³ … times the limit, as far as they are possible."""
-    powers = [limit * factor**number for number in range(1, ALTERNATIVES + 1)]
+    limit = max(rule.limit, SMALLEST_LIMIT)
+    powers = [limit * rule.factor**number for number in range(1, ALTERNATIVES + 1)]
     return [ratio for ratio in powers if ratio < 0.95] or [(1 + limit) / 2]
 
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import reduce
 
 from slipway.contract.analysis import AnalysisEntry
-from slipway.delivery.analysis.evidence import Counts, Rule, evidence_against, evidence_for
-from slipway.delivery.analysis.measuring import stretches_in_step
+from slipway.delivery.analysis.evidence import Counts, Rule, Stretch, evidence_against, evidence_for
+from slipway.delivery.analysis.stretches import weight_of_start
 from slipway.delivery.analysis.unanswered import find_unanswered
 from slipway.delivery.analysis.values import allowed, judge_value
 from slipway.delivery.model.analysis import Comparison, Measurement, Reading, Sample, VerdictKind
@@ -181,12 +181,11 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
         excused=settings.error_factor,
         minimum=metric.minimum,
     )
-    stretches = _stretches(metric, case.measurements)
-    whole = reduce(Counts.plus, stretches, Counts())
+    stretches = _stretches(metric, case)
+    whole = reduce(Counts.plus, (each.counts for each in stretches), Counts())
     suspected = False
     if whole.bad >= MINIMUM_FAILURES:
-        starts = stretches_in_step(settings, case.steps) * max(1, sum(step.analyse for step in case.steps))
-        against, loudest = evidence_against(stretches, rule, starts)
+        against, loudest = evidence_against(stretches, rule)
         if against >= -math.log(case.risk):
             return _found(metric, VerdictKind.FAIL, _text(metric, loudest, settings))
         suspected = against > 0
@@ -196,14 +195,16 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
     text = _text(metric, whole, settings)
     if suspected:  # the counts are likelier of a bad release: no more traffic until it is clear
         return _found(metric, VerdictKind.UNDECIDED, f"{text}, suspected, not beyond doubt")
+    # Of the last step alone: what fails under all of the traffic only was in order before.
+    candidate = metric.comparison.candidate
     proof_due = latest.step == len(case.steps) - 1 and not metric.comparison.synthetic
-    if not proof_due or _proves(whole, rule):
+    if not proof_due or _proves(Counts(requests=candidate.requests, bad=metric.bad(candidate)), rule):
         return _found(metric, VerdictKind.PASS, text)
     # What a flawless release could have shown when the last extension ends; waiting for less is in vain.
     step = case.steps[latest.step]
     longest = step.bake_seconds + settings.max_extensions * max(step.bake_seconds, settings.analysis_interval_seconds)
-    coming = metric.comparison.candidate.requests * max(longest / max(latest.seconds, 1.0) - 1, 0)
-    if _proves(Counts(requests=whole.requests + int(coming)), rule):
+    in_all = candidate.requests * max(longest / max(latest.seconds, 1.0), 1)
+    if _proves(Counts(requests=int(in_all)), rule):
         return _found(metric, VerdictKind.UNDECIDED, f"{text}, not enough to be sure")
     few = f"too few {'of them' if metric.comparison.analysis else 'requests'} to tell it from {settings.detect_factor:g} times as many"
     return _found(metric, VerdictKind.PASS, f"{text}; {few}")
@@ -217,29 +218,42 @@ def _proves(counts: Counts, rule: Rule) -> bool:
     return evidence_for(counts, rule) >= -math.log(MISS_RISK)
 
 
-def _stretches(metric: Metric, measurements: Sequence[Measurement]) -> list[Counts]:
+def _stretches(metric: Metric, case: _Case) -> list[Stretch]:
     """What this metric counted in each stretch, apart from the stretches before it."""
-    ends = {(each.since, each.stretch): each for each in measurements}
-    counts: list[Counts] = []
-    before: tuple[Measurement, Comparison] | None = None
-    for measurement in ends.values():
-        found = next((each for each in measurement.comparisons if each.source == metric.comparison.source), None)
-        if found is None:
-            continue
-        earlier = before[1] if before and before[0].since == measurement.since else None
-        candidate = found.candidate.minus(earlier.candidate) if earlier else found.candidate
-        live = found.live.minus(earlier.live) if found.live and earlier and earlier.live else found.live
-        live = live or Sample()
-        counts.append(
-            Counts(
-                requests=candidate.requests,
-                bad=metric.bad(candidate),
-                live_requests=live.requests,
-                live_bad=metric.bad(live),
-            )
+    bakes = {since: number for number, since in enumerate(dict.fromkeys(each.since for each in case.measurements))}
+    found: list[Stretch] = []
+    before: tuple[Measurement, Sample, Sample] | None = None
+    for measurement, candidate, live in _settled_counts(metric, case.measurements):
+        new, new_live = candidate, live
+        if before and before[0].since == measurement.since:
+            new, new_live = candidate.minus(before[1]), live.minus(before[2])
+        counts = Counts(
+            requests=new.requests,
+            bad=metric.bad(new),
+            live_requests=new_live.requests,
+            live_bad=metric.bad(new_live),
         )
-        before = (measurement, found)
-    return counts
+        weight = weight_of_start(case.settings, case.steps, bakes[measurement.since], measurement.stretch)
+        found.append(Stretch(counts=counts, weight=weight))
+        before = measurement, candidate, live
+    return found
+
+
+def _settled_counts(
+    metric: Metric, measurements: Sequence[Measurement]
+) -> Sequence[tuple[Measurement, Sample, Sample]]:
+    """Of candidate and live colour at the end of each stretch. What a source took back later is in none of them: it may count it again."""
+    ends = {(each.since, each.stretch): each for each in measurements}
+    found: list[tuple[Measurement, Sample, Sample]] = []
+    for measurement in reversed(ends.values()):
+        seen = next((each for each in measurement.comparisons if each.source == metric.comparison.source), None)
+        if seen is None:
+            continue
+        candidate, live = seen.candidate, seen.live or Sample()
+        if found and found[-1][0].since == measurement.since:
+            candidate, live = candidate.at_most(found[-1][1]), live.at_most(found[-1][2])
+        found.append((measurement, candidate, live))
+    return found[::-1]
 
 
 def _missing(metric: Metric) -> str:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from slipway.delivery.analysis.reading import read_entries
+from slipway.delivery.analysis.reading import brief_fault, read_entries
+from slipway.delivery.analysis.stretches import needed, stretches_in_step
 from slipway.delivery.model.analysis import Comparison, Measurement, Sample
-from slipway.delivery.model.rollout import Rollout, Step, last_period, next_period
-from slipway.delivery.model.target import RolloutSettings
+from slipway.delivery.model.rollout import Rollout, last_period, next_period
 from slipway.delivery.ports import UNASKED, Analyst, Metrics
 from slipway.errors import SlipwayError
 
-MAXIMUM_STRETCHES = 60
-"""Starts of the test in a rollout that never has more steps than that."""
 RECENT = 20
 """Measurements that are kept beside the last one of each stretch."""
-
-
-def stretches_in_step(settings: RolloutSettings, steps: Sequence[Step]) -> int:
-    """Into how many parts a bake is divided; known before the first request, as the test's weights must be."""
-    analysed = max(1, sum(step.analyse for step in steps))
-    wanted = int(settings.bake_seconds // settings.window_seconds)
-    return max(1, min(wanted, MAXIMUM_STRETCHES // analysed))
+BRIEF_FAULT = 20
+"""Letters of a fault in the others."""
 
 
 def measure(
@@ -54,7 +48,7 @@ def measure(
         since=began,
         step=rollout.step,
         seconds=seconds,
-        stretch=min(int(seconds / length), count - 1),
+        stretch=math.ceil(seconds / length) - 1,
         comparisons=(*found, *counted),
         readings=readings,
     )
@@ -63,9 +57,16 @@ def measure(
 def with_measurement(rollout: Rollout, measurement: Measurement) -> Rollout:
     """The rollout with one more measurement. Kept are the newest ones, and the last of each stretch, which later judgements need."""
     known = (*rollout.measurements, measurement)
-    needed = {(each.since, each.stretch): each for each in known}
-    older = [each for each in known[:-RECENT] if needed[each.since, each.stretch] is each]
+    ends = needed(known, rollout.settings, rollout.steps)
+    older = [_brief(each) for each in known[:-RECENT] if any(each is end for end in ends)]
     return replace(rollout, measurements=(*older, *known[-RECENT:]))
+
+
+def _brief(measurement: Measurement) -> Measurement:
+    """What was wrong with a source long ago is not told any more, but that something was."""
+    comparisons = tuple(replace(each, fault=each.fault[:BRIEF_FAULT]) for each in measurement.comparisons)
+    readings = tuple(replace(each, fault=each.fault[:BRIEF_FAULT]) for each in measurement.readings)
+    return replace(measurement, comparisons=comparisons, readings=readings)
 
 
 def _ask(
@@ -75,7 +76,7 @@ def _ask(
         found = source.compare(rollout.colour, rollout.original.live, *span)
     except SlipwayError as error:
         unread = Comparison(source=source.source, candidate=Sample(), synthetic=source.synthetic)
-        return replace(last or unread, fault=error.what)
+        return replace(last or unread, fault=brief_fault(error.what))
     if found.synthetic:
         # Made anew by each measurement: the step's are all of them together.
         return replace(found, candidate=found.candidate.plus(last.candidate if last else Sample()))

@@ -12,7 +12,12 @@ from slipway.delivery.model.rollout import Rollout
 from slipway.delivery.ports import Analyst
 
 LONGEST_FAULT = 200
-"""Each look is kept with the rollout."""
+"""In bytes. Each look is kept with the rollout."""
+
+
+def brief_fault(text: str) -> str:
+    """What of a fault is kept."""
+    return text.encode()[:LONGEST_FAULT].decode(errors="ignore")
 
 
 def read_entries(
@@ -60,7 +65,7 @@ def _counted(entry: AnalysisEntry, candidate: Answer, live: Answer | None, last:
     before = before or Comparison(source=entry.name, candidate=Sample(), analysis=True)
     fault = candidate.fault or (live.fault if live else "") or _nonsense(candidate) or (_nonsense(live) if live else "")
     if fault:
-        return replace(before, fault=fault[:LONGEST_FAULT])
+        return replace(before, fault=brief_fault(fault))
     return replace(before, candidate=_sample(candidate), live=live and _sample(live), fault="")
 
 
@@ -84,10 +89,12 @@ def _reading(
 ) -> Reading:
     """`again`: the look before asked about the same time, which counts once for `inARow`."""
     before = next((each.beyond for each in last.readings if each.name == entry.name), 0) if last else 0
-    fault = candidate.fault or (live.fault if live else "")
-    if fault or candidate.value is None:
-        return Reading(name=entry.name, beyond=before, fault=fault[:LONGEST_FAULT])
+    if candidate.fault or candidate.value is None:
+        return Reading(name=entry.name, beyond=before, fault=brief_fault(candidate.fault))
     peer = live.value if live else None
+    found = is_beyond(entry, candidate.value, peer, error_factor)
+    if found and live and live.fault and not live.silent:  # what might excuse the candidate is not known
+        return Reading(name=entry.name, beyond=before, fault=brief_fault(live.fault))
     counted = max(before, 1) if again else before + 1
-    beyond = counted if is_beyond(entry, candidate.value, peer, error_factor) else 0
+    beyond = counted if found else 0
     return Reading(name=entry.name, candidate=candidate.value, live=peer, beyond=beyond)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any, cast
+
+from pydantic import WrapSerializer
 
 from slipway.contract.analysis import AnalysisEntry
 from slipway.delivery.model.colour import Colour
@@ -49,6 +53,11 @@ class Sample:
         slow = None if self.slow is None else min(max(self.slow - (other.slow or 0), 0), requests)
         return Sample(requests=requests, errors=min(max(self.errors - other.errors, 0), requests), slow=slow)
 
+    def at_most(self, later: Sample) -> Sample:
+        """Without what a later count of the same time, and more, does not have any more."""
+        slow = self.slow if later.slow is None else min(self.slow or 0, later.slow)
+        return Sample(requests=min(self.requests, later.requests), errors=min(self.errors, later.errors), slow=slow)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -84,6 +93,11 @@ class Subject:
         """The time that is asked about, in whole seconds."""
         return max(1, math.ceil((self.until - self.since).total_seconds()))
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Its beginning and its end, in whole seconds since 1970."""
+        return math.floor(self.since.timestamp()), math.ceil(self.until.timestamp())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -102,6 +116,8 @@ class Answer:
     total: int | None = None
     fault: str = ""
     """Why there is no answer."""
+    silent: bool = False
+    """It was asked, and says by `fault` that it has nothing to say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +134,20 @@ class Reading:
     fault: str = ""
 
 
+def _without_defaults(values: Any) -> Any:
+    """Of what a measurement keeps of each source and entry: but for counts, defaults are nothing. A rollout keeps a hundred of them."""
+    if isinstance(values, dict):
+        found = cast("dict[str, Any]", values)
+        kept = {key: value for key, value in found.items() if not (value is None or value is False or value == "")}
+        return {key: _without_defaults(value) for key, value in kept.items()}
+    if isinstance(values, (list, tuple)):
+        return [_without_defaults(value) for value in cast("Sequence[Any]", values)]
+    return values
+
+
+_Brief = WrapSerializer(lambda values, handler: _without_defaults(handler(values)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """Everything that one judgement of a step was made from: all requests since the step began."""
@@ -130,7 +160,7 @@ class Measurement:
     """How much of the step is covered; the metric store's delay is left out."""
     stretch: int
     """Which part of the step this is in: the test starts once more with each."""
-    comparisons: tuple[Comparison, ...]
-    readings: tuple[Reading, ...] = ()
+    comparisons: Annotated[tuple[Comparison, ...], _Brief]
+    readings: Annotated[tuple[Reading, ...], _Brief] = ()
     verdict: VerdictKind = VerdictKind.NO_DATA
     """What was concluded."""

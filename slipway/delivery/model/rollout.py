@@ -12,7 +12,7 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from slipway.contract.routes import plan_matches
-from slipway.delivery.model.analysis import Measurement
+from slipway.delivery.model.analysis import MOST, Measurement
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.fitness import Rehearsed
 from slipway.delivery.model.release import Revision
@@ -369,4 +369,6 @@ def load_rollout(document: str) -> Rollout:
     wrong = [step for step in named if not 0 <= step < count]
     if wrong:
         raise ValueError(f"step {wrong[0]} is none of the rollout's {count}")
+    if strange := [each.stretch for each in rollout.measurements if not 0 <= each.stretch < MOST]:
+        raise ValueError(f"no bake has a stretch of the number {strange[0]}")
     return rollout

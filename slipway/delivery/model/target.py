@@ -85,8 +85,8 @@ class MetricSettings(Part):
 
     on_no_data: NoDataPolicy | None = None
     """None: as the stack says for all."""
-    dry_run: bool = False
-    """Measured, judged and told, without a consequence."""
+    dry_run: bool | None = None
+    """Measured, judged and told, without a consequence. None, of one source's metric: as that of all sources."""
 
 
 class RolloutSettings(Part):
@@ -160,9 +160,12 @@ class RolloutSettings(Part):
         return self.metric_delay_seconds or 0
 
     def metric(self, source: str, name: str) -> MetricSettings:
-        """The settings of one source's metric; the more specific key wins."""
-        found = self.metrics.get(f"{source}.{name}") or self.metrics.get(name) or MetricSettings()
-        return found if found.on_no_data else found.model_copy(update={"on_no_data": self.on_no_data})
+        """The settings of one source's metric: what the more specific key says, wins over the other one, key by key."""
+        of_all, own = (self.metrics.get(key, MetricSettings()) for key in (name, f"{source}.{name}"))
+        return MetricSettings(
+            on_no_data=own.on_no_data or of_all.on_no_data or self.on_no_data,
+            dry_run=bool(of_all.dry_run if own.dry_run is None else own.dry_run),
+        )
 
 
 class DatabaseLogin(Part):

@@ -122,6 +122,13 @@ def vector(*values: str) -> Reply:
     return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 
+def partial(*values: str) -> Reply:
+    """What Thanos says when it could read a part only."""
+    status, document = vector(*values)
+    assert isinstance(document, dict)
+    return status, document | {"warnings": ["no response from store-1"]}
+
+
 def test_prometheus_is_asked_for_the_colour_the_release_and_the_window() -> None:
     query = 'sum(increase(failed{colour="{colour}",pod=~"{release}-.*"}[{window}]))'
     with serve(lambda _body: vector("0.25")) as site:
@@ -155,6 +162,7 @@ def test_prometheus_counts(bad: Reply, total: Reply, answer: Answer) -> None:
         (vector("1", "2"), "gives 2 series, want one"),
         (vector("+Inf"), "it divides by zero"),
         ((200, {"some": "thing"}), "does not answer as Prometheus does"),
+        (partial("1"), "Prometheus warns of the query 'v': no response from store-1"),
         ((200, b"<html>"), "answered no JSON"),
         ((500, "no"), "answered 500"),
         ((302, "no"), "answered 302"),
@@ -216,6 +224,8 @@ def test_hanging_provider_is_bounded_and_not_asked_twice() -> None:
     asked = [question(type="prometheus", url="https://p.example", value="v", timeoutSeconds=0.1)]
     assert [asking.ask(asked)[0].fault for _ in range(3)] == ["no answer within 0.1 s"] * 3
     assert hanging.asked == 1
+    asking.ask([question(release="r-3", type="prometheus", url="http://p.example", value="v", timeoutSeconds=0.1)])
+    assert hanging.asked == 2  # whatever it answers late, it is not about another release
     hanging.release.set()
 
 
@@ -506,10 +516,11 @@ def test_command_gets_its_arguments_as_they_are_and_no_environment_but_its_own(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])); raise SystemExit(75)"
-    arguments = ("$(id);{colour}", "{release} '\"", "{print}", "{window}")
+    arguments = ("$(id);{colour}", "{release} '\"", "{print}", "{window}", "{since}", "{until}")
     fault = run(code, *arguments, environment={"A": "b;c", "PATH": "/bin"}).fault
     given, environment = json.loads(fault.partition("says nothing: ")[2])
-    assert given == ["$(id);green", "r-2 '\"", "{print}", "30"]
+    until = int(NOW.timestamp())
+    assert given == ["$(id);green", "r-2 '\"", "{print}", "30", str(until - 30), str(until)]
     assert {name: environment[name] for name in ("A", "PATH")} == {"A": "b;c", "PATH": "/bin"}
     assert set(environment) <= {"A", "PATH", "LC_CTYPE"}  # Python sets the last one itself
 
@@ -638,6 +649,8 @@ def sql_question(port: int, query: str, **entry: Any) -> Question:
     [
         ("select 2.5", {}, Answer(value=2.5)),
         ("select {window}", {}, Answer(value=30)),
+        ("select {until} - {since}", {}, Answer(value=30)),
+        ("select extract(epoch from to_timestamp({until}))", {}, Answer(value=NOW.timestamp())),
         ("select length({release} || {colour})", {}, Answer(value=8)),
         ("select count(*) from pg_class where relname like 'no%'", {}, None),
         ("select 3, 100", {"columns": "counts"}, Answer(bad=3, total=100)),

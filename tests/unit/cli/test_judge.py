@@ -30,11 +30,12 @@ def test_judge_shows_each_look_of_the_last_rollout_that_was_analysed(
     delivery.release(context)
     assert judge("dev") == ["dev: nothing was analysed"]
 
+    rehearsal.environment("dev").requests_per_second = 80
     rehearsal.check_out("2.0.0")
     delivery.release(context)
     delivery.rollback(context)
     looks = judge("--replay", "dev")
     assert len(looks) == 15
-    assert "step 1 after 1 s: no-data: simulation: 5 requests to the candidate, 10 needed" in looks[0]
-    assert "step 3 after 5 s: pass: simulation: 0.00% of 400 requests to the candidate failed" in looks[-1]
+    assert "step 1 after 1 s: no-data: simulation: 8 requests to the candidate, 10 needed" in looks[0]
+    assert "step 3 after 5 s: pass: simulation: 0.00% of 640 requests to the candidate failed" in looks[-1]
     assert judge("dev") == looks[-1:]

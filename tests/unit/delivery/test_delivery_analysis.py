@@ -69,7 +69,14 @@ def release(rehearsal: Rehearsal, dev: SimulatedEnvironment, live: Answer | None
         ({"compareWithLive": True}, Answer(value=123), Answer(value=61), Reason.ANALYSIS_FAILED),
         ({"compareWithLive": True}, Answer(value=61), Answer(value=60), Reason.ANALYSIS_FAILED),
         ({"compareWithLive": True}, Answer(value=61), Answer(), Reason.ANALYSIS_FAILED),
-        ({"compareWithLive": True}, Answer(value=1), Answer(fault="timed out"), Reason.NO_DATA),
+        ({"compareWithLive": True}, Answer(value=1), Answer(fault="timed out"), Reason.NONE),
+        ({"compareWithLive": True}, Answer(value=61), Answer(fault="timed out"), Reason.NO_DATA),
+        (
+            {"compareWithLive": True},
+            Answer(value=61),
+            Answer(fault="ended with 75", silent=True),
+            Reason.ANALYSIS_FAILED,
+        ),
         ({"maximum": None, "minimum": 10}, Answer(value=9), None, Reason.ANALYSIS_FAILED),
         ({"maximum": None, "minimum": 10, "compareWithLive": True}, Answer(value=4), Answer(value=8), Reason.NONE),
         ({"minimum": 10}, Answer(value=9), None, Reason.ANALYSIS_FAILED),
@@ -86,7 +93,7 @@ def test_release_is_judged_by_a_value_its_limit_and_the_live_colour(
 ) -> None:
     ended = release(*company(VALUE | settings), live, queue_age=answer)
     assert ended.reason is reason
-    if answer.fault and reason is Reason.NO_DATA:
+    if reason is Reason.NO_DATA and (answer.fault or live):
         assert "queue-age: no answer: timed out" in ended.reason_text
 
 
@@ -236,7 +243,10 @@ def test_as_many_entries_as_allowed_fit_into_an_item_of_the_ledger() -> None:
         ({"bad": "b"}, "want value, or bad and total"),
         ({"value": None, "bad": "b"}, "want value, or bad and total"),
         ({"value": None, "bad": "b", "total": "t"}, "a maximum from 0 to below 1"),
-        ({"value": "max(age{c='{color}'})"}, "unknown placeholder {color}; there are {colour}, {release}, {window}"),
+        (
+            {"value": "max(age{c='{color}'})"},
+            "unknown placeholder {color}; there are {colour}, {release}, {since}, {until}, {window}",
+        ),
         ({"timeoutSeconds": 31}, "less than or equal to 30"),
         ({"url": "http://p.example", "secretHeader": {"secret": "token"}}, "secretHeader wants an https:// address"),
         ({"url": "https://user:word@p.example"}, "should match pattern"),

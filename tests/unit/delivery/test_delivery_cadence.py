@@ -14,7 +14,7 @@ from slipway.delivery.gating import plan_seconds
 from slipway.delivery.model.cadence import AWS, SANDBOX, Cadence
 from slipway.delivery.model.colour import Colour, Weights
 from slipway.delivery.model.pace import Pace
-from slipway.delivery.model.rollout import Reason
+from slipway.delivery.model.rollout import Phase, Reason
 from slipway.delivery.model.target import RolloutSettings
 from slipway.delivery.ports import Context
 from slipway.delivery.targeting import known_target
@@ -69,6 +69,16 @@ def test_bad_release_goes_back_with_the_stack_file_as_shipped(stack: str) -> Non
     rollout = caught.value.rollout
     assert rollout.reason is Reason.ERRORS_ABOVE_LIMIT
     assert (rollout.step, dev.weights.of(rollout.colour), dev.harm) == (0, 0, [])
+
+
+def test_bake_that_is_extended_ends_however_seldom_it_is_looked_at() -> None:
+    """Looks five minutes apart had each begun the extension anew: nobody was thought to be there meanwhile."""
+    rehearsal = company(cadence=SANDBOX, steps=[100], bakeSeconds=5, analysisIntervalSeconds=300, minimumRequests=1)
+    rehearsal.environment("dev").requests_per_second = 2
+    outcome = delivery.release(rehearsal.context("dev"))
+    assert outcome.rollout
+    assert outcome.rollout.phase is Phase.COMPLETED
+    assert outcome.rollout.extensions == 2
 
 
 def test_minute_in_which_the_weights_changed_is_nobodys() -> None:

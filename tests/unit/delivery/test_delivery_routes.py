@@ -275,6 +275,7 @@ def test_routes_that_somebody_deleted_are_there_again_with_the_next_step() -> No
             found.append(dev.routes)
             dev.routes = NO_ROUTES
 
+    dev.requests_per_second = 100
     delivery.release(listening(rehearsal, delete))
     assert found == [routes_to(Colour.BLUE)] * 2
 

@@ -106,6 +106,7 @@ def test_release_tells_every_confirmed_step_and_the_end() -> None:
 
 def test_delivery_adds_little_to_the_configured_bakes() -> None:
     rehearsal = company("1.0.0")
+    rehearsal.environment("dev").requests_per_second = 100  # the last bake is enough to be certain
     rehearsal.check_out("2.0.0")
     outcome = delivery.release(rehearsal.context("dev"))
     assert outcome.rollout

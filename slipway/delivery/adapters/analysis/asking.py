@@ -41,7 +41,7 @@ class Asking:
         """
         self._providers = providers
         self._declared = declared
-        self._busy: dict[tuple[str, str], _Asked] = {}
+        self._busy: dict[tuple[str, str, str], _Asked] = {}
 
     def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
         """See `Analyst.ask`."""
@@ -49,7 +49,7 @@ class Asking:
 
     def _begin(self, question: Question) -> _Asked:
         """A question that still hangs is not asked again: its threads would be more with every look."""
-        key = question.entry.name, question.subject.colour.value
+        key = question.entry.name, question.subject.colour.value, question.subject.release
         before = self._busy.get(key)
         if before and before.is_alive():
             return before

@@ -93,7 +93,7 @@ class CloudWatch:
 
     def _words(self, subject: Subject) -> Mapping[str, str]:
         found = {
-            **words(subject, window=str(subject.window_seconds)),
+            **words(subject),
             "targetGroup": target_group_dimension(self._reference.target_group(subject.colour)),
             "loadBalancer": load_balancer_dimension(self._reference.arn),
         }

@@ -16,6 +16,7 @@ from slipway.delivery.adapters.analysis.filling import fill, words
 from slipway.delivery.model.analysis import Answer, Subject
 from slipway.delivery.model.target import RolloutSettings
 from slipway.errors import OperationError
+from slipway.scrubbing import scrub
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LONGEST_OUTPUT = 64 * 1024
@@ -40,14 +41,14 @@ class Command:
             raise OperationError(
                 "the stack file at hand does not have this command as it was released with; it is not run"
             )
-        found = words(subject, window=str(subject.window_seconds))
+        found = words(subject)
         environment = {"PATH": SYSTEM_PATH, **entry.environment}
         program = shutil.which(entry.argv[0], path=environment["PATH"])
         if program is None:
             raise OperationError(f"there is no program {entry.argv[0]}")
         code, last = _run([program, *(fill(text, found, str) for text in entry.argv[1:])], environment, entry)
         if code in entry.no_data_codes:
-            raise OperationError(f"{entry.argv[0]} ended with {code}, which says nothing: {last}")
+            return Answer(fault=scrub(f"{entry.argv[0]} ended with {code}, which says nothing: {last}"), silent=True)
         if code < 0:
             raise OperationError(f"{entry.argv[0]} was killed by signal {-code}")
         return Answer(value=code)

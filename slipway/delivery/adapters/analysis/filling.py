@@ -12,9 +12,16 @@ from slipway.errors import OperationError
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-def words(subject: Subject, *, window: str) -> Mapping[str, str]:
+def words(subject: Subject) -> Mapping[str, str]:
     """By placeholder. OperationError where a release's id could mean something in a query."""
-    found = {"colour": subject.colour.value, "release": subject.release, "window": window}
+    since, until = subject.span
+    found = {
+        "colour": subject.colour.value,
+        "release": subject.release,
+        "window": str(subject.window_seconds),
+        "since": str(since),
+        "until": str(until),
+    }
     for name, word in found.items():
         if not WORD.fullmatch(word):
             raise OperationError(f"the {name} {word!r} cannot be put into a query")

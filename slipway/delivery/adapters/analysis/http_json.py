@@ -29,7 +29,7 @@ class HttpJson:
 
     def answer(self, entry: HttpEntry, subject: Subject) -> Answer:
         """See `Provider.answer`. One request for all numbers of the entry."""
-        found = words(subject, window=str(subject.window_seconds))
+        found = words(subject)
         document = ask_json(
             entry.method,
             fill(entry.url, found, _quote_url),

@@ -44,7 +44,7 @@ class PodStates:
 
     def answer(self, entry: KubernetesEntry, subject: Subject) -> Answer:
         """See `Provider.answer`. No pod at all is no data: nothing can be said of what does not run."""
-        found = words(subject, window=str(subject.window_seconds))
+        found = words(subject)
         labels = {
             "app.kubernetes.io/name": self._service,
             "slipway.dev/colour": found["colour"],

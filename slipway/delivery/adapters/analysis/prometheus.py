@@ -26,6 +26,8 @@ class _Data(BaseModel):
 class _Reply(BaseModel):
     status: str
     error: str = ""
+    warnings: list[str] = []
+    """What it could not read: the numbers are of the rest."""
     data: _Data | None = None
 
 
@@ -38,7 +40,7 @@ class Prometheus:
     def answer(self, entry: PrometheusEntry, subject: Subject) -> Answer:
         """See `Provider.answer`. A query without a series gives no data, but for bad ones, where it is none."""
         headers = header_of(entry.secret_header, self._read_secret, entry.timeout_seconds)
-        found = words(subject, window=f"{subject.window_seconds}s")
+        found = {**words(subject), "window": f"{subject.window_seconds}s"}
         numbers = [
             self._number(entry, fill(query, found, quote_promql), subject.until.timestamp(), headers)
             for query in entry.queries
@@ -63,6 +65,8 @@ class Prometheus:
             raise OperationError(f"{entry.url} does not answer as Prometheus does") from None
         if reply.status != "success" or reply.data is None:
             raise OperationError(without(headers, f"Prometheus refuses the query {query!r}: {reply.error}"))
+        if reply.warnings:
+            raise OperationError(without(headers, f"Prometheus warns of the query {query!r}: {reply.warnings[0]}"))
         return _one(reply.data, query)
 
 

@@ -24,8 +24,8 @@ class Sql:
 
     def answer(self, entry: SqlEntry, subject: Subject) -> Answer:
         """See `Provider.answer`."""
-        found = words(subject, window=str(subject.window_seconds))
-        parameters = {**found, "window": subject.window_seconds}
+        since, until = subject.span
+        parameters = {**words(subject), "window": subject.window_seconds, "since": since, "until": until}
         query = fill(entry.query.replace("%", "%%"), {name: f"%({name})s" for name in COMMON_PLACEHOLDERS}, str)
         password = self._read_secret(entry.password, entry.timeout_seconds)
         row = _one_row(entry, query, parameters, password)
