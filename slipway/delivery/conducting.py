@@ -122,13 +122,20 @@ def _contract_first(
     if wanted.live is None or not plan_migrations(chosen, ctx.ledger.schema(ctx.place)).first:
         return
     pay(ctx, keeper, {Debt.BACKFILL})
-    live, schema = release_at(ctx, ctx.place), ctx.ledger.schema(ctx.place)
-    pending = () if find_backfills(live, schema) else find_contract(live, schema)
-    closes_at = window_closes_at(
-        wanted, read_history(ctx.ledger, ctx.place, HISTORY_DEPTH), target.rollout.rollback_window_seconds
-    )
-    if pending and (closes_at is None or closes_at <= ctx.clock.now()):
-        run_contract(ctx, keeper, target, live, override)
+    if contract_may_run(ctx, target.rollout.rollback_window_seconds):
+        run_contract(ctx, keeper, target, release_at(ctx, ctx.place), override)
+
+
+def contract_may_run(ctx: Context, window_seconds: float) -> bool:
+    """Whether the live release has contract migrations to run, and neither a backfill nor the rollback window holds them back."""
+    wanted, schema = ctx.ledger.wanted(ctx.place), ctx.ledger.schema(ctx.place)
+    if wanted.live is None:
+        return False
+    live = release_at(ctx, ctx.place)
+    if find_backfills(live, schema) or not find_contract(live, schema):
+        return False
+    closes_at = window_closes_at(wanted, read_history(ctx.ledger, ctx.place, HISTORY_DEPTH), window_seconds)
+    return closes_at is None or closes_at <= ctx.clock.now()
 
 
 def run(ctx: Context, keeper: LeaseKeeper, target: Target, rollout: Rollout, chosen: Release | None) -> Outcome:

@@ -186,9 +186,9 @@ def refuse_beginning(ctx: Context, target: Target | None, settings: RolloutSetti
 
 
 def plan_seconds(ctx: Context, target: Target | None, settings: RolloutSettings | None = None) -> float:
-    """How long a release may take here: one that is left half-way its remaining steps, a new one all of them."""
+    """How long a release may take here: one that is left half-way its remaining steps, a new one, with its `settings`, all of them."""
     left = ctx.ledger.rollout(ctx.place)
-    if left and not left.phase.ended:
+    if left and not left.phase.ended and settings is None:
         return foreseen_seconds(left.steps[left.step :], left.settings)
     settings = settings or (target.rollout if target else None) or ctx.declared() or RolloutSettings()
     settings = ctx.cadence.applied_to(settings)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from slipway.delivery.conducting import pass_before_up
+from slipway.delivery.conducting import contract_may_run
 from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import Override, find_refusals, pass_gates
 from slipway.delivery.leasing import Patience
 from slipway.delivery.machine import can_be_stopped
 from slipway.delivery.model.release import Release, same_checkout
 from slipway.delivery.model.rollout import Kind, Rollout
+from slipway.delivery.model.target import RolloutSettings, Target
 from slipway.delivery.model.word import Topic, Word
 from slipway.delivery.planning import draft_release
 from slipway.delivery.ports import Context
@@ -22,7 +23,7 @@ from slipway.errors import UsageError
 
 OBEDIENCE_SECONDS = 3600.0
 """An owner that lives hears it once its `up` is through, which takes up to half an hour on AWS, and then tries what is owed."""
-BEFORE_THE_IMAGE = frozenset({"credentials", "freeze", "migrations", "schema"})
+BEFORE_THE_IMAGE = frozenset({"credentials", "freeze", "migrations", "pending-contract", "schema"})
 """Gates that need no image: the checkout says enough."""
 
 
@@ -70,7 +71,7 @@ def supersede_for_checkout(ctx: Context, override: Override | None, because: str
     if running:
         if same_checkout(draft, _candidate(ctx, running)):
             _refuse_itself(ctx, running)
-        refusals = find_refusals(ctx, target, draft, Kind.RELEASE)
+        refusals = _refusals(ctx, target, draft)
         pass_gates(ctx, [each for each in refusals if each.gate in BEFORE_THE_IMAGE], override)
         supersession.ask(running)
     return supersession
@@ -83,10 +84,17 @@ def supersede_for_release(ctx: Context, chosen: Release, override: Override | No
         candidate = _candidate(ctx, running)
         if candidate.id == chosen.id:
             _refuse_itself(ctx, running)
-        pass_gates(ctx, _refuse_older(ctx, chosen, candidate), override)
-        pass_before_up(ctx, known_target(ctx), chosen, override)
+        pass_gates(ctx, [*_refuse_older(ctx, chosen, candidate), *_refusals(ctx, known_target(ctx), chosen)], override)
         supersession.ask(running)
     return supersession
+
+
+def _refusals(ctx: Context, target: Target | None, new: Release) -> Sequence[Refusal]:
+    """What will stand against the new release once it has room: by its own plan, and as if contract migrations that may run had run."""
+    settings = target.rollout if target else RolloutSettings()
+    found = find_refusals(ctx, target, new, Kind.RELEASE, settings=settings)
+    opened = contract_may_run(ctx, settings.rollback_window_seconds)
+    return [refusal for refusal in found if not (opened and refusal.gate == "pending-contract")]
 
 
 def _running(ctx: Context) -> Rollout | None:

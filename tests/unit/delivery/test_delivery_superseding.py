@@ -11,9 +11,11 @@ import pytest
 from slipway import delivery
 from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.gates.facts import Refusal
-from slipway.delivery.model.release import Release
+from slipway.delivery.model.credentials import Credentials
+from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.word import Topic
+from slipway.delivery.planning import UNMEASURED_SECONDS
 from slipway.delivery.superseding import Supersession
 from slipway.delivery.testing.processes import Process, SharedClock, inhabited
 from slipway.delivery.testing.rehearsal import Rehearsal
@@ -111,6 +113,28 @@ def test_refuses_to_stop_anybody_in_a_freeze_or_for_what_would_be_refused() -> N
     scene.clock.sleep(30)
     assert isinstance(newer.error, delivery.RefusedError)
     scene.dev.rollout = quick
+    scene.clock.run_until()
+    assert (scene.owner.error, scene.rollout.phase) == (None, Phase.COMPLETED)
+
+
+@pytest.mark.parametrize("why", ["pending-contract", "credentials"])
+def test_stops_nobody_for_what_is_refused_once_there_is_room(why: str) -> None:
+    """The release under way was stopped first. Credentials were compared with what was left of that one."""
+    scene = Company(bakeSeconds=600)
+    scene.until(lambda rollout: rollout.phase is Phase.BAKING and rollout.step == len(rollout.steps) - 1)
+    if why == "credentials":
+        soon = scene.clock.now() + timedelta(seconds=UNMEASURED_SECONDS + 900)
+        scene.rehearsal.credentials = Credentials(source="environment", lasting=False, ends_at=soon)
+        scene.rehearsal.check_out("3.0.0", revisions=[EXPAND])
+    else:
+        scene.rehearsal.check_out(
+            "3.0.0", revisions=[EXPAND, CONTRACT, Revision(id="0003", phase=MigrationPhase.EXPAND)]
+        )
+    ctx = inhabited(scene.rehearsal.context("dev", pid=21), scene.clock)
+    newer = scene.clock.start(Process(21), lambda: delivery.release(ctx, supersede=True))
+    scene.clock.sleep(5)
+    assert isinstance(newer.error, delivery.RefusedError)
+    assert [refusal.gate for refusal in newer.error.refusals] == [why]
     scene.clock.run_until()
     assert (scene.owner.error, scene.rollout.phase) == (None, Phase.COMPLETED)
 
