@@ -171,7 +171,8 @@ def conclude(ended: Rollout, chosen: Release | None) -> Outcome:
         )
     if ended.kind in TAKING and ended.reason is not Reason.ABORTED:
         left = left_in_database(ended) or "in the way of nothing"
-        remedy = f"correct it, then `slipway {ended.kind} {ended.environment}`; until then it is owed, and {left}"
+        owed = "until then it is owed, and " if Phase.CONTRACTING in ended.path else "it is "
+        remedy = f"correct it, then `slipway {ended.kind} {ended.environment}`; {owed}{left}"
         if ended.reason is Reason.TRAFFIC_UNEXPLAINED:
             remedy = ways_out(ended.environment)
         raise OperationError(

@@ -24,7 +24,12 @@ class ReleaseRolledBackError(RolledBackError):
 
     def __init__(self, rollout: Rollout) -> None:
         timings = rollout.timings
-        seconds = f"detected after {timings.get('detect', 0):.1f} s, traffic back after {timings.get('weights_back', 0):.1f} s more"
+        back = timings.get("weights_back")
+        seconds = f"detected after {timings.get('detect', 0):.1f} s, " + (
+            "and nobody has confirmed that its traffic is back"
+            if back is None
+            else f"traffic back after {back:.1f} s more"
+        )
         why = f"{rollout.reason}: {rollout.reason_text}"
         if rollout.retried:
             why += f" ({rollout.attempt})"

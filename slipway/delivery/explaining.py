@@ -26,6 +26,7 @@ from slipway.delivery.model.rollout import Kind, Phase, Rollout
 from slipway.delivery.model.schema import find_contract
 from slipway.delivery.model.target import Target
 from slipway.delivery.model.wanted import Wanted
+from slipway.delivery.model.word import Topic
 from slipway.delivery.narrating import Story, name_of, narrate
 from slipway.delivery.planning import draft_release, read_history, window_closes_at
 from slipway.delivery.ports import Context, Place
@@ -276,7 +277,10 @@ def _pause(scene: _Scene) -> VerbAnswer:
 
 def _continue(scene: _Scene) -> VerbAnswer:
     command, rollout = f"slipway continue {scene.environment}", scene.listens
-    if rollout is None or not rollout.pause:
+    if scene.rollout and scene.rollout.may_retry and scene.abort is None:
+        rollout = scene.rollout  # a pause would hold the next attempt
+    said = scene.ctx.ledger.said(scene.ctx.place, Topic.PAUSE, rollout.id) if rollout else None
+    if rollout is None or said is None or not said.holds:
         return VerbAnswer(command=command, possible=False, text="it is not paused" if rollout else _deaf(scene))
     return _gated(command, "ends the pause", _freeze_of(scene, rollout))
 

@@ -52,6 +52,7 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
     failed = _failed_lately(history)
     before = _went_back(ctx.ledger.rollout(ctx.place), history, live)
     passed_over: list[str] = []
+    ways = ["go forward with a corrected release"]
     for running in _each_once([*([warm] if warm else []), *_were_live(history)]):
         release_id = running.release
         if live and live.runs(release_id, running.settings):
@@ -59,6 +60,7 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
         # Where an act failed, a colour that is up by now is the instant way back for all that.
         if release_id in failed and not (instant and running == warm and failed[release_id] in RETRIED):
             passed_over.append(f"not {release_id}: the last rollback to it failed; trying the one before")
+            ways.append(f"--to {release_id}")
             continue
         choice = ask(running)
         given_up = _given_up(running, history)
@@ -66,13 +68,15 @@ def choose_rollback(ctx: Context, wanted: Wanted, target: Target, to: str | None
             return _once(choice, before, passed_over)
         why = "; ".join(refusal.text for refusal in choice.refusals) or given_up
         passed_over.append(f"not {release_id}: {why}; trying the one before")
+        if all(refusal.can_be_forced for refusal in choice.refusals):
+            ways.append(f"--to {release_id}" + (" --force --because REASON" if choice.refusals else ""))
     left = before.original.colour(before.original.live) if before and before.original.live else None
     if left:
         return _once(ask(left), before, passed_over)
     raise NotFoundError(
         "\n".join(("there is no earlier release that may come back", *passed_over)),
         where=str(ctx.place),
-        remedy="go forward with a corrected release, or name one: --to RELEASE --force --because REASON",
+        remedy=", or ".join(dict.fromkeys(ways[:3])),
     )
 
 

@@ -343,7 +343,7 @@ def lift(ctx: Context, release_id: str | None = None, *, because: str) -> Outcom
     if not rejected:
         what = f"{release_id} is not rejected here" if release_id else "nothing is rejected here"
         raise NotFoundError(what, where=str(ctx.place))
-    if len(rejected) > 1:
+    if len(rejected) > 1 or (not release_id and ", " in names):  # releases of one image have one record
         raise UsageError(f"several are rejected here: {names}", where=str(ctx.place), remedy="name one of them")
     note = FitnessNote(release=names, because=because, by=ctx.owner.name, at=ctx.clock.now())
     (lifted,) = rejected

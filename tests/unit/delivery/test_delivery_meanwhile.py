@@ -13,6 +13,7 @@ from slipway import delivery
 from slipway.contract.colour_settings import ColourSettings
 from slipway.contract.freeze import FreezeWindow
 from slipway.delivery.events import ActionStarted
+from slipway.delivery.explaining import explain
 from slipway.delivery.gating import refusals_before_step
 from slipway.delivery.model.colour import Colour
 from slipway.delivery.model.rollout import Phase, Reason
@@ -366,3 +367,87 @@ def test_rehearsals_do_not_close_the_rollback_window(rehearsals: int) -> None:
     with pytest.raises(delivery.RefusedError, match="rollback window"):
         delivery.retire(rehearsal.context("dev"))
     assert delivery.rollback(rehearsal.context("dev")).status == "completed"
+
+
+def test_rollback_does_not_switch_to_pods_that_an_aborted_contract_is_taking_away() -> None:
+    """It gave them all of the traffic, and the contract's `up` took them away."""
+    clock = SharedClock()
+    rehearsal = Rehearsal(clock=clock)
+    dev = rehearsal.environment("dev")
+    for version, revisions in (("1.0.0", [EXPAND]), ("2.0.0", [EXPAND, CONTRACT])):
+        rehearsal.check_out(version, revisions=revisions)
+        delivery.release(rehearsal.context("dev"))
+    clock.sleep(4000)
+    dev.up_seconds = 90
+    clock.start(Process(11), lambda: delivery.contract(inhabited(rehearsal.context("dev", pid=11), clock)))
+    clock.sleep(20)
+    person = clock.start(Process(12), lambda: delivery.rollback(inhabited(rehearsal.context("dev", pid=12), clock)))
+    clock.run_until()
+    assert (person.error, dev.harm) == (None, [])
+    live = rehearsal.ledger.wanted(dev.place).live
+    assert live
+    assert (dev.running[live][0].version, dev.weights.of(live)) == ("1.0.0", 100)
+
+
+def test_owner_of_an_abandoned_release_is_not_told_that_its_traffic_is_back() -> None:
+    scene = Company()
+    scene.until(lambda rollout: rollout.phase is Phase.BAKING)
+    scene.dev.balancer_fault = "no answer"
+    scene.person(delivery.abandon)
+    scene.clock.run_until()
+    assert isinstance(scene.owner.error, delivery.ReleaseRolledBackError)
+    assert "nobody has confirmed that its traffic is back" in str(scene.owner.error)
+
+
+def test_explain_tells_that_a_pause_can_be_ended_which_holds_the_next_attempt() -> None:
+    scene = Company(retries=1)
+    scene.dev.up_seconds, scene.dev.failing_ups = 20, 1
+    scene.until(lambda rollout: rollout.phase is Phase.DEPLOYING)
+    scene.person(delivery.pause)
+    scene.until(lambda rollout: rollout.phase is Phase.CLEANING)
+
+    def answer() -> tuple[bool, str]:
+        verbs = explain(scene.rehearsal.context("dev", pid=5)).verbs
+        return next((each.possible, each.text) for each in verbs if each.command == "slipway continue dev")
+
+    assert answer() == (True, "ends the pause")
+    scene.person(delivery.continue_)
+    assert answer() == (False, "it is not paused")
+    scene.clock.run_until()
+    assert scene.rollout.phase is Phase.COMPLETED
+
+
+def test_contract_that_fails_before_its_migrations_is_not_said_to_be_owed() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.clock.sleep(4000)
+    rehearsal.environment("dev").up_fault = "quota exceeded"
+    with pytest.raises(OperationError, match="contract was given up") as caught:
+        delivery.contract(rehearsal.context("dev"))
+    assert "owed" not in str(caught.value.remedy)
+
+
+def test_nobody_is_told_to_force_a_way_back_that_cannot_be_forced() -> None:
+    rehearsal = company("1.0.0")
+    rehearsal.check_out("2.0.0", revisions=[EXPAND, CONTRACT])
+    delivery.release(rehearsal.context("dev"))
+    rehearsal.clock.sleep(4000)
+    delivery.contract(rehearsal.context("dev"))
+    with pytest.raises(NotFoundError, match="no earlier release that may come back") as caught:
+        delivery.rollback(rehearsal.context("dev"))
+    assert caught.value.remedy == "go forward with a corrected release"
+
+
+def test_lifting_without_a_name_does_not_lift_two_releases_of_one_image() -> None:
+    rehearsal = company("1.0.0")
+    for hashed in ("d", "e"):
+        rehearsal.facts_now = replace(rehearsal.facts_now, config_hash=hashed * 64)
+        left_in(rehearsal, Phase.BAKING)
+        delivery.abort(rehearsal.context("dev"))
+    (record,) = rehearsal.ledger.rejections(rehearsal.environment("dev").place)
+    assert record.rejected
+    assert len(record.rejected.releases) == 2
+    with pytest.raises(UsageError, match="several are rejected here"):
+        delivery.lift(rehearsal.context("dev"), because="drill")
+    assert delivery.lift(rehearsal.context("dev"), record.rejected.releases[0], because="drill").status == "completed"
