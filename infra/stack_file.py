@@ -221,7 +221,7 @@ class RolloutSettings(_Settings):
     """How late the metrics arrive; the bake waits that much longer. By default 120 on AWS and 0 on the sandbox."""
     max_error_ratio: Annotated[float, Field(ge=0, le=0.5)] = 0.01
     """At most this share of the requests may fail, from 0 to 0.5. Not to be judged by errors: `metrics: {errors: {dryRun: true}}`."""
-    error_factor: Annotated[float, Field(ge=1)] = 2.0
+    error_factor: Annotated[float, Field(ge=1, le=100)] = 2.0
     """A candidate above `maxErrorRatio` is tolerated while the live colour is as bad, up to this factor."""
     max_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
     """At most one request in a hundred may take longer."""

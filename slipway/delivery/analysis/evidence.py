@@ -116,12 +116,10 @@ def _beyond_excuse(alone: Counts, worse: Sequence[float], rule: Rule) -> float:
 
 
 def _worse_than_live(part: Counts, tolerated: float, worse: float) -> float:
+    """Of all bad requests, the candidate's share by its requests against its share were each of them so many times worse."""
     weighed = tolerated * part.requests
-    share, worse_share = (
-        weighed / (weighed + part.live_requests),
-        worse * weighed / (worse * weighed + part.live_requests),
-    )
-    return _log_ratio(part.bad + part.live_bad, part.bad, share, worse_share) if weighed else 0.0
+    others = math.log((weighed + part.live_requests) / (worse * weighed + part.live_requests))
+    return part.bad * (math.log(worse) + others) + part.live_bad * others
 
 
 def _alternatives(rule: Rule) -> list[float]:

@@ -26,6 +26,8 @@ RISK = 0.01
 """Of turning back a release that is within its limits; per rollout."""
 MISS_RISK = 0.005
 """Of letting a release pass, as certain, that is `detect_factor` times worse than a limit; per rollout."""
+LEAST_TIMES, MOST_TIMES = 1.1, 100.0
+"""Factors beyond count as these. Stack files have none; with powers of them every release, or no number, would be within the limits."""
 MINIMUM_FAILURES = 3
 """Fewer bad requests never turn a release back: one timeout on a busy machine is no bad release, whatever the limit."""
 SLOW_RATIO = 0.01
@@ -177,8 +179,8 @@ def _judge_metric(metric: Metric, case: _Case) -> Finding:
     settings, latest = case.settings, case.measurements[-1]
     rule = Rule(
         limit=metric.limit,
-        factor=settings.detect_factor,
-        excused=settings.error_factor,
+        factor=min(max(settings.detect_factor, LEAST_TIMES), MOST_TIMES),
+        excused=min(settings.error_factor, MOST_TIMES),
         minimum=metric.minimum,
     )
     stretches = _stretches(metric, case)

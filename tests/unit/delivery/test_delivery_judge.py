@@ -312,6 +312,17 @@ def test_errors_that_a_source_takes_back_and_brings_again_count_once() -> None:
     assert judged(*looks, settings=RolloutSettings(bake_seconds=3600)).kind is PASS
 
 
+@pytest.mark.parametrize(
+    "factors", [{"detect_factor": 100}, {"detect_factor": 1e31}, {"detect_factor": 1.0000001}, {"error_factor": 1e308}]
+)
+def test_any_factor_gives_a_verdict(factors: dict[str, float]) -> None:
+    """From 64 on the judge itself failed; near 1 it found nothing."""
+    settings = SETTINGS.model_copy(update=factors)
+    looks = [look(compared(sample(1000, errors=400), sample(9000, 9))), look(compared(sample(1000)), step=1)]
+    assert judged(looks[0], settings=settings).kind in {FAIL, UNDECIDED}
+    assert judged(*looks, look(compared(sample(20)), step=2), settings=settings).kind in set(VerdictKind)
+
+
 def test_metric_of_one_source_is_as_that_of_all_where_it_says_nothing() -> None:
     settings = RolloutSettings.model_validate(
         {

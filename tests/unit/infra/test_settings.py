@@ -145,6 +145,7 @@ def test_refuses_everything_wrong_at_once_naming_file_and_keys() -> None:
         ("rollout", {"maxErrorRatio": 0.6}, "slipway:rollout.maxErrorRatio"),
         ("rollout", {"detectFactor": 1.000001}, "slipway:rollout.detectFactor"),
         ("rollout", {"detectFactor": 1e31}, "slipway:rollout.detectFactor"),
+        ("rollout", {"errorFactor": 1e300}, "slipway:rollout.errorFactor"),
         ("rollout", {"promoteFrom": "staging"}, "an environment either builds images or takes verified ones"),
         ("image", {"context": "app"}, "slipway:image: needs baseImage, by digest, or allowMovingBase"),
         ("image", {}, "no release could ever come here"),
