@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from slipway.delivery.conducting import asked_now
+from slipway.delivery.conducting import asked_now, settings_of
 from slipway.delivery.gates import Refusal, find_failing, find_frozen
 from slipway.delivery.gating import (
     HISTORY_DEPTH,
@@ -198,9 +198,12 @@ def _release(scene: _Scene) -> VerbAnswer:
     source = source_environment(ctx, scene.target)
     command = f"slipway promote {source} {scene.environment}" if source else f"slipway release {scene.environment}"
     before = f"finishes {name_of(scene.rollout)} first, and then " if scene.rollout else ""
+    settings = (
+        settings_of(ctx, scene.target) if scene.target else None
+    )  # its own plan, also where another one goes on first
     if source is None:
         draft = draft_release(ctx.place.service, scene.target, ctx.source.facts(), asked_now(ctx))
-        refusals = refusals_of_draft(ctx, scene.target, draft)
+        refusals = refusals_of_draft(ctx, scene.target, draft, settings)
         return _gated(command, f"{before}builds {draft.version} and releases it", refusals, scene.busy)
     try:
         chosen = release_at(ctx, Place(environment=source, service=ctx.place.service))
@@ -210,7 +213,7 @@ def _release(scene: _Scene) -> VerbAnswer:
     if live and live.runs(chosen.id, scene.target.colour_settings if scene.target else None):
         text = f"{chosen.id} is live already, with the settings of the last release"
         return VerbAnswer(command=command, possible=False, text=text)
-    refusals = find_refusals(ctx, scene.target, chosen, Kind.RELEASE)
+    refusals = find_refusals(ctx, scene.target, chosen, Kind.RELEASE, settings=settings)
     return _gated(command, f"{before}brings {chosen.version} ({chosen.id}) here", refusals, scene.busy)
 
 

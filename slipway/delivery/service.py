@@ -105,7 +105,7 @@ def release(
         return _plan_release(ctx, pace)
     override, asked_at = Override.given(because, force=force), asked_now(ctx)
     refuse_direction(ctx, None)
-    superseding = supersede_for_checkout(ctx, override, because, asked_at) if supersede else None
+    superseding = supersede_for_checkout(ctx, override, because, asked_at, pace) if supersede else None
     patience = superseding.patience if superseding else None
     with at_work(ctx, f"slipway release {ctx.place.environment}", patience=patience) as keeper:
         if superseding:
@@ -160,7 +160,7 @@ def promote(
             status="planned", text=f"would promote {chosen.id} to {ctx.place.environment}", release=chosen, plan=plan
         )
     purpose = f"slipway promote {from_environment} {ctx.place.environment}"
-    superseding = supersede_for_release(ctx, chosen, override, because) if supersede else None
+    superseding = supersede_for_release(ctx, chosen, override, because, pace) if supersede else None
     with at_work(ctx, purpose, patience=superseding.patience if superseding else None) as keeper:
         if superseding:
             superseding.look()

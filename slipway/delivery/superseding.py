@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from slipway.delivery.conducting import contract_may_run
+from slipway.delivery.conducting import contract_may_run, settings_of
 from slipway.delivery.gates import Refusal
 from slipway.delivery.gating import Override, find_refusals, pass_gates
 from slipway.delivery.leasing import Patience
 from slipway.delivery.machine import can_be_stopped
+from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import Release, same_checkout
 from slipway.delivery.model.rollout import Kind, Rollout
 from slipway.delivery.model.target import RolloutSettings, Target
@@ -63,7 +64,9 @@ class Supersession:
         tell(ctx, f"{running.kind} {running.id} by {running.actor} is turned back first: it is superseded")
 
 
-def supersede_for_checkout(ctx: Context, override: Override | None, because: str, asked_at: datetime) -> Supersession:
+def supersede_for_checkout(
+    ctx: Context, override: Override | None, because: str, asked_at: datetime, pace: Pace | None
+) -> Supersession:
     """Ask the release under way to make room for this checkout's. What is refused is refused before anybody is stopped for it."""
     running, target = _running(ctx), known_target(ctx)
     draft = draft_release(ctx.place.service, target, ctx.source.facts(), asked_at)
@@ -71,27 +74,30 @@ def supersede_for_checkout(ctx: Context, override: Override | None, because: str
     if running:
         if same_checkout(draft, _candidate(ctx, running)):
             _refuse_itself(ctx, running)
-        refusals = _refusals(ctx, target, draft)
+        refusals = _refusals(ctx, target, draft, pace)
         pass_gates(ctx, [each for each in refusals if each.gate in BEFORE_THE_IMAGE], override)
         supersession.ask(running)
     return supersession
 
 
-def supersede_for_release(ctx: Context, chosen: Release, override: Override | None, because: str) -> Supersession:
+def supersede_for_release(
+    ctx: Context, chosen: Release, override: Override | None, because: str, pace: Pace | None
+) -> Supersession:
     """The same for a release that is known already. An older one does not supersede a newer one."""
     running, supersession = _running(ctx), Supersession(ctx=ctx, new=chosen, because=because)
     if running:
         candidate = _candidate(ctx, running)
         if candidate.id == chosen.id:
             _refuse_itself(ctx, running)
-        pass_gates(ctx, [*_refuse_older(ctx, chosen, candidate), *_refusals(ctx, known_target(ctx), chosen)], override)
+        refusals = [*_refuse_older(ctx, chosen, candidate), *_refusals(ctx, known_target(ctx), chosen, pace)]
+        pass_gates(ctx, refusals, override)
         supersession.ask(running)
     return supersession
 
 
-def _refusals(ctx: Context, target: Target | None, new: Release) -> Sequence[Refusal]:
+def _refusals(ctx: Context, target: Target | None, new: Release, pace: Pace | None) -> Sequence[Refusal]:
     """What will stand against the new release once it has room: by its own plan, and as if contract migrations that may run had run."""
-    settings = target.rollout if target else RolloutSettings()
+    settings = settings_of(ctx, target, pace) if target else ctx.declared() or RolloutSettings()
     found = find_refusals(ctx, target, new, Kind.RELEASE, settings=settings)
     opened = contract_may_run(ctx, settings.rollback_window_seconds)
     return [refusal for refusal in found if not (opened and refusal.gate == "pending-contract")]

@@ -100,6 +100,9 @@ def test_release_left_half_way_needs_credentials_for_the_rest_of_it() -> None:
         delivery.resume(rehearsal.context("dev", pid=2))
     assert "slipway abort dev" in caught.value.refusals[0].remedy
     ending(rehearsal, 46)  # two steps of three are left
+    rehearsal.check_out("4.0.0")
+    answers = {each.command: each for each in explain(rehearsal.context("dev", pid=3)).verbs}
+    assert [each.gate for each in answers["slipway release dev"].refusals] == ["credentials"], "by a plan of its own"
     assert delivery.resume(rehearsal.context("dev", pid=2)).status == "completed"
 
 

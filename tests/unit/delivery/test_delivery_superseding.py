@@ -12,6 +12,7 @@ from slipway import delivery
 from slipway.delivery.events import Event, PhaseEntered
 from slipway.delivery.gates.facts import Refusal
 from slipway.delivery.model.credentials import Credentials
+from slipway.delivery.model.pace import Pace
 from slipway.delivery.model.release import MigrationPhase, Release, Revision
 from slipway.delivery.model.rollout import ROUTES, Kind, Phase, Reason, Rollout
 from slipway.delivery.model.word import Topic
@@ -137,6 +138,17 @@ def test_stops_nobody_for_what_is_refused_once_there_is_room(why: str) -> None:
     assert [refusal.gate for refusal in newer.error.refusals] == [why]
     scene.clock.run_until()
     assert (scene.owner.error, scene.rollout.phase) == (None, Phase.COMPLETED)
+
+
+def test_credentials_are_compared_with_the_pace_of_the_one_that_supersedes() -> None:
+    scene = Company(bakeSeconds=600)
+    scene.until(lambda rollout: rollout.phase is Phase.BAKING)
+    soon = scene.clock.now() + timedelta(seconds=UNMEASURED_SECONDS + 300)
+    scene.rehearsal.credentials = Credentials(source="environment", lasting=False, ends_at=soon)
+    newer = superseded_by(scene, pace=Pace(bake_seconds=5))
+    scene.clock.run_until()
+    assert newer.error is None
+    assert newer.answer.status == "completed"
 
 
 def test_refuses_to_supersede_a_release_by_itself() -> None:
